@@ -1,0 +1,4 @@
+//! Runs the shutdown that `lifecycle.yaml` declares.
+
+pub mod plan;
+mod work;

@@ -1,0 +1,153 @@
+//! The plan a program was built with: constants, no parsing.
+//!
+//! `#[lifecycle::main]` writes a [`Plan`] into the binary; [`Lifecycle`](crate::Lifecycle) takes one
+//! written by hand. All arithmetic has been done before: nothing here computes a number.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// How a service stops: its steps in order, and what each platform gives them.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The service's name, as in `service:`.
+    pub service: Cow<'static, str>,
+    /// Sixteen hexadecimal digits, equal for manifests that mean the same.
+    pub digest: Cow<'static, str>,
+    /// Where readiness and liveness are answered; `None`: the service answers them itself.
+    pub health: Option<Health>,
+    /// The server's idle keep-alive, `traffic.keep_alive`; `None`: no limit.
+    pub keep_alive: Option<Duration>,
+    /// What to do when the deployment was generated from another plan.
+    pub drift: Drift,
+    /// The steps, each after all those it waits for.
+    pub steps: Cow<'static, [Step]>,
+    /// One a platform of the manifest.
+    pub timelines: Cow<'static, [Timeline]>,
+    /// Used when the environment names no platform: the program pays the whole settle time itself.
+    pub unmanaged: Timeline,
+}
+
+/// One resource's end.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The resource's name in the manifest.
+    pub name: Cow<'static, str>,
+    /// What kind of resource it is.
+    pub kind: Kind,
+    /// When it is let go, by default.
+    pub phase: Phase,
+    /// Indices into [`Plan::steps`] of the steps that must have ended before this one begins.
+    pub waits_for: Cow<'static, [usize]>,
+    /// Its timeout or failure is reported and does not change the exit code.
+    pub best_effort: bool,
+    /// How long a claimed job stays claimed without renewal (a queue's visibility timeout).
+    pub lease: Option<Duration>,
+}
+
+/// What one platform gives the plan, counted from the stop signal.
+#[derive(Debug, Clone)]
+pub struct Timeline {
+    /// The platform's key in the manifest, such as `kubernetes`.
+    pub platform: Cow<'static, str>,
+    /// How long the program keeps serving after the signal with readiness down, so that routing can
+    /// notice. Zero where the platform has paid for this before the signal.
+    pub settle: Duration,
+    /// Each step's timeout, in the order of [`Plan::steps`].
+    pub timeouts: Cow<'static, [Duration]>,
+    /// How long cancelled work has to let go after its step's timeout.
+    pub unwind: Duration,
+    /// From the signal to the moment the watchdog ends the process: after the last step's window,
+    /// before SIGKILL.
+    pub deadline: Duration,
+    /// The platform's grace period, from its stop to SIGKILL.
+    pub grace: Duration,
+}
+
+/// The health server: `traffic.health`.
+#[derive(Debug, Clone)]
+pub struct Health {
+    /// The port it listens on; `None`: no server of its own, the service mounts the answers.
+    pub port: Option<u16>,
+    /// Path of the readiness answer.
+    pub ready: Cow<'static, str>,
+    /// Path of the liveness answer.
+    pub live: Cow<'static, str>,
+}
+
+/// What to do when the deployment was generated from another plan: `drift:`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Drift {
+    /// Say so in the log and go on.
+    #[default]
+    Warn,
+    /// Do not start.
+    Refuse,
+}
+
+/// When a resource is let go, unless `after` or `uses` say otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// Work in flight is finished.
+    Drain,
+    /// What was recorded is sent off.
+    Flush,
+    /// Clients are closed.
+    Close,
+}
+
+impl Phase {
+    /// The phase's name in the manifest.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Drain => "drain",
+            Self::Flush => "flush",
+            Self::Close => "close",
+        }
+    }
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// What kind of resource a step lets go of.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Kind { $($(#[$doc])* $variant,)* }
+
+        impl Kind {
+            /// The kind's name in the manifest.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// Answers HTTP requests.
+    HttpServer = "http-server",
+    /// Answers gRPC calls.
+    GrpcServer = "grpc-server",
+    /// Holds WebSocket sessions.
+    Websocket = "websocket",
+    /// Holds long responses: server-sent events, long polls.
+    Stream = "stream",
+    /// Claims jobs from a queue.
+    QueueConsumer = "queue-consumer",
+    /// Starts work by the clock.
+    Scheduler = "scheduler",
+    /// A background task.
+    Task = "task",
+    /// Traces, metrics and logs waiting to be sent.
+    Telemetry = "telemetry",
+    /// Audit records waiting to be written.
+    AuditLog = "audit-log",
+    /// A connection to a message broker.
+    MessageBroker = "message-broker",
+    /// A cache client.
+    Cache = "cache",
+    /// A database pool.
+    Database = "database",
+    /// A file or a lock on one.
+    File = "file",
+    /// Anything else that must be closed.
+    Custom = "custom",
+}
