@@ -82,9 +82,9 @@ impl Analysis {
         let mut findings: Vec<Finding> = errors.into_iter().map(read::syntax).collect();
         let mut resolved = None;
         if let Some(document) = &document {
-            let manifest = read::manifest(document, &mut findings);
-            let readable = findings.is_empty();
-            resolved = manifest.map(|manifest| resolve(manifest, readable, &mut findings));
+            if let Some(manifest) = read::manifest(document, &mut findings) {
+                resolved = resolve(manifest, &mut findings);
+            }
             findings.sort_by_cached_key(|finding| {
                 let span = finding.primary.place.span(document);
                 (span, finding.rule.code, finding.platform)
@@ -115,38 +115,70 @@ impl Analysis {
     }
 }
 
-/// Rules run only over a file that could be read whole: a sum over half of it would be a wrong sum.
-fn resolve(manifest: Manifest, readable: bool, findings: &mut Vec<Finding>) -> Resolved {
+/// Applies the rules to what could be read. A number that could not be read spoils the sums it
+/// belongs to, a platform's its own: no verdict is given over half of a sum.
+fn resolve(manifest: Manifest, findings: &mut Vec<Finding>) -> Option<Resolved> {
+    let spoilt: Vec<Spoilt> = findings.iter().filter_map(Spoilt::by).collect();
     let (plan, cycles) = Plan::resolve(&manifest);
+    findings.extend(rules::circles(&plan, &cycles));
+    if spoilt.contains(&Spoilt::Everything) {
+        return None;
+    }
     let timelines: Vec<Timeline> = manifest
         .platforms
         .iter()
+        .filter(|platform| !spoilt.contains(&Spoilt::Platform(platform.key().to_owned())))
         .map(|platform| Timeline::new(&manifest, &plan, platform))
         .collect();
     let digest = digest::digest(&manifest, &plan, &timelines);
-    findings.extend(rules::circles(&plan, &cycles));
-    if readable {
-        let context = Context {
-            manifest: &manifest,
-            plan: &plan,
-            timelines: &timelines,
-        };
-        let before = findings.len();
-        rules::run(&context, findings);
-        if !cycles.is_empty() {
-            // With a circle's waits left out the sums are too small: what they call too long is too
-            // long, what they call waste may not be.
-            let mut at = 0;
-            findings.retain(|finding| {
-                at += 1;
-                at <= before || finding.severity == Severity::Error
-            });
-        }
+    let context = Context {
+        manifest: &manifest,
+        plan: &plan,
+        timelines: &timelines,
+    };
+    let mut found = Vec::new();
+    rules::run(&context, &mut found);
+    if !cycles.is_empty() {
+        // With a circle's waits left out the sums are too small: what they call too long is too
+        // long, what they call waste may not be.
+        found.retain(|finding| finding.severity == Severity::Error);
     }
-    Resolved {
+    findings.extend(found);
+    Some(Resolved {
         manifest,
         plan,
         timelines,
         digest,
+    })
+}
+
+/// Which sums a fault of the file's shape makes worthless.
+#[derive(Debug, PartialEq, Eq)]
+enum Spoilt {
+    Everything,
+    Platform(String),
+}
+
+impl Spoilt {
+    fn by(finding: &Finding) -> Option<Self> {
+        use rules::shape::{BAD_NAME, KEY_NOT_FOR_KIND, UNKNOWN_KEY, UNSUPPORTED_FORMAT};
+        // A key that looks like no other was not meant to be a number of ours.
+        let harmless = [&BAD_NAME, &KEY_NOT_FOR_KIND, &UNSUPPORTED_FORMAT].contains(&finding.rule)
+            || (finding.rule == &UNKNOWN_KEY
+                && finding.help.iter().all(|help| help.edit.is_none()));
+        if harmless {
+            return None;
+        }
+        let (Place::Key(route) | Place::Value(route)) = &finding.primary.place else {
+            return Some(Self::Everything);
+        };
+        match route.segments() {
+            [text::Segment::Key(first), text::Segment::Key(platform), ..]
+                if first == "platforms" =>
+            {
+                Some(Self::Platform(platform.clone()))
+            }
+            _ => Some(Self::Everything),
+        }
     }
 }

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::{Cap, Common, Facts, Terms, owed_settle};
+use crate::figure::{Figure, Origin};
 use crate::manifest::{Manifest, Written};
 use crate::read::Table;
 
@@ -45,11 +46,11 @@ impl CloudRun {
     pub(super) fn terms(&self, manifest: &Manifest) -> Terms {
         Terms {
             // A written grace period is fiction here and a finding of its own.
-            grace: Common {
-                grace_period: None,
-                ..self.common.clone()
-            }
-            .grace(&FACTS),
+            grace: Figure::new(
+                WINDOW,
+                "grace period",
+                Origin::Derived("Cloud Run's fixed window"),
+            ),
             cap: Some(Cap {
                 limit: WINDOW,
                 because: "Cloud Run gives every instance 10s, and there is nothing to set",

@@ -3,7 +3,7 @@
 mod suggest;
 mod table;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 pub(crate) use suggest::nearest;
 pub(crate) use table::{Table, Zero, list, wrong_type};
@@ -66,8 +66,12 @@ pub(crate) fn manifest(document: &Document, findings: &mut Vec<Finding>) -> Opti
     );
     let budget = root.table("budget").map(budget).unwrap_or_default();
     let traffic = root.table("traffic").map(traffic).unwrap_or_default();
+    let names: Vec<&str> = match document.root.entry("resources") {
+        Some(Entry { value, .. }) => keys(value),
+        None => Vec::new(),
+    };
     let resources = match root.table("resources") {
-        Some(table) => resources(table),
+        Some(table) => resources(table, &names),
         None if document.root.entry("resources").is_none() => {
             root.missing(
                 "resources",
@@ -77,15 +81,10 @@ pub(crate) fn manifest(document: &Document, findings: &mut Vec<Finding>) -> Opti
         }
         None => Vec::new(),
     };
-    let names: Vec<&str> = match document.root.entry("resources") {
-        Some(Entry { value, .. }) => keys(value),
-        None => Vec::new(),
-    };
     let platforms = root
         .table("platforms")
         .map(|t| Platforms::read(t, &names))
         .unwrap_or_default();
-    references(&resources, &names, root.findings());
     root.finish();
     Some(Manifest {
         service: service?,
@@ -192,7 +191,7 @@ fn path(table: &mut Table<'_, '_>, key: &'static str) -> Option<Written<String>>
     None
 }
 
-fn resources(mut table: Table<'_, '_>) -> Vec<Resource> {
+fn resources(mut table: Table<'_, '_>, names: &[&str]) -> Vec<Resource> {
     let route = table.route().clone();
     let entries = table.entries();
     if entries.is_empty() {
@@ -201,6 +200,7 @@ fn resources(mut table: Table<'_, '_>) -> Vec<Resource> {
             "name what this service must let go of, such as `http`",
         );
     }
+    let known: HashSet<&str> = names.iter().copied().collect();
     let mut fields: HashMap<String, &str> = HashMap::new();
     let mut resources = Vec::with_capacity(entries.len());
     for entry in entries {
@@ -219,13 +219,18 @@ fn resources(mut table: Table<'_, '_>) -> Vec<Resource> {
             table.push(finding.related(Place::Key(route.key(other)), "the other one"));
         }
         if let Some(inner) = Table::new(&entry.value, here, table.findings()) {
-            resources.extend(resource(entry, inner));
+            resources.extend(resource(entry, inner, names, &known));
         }
     }
     resources
 }
 
-fn resource(entry: &Entry, mut table: Table<'_, '_>) -> Option<Resource> {
+fn resource(
+    entry: &Entry,
+    mut table: Table<'_, '_>,
+    names: &[&str],
+    known: &HashSet<&str>,
+) -> Option<Resource> {
     let route = table.route().clone();
     let words: Vec<_> = Kind::ALL
         .iter()
@@ -247,6 +252,11 @@ fn resource(entry: &Entry, mut table: Table<'_, '_>) -> Option<Resource> {
     );
     let after = table.names("after");
     let uses = table.names("uses").unwrap_or_default();
+    for name in after.iter().flatten().chain(&uses) {
+        if let Some(finding) = reference(&entry.key, name, names, known) {
+            table.push(finding);
+        }
+    }
     let best_effort = table.boolean("best_effort");
     let port = table.number("port", 1..=u16::MAX);
     let lease = table.duration("lease", Zero::Refused);
@@ -292,32 +302,24 @@ fn resource(entry: &Entry, mut table: Table<'_, '_>) -> Option<Resource> {
 }
 
 /// Names in `after` and `uses` must be resources, and not the resource itself.
-fn references(resources: &[Resource], names: &[&str], findings: &mut Vec<Finding>) {
-    let known: std::collections::HashSet<&str> = names.iter().copied().collect();
-    for resource in resources {
-        for name in resource.after.iter().flatten().chain(&resource.uses) {
-            if name.value == resource.name {
-                let finding = Finding::new(
-                    &shape::UNKNOWN_RESOURCE,
-                    format!("`{}` cannot wait for itself", resource.name),
-                    Place::Value(name.route.clone()),
-                );
-                findings.push(finding.help("name another resource, or take this away"));
-            } else if !known.contains(name.value.as_str()) {
-                findings.push(unknown_resource(name, names));
-            }
-        }
+fn reference(
+    resource: &str,
+    name: &Written<String>,
+    names: &[&str],
+    known: &HashSet<&str>,
+) -> Option<Finding> {
+    let place = Place::Value(name.route.clone());
+    if name.value == resource {
+        let message = format!("`{resource}` cannot wait for itself");
+        let finding = Finding::new(&shape::UNKNOWN_RESOURCE, message, place);
+        return Some(finding.help("name another resource, or take this away"));
     }
-}
-
-pub(crate) fn unknown_resource(name: &Written<String>, names: &[&str]) -> Finding {
+    if known.contains(name.value.as_str()) {
+        return None;
+    }
     let shown: String = name.value.chars().take(60).collect();
-    named_wrongly(
-        format!("there is no resource `{shown}`"),
-        Place::Value(name.route.clone()),
-        &name.value,
-        names,
-    )
+    let message = format!("there is no resource `{shown}`");
+    Some(named_wrongly(message, place, &name.value, names))
 }
 
 /// The finding for a resource's name that is none, with the nearest one that is.
@@ -336,6 +338,7 @@ pub(crate) fn named_wrongly(message: String, place: Place, name: &str, names: &[
 /// for a family, and what becomes a Rust field.
 fn name_is_usable(name: &str, place: Place, findings: &mut Vec<Finding>) {
     let label = name.len() <= 63
+        && !["self", "super", "crate"].contains(&name)
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && !name.ends_with('-')
         && name
