@@ -331,7 +331,9 @@ async fn an_error_in_a_running_task_stops_the_service_in_order() {
         .with("traces", Telemetry::new(|| async {}))
         .with(
             "db",
-            Database::new(move || async move { drop(counter.fetch_add(1, Ordering::SeqCst)) }),
+            Database::new(move || async move {
+                counter.fetch_add(1, Ordering::SeqCst);
+            }),
         );
     let report = service.embedded().run().await;
     assert_eq!(
@@ -605,7 +607,8 @@ async fn resources_start_in_the_reverse_order_of_their_end() {
 
 #[tokio::test(start_paused = true)]
 async fn wiring_that_does_not_fit_keeps_the_service_from_starting() {
-    let cases: [(fn(Lifecycle) -> Lifecycle, &str); 4] = [
+    type Wire = fn(Lifecycle) -> Lifecycle;
+    let cases: [(Wire, &str); 4] = [
         (
             |it| it,
             "the plan stops `work`, `traces` and `db`, but nothing is wired under that name",
