@@ -1,23 +1,38 @@
 //! What the executor knows of a resource: it starts, it is asked to stop, it may be cancelled.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
+
+use crate::plan::{Plan, Step};
 
 /// A future that owns what it needs.
 pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 
 /// Why a step did not end well, in words for the report.
+///
+/// A [`Panicked`] inside makes the step's outcome "panicked" instead of "failed".
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// A wired resource.
 ///
 /// The executor calls `start` once when everything is wired, `settle` when the stop signal has come
 /// and the program still serves, `stop` when the step's window opens, and `cancel` when the step's
-/// timeout has passed and `stop` has not resolved. Methods other than `stop`'s future return at once.
+/// timeout has passed and `stop` has not resolved. Methods other than `stop`'s and `ended`'s futures
+/// return at once: they are called from the executor itself, and `active` and `rejected` also from
+/// the watchdog while every async worker may be blocked.
 pub(crate) trait Work: Send + Sync + 'static {
     /// Begins to serve, on the current tokio runtime.
-    fn start(&self) {}
+    fn start(&self, _plan: &Plan, _step: &Step) {}
+
+    /// Resolves when the resource has ended without having been asked to; an `Err` says why in
+    /// words, and stops the service. Called once, after `start`.
+    ///
+    /// `None`: a resource that only has an end, such as a connection pool.
+    fn ended(&self) -> Option<BoxFuture<Result<(), String>>> {
+        Some(Box::pin(std::future::pending()))
+    }
 
     /// The stop signal has come: still serve, and ask clients to go elsewhere.
     fn settle(&self) {}
@@ -51,4 +66,35 @@ pub(crate) struct Active {
     pub(crate) oldest: Option<Duration>,
     /// Names of some of them: job ids, request paths. Bounded by whoever fills it in.
     pub(crate) names: Vec<String>,
+}
+
+/// The failure of something that panicked, with the panic's message.
+#[derive(Debug)]
+pub(crate) struct Panicked(pub(crate) String);
+
+impl Panicked {
+    /// The message of a panic's payload.
+    pub(crate) fn new(payload: &(dyn std::any::Any + Send)) -> Self {
+        let message = payload
+            .downcast_ref::<&'static str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| payload.downcast_ref::<String>().cloned());
+        Self(message.unwrap_or_else(|| "a panic without a message".to_owned()))
+    }
+}
+
+impl fmt::Display for Panicked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Panicked {}
+
+/// The failure behind a task that tokio could not join.
+pub(crate) fn join_failure(error: tokio::task::JoinError) -> Failure {
+    match error.try_into_panic() {
+        Ok(payload) => Box::new(Panicked::new(&*payload)),
+        Err(_) => "dropped before it had ended".into(),
+    }
 }

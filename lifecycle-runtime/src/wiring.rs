@@ -1,0 +1,196 @@
+//! How resources come to the executor: each under the name it has in the plan.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::plan::{Kind, Plan};
+use crate::work::Work;
+
+/// What `main` returns to be stopped later; `#[lifecycle::main]` generates the implementation.
+pub trait Resources {
+    /// Hands every resource over under its name in the plan.
+    fn wire(self, wiring: &mut Wiring);
+}
+
+/// A type that can be wired as a resource, such as [`Database`](crate::Database).
+///
+/// Implemented by this crate's types only.
+pub trait Resource: sealed::IntoPart {}
+
+pub(crate) mod sealed {
+    use std::sync::Arc;
+
+    use crate::plan::Kind;
+    use crate::work::Work;
+
+    /// A resource as the executor sees it.
+    pub struct Part {
+        pub(crate) kind: Kind,
+        pub(crate) work: Arc<dyn Work>,
+    }
+
+    impl Part {
+        pub(crate) fn new(kind: Kind, work: impl Work) -> Self {
+            Self {
+                kind,
+                work: Arc::new(work),
+            }
+        }
+    }
+
+    pub trait IntoPart {
+        fn into_part(self) -> Part;
+    }
+}
+
+/// Resources on their way to the executor.
+#[derive(Default)]
+pub struct Wiring {
+    parts: Vec<(Cow<'static, str>, sealed::Part)>,
+}
+
+impl Wiring {
+    /// Wires `resource` as the one called `name` in the plan.
+    pub fn add(&mut self, name: impl Into<Cow<'static, str>>, resource: impl Resource) {
+        self.parts.push((name.into(), resource.into_part()));
+    }
+
+    /// The resources in the order of the plan's steps.
+    pub(crate) fn resolve(self, plan: &Plan) -> Result<Vec<Arc<dyn Work>>, WiringError> {
+        let mut found: Vec<Option<Arc<dyn Work>>> = plan.steps.iter().map(|_| None).collect();
+        for (name, part) in self.parts {
+            let Some(index) = plan.steps.iter().position(|step| step.name == name) else {
+                let known = plan
+                    .steps
+                    .iter()
+                    .map(|step| step.name.to_string())
+                    .collect();
+                return Err(WiringError::Unknown {
+                    name: name.into_owned(),
+                    known,
+                });
+            };
+            let wanted = plan.steps[index].kind;
+            if part.kind != wanted {
+                return Err(WiringError::Kind {
+                    name: name.into_owned(),
+                    wired: part.kind,
+                    wanted,
+                });
+            }
+            if found[index].replace(part.work).is_some() {
+                return Err(WiringError::Twice {
+                    name: name.into_owned(),
+                });
+            }
+        }
+        let missing: Vec<String> = plan
+            .steps
+            .iter()
+            .zip(&found)
+            .filter(|(_, work)| work.is_none())
+            .map(|(step, _)| step.name.to_string())
+            .collect();
+        if missing.is_empty() {
+            Ok(found.into_iter().flatten().collect())
+        } else {
+            Err(WiringError::Missing { names: missing })
+        }
+    }
+}
+
+impl std::fmt::Debug for Wiring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list()
+            .entries(self.parts.iter().map(|(name, _)| name))
+            .finish()
+    }
+}
+
+/// Why wired resources and plan do not fit together. The macro makes each of these a compile error;
+/// the builder finds them when it starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum WiringError {
+    /// A resource has a name that the plan does not know.
+    Unknown {
+        /// The name it was wired under.
+        name: String,
+        /// The names the plan knows.
+        known: Vec<String>,
+    },
+    /// A resource is of another kind than the plan says.
+    Kind {
+        /// The resource.
+        name: String,
+        /// The kind that was wired.
+        wired: Kind,
+        /// The kind the plan says.
+        wanted: Kind,
+    },
+    /// Two resources were wired under one name.
+    Twice {
+        /// The name.
+        name: String,
+    },
+    /// The plan has resources that nothing was wired for.
+    Missing {
+        /// Their names, in the order of the plan.
+        names: Vec<String>,
+    },
+}
+
+impl std::fmt::Display for WiringError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unknown { name, known } => {
+                write!(
+                    f,
+                    "`{name}` is wired, but the plan has no such resource; it has {}",
+                    list(known)
+                )
+            }
+            Self::Kind {
+                name,
+                wired,
+                wanted,
+            } => write!(
+                f,
+                "`{name}` is wired as {}, but the plan says {}",
+                wired.as_str(),
+                wanted.as_str()
+            ),
+            Self::Twice { name } => write!(f, "`{name}` is wired twice"),
+            Self::Missing { names } => {
+                write!(
+                    f,
+                    "the plan stops {}, but nothing is wired under that name",
+                    list(names)
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for WiringError {}
+
+/// `a`, `b` and `c`.
+fn list(names: &[String]) -> String {
+    let mut text = String::new();
+    for (index, name) in names.iter().enumerate() {
+        if index > 0 {
+            text.push_str(if index + 1 == names.len() {
+                " and "
+            } else {
+                ", "
+            });
+        }
+        text.push('`');
+        text.push_str(name);
+        text.push('`');
+    }
+    if text.is_empty() {
+        "none".to_owned()
+    } else {
+        text
+    }
+}
