@@ -223,7 +223,7 @@ impl Work for HttpServer {
             if let Some(accepting) = accepting
                 && let Ok(listener) = accepting.await
             {
-                accept::backlog(&server, listener, linger).await;
+                accept::close(&server, listener, linger).await;
             }
             server.drain(linger).await.map_err(Into::into)
         })

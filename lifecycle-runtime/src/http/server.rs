@@ -140,11 +140,16 @@ impl Server {
             let mut notified = std::pin::pin!(self.over.notified());
             // Listening before looking: a connection that goes in between is not missed.
             notified.as_mut().enable();
-            if self.stage() == Stage::Abandoned || self.registry().connections.is_empty() {
+            if self.stage() == Stage::Abandoned || self.is_empty() {
                 return;
             }
             notified.await;
         }
+    }
+
+    /// Whether nobody is connected.
+    pub(super) fn is_empty(&self) -> bool {
+        self.registry().connections.is_empty()
     }
 
     /// Notes that the intake stops now. Returns until when idle connections may linger.
