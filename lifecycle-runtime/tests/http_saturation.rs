@@ -71,9 +71,7 @@ where
         .enable_all()
         .build()
         .unwrap();
-    let listener = runtime
-        .block_on(TcpListener::bind("127.0.0.1:0"))
-        .unwrap();
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
     let outcome = Outcome::default();
     std::thread::scope(|scope| {

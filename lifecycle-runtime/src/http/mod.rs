@@ -237,7 +237,7 @@ impl Work for HttpServer {
 
     fn abandon(&self) {
         if let Some(server) = self.server() {
-            server.advance(Stage::Abandoned);
+            server.abandon();
         }
     }
 

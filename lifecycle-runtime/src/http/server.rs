@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::net::TcpStream;
@@ -51,6 +51,8 @@ pub(super) struct Server {
     stopped: OnceLock<Instant>,
     pub(super) rejected: AtomicU64,
     pub(super) panicked: AtomicU64,
+    /// How many connections were open when they were abandoned.
+    cut: AtomicUsize,
     registry: Apart<Mutex<Registry>>,
     /// Notified when the last connection has gone, once the intake has stopped, and on abandon.
     over: Notify,
@@ -77,6 +79,7 @@ impl Server {
             stopped: OnceLock::new(),
             rejected: AtomicU64::new(0),
             panicked: AtomicU64::new(0),
+            cut: AtomicUsize::new(0),
             registry: Apart(Mutex::default()),
             over: Notify::new(),
             intake: Notify::new(),
@@ -165,7 +168,7 @@ impl Server {
             self.advance(Stage::Draining);
             self.over().await;
         }
-        match self.tracks().len() {
+        match self.cut.load(Ordering::Relaxed) {
             0 => Ok(()),
             connections => Err(Abandoned { connections }),
         }
@@ -183,6 +186,12 @@ impl Server {
         for track in self.tracks() {
             track.cancellation.fire();
         }
+    }
+
+    /// Cuts what is left.
+    pub(super) fn abandon(&self) {
+        self.cut.store(self.tracks().len(), Ordering::Relaxed);
+        self.advance(Stage::Abandoned);
     }
 
     /// What is in flight. Takes each connection's lock for an instant and none that is held while
