@@ -23,6 +23,8 @@ pub use health::{Health, health};
 #[cfg(feature = "http")]
 pub use http::{HttpServer, RunningServer};
 pub use lifecycle::{Lifecycle, StopHandle, stop};
+#[cfg(feature = "macros")]
+pub use lifecycle_macros::main;
 pub use report::{Outcome, PhaseReport, Report, StepOutcome, StepReport};
 pub use resource::{
     AuditLog, Cache, Claims, Custom, Database, Ending, File, GrpcServer, MessageBroker,
