@@ -99,7 +99,10 @@ pub(super) fn files(resolved: &Resolved, asked_image: Option<&str>) -> Result<Ve
         },
     ];
     if let Some(balancer) = &ecs.load_balancer {
-        let arn = balancer.target_group_arn.as_ref().map(|arn| arn.value.as_str());
+        let arn = balancer
+            .target_group_arn
+            .as_ref()
+            .map(|arn| arn.value.as_str());
         if arn.is_none() {
             anstream::eprintln!(
                 "note: no `target_group_arn` under `platforms.ecs.load_balancer`: give it to aws with \
@@ -112,7 +115,10 @@ pub(super) fn files(resolved: &Resolved, asked_image: Option<&str>) -> Result<Ve
             text: template::render(
                 "target-group-attributes.json",
                 include_str!("../../templates/ecs/target-group-attributes.json.j2"),
-                TargetGroup { target_group_arn: arn, deregistration_delay_seconds: delay },
+                TargetGroup {
+                    target_group_arn: arn,
+                    deregistration_delay_seconds: delay,
+                },
             )?,
         });
     }
@@ -145,8 +151,15 @@ fn task_definition<'a>(
         common,
         compatibility: compatibility(ecs),
         cpu: ecs.cpu.as_ref().map_or(CPU, |cpu| cpu.value).to_string(),
-        memory: ecs.memory.as_ref().map_or(MEMORY, |memory| memory.value).to_string(),
-        execution_role_arn: ecs.execution_role_arn.as_ref().map(|role| role.value.as_str()),
+        memory: ecs
+            .memory
+            .as_ref()
+            .map_or(MEMORY, |memory| memory.value)
+            .to_string(),
+        execution_role_arn: ecs
+            .execution_role_arn
+            .as_ref()
+            .map(|role| role.value.as_str()),
         grace_seconds: seconds_up(line.grace().value),
         health_check: health.zip(health_port).map(|(health, port)| {
             let path = health.live.replace('\'', "%27");
@@ -155,7 +168,9 @@ fn task_definition<'a>(
                 // Whichever of the two the image has.
                 command: vec![
                     "CMD-SHELL".to_owned(),
-                    format!("wget -q -O /dev/null '{url}' || curl -fsS -o /dev/null '{url}' || exit 1"),
+                    format!(
+                        "wget -q -O /dev/null '{url}' || curl -fsS -o /dev/null '{url}' || exit 1"
+                    ),
                 ],
                 interval: seconds_down(health.period).clamp(*INTERVAL.start(), *INTERVAL.end()),
                 timeout: 2,
@@ -168,7 +183,10 @@ fn task_definition<'a>(
 }
 
 fn service<'a>(resolved: &Resolved, ecs: &'a Ecs, common: Common<'a>) -> Service<'a> {
-    let arn = ecs.load_balancer.as_ref().and_then(|balancer| balancer.target_group_arn.as_ref());
+    let arn = ecs
+        .load_balancer
+        .as_ref()
+        .and_then(|balancer| balancer.target_group_arn.as_ref());
     let port = ports(resolved).first().map(|port| port.number);
     let values = |list: &'a [lifecycle_manifest::Written<String>]| -> Vec<&'a str> {
         list.iter().map(|item| item.value.as_str()).collect()
@@ -179,9 +197,15 @@ fn service<'a>(resolved: &Resolved, ecs: &'a Ecs, common: Common<'a>) -> Service
         capacity_provider: (ecs.is_spot() && ecs.launch_type() == LaunchType::Fargate)
             .then_some("FARGATE_SPOT"),
         cluster: ecs.cluster.as_ref().map(|cluster| cluster.value.as_str()),
-        desired_count: ecs.desired_count.as_ref().map_or(COUNT, |count| count.value),
+        desired_count: ecs
+            .desired_count
+            .as_ref()
+            .map_or(COUNT, |count| count.value),
         subnets: values(&ecs.subnets),
         security_groups: values(&ecs.security_groups),
-        target: arn.zip(port).map(|(arn, port)| Target { arn: &arn.value, port }),
+        target: arn.zip(port).map(|(arn, port)| Target {
+            arn: &arn.value,
+            port,
+        }),
     }
 }

@@ -69,14 +69,26 @@ pub(super) fn compare(directory: &Path, files: &[File]) -> Result<Outcome> {
         }
         stale += 1;
         let diff = TextDiff::from_lines(&there, &file.text);
-        let (old, new) = (path.display().to_string(), format!("{} (from the manifest)", file.name));
+        let (old, new) = (
+            path.display().to_string(),
+            format!("{} (from the manifest)", file.name),
+        );
         write!(out, "{}", diff.unified_diff().header(&old, &new))?;
     }
     if stale == 0 {
-        writeln!(out, "fresh: {} files in {}", files.len(), directory.display())?;
+        writeln!(
+            out,
+            "fresh: {} files in {}",
+            files.len(),
+            directory.display()
+        )?;
         return Ok(Outcome::Clean);
     }
-    writeln!(out, "stale: {stale} of {} files; run the same command without --check", files.len())?;
+    writeln!(
+        out,
+        "stale: {stale} of {} files; run the same command without --check",
+        files.len()
+    )?;
     Ok(Outcome::Findings)
 }
 
@@ -91,14 +103,17 @@ fn read(path: &Path) -> Result<Option<String>> {
 /// Into a file beside it, then into its place: whoever looks sees the old file or the new one.
 fn write_whole(path: &Path, text: &str) -> Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".lifecycle-").tempfile_in(directory)?;
+    let mut file = tempfile::Builder::new()
+        .prefix(".lifecycle-")
+        .tempfile_in(directory)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
         let mode = std::fs::metadata(path).map_or(0o644, |there| there.permissions().mode());
-        file.as_file().set_permissions(std::fs::Permissions::from_mode(mode))?;
+        file.as_file()
+            .set_permissions(std::fs::Permissions::from_mode(mode))?;
     }
     file.persist(path)?;
     Ok(())

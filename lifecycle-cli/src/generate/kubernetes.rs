@@ -71,12 +71,20 @@ pub(super) fn files(resolved: &Resolved, asked_image: Option<&str>) -> Result<Ve
             header => Value::from_safe_string(header.clone()),
             ..Value::from(minijinja::value::Serde(&data))
         };
-        Ok(File { name, text: template::render(name, source, context)? })
+        Ok(File {
+            name,
+            text: template::render(name, source, context)?,
+        })
     };
-    let mut files =
-        vec![render("deployment.yaml", include_str!("../../templates/kubernetes/deployment.yaml.j2"))?];
+    let mut files = vec![render(
+        "deployment.yaml",
+        include_str!("../../templates/kubernetes/deployment.yaml.j2"),
+    )?];
     if !data.service_ports.is_empty() {
-        files.push(render("service.yaml", include_str!("../../templates/kubernetes/service.yaml.j2"))?);
+        files.push(render(
+            "service.yaml",
+            include_str!("../../templates/kubernetes/service.yaml.j2"),
+        )?);
     }
     files.push(render(
         "poddisruptionbudget.yaml",
@@ -100,8 +108,11 @@ fn data<'a>(
         let name = super::port_name("health", |name| ports.iter().any(|port| port.name == name));
         ports.push(Port { name, number: port });
     }
-    let probe_port =
-        health.and_then(|health| health.port.or(service_ports.first().map(|port| port.number)));
+    let probe_port = health.and_then(|health| {
+        health
+            .port
+            .or(service_ports.first().map(|port| port.number))
+    });
     let exec_command = match &kubernetes.pre_stop {
         Some(PreStop::Exec { command, .. }) => {
             Some(command.iter().map(|word| word.value.as_str()).collect())
@@ -118,8 +129,14 @@ fn data<'a>(
             environment: environment(resolved, line, Some("/dev/termination-log")),
         },
         sum: Value::from_safe_string(line.sum()),
-        namespace: kubernetes.namespace.as_ref().map(|namespace| namespace.value.as_str()),
-        replicas: kubernetes.replicas.as_ref().map_or(REPLICAS, |replicas| replicas.value),
+        namespace: kubernetes
+            .namespace
+            .as_ref()
+            .map(|namespace| namespace.value.as_str()),
+        replicas: kubernetes
+            .replicas
+            .as_ref()
+            .map_or(REPLICAS, |replicas| replicas.value),
         grace_seconds: seconds_up(line.grace().value),
         sleep_seconds: sleep.map(|hook| seconds_up(hook.value)),
         exec_command,
@@ -139,11 +156,17 @@ fn data<'a>(
         ports,
         service_ports,
         mesh_labels: match kubernetes.mesh.as_ref().map(|mesh| mesh.value) {
-            Some(Mesh::Istio) => vec![Pair { name: "sidecar.istio.io/inject", value: "true" }],
+            Some(Mesh::Istio) => vec![Pair {
+                name: "sidecar.istio.io/inject",
+                value: "true",
+            }],
             _ => Vec::new(),
         },
         mesh_annotations: match kubernetes.mesh.as_ref().map(|mesh| mesh.value) {
-            Some(Mesh::Linkerd) => vec![Pair { name: "linkerd.io/inject", value: "enabled" }],
+            Some(Mesh::Linkerd) => vec![Pair {
+                name: "linkerd.io/inject",
+                value: "enabled",
+            }],
             _ => Vec::new(),
         },
     }

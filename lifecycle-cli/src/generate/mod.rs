@@ -90,7 +90,10 @@ fn print(files: &[File]) -> Result<()> {
 /// A platform's entry and timeline, or what to write so that there is one.
 fn platform<'a>(resolved: &'a Resolved, key: &str) -> Result<(&'a Platform, &'a Timeline)> {
     let platform = resolved.manifest.platforms.get(key);
-    let line = resolved.timelines.iter().find(|line| line.platform() == key);
+    let line = resolved
+        .timelines
+        .iter()
+        .find(|line| line.platform() == key);
     match (platform, line) {
         (Some(platform), Some(line)) => Ok((platform, line)),
         _ => anyhow::bail!(
@@ -111,20 +114,34 @@ fn image<'a>(asked: Option<&'a str>, written: Option<&'a str>, key: &str) -> Res
 fn environment(resolved: &Resolved, line: &Timeline, report: Option<&str>) -> Vec<Variable> {
     let grace = millis(line.grace().value).to_string();
     let mut variables = vec![
-        Variable { name: "LIFECYCLE_PLATFORM", value: line.platform().to_owned() },
-        Variable { name: "LIFECYCLE_DIGEST", value: resolved.digest.clone() },
-        Variable { name: "LIFECYCLE_GRACE_MS", value: grace },
+        Variable {
+            name: "LIFECYCLE_PLATFORM",
+            value: line.platform().to_owned(),
+        },
+        Variable {
+            name: "LIFECYCLE_DIGEST",
+            value: resolved.digest.clone(),
+        },
+        Variable {
+            name: "LIFECYCLE_GRACE_MS",
+            value: grace,
+        },
     ];
-    variables.extend(report.map(|path| Variable { name: "LIFECYCLE_REPORT", value: path.to_owned() }));
+    variables.extend(report.map(|path| Variable {
+        name: "LIFECYCLE_REPORT",
+        value: path.to_owned(),
+    }));
     variables
 }
 
 /// The ports of the steps that listen, each under a name that a platform takes.
 fn ports(resolved: &Resolved) -> Vec<Port> {
     let mut ports: Vec<Port> = Vec::new();
-    let listening = resolved.manifest.resources.iter().filter_map(|resource| {
-        Some((resource.name.as_str(), resource.port.as_ref()?.value))
-    });
+    let listening = resolved
+        .manifest
+        .resources
+        .iter()
+        .filter_map(|resource| Some((resource.name.as_str(), resource.port.as_ref()?.value)));
     for (name, number) in listening {
         if ports.iter().any(|port| port.number == number) {
             continue;
@@ -137,7 +154,11 @@ fn ports(resolved: &Resolved) -> Vec<Port> {
 
 /// At most fifteen characters (RFC 6335, which Kubernetes holds ports to), and not twice the same.
 fn port_name(name: &str, taken: impl Fn(&str) -> bool) -> String {
-    let short = |room: usize| name[..name.len().min(room)].trim_end_matches('-').to_owned();
+    let short = |room: usize| {
+        name[..name.len().min(room)]
+            .trim_end_matches('-')
+            .to_owned()
+    };
     let whole = short(15);
     if !taken(&whole) {
         return whole;

@@ -15,10 +15,16 @@ pub(super) fn render(name: &str, source: &str, data: impl Serialize) -> Result<S
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(2_000_000));
-    environment.set_syntax(SyntaxConfig::builder().keep_trailing_newline(true).build()?);
+    environment.set_syntax(
+        SyntaxConfig::builder()
+            .keep_trailing_newline(true)
+            .build()?,
+    );
     environment.set_formatter(format);
     let render = || -> Result<String, Error> {
-        environment.template_from_named_str(name, source)?.render(minijinja::value::Serde(data))
+        environment
+            .template_from_named_str(name, source)?
+            .render(minijinja::value::Serde(data))
     };
     render().map_err(|error| {
         anyhow!("the template {name} does not render: {error:#}\nthis is a fault of lifecycle itself, please report it")
@@ -46,7 +52,8 @@ fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Res
         ValueKind::Bool => if value.is_true() { "true" } else { "false" }.to_owned(),
         _ => value.to_string(),
     };
-    out.write_str(&text).map_err(|_| Error::new(ErrorKind::WriteFailure, "could not write"))
+    out.write_str(&text)
+        .map_err(|_| Error::new(ErrorKind::WriteFailure, "could not write"))
 }
 
 /// Text in double quotes that every reader of JSON, YAML 1.1 and YAML 1.2 takes for that same text:
@@ -62,8 +69,13 @@ pub(super) fn quote(text: &str) -> String {
             '\r' => quoted.push_str("\\r"),
             '\t' => quoted.push_str("\\t"),
             // Controls, line separators that YAML 1.1 folds, the byte order mark and non-characters.
-            '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}'
-            | '\u{fffe}' | '\u{ffff}' => {
+            '\0'..='\u{1f}'
+            | '\u{7f}'..='\u{9f}'
+            | '\u{2028}'
+            | '\u{2029}'
+            | '\u{feff}'
+            | '\u{fffe}'
+            | '\u{ffff}' => {
                 quoted.push_str(&format!("\\u{:04x}", u32::from(c)));
             }
             c => quoted.push(c),
@@ -91,7 +103,9 @@ mod tests {
 
     #[test]
     fn words_that_yaml_would_take_for_something_else_stay_words() {
-        for text in ["no", "on", "~", "null", "1e3", "0o17", "12:30", "- a", "a: b", "{{ x }}", "\u{85}"] {
+        for text in [
+            "no", "on", "~", "null", "1e3", "0o17", "12:30", "- a", "a: b", "{{ x }}", "\u{85}",
+        ] {
             let value: serde_yaml::Value = serde_yaml::from_str(&quote(text)).unwrap();
             assert_eq!(value, serde_yaml::Value::String(text.to_owned()));
         }
@@ -99,7 +113,9 @@ mod tests {
 
     #[test]
     fn a_missing_value_is_our_fault_and_said_to_be() {
-        let error = render("x.yaml", "a: {{ nothing }}\n", ()).unwrap_err().to_string();
+        let error = render("x.yaml", "a: {{ nothing }}\n", ())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("fault of lifecycle itself"), "{error}");
     }
 }
