@@ -137,15 +137,24 @@ pub(crate) struct DrillArgs {
     /// Which platform to play, by its key in the manifest. Without it: the first that can be played.
     #[arg(long, value_name = "PLATFORM")]
     pub(crate) platform: Option<String>,
-    /// Requests a second.
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=20_000))]
-    pub(crate) rate: u32,
-    /// A request to send, as `[METHOD ]PATH[=WEIGHT]`; may be given several times. Without it: the readiness path of the service.
+    /// Requests a second. Without it: what the manifest's `drill` says, or 200.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    pub(crate) rate: Option<u32>,
+    /// A request to send, as `[METHOD ]PATH[=WEIGHT]`; may be given several times. Without it: what the manifest's `drill` says, or `GET /`.
     #[arg(long = "request", value_name = "SPEC")]
     pub(crate) requests: Vec<String>,
     /// Where the program listens, when the manifest does not say.
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<u16>,
+    /// Where readiness is answered, such as http://127.0.0.1:9090/ready, when the manifest does not say.
+    #[arg(long, value_name = "URL")]
+    pub(crate) ready: Option<String>,
+    /// Where liveness is answered, when the manifest does not say.
+    #[arg(long, value_name = "URL")]
+    pub(crate) live: Option<String>,
+    /// Instead of a rate: 64 clients on kept-alive connections and 8 on fresh ones, each sending its next request as soon as the last was answered.
+    #[arg(long, conflicts_with = "rate")]
+    pub(crate) saturate: bool,
     /// How long load runs before the stop.
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration)]
     pub(crate) warm_up: std::time::Duration,

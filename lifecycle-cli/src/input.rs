@@ -17,8 +17,6 @@ const OTHER_NAME: &str = "lifecycle.yml";
 pub(crate) struct Input {
     /// As it was asked for, for messages.
     pub(crate) name: String,
-    /// `None` for standard input.
-    pub(crate) path: Option<PathBuf>,
     pub(crate) analysis: Analysis,
 }
 
@@ -65,7 +63,6 @@ fn standard_input() -> Result<Input> {
         .context("could not read standard input")?;
     Ok(Input {
         name: "<stdin>".to_owned(),
-        path: None,
         analysis: analyse(&bytes),
     })
 }
@@ -79,7 +76,6 @@ fn read(path: &Path) -> Result<Input> {
             .unwrap_or(path)
             .display()
             .to_string(),
-        path: Some(path.to_owned()),
         analysis: analyse(&bytes),
     })
 }

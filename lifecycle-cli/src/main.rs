@@ -4,6 +4,7 @@
 
 mod check;
 mod cli;
+mod drill;
 mod drill_command;
 mod explain;
 mod generate;

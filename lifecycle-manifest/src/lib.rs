@@ -40,7 +40,9 @@ mod timeline;
 pub use figure::{Figure, Origin};
 pub use finding::{Edit, Finding, Help, Label, Place, Severity};
 pub use kind::{Kind, Phase};
-pub use manifest::{Budget, Drift, Health, Manifest, Resource, Traffic, Written};
+pub use manifest::{
+    Budget, Drift, Drill, DrillRequest, Health, Manifest, Resource, Traffic, Written,
+};
 pub use plan::Plan;
 pub use platform::{Facts, Platform, Platforms, Terms};
 pub use timeline::{DEFAULT_RESERVE, Timeline, Window, unmanaged};

@@ -33,6 +33,10 @@ pub struct Facts {
     pub default_grace: Duration,
     /// The unit it counts the grace period in.
     pub unit: Duration,
+    /// The least time between the signal and SIGKILL, however the grace period ran out.
+    pub kill_floor: Duration,
+    /// Liveness is still asked for once the platform stops the instance.
+    pub probes_liveness_while_stopping: bool,
     /// What stops traffic before or after the stop signal, in words for pictures.
     pub routing: &'static str,
     /// Keys of the platform's own files that people write here, and ours.

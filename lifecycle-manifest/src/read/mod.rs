@@ -1,5 +1,6 @@
 //! From the tree to the [`Manifest`]: everything wrong is collected, nothing stops at the first.
 
+mod drill;
 mod suggest;
 mod table;
 
@@ -85,6 +86,7 @@ pub(crate) fn manifest(document: &Document, findings: &mut Vec<Finding>) -> Opti
         .table("platforms")
         .map(|t| Platforms::read(t, &names))
         .unwrap_or_default();
+    let drill = root.table("drill").map(drill::drill);
     root.finish();
     Some(Manifest {
         service: service?,
@@ -93,6 +95,7 @@ pub(crate) fn manifest(document: &Document, findings: &mut Vec<Finding>) -> Opti
         traffic,
         resources,
         platforms,
+        drill,
     })
 }
 
