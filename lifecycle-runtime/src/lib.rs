@@ -5,6 +5,8 @@ mod control;
 mod environment;
 mod executor;
 mod health;
+#[cfg(feature = "http")]
+mod http;
 mod lifecycle;
 pub mod plan;
 mod report;
@@ -18,7 +20,11 @@ mod work;
 
 pub use cancellation::Cancellation;
 pub use health::{Health, health};
+#[cfg(feature = "http")]
+pub use http::{HttpServer, RunningServer};
 pub use lifecycle::{Lifecycle, StopHandle, stop};
+#[cfg(feature = "macros")]
+pub use lifecycle_macros::main;
 pub use report::{Outcome, PhaseReport, Report, StepOutcome, StepReport};
 pub use resource::{
     AuditLog, Cache, Claims, Custom, Database, Ending, File, GrpcServer, MessageBroker,

@@ -1,0 +1,6 @@
+//! gen
+use crate::{Outcome, cli::GenArgs};
+use anyhow::Result;
+pub(crate) fn run(_: &GenArgs) -> Result<Outcome> {
+    anyhow::bail!("not yet")
+}

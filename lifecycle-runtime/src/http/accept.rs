@@ -1,0 +1,172 @@
+//! Takes connections in.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::server::Server;
+
+/// Accepts until the intake is stopped, and gives the listener back for [`close`].
+///
+/// No error ends it: a server that has run out of file descriptors has work that will free some.
+pub(super) async fn accept(server: Arc<Server>, listener: TcpListener) -> TcpListener {
+    let mut stop = std::pin::pin!(server.intake.notified());
+    let mut backoff = Backoff::default();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut stop => return listener,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                backoff = Backoff::default();
+                server.serve(stream, peer);
+            }
+            Err(error) if concerns_one_connection(&error) => {}
+            Err(error) => {
+                // The listener stays readable: without a pause this would spin.
+                let pause = backoff.next(&error);
+                tokio::select! {
+                    biased;
+                    () = &mut stop => return listener,
+                    () = sleep(pause) => {}
+                }
+            }
+        }
+    }
+}
+
+/// Accepts what the kernel has taken for us, and closes the listener. A connection left in there
+/// would be reset, and its request with it.
+///
+/// It goes on no longer than `until`, so that a flood of new connections cannot hold up the end.
+pub(super) async fn close(server: &Arc<Server>, listener: TcpListener, until: Instant) {
+    /// Enough for handshakes that are under way within a data centre.
+    const HANDSHAKE: Duration = Duration::from_millis(5);
+    // Between the last accept and the close somebody may connect, and at saturation somebody does.
+    // So the kernel is told first to begin no new handshake.
+    let closed = begin_no_handshake(&listener);
+    // tokio's own accept answers from what its reactor has heard; only the kernel knows what is there.
+    let listener = match listener.into_std() {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!(%error, "the listener is closed with its backlog");
+            return;
+        }
+    };
+    backlog(server, &listener, until).await;
+    // Nobody waits for this: connections linger meanwhile, and without any it is left out.
+    if closed && !server.is_empty() {
+        let _ = timeout_at(until.min(Instant::now() + HANDSHAKE), server.over()).await;
+        backlog(server, &listener, until).await;
+    }
+}
+
+/// Accepts until there is nobody left to accept.
+async fn backlog(server: &Arc<Server>, listener: &std::net::TcpListener, until: Instant) {
+    /// How many are taken before those taken get their turn.
+    const ROUND: usize = 64;
+    let mut backoff = Backoff::default();
+    for accepted in 1.. {
+        match listener.accept() {
+            Ok((stream, peer)) => {
+                let stream = stream
+                    .set_nonblocking(true)
+                    .and_then(|()| TcpStream::from_std(stream));
+                match stream {
+                    Ok(stream) => server.serve(stream, peer),
+                    Err(error) => tracing::debug!(%peer, %error, "a connection is not served"),
+                }
+                if accepted % ROUND == 0 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) if concerns_one_connection(&error) => {}
+            Err(error) => sleep(backoff.next(&error)).await,
+        }
+        if Instant::now() >= until {
+            break;
+        }
+    }
+}
+
+/// Has the kernel drop the first packet of every new connection, and go on with handshakes that have
+/// begun. Whether it does.
+///
+/// A client that comes now sends its packet again after a second and is then refused, for the
+/// listener is closed; that costs it a wait, where a reset would cost it a request. Which is why the
+/// filter is on for milliseconds only.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn begin_no_handshake(listener: &TcpListener) -> bool {
+    use socket2::{SockFilter, SockRef};
+
+    // Classic BPF on the TCP header (linux/filter.h): drop if, of SYN and ACK, only SYN is set.
+    const LOAD_BYTE: u16 = 0x30;
+    const AND: u16 = 0x54;
+    const JUMP_IF_EQUAL: u16 = 0x15;
+    const RETURN: u16 = 0x06;
+    const FLAGS: u32 = 13;
+    const SYN: u32 = 0x02;
+    const ACK: u32 = 0x10;
+    let filter = [
+        SockFilter::new(LOAD_BYTE, 0, 0, FLAGS),
+        SockFilter::new(AND, 0, 0, SYN | ACK),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 1, SYN),
+        SockFilter::new(RETURN, 0, 0, 0),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+    ];
+    let attached = SockRef::from(listener).attach_filter(&filter);
+    if let Err(error) = &attached {
+        tracing::debug!(%error, "no filter on the listener; closing it at once");
+    }
+    attached.is_ok()
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn begin_no_handshake(_: &TcpListener) -> bool {
+    false
+}
+
+/// The one connection that was to be accepted has failed; the next may be fine.
+fn concerns_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, Interrupted,
+        NetworkDown, NetworkUnreachable, TimedOut,
+    };
+    matches!(
+        error.kind(),
+        ConnectionAborted
+            | ConnectionRefused
+            | ConnectionReset
+            | HostUnreachable
+            | Interrupted
+            | NetworkDown
+            | NetworkUnreachable
+            | TimedOut
+    )
+}
+
+/// Pauses after errors of the listener itself: short at first, because a closing connection may free
+/// a descriptor at once.
+#[derive(Default)]
+struct Backoff {
+    errors: u32,
+}
+
+impl Backoff {
+    fn next(&mut self, error: &io::Error) -> Duration {
+        const FIRST: Duration = Duration::from_millis(5);
+        const LONGEST: Duration = Duration::from_millis(320);
+        if self.errors == 0 {
+            tracing::warn!(%error, "connections are not accepted; retrying");
+        }
+        let pause = (FIRST * 2_u32.saturating_pow(self.errors.min(16))).min(LONGEST);
+        self.errors = self.errors.saturating_add(1);
+        pause
+    }
+}

@@ -1,0 +1,373 @@
+//! One request and its answer, without the types of the service that gives it.
+//!
+//! hyper's connection code is generic over the service and the body. Here both are one fixed type,
+//! so that it is compiled once, in this crate, and not again with every edit of a service. The price
+//! is one allocation a request: the box that holds first the service's future and then its body.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::{Buf, Bytes};
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::server::Stage;
+use super::track::{Ticket, Track};
+use crate::work::Panicked;
+
+/// An error of a service or of a body.
+pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A service whose types are forgotten.
+pub(super) trait Handler: Send + Sync {
+    /// Begins to answer.
+    fn call(&self, request: Request<Incoming>) -> BoxExchange;
+}
+
+pub(super) type BoxExchange = Pin<Box<dyn Exchange>>;
+
+/// An answer in the making: the head first, then the body's frames.
+pub(super) trait Exchange: Send {
+    fn poll_head(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response<()>, BoxError>>;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>>;
+
+    fn is_end_stream(&self) -> bool;
+
+    fn size_hint(&self) -> SizeHint;
+}
+
+/// A tower service as a [`Handler`].
+pub(super) struct Tower<S>(pub(super) S);
+
+impl<S, B> Handler for Tower<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send + 'static,
+    B: Body + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    fn call(&self, request: Request<Incoming>) -> BoxExchange {
+        let mut service = self.0.clone();
+        // Nearly every service is ready at once. One that is not is asked again with a waker that
+        // wakes, before the first byte of the answer is waited for.
+        let mut cx = Context::from_waker(Waker::noop());
+        Box::pin(match service.poll_ready(&mut cx) {
+            Poll::Ready(Ok(())) => State::Calling {
+                future: service.call(request),
+            },
+            Poll::Ready(Err(error)) => State::Failed {
+                error: Some(error.into()),
+            },
+            Poll::Pending => State::Waiting {
+                service,
+                request: Some(request),
+            },
+        })
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S, F, B> {
+        Waiting { service: S, request: Option<Request<Incoming>> },
+        Failed { error: Option<BoxError> },
+        Calling { #[pin] future: F },
+        Streaming { #[pin] body: B },
+    }
+}
+
+impl<S, B> Exchange for State<S, S::Future, B>
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Send,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: Body + Send,
+    B::Error: Into<BoxError>,
+{
+    fn poll_head(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response<()>, BoxError>> {
+        loop {
+            let next = match self.as_mut().project() {
+                StateProj::Waiting { service, request } => {
+                    if let Err(error) = ready!(service.poll_ready(cx)) {
+                        return Poll::Ready(Err(error.into()));
+                    }
+                    let Some(request) = request.take() else {
+                        return Poll::Ready(Err("polled after it was answered".into()));
+                    };
+                    State::Calling {
+                        future: service.call(request),
+                    }
+                }
+                StateProj::Calling { future } => {
+                    let (head, body) = match ready!(future.poll(cx)) {
+                        Ok(response) => response.into_parts(),
+                        Err(error) => return Poll::Ready(Err(error.into())),
+                    };
+                    self.set(State::Streaming { body });
+                    return Poll::Ready(Ok(Response::from_parts(head, ())));
+                }
+                StateProj::Failed { error } => {
+                    let error = error.take().unwrap_or_else(|| "failed".into());
+                    return Poll::Ready(Err(error));
+                }
+                StateProj::Streaming { .. } => {
+                    return Poll::Ready(Err("polled after it was answered".into()));
+                }
+            };
+            self.set(next);
+        }
+    }
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let StateProj::Streaming { body } = self.project() else {
+            return Poll::Ready(None);
+        };
+        // `copy_to_bytes` of all there is hands `Bytes` over without copying.
+        body.poll_frame(cx).map(|frame| {
+            frame.map(|frame| {
+                frame
+                    .map(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining())))
+                    .map_err(Into::into)
+            })
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Streaming { body } => body.is_end_stream(),
+            _ => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Streaming { body } => body.size_hint(),
+            _ => SizeHint::default(),
+        }
+    }
+}
+
+/// The service that hyper sees: counts each request in, or refuses it.
+pub(super) struct Serve {
+    track: Arc<Track>,
+    http2: bool,
+}
+
+impl Serve {
+    pub(super) fn new(track: Arc<Track>, http2: bool) -> Self {
+        Self { track, http2 }
+    }
+}
+
+impl hyper::service::Service<Request<Incoming>> for Serve {
+    type Response = Response<Answer>;
+    type Error = BoxError;
+    type Future = Answering;
+
+    fn call(&self, mut request: Request<Incoming>) -> Answering {
+        let server = &self.track.server;
+        if self.track.refusing.get() {
+            self.track.unparsed.set(false);
+            server.rejected.fetch_add(1, Ordering::Relaxed);
+            return Answering(Progress::Refused {
+                retry_after: server.options.retry_after.clone(),
+                http2: self.http2,
+            });
+        }
+        let ticket = self
+            .track
+            .enter(request.method(), request.uri().path_and_query());
+        let extensions = request.extensions_mut();
+        extensions.insert(self.track.cancellation.clone());
+        if let Some(extend) = &server.options.extend {
+            extend(self.track.peer, extensions);
+        }
+        match guard(&ticket, || Ok(server.handler.call(request))) {
+            Ok(exchange) => Answering(Progress::Waiting {
+                exchange,
+                ticket,
+                http2: self.http2,
+            }),
+            Err(error) => Answering(Progress::Failed { error }),
+        }
+    }
+}
+
+/// Runs a service's code. A panic in it costs its own request: it is counted and becomes an error,
+/// on which hyper closes the connection (HTTP/2: resets the stream).
+fn guard<T>(ticket: &Ticket, code: impl FnOnce() -> Result<T, BoxError>) -> Result<T, BoxError> {
+    catch_unwind(AssertUnwindSafe(code)).unwrap_or_else(|payload| Err(panicked(ticket, &*payload)))
+}
+
+#[cold]
+fn panicked(ticket: &Ticket, payload: &(dyn Any + Send)) -> BoxError {
+    let panicked = Panicked::new(payload);
+    let server = &ticket.track.server;
+    server.panicked.fetch_add(1, Ordering::Relaxed);
+    tracing::error!(request = ticket.name(), panic = %panicked, "a handler panicked");
+    Box::new(panicked)
+}
+
+/// The future of a response's head.
+pub(super) struct Answering(Progress);
+
+enum Progress {
+    Refused {
+        retry_after: HeaderValue,
+        http2: bool,
+    },
+    Failed {
+        error: BoxError,
+    },
+    Waiting {
+        exchange: BoxExchange,
+        ticket: Ticket,
+        http2: bool,
+    },
+    Over,
+}
+
+impl Future for Answering {
+    type Output = Result<Response<Answer>, BoxError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let head = match &mut self.0 {
+            Progress::Waiting {
+                exchange, ticket, ..
+            } => {
+                let polled = guard(ticket, || match exchange.as_mut().poll_head(cx) {
+                    Poll::Ready(head) => head.map(Some),
+                    Poll::Pending => Ok(None),
+                });
+                match polled {
+                    Ok(None) => return Poll::Pending,
+                    Ok(Some(head)) => Ok(head),
+                    Err(error) => Err(error),
+                }
+            }
+            _ => Ok(Response::new(())),
+        };
+        let progress = std::mem::replace(&mut self.0, Progress::Over);
+        Poll::Ready(match (progress, head) {
+            (Progress::Waiting { .. }, Err(error)) | (Progress::Failed { error }, _) => Err(error),
+            (
+                Progress::Waiting {
+                    exchange,
+                    ticket,
+                    http2,
+                },
+                Ok(head),
+            ) => Ok(answer(head, exchange, ticket, http2)),
+            (Progress::Refused { retry_after, http2 }, _) => Ok(refusal(retry_after, http2)),
+            (Progress::Over, _) => Err("polled after it was answered".into()),
+        })
+    }
+}
+
+/// The service's answer, with what the server adds to it.
+fn answer(
+    mut response: Response<()>,
+    exchange: BoxExchange,
+    ticket: Ticket,
+    http2: bool,
+) -> Response<Answer> {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        ticket.upgrade();
+        return response.map(|()| Answer(None));
+    }
+    if !http2 && ticket.track.server.stage() >= Stage::Settling {
+        close(&mut response);
+    }
+    response.map(|()| Answer::new(exchange, ticket))
+}
+
+/// The answer to a request that came too late.
+fn refusal(retry_after: HeaderValue, http2: bool) -> Response<Answer> {
+    let mut response = Response::new(Answer(None));
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, retry_after);
+    if !http2 {
+        close(&mut response);
+    }
+    response
+}
+
+/// Asks the client to take its next request elsewhere. HTTP/2 has GOAWAY for this, and forbids the
+/// header.
+fn close<T>(response: &mut Response<T>) {
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+}
+
+/// A response's body. The request is in flight until it has been given out or dropped.
+pub(super) struct Answer(Option<(BoxExchange, Ticket)>);
+
+impl Answer {
+    fn new(exchange: BoxExchange, ticket: Ticket) -> Self {
+        let over = exchange.is_end_stream();
+        Self((!over).then_some((exchange, ticket)))
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let Some((exchange, ticket)) = &mut self.0 else {
+            return Poll::Ready(None);
+        };
+        let polled = guard(ticket, || match exchange.as_mut().poll_frame(cx) {
+            Poll::Ready(frame) => frame.transpose().map(Poll::Ready),
+            Poll::Pending => Ok(Poll::Pending),
+        });
+        let frame = match polled {
+            Ok(frame) => ready!(frame).map(Ok),
+            Err(error) => Some(Err(error)),
+        };
+        if !matches!(frame, Some(Ok(_))) {
+            self.0 = None;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Some((exchange, _)) => exchange.is_end_stream(),
+            None => true,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Some((exchange, _)) => exchange.size_hint(),
+            None => SizeHint::with_exact(0),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! A server that somebody else than the executor runs.
+
+use std::sync::Arc;
+
+use super::HttpServer;
+use crate::work::Work;
+
+/// A server that runs without a plan, from [`HttpServer::spawn`].
+///
+/// Its steps are those a plan would take; who calls them keeps the time. Dropping it changes
+/// nothing: the server serves on.
+#[derive(Debug, Clone)]
+pub struct RunningServer(Arc<HttpServer>);
+
+impl RunningServer {
+    pub(super) fn new(server: HttpServer) -> Self {
+        Self(Arc::new(server))
+    }
+
+    /// Goes on serving, and asks clients to take their next request elsewhere.
+    pub fn settle(&self) {
+        self.0.settle();
+    }
+
+    /// Stops the intake and resolves when nothing is in flight any more: at once when nobody is
+    /// connected, within the linger when nobody asks for anything. An error says how many
+    /// connections [`RunningServer::abandon`] had to cut.
+    pub fn stop(
+        &self,
+    ) -> impl Future<Output = Result<(), Box<dyn std::error::Error + Send + Sync>>> + Send + 'static
+    {
+        self.0.stop()
+    }
+
+    /// Fires the [`Cancellation`](crate::Cancellation) of every request.
+    pub fn cancel(&self) {
+        self.0.cancel();
+    }
+
+    /// Cuts every connection.
+    pub fn abandon(&self) {
+        self.0.abandon();
+    }
+
+    /// How many requests are in flight.
+    pub fn in_flight(&self) -> u64 {
+        self.0.active().count
+    }
+
+    /// How many requests have been refused with 503 because they came too late.
+    pub fn rejected(&self) -> u64 {
+        self.0.rejected()
+    }
+
+    /// How many handlers have panicked.
+    pub fn panicked(&self) -> u64 {
+        self.0.server().map_or(0, |server| server.panicked())
+    }
+}

@@ -1,0 +1,258 @@
+//! The state all connections of one server share, and how it comes to its end.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+use super::connection::Connection;
+use super::exchange::Handler;
+use super::options::Options;
+use super::socket::Socket;
+use super::track::Track;
+use crate::work::Active;
+
+/// How far a server has come towards its end. Only ever moves forward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    /// Nobody has asked it to stop.
+    Serving,
+    /// It serves everyone, and asks clients to take their next request elsewhere.
+    Settling,
+    /// Nobody new comes in; who is connected is still served.
+    Lingering,
+    /// Connections go as soon as their requests are answered; new requests are refused.
+    Draining,
+    /// Whatever is left is cut.
+    Abandoned,
+}
+
+impl Stage {
+    const ALL: [Self; 5] = [
+        Self::Serving,
+        Self::Settling,
+        Self::Lingering,
+        Self::Draining,
+        Self::Abandoned,
+    ];
+}
+
+/// What every connection reads and hardly ever writes, and, set apart, what is written when one
+/// comes or goes.
+pub(super) struct Server {
+    stage: AtomicU8,
+    pub(super) options: Options,
+    pub(super) handler: Arc<dyn Handler>,
+    /// When the intake was stopped.
+    stopped: OnceLock<Instant>,
+    pub(super) rejected: AtomicU64,
+    pub(super) panicked: AtomicU64,
+    /// How many connections were open when they were abandoned.
+    cut: AtomicUsize,
+    registry: Apart<Mutex<Registry>>,
+    /// Notified when the last connection has gone, once the intake has stopped, and on abandon.
+    over: Notify,
+    /// Notified when the intake is to stop.
+    pub(super) intake: Notify,
+}
+
+/// Keeps its content off the lines of memory beside it.
+#[repr(align(128))]
+struct Apart<T>(T);
+
+#[derive(Default)]
+struct Registry {
+    next: u64,
+    connections: HashMap<u64, Arc<Track>>,
+}
+
+impl Server {
+    pub(super) fn new(handler: Arc<dyn Handler>, options: Options) -> Self {
+        Self {
+            stage: AtomicU8::new(Stage::Serving as u8),
+            options,
+            handler,
+            stopped: OnceLock::new(),
+            rejected: AtomicU64::new(0),
+            panicked: AtomicU64::new(0),
+            cut: AtomicUsize::new(0),
+            registry: Apart(Mutex::default()),
+            over: Notify::new(),
+            intake: Notify::new(),
+        }
+    }
+
+    /// Relaxed, because each connection looks after it has been woken, and being woken orders it.
+    pub(super) fn stage(&self) -> Stage {
+        Stage::ALL[usize::from(self.stage.load(Ordering::Relaxed))]
+    }
+
+    /// Moves on to `stage`, unless the server is further already, and tells those it concerns.
+    pub(super) fn advance(&self, stage: Stage) {
+        if self.stage.fetch_max(stage as u8, Ordering::Release) >= stage as u8 {
+            return;
+        }
+        // An HTTP/1 connection learns of the first two when it next answers; waking thousands of
+        // idle ones for nothing would only delay those that have something to do.
+        let everyone = stage >= Stage::Draining;
+        for track in self.tracks() {
+            if everyone || track.http2.get() {
+                track.wake();
+            }
+        }
+        if stage == Stage::Abandoned {
+            self.over.notify_waiters();
+        }
+    }
+
+    /// Serves a connection that has been accepted.
+    pub(super) fn serve(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+        if self.options.nodelay
+            && let Err(error) = stream.set_nodelay(true)
+        {
+            tracing::debug!(%peer, %error, "TCP_NODELAY is not set");
+        }
+        let mut registry = self.registry();
+        let id = registry.next;
+        registry.next += 1;
+        let track = Arc::new(Track::new(Arc::clone(self), peer, id));
+        registry.connections.insert(id, Arc::clone(&track));
+        drop(registry);
+        tokio::spawn(Connection::new(Socket::new(stream, track)));
+    }
+
+    /// The socket is closed.
+    pub(super) fn forget(&self, id: u64) {
+        let mut registry = self.registry();
+        let track = registry.connections.remove(&id);
+        let last = registry.connections.is_empty();
+        drop(registry);
+        drop(track);
+        if last && self.stage() >= Stage::Lingering {
+            self.over.notify_waiters();
+        }
+    }
+
+    /// Resolves when no connection is left, or what is left has been given up.
+    pub(super) async fn over(&self) {
+        loop {
+            let mut notified = std::pin::pin!(self.over.notified());
+            // Listening before looking: a connection that goes in between is not missed.
+            notified.as_mut().enable();
+            if self.stage() == Stage::Abandoned || self.is_empty() {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Whether nobody is connected.
+    pub(super) fn is_empty(&self) -> bool {
+        self.registry().connections.is_empty()
+    }
+
+    /// Notes that the intake stops now. Returns until when idle connections may linger.
+    pub(super) fn stop_intake(&self) -> Instant {
+        let now = *self.stopped.get_or_init(Instant::now);
+        self.advance(Stage::Lingering);
+        now + self.options.linger
+    }
+
+    /// What begins once nobody new comes in: the linger, then the drain.
+    pub(super) async fn drain(&self, linger: Instant) -> Result<(), Abandoned> {
+        if timeout_at(linger, self.over()).await.is_err() {
+            self.advance(Stage::Draining);
+            self.over().await;
+        }
+        match self.cut.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            connections => Err(Abandoned { connections }),
+        }
+    }
+
+    /// When a request that has only half arrived is given up, given that the connection has nothing
+    /// else to do.
+    pub(super) fn head_deadline(&self) -> Instant {
+        let stopped = self.stopped.get().copied();
+        stopped.unwrap_or_else(Instant::now) + self.options.head_timeout
+    }
+
+    /// Fires the cancellation of every request in flight.
+    pub(super) fn cancel(&self) {
+        for track in self.tracks() {
+            track.cancellation.fire();
+        }
+    }
+
+    /// Cuts what is left.
+    pub(super) fn abandon(&self) {
+        self.cut.store(self.tracks().len(), Ordering::Relaxed);
+        self.advance(Stage::Abandoned);
+    }
+
+    /// What is in flight. Takes each connection's lock for an instant and none that is held while
+    /// other code runs: it answers when every worker is blocked.
+    pub(super) fn active(&self) -> Active {
+        /// A report has little room; the oldest say most.
+        const NAMED: usize = 16;
+        let mut found = Vec::new();
+        for track in self.tracks() {
+            track.in_flight(&mut found);
+        }
+        found.sort_by_key(|(_, request)| request.since);
+        Active {
+            count: found.len() as u64,
+            oldest: found.first().map(|(_, request)| request.since.elapsed()),
+            names: found
+                .iter()
+                .take(NAMED)
+                .map(|(peer, request)| request.name(*peer))
+                .collect(),
+        }
+    }
+
+    /// How many requests have been refused.
+    pub(super) fn rejected(&self) -> u64 {
+        self.rejected.load(Ordering::Relaxed)
+    }
+
+    /// How many handlers have panicked.
+    pub(super) fn panicked(&self) -> u64 {
+        self.panicked.load(Ordering::Relaxed)
+    }
+
+    fn tracks(&self) -> Vec<Arc<Track>> {
+        self.registry().connections.values().cloned().collect()
+    }
+
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Connections were cut before their requests were answered.
+#[derive(Debug)]
+pub(super) struct Abandoned {
+    connections: usize,
+}
+
+impl std::fmt::Display for Abandoned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let connections = self.connections;
+        let noun = if connections == 1 {
+            "connection"
+        } else {
+            "connections"
+        };
+        write!(f, "{connections} {noun} cut")
+    }
+}
+
+impl std::error::Error for Abandoned {}

@@ -1,0 +1,158 @@
+//! Stopping a saturated server breaks no request; and the harness that says so can see one break.
+#![cfg(feature = "http")]
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use lifecycle::HttpServer;
+use tokio::net::TcpListener;
+
+const KEPT_ALIVE: usize = 64;
+const FRESH: usize = 8;
+const ROUNDS: usize = 5;
+/// Long enough that every client is in its loop when the server is stopped.
+const LOAD: Duration = Duration::from_millis(300);
+
+/// What became of the requests of one round.
+#[derive(Debug, Default)]
+struct Outcome {
+    served: AtomicU64,
+    refused: AtomicU64,
+    /// Written, and then no whole answer.
+    broken: AtomicU64,
+}
+
+#[test]
+fn a_saturated_server_stops_without_breaking_a_request() {
+    for round in 0..ROUNDS {
+        let outcome = under_load(|listener| async move {
+            let server = HttpServer::new(listener, router()).spawn();
+            tokio::time::sleep(LOAD).await;
+            server.settle();
+            server.stop().await.unwrap();
+        });
+        println!("lifecycle, round {round}: {outcome:?}");
+        assert_eq!(outcome.broken.into_inner(), 0, "round {round}");
+        assert!(outcome.served.into_inner() > KEPT_ALIVE as u64);
+    }
+}
+
+#[test]
+fn the_harness_sees_requests_break() {
+    let mut broken = 0;
+    for round in 0..ROUNDS {
+        let outcome = under_load(|listener| async move {
+            axum::serve(listener, router())
+                .with_graceful_shutdown(tokio::time::sleep(LOAD))
+                .await
+                .unwrap();
+        });
+        println!("axum, round {round}: {outcome:?}");
+        broken += outcome.broken.into_inner();
+    }
+    assert!(broken > 0);
+}
+
+fn router() -> Router {
+    Router::new().route("/", get(|| async { "Hello, World!" }))
+}
+
+/// Runs `serve` to its end with all clients in a closed loop.
+fn under_load<F>(serve: impl FnOnce(TcpListener) -> F) -> Outcome
+where
+    F: Future<Output = ()>,
+{
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    let outcome = Outcome::default();
+    std::thread::scope(|scope| {
+        for client in 0..KEPT_ALIVE + FRESH {
+            let outcome = &outcome;
+            scope.spawn(move || ask_until_refused(address, client < KEPT_ALIVE, outcome));
+        }
+        runtime.block_on(serve(listener));
+    });
+    outcome
+}
+
+/// Sends one request after the other until nobody listens any more.
+fn ask_until_refused(address: SocketAddr, keep_alive: bool, outcome: &Outcome) {
+    let mut open = None;
+    loop {
+        let mut stream = match open.take() {
+            Some(stream) => stream,
+            // No request was sent, so none is lost: a client tries the next instance.
+            None => match TcpStream::connect(address) {
+                Ok(stream) => stream,
+                Err(_) => return,
+            },
+        };
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        match ask(&mut stream, keep_alive) {
+            Ok(answer) => {
+                let counter = match answer.status {
+                    200 => &outcome.served,
+                    _ => &outcome.refused,
+                };
+                counter.fetch_add(1, Ordering::Relaxed);
+                if keep_alive && !answer.close {
+                    open = Some(stream);
+                }
+            }
+            Err(_) => {
+                outcome.broken.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+struct Answer {
+    status: u16,
+    close: bool,
+}
+
+fn ask(stream: &mut TcpStream, keep_alive: bool) -> std::io::Result<Answer> {
+    let request: &[u8] = if keep_alive {
+        b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
+    } else {
+        b"GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
+    };
+    stream.write_all(request)?;
+    let mut received = Vec::new();
+    let mut chunk = [0; 1024];
+    loop {
+        let read = stream.read(&mut chunk)?;
+        if read == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        received.extend_from_slice(&chunk[..read]);
+        let text = String::from_utf8_lossy(&received).to_ascii_lowercase();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let header = |name: &str| {
+            head.lines()
+                .filter_map(|line| line.split_once(": "))
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| value)
+        };
+        let length: usize = header("content-length").unwrap().parse().unwrap();
+        if body.len() >= length {
+            return Ok(Answer {
+                status: head[9..12].parse().unwrap(),
+                close: header("connection") == Some("close"),
+            });
+        }
+    }
+}
