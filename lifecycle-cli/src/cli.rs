@@ -90,6 +90,9 @@ pub(crate) struct GenArgs {
     /// The manifest. Without it: the nearest lifecycle.yaml, here or above.
     #[arg(value_name = "MANIFEST")]
     pub(crate) manifest: Option<PathBuf>,
+    /// The image to run, instead of the manifest's: for pipelines that know the tag.
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) image: Option<String>,
     /// Write the files into this directory instead of printing them.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,

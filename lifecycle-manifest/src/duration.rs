@@ -204,6 +204,11 @@ pub fn seconds_up(duration: Duration) -> u64 {
     millis(duration).div_ceil(1_000)
 }
 
+/// Whole seconds, rounded down: for what must happen at least that often.
+pub fn seconds_down(duration: Duration) -> u64 {
+    duration.as_secs()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
