@@ -106,7 +106,7 @@ pub(crate) struct GenArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Target {
-    /// Kubernetes: Deployment, Service, PodDisruptionBudget.
+    /// Kubernetes: Deployment, Service, `PodDisruptionBudget`.
     #[value(alias = "kubernetes")]
     K8s,
     /// Amazon ECS: task definition, service, target group attributes.
@@ -146,7 +146,7 @@ pub(crate) struct DrillArgs {
     /// Where the program listens, when the manifest does not say.
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<u16>,
-    /// Where readiness is answered, such as http://127.0.0.1:9090/ready, when the manifest does not say.
+    /// Where readiness is answered, such as `http://127.0.0.1:9090/ready`, when the manifest does not say.
     #[arg(long, value_name = "URL")]
     pub(crate) ready: Option<String>,
     /// Where liveness is answered, when the manifest does not say.

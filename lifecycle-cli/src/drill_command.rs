@@ -194,12 +194,9 @@ fn build(directory: &Path, profile: &str) -> Result<PathBuf> {
 }
 
 fn target(args: &DrillArgs, resolved: &Resolved, command: Vec<String>) -> Result<Target> {
-    let listens = resolved
-        .plan
-        .steps
-        .iter()
-        .filter(|step| step.kind.takes_traffic());
-    let port = args.port.or(listens.filter_map(|step| step.port).next());
+    let port = args
+        .port
+        .or(resolved.plan.steps.iter().find_map(|step| step.port));
     let Some(port) = port else {
         bail!(
             "where does the program listen? write `port:` at its server in the manifest, or give `--port`"
