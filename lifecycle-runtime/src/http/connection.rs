@@ -29,6 +29,13 @@ pub(super) struct Connection {
     timer: Option<Pin<Box<Sleep>>>,
 }
 
+#[cfg_attr(
+    feature = "http2",
+    allow(
+        clippy::large_enum_variant,
+        reason = "HTTP/1 is the usual case, and a box would cost it an allocation"
+    )
+)]
 enum Protocol {
     /// Nothing has been heard that tells HTTP/1 from HTTP/2.
     #[cfg(feature = "http2")]
