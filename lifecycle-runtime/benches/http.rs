@@ -42,8 +42,11 @@ fn main() {
     stopping();
 }
 
+/// `with_state` settles the routes once; without it the router does so for every request, except
+/// under `axum::serve`, which calls it itself.
 fn router() -> Router {
-    Router::new().route("/", get(|| async { "Hello, World!" }))
+    let router = Router::new().route("/", get(|| async { "Hello, World!" }));
+    router.with_state(())
 }
 
 fn runtime() -> tokio::runtime::Runtime {

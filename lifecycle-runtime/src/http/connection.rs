@@ -241,7 +241,7 @@ impl Future for Connection {
 }
 
 fn serve_http1(socket: Socket) -> http1::UpgradeableConnection<Io, Serve> {
-    let service = Serve::new(Arc::clone(&socket.track), false);
+    let service = Serve(Arc::clone(&socket.track));
     http1::Builder::new()
         .serve_connection(TokioIo::new(socket), service)
         .with_upgrades()
