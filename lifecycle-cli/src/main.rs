@@ -1,2 +1,59 @@
-//! CLI.
-fn main() {}
+//! `lifecycle`: check, generate, draw and drill how a service stops.
+//!
+//! This crate reads files, prints and exits. What a manifest means is known to `lifecycle-manifest`.
+
+mod check;
+mod cli;
+mod drill;
+mod drill_command;
+mod explain;
+mod generate;
+mod input;
+mod picture;
+mod schema;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+/// How a command ended, where it could run at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// Nothing to object to.
+    Clean,
+    /// Findings, stale files, or a drill that lost something.
+    Findings,
+}
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    cli.color.apply();
+    let result = match &cli.command {
+        cli::Command::Check(args) => check::run(args),
+        cli::Command::Gen(args) => generate::run(args),
+        cli::Command::Plan(args) => picture::run(args),
+        cli::Command::Drill(args) => drill_command::run(args),
+        cli::Command::Schema => schema::run(),
+        cli::Command::Explain(args) => explain::run(args),
+    };
+    match result {
+        Ok(Outcome::Clean) => ExitCode::SUCCESS,
+        Ok(Outcome::Findings) => ExitCode::from(1),
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let style = anstyle::Style::new()
+                .bold()
+                .fg_color(Some(anstyle::AnsiColor::Red.into()));
+            anstream::eprintln!("{style}error{style:#}: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whoever read our output has seen enough; that is no failure of ours.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+}

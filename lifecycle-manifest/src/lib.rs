@@ -1,1 +1,186 @@
-//! Manifest.
+//! `lifecycle.yaml` as values.
+//!
+//! Data flows one way: text → [`Manifest`] → [`Plan`] → [`Timeline`] → whoever reads it. The command
+//! line and the macro call the same [`Analysis::of`], so CI and the compiler cannot disagree.
+//!
+//! This crate knows nothing of files, terminals or async: text in, values out.
+//!
+//! ```
+//! use lifecycle_manifest::Analysis;
+//!
+//! let analysis = Analysis::of(
+//!     "lifecycle: 1\n\
+//!      service: shop\n\
+//!      resources:\n  \
+//!        http: { kind: http-server, port: 8080, timeout: 30s }\n\
+//!      platforms:\n  \
+//!        kubernetes: {}\n",
+//! );
+//! let finding = &analysis.findings[0];
+//! assert_eq!(finding.rule.name, "grace-too-short");
+//! assert_eq!(finding.message, "shutdown needs 40.25s, and Kubernetes allows 30s");
+//! ```
+
+pub mod digest;
+pub mod duration;
+mod figure;
+mod finding;
+mod kind;
+mod manifest;
+pub mod plan;
+pub mod platform;
+mod read;
+pub mod render;
+pub mod rules;
+#[cfg(feature = "schema")]
+pub mod schema;
+pub mod text;
+mod timeline;
+
+pub use figure::{Figure, Origin};
+pub use finding::{Edit, Finding, Help, Label, Place, Severity};
+pub use kind::{Kind, Phase};
+pub use manifest::{
+    Budget, Drift, Drill, DrillRequest, Health, Manifest, Resource, Traffic, Written,
+};
+pub use plan::Plan;
+pub use platform::{Facts, Platform, Platforms, Terms};
+pub use timeline::{DEFAULT_RESERVE, Timeline, Window, unmanaged};
+
+use rules::Context;
+use text::{Document, Limits, Source};
+
+/// Everything that can be said of one manifest.
+#[derive(Debug)]
+pub struct Analysis {
+    /// The text, without a byte order mark.
+    pub source: Source,
+    /// The tree; `None` where the text is not YAML.
+    pub document: Option<Document>,
+    /// What the file means; `None` where too much is missing.
+    pub resolved: Option<Resolved>,
+    /// What is wrong with it, in the order of the file.
+    pub findings: Vec<Finding>,
+}
+
+/// A manifest with its plan and the timelines of its platforms.
+#[derive(Debug)]
+pub struct Resolved {
+    /// The file's values.
+    pub manifest: Manifest,
+    /// The steps in order.
+    pub plan: Plan,
+    /// One a platform, in the order of the file.
+    pub timelines: Vec<Timeline>,
+    /// Equal for manifests that mean the same.
+    pub digest: String,
+}
+
+impl Analysis {
+    /// Reads a manifest and applies every rule to it.
+    pub fn of(text: &str) -> Self {
+        let source = Source::new(text);
+        let (document, errors) = text::parse(source.text(), Limits::default());
+        let mut findings: Vec<Finding> = errors.into_iter().map(read::syntax).collect();
+        let mut resolved = None;
+        if let Some(document) = &document {
+            if let Some(manifest) = read::manifest(document, &mut findings) {
+                resolved = resolve(manifest, &mut findings);
+            }
+            findings.sort_by_cached_key(|finding| {
+                let span = finding.primary.place.span(document);
+                (span, finding.rule.code, finding.platform)
+            });
+        }
+        Self {
+            source,
+            document,
+            resolved,
+            findings,
+        }
+    }
+
+    /// Some finding is an error.
+    pub fn has_errors(&self) -> bool {
+        self.findings
+            .iter()
+            .any(|finding| finding.severity == Severity::Error)
+    }
+
+    /// The bytes of a place.
+    pub fn span(&self, place: &Place) -> text::Span {
+        match (&self.document, place) {
+            (Some(document), place) => place.span(document),
+            (None, Place::Bytes(span)) => self.source.clamp_span(*span),
+            (None, _) => text::Span::default(),
+        }
+    }
+}
+
+/// Applies the rules to what could be read. A number that could not be read spoils the sums it
+/// belongs to, a platform's its own: no verdict is given over half of a sum.
+fn resolve(manifest: Manifest, findings: &mut Vec<Finding>) -> Option<Resolved> {
+    let spoilt: Vec<Spoilt> = findings.iter().filter_map(Spoilt::by).collect();
+    let (plan, cycles) = Plan::resolve(&manifest);
+    findings.extend(rules::circles(&plan, &cycles));
+    if spoilt.contains(&Spoilt::Everything) {
+        return None;
+    }
+    let timelines: Vec<Timeline> = manifest
+        .platforms
+        .iter()
+        .filter(|platform| !spoilt.contains(&Spoilt::Platform(platform.key().to_owned())))
+        .map(|platform| Timeline::new(&manifest, &plan, platform))
+        .collect();
+    let digest = digest::digest(&manifest, &plan, &timelines);
+    let context = Context {
+        manifest: &manifest,
+        plan: &plan,
+        timelines: &timelines,
+    };
+    let mut found = Vec::new();
+    rules::run(&context, &mut found);
+    if !cycles.is_empty() {
+        // With a circle's waits left out the sums are too small: what they call too long is too
+        // long, what they call waste may not be.
+        found.retain(|finding| finding.severity == Severity::Error);
+    }
+    findings.extend(found);
+    Some(Resolved {
+        manifest,
+        plan,
+        timelines,
+        digest,
+    })
+}
+
+/// Which sums a fault of the file's shape makes worthless.
+#[derive(Debug, PartialEq, Eq)]
+enum Spoilt {
+    Everything,
+    Platform(String),
+}
+
+impl Spoilt {
+    fn by(finding: &Finding) -> Option<Self> {
+        use rules::shape::{BAD_NAME, KEY_NOT_FOR_KIND, UNKNOWN_KEY, UNSUPPORTED_FORMAT};
+        // A key that looks like no other was not meant to be a number of ours.
+        let harmless = [&BAD_NAME, &KEY_NOT_FOR_KIND, &UNSUPPORTED_FORMAT].contains(&finding.rule)
+            || (finding.rule == &UNKNOWN_KEY
+                && finding.help.iter().all(|help| help.edit.is_none()));
+        if harmless {
+            return None;
+        }
+        let (Place::Key(route) | Place::Value(route)) = &finding.primary.place else {
+            return Some(Self::Everything);
+        };
+        match route.segments() {
+            [text::Segment::Key(first), text::Segment::Key(platform), ..]
+                if first == "platforms" =>
+            {
+                Some(Self::Platform(platform.clone()))
+            }
+            _ => Some(Self::Everything),
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! What work in flight looks at to learn that its time is over.
 
+use std::future::Future;
+
 use tokio_util::sync::CancellationToken;
 
 /// Fires when the step that a piece of work belongs to has reached its timeout.
@@ -12,15 +14,9 @@ use tokio_util::sync::CancellationToken;
 pub struct Cancellation(CancellationToken);
 
 impl Cancellation {
-    /// One that fires together with `token`.
-    #[allow(dead_code, reason = "used by the resources of the `http` feature")]
-    pub(crate) fn new(token: CancellationToken) -> Self {
-        Self(token)
-    }
-
     /// Resolves when the step's timeout has passed; immediately if it has already.
-    pub async fn cancelled(&self) {
-        self.0.cancelled().await;
+    pub fn cancelled(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
+        self.0.clone().cancelled_owned()
     }
 
     /// Whether the step's timeout has passed.

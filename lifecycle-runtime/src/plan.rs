@@ -151,3 +151,52 @@ kinds! {
     /// Anything else that must be closed.
     Custom = "custom",
 }
+
+impl Plan {
+    /// In what a plan written by hand contradicts itself. Without such a check a step could wait for
+    /// one that never ends.
+    pub(crate) fn contradiction(&self) -> Option<String> {
+        for (index, step) in self.steps.iter().enumerate() {
+            if let Some(&other) = step.waits_for.iter().find(|&&other| other >= index) {
+                let other = self
+                    .steps
+                    .get(other)
+                    .map_or("a step it does not have", |it| &*it.name);
+                return Some(format!(
+                    "`{}` waits for {other}, which does not come before it",
+                    step.name
+                ));
+            }
+            if self.steps[..index]
+                .iter()
+                .any(|earlier| earlier.name == step.name)
+            {
+                return Some(format!("`{}` is there twice", step.name));
+            }
+        }
+        let timelines = self.timelines.iter().chain([&self.unmanaged]);
+        timelines
+            .into_iter()
+            .find(|it| it.timeouts.len() != self.steps.len())
+            .map(|timeline| {
+                format!(
+                    "the timeline of `{}` has {} timeouts for {} steps",
+                    timeline.platform,
+                    timeline.timeouts.len(),
+                    self.steps.len()
+                )
+            })
+    }
+}
+
+impl From<&'static Plan> for Cow<'static, Plan> {
+    fn from(plan: &'static Plan) -> Self {
+        Self::Borrowed(plan)
+    }
+}
+
+impl From<Plan> for Cow<'static, Plan> {
+    fn from(plan: Plan) -> Self {
+        Self::Owned(plan)
+    }
+}

@@ -110,8 +110,7 @@ impl std::fmt::Debug for Wiring {
 /// Why wired resources and plan do not fit together. The macro makes each of these a compile error;
 /// the builder finds them when it starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum WiringError {
+pub(crate) enum WiringError {
     /// A resource has a name that the plan does not know.
     Unknown {
         /// The name it was wired under.

@@ -95,6 +95,6 @@ impl std::error::Error for Panicked {}
 pub(crate) fn join_failure(error: tokio::task::JoinError) -> Failure {
     match error.try_into_panic() {
         Ok(payload) => Box::new(Panicked::new(&*payload)),
-        Err(cancelled) => Box::new(cancelled),
+        Err(_) => "dropped before it had ended".into(),
     }
 }

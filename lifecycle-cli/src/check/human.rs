@@ -1,0 +1,122 @@
+//! Findings and sums for people.
+
+use std::io::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use anyhow::Result;
+use lifecycle_manifest::duration::human;
+use lifecycle_manifest::render::{self, Style as Rendering};
+use lifecycle_manifest::{Severity, Timeline};
+
+use crate::input::Input;
+
+const BOLD: Style = Style::new().bold();
+const GOOD: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Green)));
+const BAD: Style = Style::new()
+    .bold()
+    .fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)));
+const DIM: Style = Style::new().dimmed();
+
+pub(super) fn print(inputs: &[Input]) -> Result<()> {
+    let mut out = anstream::stdout().lock();
+    for input in inputs {
+        write!(out, "{}", findings(input))?;
+        write!(out, "{}", summary(input))?;
+    }
+    let all = || inputs.iter().flat_map(|input| &input.analysis.findings);
+    let count = |severity| all().filter(|finding| finding.severity == severity).count();
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    let files = plural(inputs.len(), "manifest");
+    match (errors, warnings) {
+        (0, 0) => writeln!(out, "{GOOD}ok{GOOD:#}: {files}, nothing to object to")?,
+        _ => {
+            let style = if errors > 0 { BAD } else { BOLD };
+            let (errors, warnings) = (plural(errors, "error"), plural(warnings, "warning"));
+            writeln!(
+                out,
+                "{style}found{style:#}: {errors}, {warnings} in {files}"
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// All findings of a manifest, each with its place.
+pub(crate) fn findings(input: &Input) -> String {
+    let mut text = String::new();
+    for finding in &input.analysis.findings {
+        text.push_str(&render::finding(
+            &input.analysis,
+            &input.name,
+            finding,
+            Rendering::Colour,
+        ));
+        text.push('\n');
+    }
+    text
+}
+
+/// One block a service: each platform's verdict with its sum.
+pub(crate) fn summary(input: &Input) -> String {
+    let Some(resolved) = &input.analysis.resolved else {
+        return String::new();
+    };
+    let mut text = format!(
+        "{BOLD}{}{BOLD:#} {DIM}({}, plan {}){DIM:#}\n",
+        resolved.plan.service, input.name, resolved.digest
+    );
+    let width = resolved
+        .timelines
+        .iter()
+        .map(|line| line.platform().len())
+        .max()
+        .unwrap_or(0);
+    for line in &resolved.timelines {
+        text.push_str(&verdict(line, width));
+    }
+    if resolved.timelines.is_empty() {
+        text.push_str("  no platform is named: nothing to compare with\n");
+    }
+    text.push('\n');
+    text
+}
+
+fn verdict(line: &Timeline, width: usize) -> String {
+    let (mark, words) = match line.spare() {
+        Some(spare) => (
+            format!("{GOOD}fits{GOOD:#}"),
+            format!("{} to spare", human(spare)),
+        ),
+        None => (
+            format!("{BAD}too long{BAD:#}"),
+            format!("{} missing", human(line.missing())),
+        ),
+    };
+    let outside = match &line.terms.outside {
+        Some(outside) => {
+            format!(
+                "  {:width$}  before the signal, outside: {} ({})\n",
+                "",
+                outside.term(),
+                outside.origin
+            )
+        }
+        None => String::new(),
+    };
+    format!(
+        "  {:width$}  {mark}: needs {} of {} ({}), {words}\n  {:width$}  {DIM}{}{DIM:#}\n{outside}",
+        line.platform(),
+        human(line.needed()),
+        human(line.grace().value),
+        line.grace().origin,
+        "",
+        line.sum(),
+    )
+}
+
+fn plural(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        count => format!("{count} {noun}s"),
+    }
+}

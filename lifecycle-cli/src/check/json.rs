@@ -1,0 +1,206 @@
+//! Findings for programs: one document, version 1. Fields are added, never changed or taken away,
+//! within a version.
+
+use std::io::Write as _;
+
+use anyhow::Result;
+use lifecycle_manifest::duration::millis;
+use lifecycle_manifest::{Finding, Place, Resolved, Timeline};
+use serde::Serialize;
+
+use crate::input::Input;
+
+#[derive(Serialize)]
+struct Report<'a> {
+    version: u32,
+    findings: Vec<JsonFinding<'a>>,
+    services: Vec<Service<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonFinding<'a> {
+    code: &'a str,
+    name: &'a str,
+    severity: &'a str,
+    message: &'a str,
+    platform: Option<&'a str>,
+    file: &'a str,
+    line: usize,
+    column: usize,
+    end_line: usize,
+    end_column: usize,
+    label: &'a str,
+    related: Vec<Related<'a>>,
+    notes: &'a [String],
+    help: Vec<JsonHelp<'a>>,
+}
+
+#[derive(Serialize)]
+struct Related<'a> {
+    line: usize,
+    column: usize,
+    end_line: usize,
+    end_column: usize,
+    label: &'a str,
+}
+
+#[derive(Serialize)]
+struct JsonHelp<'a> {
+    text: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edit: Option<JsonEdit<'a>>,
+}
+
+/// Bytes of the file to replace, a byte order mark not counted.
+#[derive(Serialize)]
+struct JsonEdit<'a> {
+    start: usize,
+    end: usize,
+    replacement: &'a str,
+}
+
+#[derive(Serialize)]
+struct Service<'a> {
+    service: &'a str,
+    file: &'a str,
+    digest: &'a str,
+    platforms: Vec<Platform<'a>>,
+}
+
+#[derive(Serialize)]
+struct Platform<'a> {
+    platform: &'a str,
+    grace_ms: u64,
+    grace_origin: String,
+    /// All that must fit inside the grace period, the reserve included.
+    needed_ms: u64,
+    /// `grace_ms - needed_ms`; negative where it does not fit.
+    spare_ms: i64,
+    /// `null` where the platform cannot give that much.
+    smallest_grace_ms: Option<u64>,
+    longest_path: Vec<&'a str>,
+    sum: Vec<Term>,
+    unwind_ms: u64,
+}
+
+#[derive(Serialize)]
+struct Term {
+    label: String,
+    ms: u64,
+    origin: String,
+}
+
+pub(super) fn print(inputs: &[Input]) -> Result<()> {
+    let report = Report {
+        version: 1,
+        findings: inputs
+            .iter()
+            .flat_map(|input| {
+                input
+                    .analysis
+                    .findings
+                    .iter()
+                    .map(move |f| finding(input, f))
+            })
+            .collect(),
+        services: inputs
+            .iter()
+            .filter_map(|input| Some(service(input, input.analysis.resolved.as_ref()?)))
+            .collect(),
+    };
+    let mut out = anstream::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, &report)?;
+    writeln!(out)?;
+    Ok(())
+}
+
+fn finding<'a>(input: &'a Input, finding: &'a Finding) -> JsonFinding<'a> {
+    let [line, column, end_line, end_column] = position(input, &finding.primary.place);
+    JsonFinding {
+        code: finding.rule.code,
+        name: finding.rule.name,
+        severity: finding.severity.as_str(),
+        message: &finding.message,
+        platform: finding.platform,
+        file: &input.name,
+        line,
+        column,
+        end_line,
+        end_column,
+        label: &finding.primary.text,
+        related: finding
+            .related
+            .iter()
+            .map(|label| {
+                let [line, column, end_line, end_column] = position(input, &label.place);
+                Related {
+                    line,
+                    column,
+                    end_line,
+                    end_column,
+                    label: &label.text,
+                }
+            })
+            .collect(),
+        notes: &finding.notes,
+        help: finding
+            .help
+            .iter()
+            .map(|help| JsonHelp {
+                text: &help.text,
+                edit: help.edit.as_ref().map(|edit| {
+                    let span = input.analysis.span(&edit.place);
+                    JsonEdit {
+                        start: span.start,
+                        end: span.end,
+                        replacement: &edit.replacement,
+                    }
+                }),
+            })
+            .collect(),
+    }
+}
+
+fn position(input: &Input, place: &Place) -> [usize; 4] {
+    let span = input.analysis.span(place);
+    let start = input.analysis.source.position(span.start);
+    let end = input.analysis.source.position(span.end);
+    [start.line, start.column, end.line, end.column]
+}
+
+fn service<'a>(input: &'a Input, resolved: &'a Resolved) -> Service<'a> {
+    Service {
+        service: &resolved.plan.service,
+        file: &input.name,
+        digest: &resolved.digest,
+        platforms: resolved
+            .timelines
+            .iter()
+            .map(|line| platform(resolved, line))
+            .collect(),
+    }
+}
+
+fn platform<'a>(resolved: &'a Resolved, line: &'a Timeline) -> Platform<'a> {
+    let (grace, needed) = (millis(line.grace().value), millis(line.needed()));
+    Platform {
+        platform: line.platform(),
+        grace_ms: grace,
+        grace_origin: line.grace().origin.to_string(),
+        needed_ms: needed,
+        spare_ms: i64::try_from(grace).unwrap_or(i64::MAX)
+            - i64::try_from(needed).unwrap_or(i64::MAX),
+        smallest_grace_ms: line.smallest_grace().map(millis),
+        longest_path: line.longest_path_names(&resolved.plan),
+        sum: line
+            .terms_of_needed()
+            .into_iter()
+            .map(|term| Term {
+                ms: millis(term.value),
+                origin: term.origin.to_string(),
+                label: term.label,
+            })
+            .collect(),
+        unwind_ms: millis(line.unwind * u32::try_from(line.longest_path.len()).unwrap_or(u32::MAX)),
+    }
+}

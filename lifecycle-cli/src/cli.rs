@@ -1,0 +1,187 @@
+//! The command line: what can be asked, in words a person can learn from.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXIT_CODES: &str = "Exit codes: 0 clean, 1 findings, 2 could not run.";
+
+/// One file says how a service stops; this makes everything agree with it.
+///
+/// A `lifecycle.yaml` declares what a service holds, in which order it lets go, how long each step may take, and how much time the platform gives. From it come the check in CI, the platform's manifests, the picture, and a rehearsed termination of the real process.
+#[derive(Debug, Parser)]
+#[command(name = "lifecycle", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// When to colour the output; `NO_COLOR` is respected.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Color {
+    pub(crate) fn apply(self) {
+        match self {
+            Self::Auto => {}
+            Self::Always => anstream::ColorChoice::Always.write_global(),
+            Self::Never => anstream::ColorChoice::Never.write_global(),
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Prove that the shutdown fits each platform, and point into the YAML where it does not.
+    Check(CheckArgs),
+    /// Write a platform's manifests from the plan.
+    Gen(GenArgs),
+    /// Draw the timeline of each platform.
+    Plan(PlanArgs),
+    /// Play a platform's termination against the real process under load, and measure what was lost.
+    Drill(DrillArgs),
+    /// Print the JSON Schema of `lifecycle.yaml`, for editors.
+    Schema,
+    /// Explain a rule, by its code or its name.
+    Explain(ExplainArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct CheckArgs {
+    /// Manifests, directories to look through (ignore files are respected), or `-` for standard input. Without any: the nearest lifecycle.yaml, here or above.
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// How to print the result.
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: Format,
+    /// Count findings of this level as errors.
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) deny: Option<Deny>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people: the place, the sum, what to write instead.
+    Human,
+    /// For programs: one JSON document, version 1.
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Deny {
+    Warnings,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 written or fresh, 1 a file is stale (with --check) or the manifest has errors, 2 could not run."
+)]
+pub(crate) struct GenArgs {
+    /// What to generate for.
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: Target,
+    /// The manifest. Without it: the nearest lifecycle.yaml, here or above.
+    #[arg(value_name = "MANIFEST")]
+    pub(crate) manifest: Option<PathBuf>,
+    /// The image to run, instead of the manifest's: for pipelines that know the tag.
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) image: Option<String>,
+    /// Write the files into this directory instead of printing them.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// Compare with what is in the output directory, show the difference, and write nothing.
+    #[arg(long, requires = "output")]
+    pub(crate) check: bool,
+    /// Overwrite files that this tool did not write.
+    #[arg(long, requires = "output")]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Target {
+    /// Kubernetes: Deployment, Service, PodDisruptionBudget.
+    #[value(alias = "kubernetes")]
+    K8s,
+    /// Amazon ECS: task definition, service, target group attributes.
+    Ecs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// The manifest. Without it: the nearest lifecycle.yaml, here or above.
+    #[arg(value_name = "MANIFEST")]
+    pub(crate) manifest: Option<PathBuf>,
+    /// Draw only this platform, by its key in the manifest.
+    #[arg(long, value_name = "PLATFORM")]
+    pub(crate) platform: Option<String>,
+    /// How wide to draw, in columns. Without it: the terminal's width, 80 where there is none.
+    #[arg(long, value_name = "COLUMNS")]
+    pub(crate) width: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 nothing was lost, 1 something was, or the program did not stop as planned, 2 could not run."
+)]
+pub(crate) struct DrillArgs {
+    /// A directory with a lifecycle.yaml and the program's Cargo.toml. With `-- COMMAND`, only the manifest is taken from it.
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
+    /// Which platform to play, by its key in the manifest. Without it: the first that can be played.
+    #[arg(long, value_name = "PLATFORM")]
+    pub(crate) platform: Option<String>,
+    /// Requests a second. Without it: what the manifest's `drill` says, or 200.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    pub(crate) rate: Option<u32>,
+    /// A request to send, as `[METHOD ]PATH[=WEIGHT]`; may be given several times. Without it: what the manifest's `drill` says, or `GET /`.
+    #[arg(long = "request", value_name = "SPEC")]
+    pub(crate) requests: Vec<String>,
+    /// Where the program listens, when the manifest does not say.
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+    /// Where readiness is answered, such as http://127.0.0.1:9090/ready, when the manifest does not say.
+    #[arg(long, value_name = "URL")]
+    pub(crate) ready: Option<String>,
+    /// Where liveness is answered, when the manifest does not say.
+    #[arg(long, value_name = "URL")]
+    pub(crate) live: Option<String>,
+    /// Instead of a rate: 64 clients on kept-alive connections and 8 on fresh ones, each sending its next request as soon as the last was answered.
+    #[arg(long, conflicts_with = "rate")]
+    pub(crate) saturate: bool,
+    /// How long load runs before the stop.
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration)]
+    pub(crate) warm_up: std::time::Duration,
+    /// How long the program may take to become ready.
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    pub(crate) start_timeout: std::time::Duration,
+    /// Cargo profile for the first form.
+    #[arg(long, value_name = "PROFILE", default_value = "release")]
+    pub(crate) profile: String,
+    /// How to print the result.
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: Format,
+    /// Show what the program writes.
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    /// The program and its arguments, in any language.
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// A code such as LC101, or a name such as grace-too-short. Without it: all rules, one a line.
+    #[arg(value_name = "RULE")]
+    pub(crate) rule: Option<String>,
+}
+
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    lifecycle_manifest::duration::parse(text).map_err(|error| format!("{error}; {}", error.help()))
+}

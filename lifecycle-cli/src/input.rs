@@ -1,0 +1,126 @@
+//! Finding and reading manifests.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use lifecycle_manifest::Analysis;
+
+/// The name a manifest goes by.
+pub(crate) const FILE_NAME: &str = "lifecycle.yaml";
+
+/// The other spelling of the ending.
+const OTHER_NAME: &str = "lifecycle.yml";
+
+/// A file that was read, and everything that can be said of it.
+#[derive(Debug)]
+pub(crate) struct Input {
+    /// As it was asked for, for messages.
+    pub(crate) name: String,
+    pub(crate) analysis: Analysis,
+}
+
+/// Reads one manifest: a file, a directory that holds one, `-`, or the nearest above.
+pub(crate) fn one(path: Option<&Path>) -> Result<Input> {
+    match path {
+        None => read(&nearest()?),
+        Some(path) if path == Path::new("-") => standard_input(),
+        Some(path) if path.is_dir() => read(
+            &in_directory(path)
+                .with_context(|| format!("there is no {FILE_NAME} in {}", path.display()))?,
+        ),
+        Some(path) => read(path),
+    }
+}
+
+/// Reads all manifests of these paths: files as they are, directories walked. In the order given,
+/// each directory's in the order of their paths.
+pub(crate) fn many(paths: &[PathBuf]) -> Result<Vec<Input>> {
+    if paths.is_empty() {
+        return Ok(vec![one(None)?]);
+    }
+    let mut inputs = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            let found = walk(path)?;
+            if found.is_empty() {
+                bail!("there is no {FILE_NAME} in {} or below", path.display());
+            }
+            for file in found {
+                inputs.push(read(&file)?);
+            }
+        } else {
+            inputs.push(one(Some(path))?);
+        }
+    }
+    Ok(inputs)
+}
+
+fn standard_input() -> Result<Input> {
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .read_to_end(&mut bytes)
+        .context("could not read standard input")?;
+    Ok(Input {
+        name: "<stdin>".to_owned(),
+        analysis: analyse(&bytes),
+    })
+}
+
+fn read(path: &Path) -> Result<Input> {
+    let bytes =
+        std::fs::read(path).with_context(|| format!("could not read {}", path.display()))?;
+    Ok(Input {
+        name: path
+            .strip_prefix("./")
+            .unwrap_or(path)
+            .display()
+            .to_string(),
+        analysis: analyse(&bytes),
+    })
+}
+
+/// Bytes that are no text are shown as the replacement character, which is a finding of its own at
+/// the place where it stands: as a key it is unknown, as a value it has the wrong form.
+fn analyse(bytes: &[u8]) -> Analysis {
+    Analysis::of(&String::from_utf8_lossy(bytes))
+}
+
+fn in_directory(directory: &Path) -> Option<PathBuf> {
+    [FILE_NAME, OTHER_NAME]
+        .map(|name| directory.join(name))
+        .into_iter()
+        .find(|path| path.is_file())
+}
+
+fn nearest() -> Result<PathBuf> {
+    let here = std::env::current_dir().context("could not find the current directory")?;
+    for directory in here.ancestors() {
+        if let Some(path) = in_directory(directory) {
+            return Ok(path
+                .strip_prefix(&here)
+                .map_or(path.clone(), Path::to_owned));
+        }
+        // A repository is the end of what a manifest in it can be about.
+        if directory.join(".git").exists() {
+            break;
+        }
+    }
+    bail!("there is no {FILE_NAME} here or above; name a file, a directory, or `-`")
+}
+
+fn walk(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in ignore::WalkBuilder::new(directory)
+        .require_git(false)
+        .build()
+    {
+        let entry = entry.with_context(|| format!("could not walk {}", directory.display()))?;
+        let is_manifest = entry.file_name() == FILE_NAME || entry.file_name() == OTHER_NAME;
+        if is_manifest && entry.path().is_file() {
+            found.push(entry.into_path());
+        }
+    }
+    found.sort();
+    Ok(found)
+}

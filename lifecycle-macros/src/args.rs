@@ -1,0 +1,112 @@
+//! The attribute's options: read, each with its span, then checked together.
+
+use proc_macro2::Span;
+use syn::parse::{Parse, ParseStream};
+use syn::{Error, Lit, LitInt, LitStr, Path, Result, Token, ext::IdentExt as _};
+
+/// What was asked for.
+#[derive(Default)]
+pub(crate) struct Args {
+    pub(crate) manifest: Option<LitStr>,
+    pub(crate) flavor: Flavor,
+    pub(crate) worker_threads: Option<LitInt>,
+    pub(crate) krate: Option<Path>,
+}
+
+/// The tokio runtime.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flavor {
+    #[default]
+    MultiThread,
+    CurrentThread,
+}
+
+const OPTIONS: &str = "`manifest`, `flavor`, `worker_threads` and `crate`";
+
+impl Parse for Args {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let mut args = Self::default();
+        let mut seen: Vec<String> = Vec::new();
+        while !input.is_empty() {
+            let name = input.call(syn::Ident::parse_any)?;
+            let key = name.to_string();
+            if seen.contains(&key) {
+                return Err(Error::new(name.span(), format!("`{key}` is set twice")));
+            }
+            if !input.peek(Token![=]) {
+                return Err(Error::new(name.span(), bare(&key)));
+            }
+            input.parse::<Token![=]>()?;
+            args.set(&key, name.span(), input)?;
+            seen.push(key);
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        args.check()
+    }
+}
+
+impl Args {
+    fn set(&mut self, key: &str, span: Span, input: ParseStream<'_>) -> Result<()> {
+        match key {
+            "manifest" => self.manifest = Some(text(input, "manifest = \"path/lifecycle.yaml\"")?),
+            "flavor" => {
+                let flavor = text(input, "flavor = \"current_thread\"")?;
+                self.flavor = match flavor.value().as_str() {
+                    "multi_thread" => Flavor::MultiThread,
+                    "current_thread" => Flavor::CurrentThread,
+                    other => {
+                        let message = format!(
+                            "there is no flavor `{other}`: write `multi_thread` or `current_thread`"
+                        );
+                        return Err(Error::new(flavor.span(), message));
+                    }
+                };
+            }
+            "worker_threads" => match input.parse::<Lit>()? {
+                Lit::Int(count) if count.base10_parse::<usize>().is_ok_and(|n| n > 0) => {
+                    self.worker_threads = Some(count);
+                }
+                other => {
+                    let message = "write a whole number above zero: `worker_threads = 4`";
+                    return Err(Error::new(other.span(), message));
+                }
+            },
+            "crate" => self.krate = Some(input.call(Path::parse_mod_style)?),
+            other => {
+                let message = format!("there is no option `{other}`: the options are {OPTIONS}");
+                return Err(Error::new(span, message));
+            }
+        }
+        Ok(())
+    }
+
+    fn check(self) -> Result<Self> {
+        if let (Flavor::CurrentThread, Some(count)) = (self.flavor, &self.worker_threads) {
+            let message = "a `current_thread` runtime has no workers: take `worker_threads` away, or \
+                           `flavor = \"current_thread\"`";
+            return Err(Error::new(count.span(), message));
+        }
+        Ok(self)
+    }
+}
+
+fn text(input: ParseStream<'_>, example: &str) -> Result<LitStr> {
+    match input.parse::<Lit>()? {
+        Lit::Str(text) => Ok(text),
+        other => Err(Error::new(
+            other.span(),
+            format!("write text in quotes: `{example}`"),
+        )),
+    }
+}
+
+/// A word without `= value`: what it should have been.
+fn bare(key: &str) -> String {
+    match key {
+        "current_thread" | "multi_thread" => format!("write `flavor = \"{key}\"`"),
+        "manifest" | "flavor" | "worker_threads" | "crate" => format!("`{key}` needs a value"),
+        _ => format!("there is no option `{key}`: the options are {OPTIONS}"),
+    }
+}

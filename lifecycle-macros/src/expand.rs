@@ -1,0 +1,138 @@
+//! The attribute's output. On an error, as much as can still be said is emitted beside it, so that
+//! the error is the only one.
+
+use lifecycle_manifest::{Severity, render};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens as _, quote, quote_spanned};
+use syn::{Error, ItemFn, Path, ReturnType, spanned::Spanned as _};
+
+use crate::args::{Args, Flavor};
+use crate::lower;
+use crate::manifest::{self, Manifest};
+
+pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
+    let (args, function) = match (
+        syn::parse2::<Args>(args),
+        syn::parse2::<ItemFn>(item.clone()),
+    ) {
+        (Ok(args), Ok(function)) => (args, function),
+        (Err(error), Ok(_)) => return with_empty_main(&error),
+        (_, Err(error)) => {
+            let error = error.into_compile_error();
+            return quote!(#error #item);
+        }
+    };
+    if let Err(error) = check(&function) {
+        return with_empty_main(&error);
+    }
+    let manifest = match manifest::read(args.manifest.as_ref()) {
+        Ok(manifest) => manifest,
+        Err(error) => return with_empty_main(&error),
+    };
+    let errors = errors(&manifest);
+    let Some(resolved) = &manifest.analysis.resolved else {
+        let watched = watch(&manifest);
+        return quote!(#(#errors)* #watched fn main() {});
+    };
+    let krate = args.krate.clone().unwrap_or_else(runtime_path);
+    let resources = lower::resources(resolved, &krate);
+    let plan = lower::plan(resolved, &krate);
+    let main = main_function(&args, function, &krate, &plan, &watch(&manifest));
+    quote!(#(#errors)* #resources #main)
+}
+
+/// What `main` must look like, in the order a reader would ask.
+fn check(function: &ItemFn) -> Result<(), Error> {
+    let signature = &function.sig;
+    if signature.ident != "main" {
+        return Err(Error::new(
+            signature.ident.span(),
+            "`#[lifecycle::main]` belongs on `main`",
+        ));
+    }
+    if signature.asyncness.is_none() {
+        return Err(Error::new(signature.fn_token.span, "write `async fn main`"));
+    }
+    if let Some(input) = signature.inputs.first() {
+        return Err(Error::new(input.span(), "`main` takes no arguments"));
+    }
+    if !signature.generics.params.is_empty() {
+        return Err(Error::new(
+            signature.generics.span(),
+            "`main` takes no generic parameters",
+        ));
+    }
+    if matches!(signature.output, ReturnType::Default) {
+        let message = "`main` returns what must later be stopped: write \
+                       `async fn main() -> anyhow::Result<Resources>` and end it with \
+                       `Ok(Resources { … })`";
+        return Err(Error::new(signature.ident.span(), message));
+    }
+    Ok(())
+}
+
+/// One compile error an error of the manifest, in the words of `lifecycle check`.
+fn errors(manifest: &Manifest) -> Vec<TokenStream> {
+    let analysis = &manifest.analysis;
+    analysis
+        .findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error)
+        .map(|finding| {
+            let text = render::finding(analysis, &manifest.shown, finding, render::Style::Plain);
+            Error::new(Span::call_site(), text.trim_end()).into_compile_error()
+        })
+        .collect()
+}
+
+/// Makes the compiler rebuild the crate when the manifest changes.
+fn watch(manifest: &Manifest) -> TokenStream {
+    let path = manifest.path.to_string_lossy();
+    quote!(
+        const _: &[u8] = ::core::include_bytes!(#path);
+    )
+}
+
+fn runtime_path() -> Path {
+    let name = manifest::runtime_name();
+    let ident = syn::Ident::new(&name, Span::call_site());
+    syn::parse_quote!(::#ident)
+}
+
+fn main_function(
+    args: &Args,
+    function: ItemFn,
+    krate: &Path,
+    plan: &TokenStream,
+    watched: &TokenStream,
+) -> TokenStream {
+    let ItemFn {
+        attrs, sig, block, ..
+    } = function;
+    let runtime = match args.flavor {
+        Flavor::MultiThread => quote!(multi_thread()),
+        Flavor::CurrentThread => quote!(current_thread()),
+    };
+    let workers = args
+        .worker_threads
+        .as_ref()
+        .map(|count| quote!(.worker_threads(#count)));
+    // A type error in what `main` returns belongs to its signature, not to the attribute.
+    let output = sig.output.to_token_stream().span();
+    let run = quote_spanned!(output=> .run(&PLAN, main));
+    quote! {
+        fn main() -> ::std::process::ExitCode {
+            #watched
+            static PLAN: #krate::plan::Plan = #plan;
+            #(#attrs)*
+            #sig #block
+            #krate::Runtime::#runtime #workers #run
+        }
+    }
+}
+
+/// The error alone, and a `main` so that its absence is not a second one.
+fn with_empty_main(error: &Error) -> TokenStream {
+    let error = error.to_compile_error();
+    quote!(#error fn main() {})
+}

@@ -1,0 +1,88 @@
+//! A number with its origin: what every sum and every message is made of.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::duration::{human, show};
+use crate::text::Route;
+
+/// A duration, what it is, and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figure {
+    /// How long.
+    pub value: Duration,
+    /// What it is, as a term of a sum: `preStop sleep`, `http`, `reserve`.
+    pub label: String,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// Where a number came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// It stands in the manifest.
+    Written(Route),
+    /// It stands in the manifest and was rounded up to the platform's unit.
+    Rounded {
+        /// Where it stands.
+        route: Route,
+        /// What stands there.
+        from: Duration,
+    },
+    /// The default of the format.
+    FormatDefault,
+    /// The default of the platform with this name.
+    PlatformDefault(&'static str),
+    /// Computed from other numbers; from which, in words.
+    Derived(&'static str),
+}
+
+impl Figure {
+    /// A figure.
+    pub fn new(value: Duration, label: impl Into<String>, origin: Origin) -> Self {
+        Self {
+            value,
+            label: label.into(),
+            origin,
+        }
+    }
+
+    /// The figure as a term of a sum: `15s http`.
+    pub fn term(&self) -> String {
+        format!("{} {}", human(self.value), self.label)
+    }
+}
+
+impl Origin {
+    /// Where it stands in the file, if it does.
+    pub fn route(&self) -> Option<&Route> {
+        match self {
+            Self::Written(route) | Self::Rounded { route, .. } => Some(route),
+            _ => None,
+        }
+    }
+
+    /// It stands in the file.
+    pub fn is_written(&self) -> bool {
+        self.route().is_some()
+    }
+}
+
+impl fmt::Display for Origin {
+    /// `written`, `the Kubernetes default`, `the default of the format`, `rounded up from 30s500ms`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Written(_) => f.write_str("written"),
+            Self::Rounded { from, .. } => {
+                write!(
+                    f,
+                    "written as {}, rounded up to what the platform can hold",
+                    show(*from)
+                )
+            }
+            Self::FormatDefault => f.write_str("the default of the format"),
+            Self::PlatformDefault(name) => write!(f, "the {name} default"),
+            Self::Derived(from) => f.write_str(from),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Kinds of resources and the phases they are let go in.
+
+/// When a resource is let go, unless `after` or `uses` say otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
+pub enum Phase {
+    /// Work in flight is finished: requests, jobs, streams.
+    Drain,
+    /// What was recorded is sent off: traces, metrics, audit records.
+    Flush,
+    /// Clients are closed: brokers, caches, databases.
+    Close,
+}
+
+impl Phase {
+    /// All phases, in the order of a shutdown.
+    pub const ALL: [Self; 3] = [Self::Drain, Self::Flush, Self::Close];
+
+    /// The name in the manifest.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Drain => "drain",
+            Self::Flush => "flush",
+            Self::Close => "close",
+        }
+    }
+}
+
+macro_rules! kinds {
+    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal in $phase:ident as $type:ident,)*) => {
+        /// What kind of resource a service holds.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
+        pub enum Kind { $($(#[doc = $doc])* $variant,)* }
+
+        impl Kind {
+            /// All kinds, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name in the manifest.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// The phase it is let go in, unless `phase:` says otherwise.
+            pub const fn phase(self) -> Phase {
+                match self { $(Self::$variant => Phase::$phase,)* }
+            }
+
+            /// The runtime's type for it, which is also the name of the variant in the plan.
+            pub const fn runtime_type(self) -> &'static str {
+                match self { $(Self::$variant => stringify!($type),)* }
+            }
+
+            /// The variant's name, for generated code.
+            pub const fn variant(self) -> &'static str {
+                match self { $(Self::$variant => stringify!($variant),)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// Answers HTTP requests: readiness falls, the backlog is taken, requests in flight finish.
+    HttpServer = "http-server" in Drain as HttpServer,
+    /// Answers gRPC calls.
+    GrpcServer = "grpc-server" in Drain as GrpcServer,
+    /// Holds WebSocket sessions, told to leave and waited for.
+    Websocket = "websocket" in Drain as WebSockets,
+    /// Holds long responses: server-sent events, long polls.
+    Stream = "stream" in Drain as Streams,
+    /// Claims jobs from a queue: claims no more, finishes those it holds.
+    QueueConsumer = "queue-consumer" in Drain as QueueConsumer,
+    /// Starts work by the clock: no new tick, the running one finishes.
+    Scheduler = "scheduler" in Drain as Scheduler,
+    /// A background task that is asked to stop.
+    Task = "task" in Drain as Task,
+    /// Traces, metrics and logs still to be sent.
+    Telemetry = "telemetry" in Flush as Telemetry,
+    /// Audit records still to be written.
+    AuditLog = "audit-log" in Flush as AuditLog,
+    /// A connection to a message broker.
+    MessageBroker = "message-broker" in Close as MessageBroker,
+    /// A cache client.
+    Cache = "cache" in Close as Cache,
+    /// A database pool.
+    Database = "database" in Close as Database,
+    /// A file, or a lock on one.
+    File = "file" in Close as File,
+    /// Anything else that must be closed.
+    Custom = "custom" in Close as Custom,
+}
+
+impl Kind {
+    /// Clients reach it through the platform's routing, which needs time to notice that it leaves.
+    pub const fn takes_traffic(self) -> bool {
+        matches!(
+            self,
+            Self::HttpServer | Self::GrpcServer | Self::Websocket | Self::Stream
+        )
+    }
+
+    /// It claims work that stays claimed for a lease.
+    pub const fn has_lease(self) -> bool {
+        matches!(self, Self::QueueConsumer)
+    }
+}

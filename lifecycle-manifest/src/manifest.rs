@@ -1,0 +1,174 @@
+//! The manifest, format 1: what a `lifecycle.yaml` says, and nothing that it does not.
+//!
+//! Every value is [`Written`]: it knows its route. Nothing here is defaulted; the
+//! [`Plan`](crate::Plan) applies defaults last and remembers where each number came from.
+
+use std::time::Duration;
+
+use crate::kind::{Kind, Phase};
+use crate::platform::Platforms;
+use crate::text::Route;
+
+/// A value that stands in the file, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub route: Route,
+}
+
+impl<T> Written<T> {
+    /// The same place with another value.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Written<U> {
+        Written {
+            value: change(self.value),
+            route: self.route,
+        }
+    }
+}
+
+/// A whole `lifecycle.yaml`.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    /// `service`: the name used for the program, its manifests and its report.
+    pub service: Written<String>,
+    /// `drift`: what the program does when its deployment was generated from another plan.
+    pub drift: Option<Written<Drift>>,
+    /// `budget`.
+    pub budget: Budget,
+    /// `traffic`.
+    pub traffic: Traffic,
+    /// `resources`, in the order of the file.
+    pub resources: Vec<Resource>,
+    /// `platforms`, in the order of the file.
+    pub platforms: Platforms,
+    /// `drill`: how a rehearsal loads the service.
+    pub drill: Option<Drill>,
+}
+
+/// `drift`: what the program does when its deployment was generated from another plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
+pub enum Drift {
+    /// Say so in the log and go on.
+    #[default]
+    Warn,
+    /// Do not start.
+    Refuse,
+}
+
+impl Drift {
+    /// Both, in the order of the documentation.
+    pub const ALL: [Self; 2] = [Self::Warn, Self::Refuse];
+
+    /// The name in the manifest.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Warn => "warn",
+            Self::Refuse => "refuse",
+        }
+    }
+}
+
+/// `budget`: what belongs to no single step.
+#[derive(Debug, Clone, Default)]
+pub struct Budget {
+    /// `reserve`: never planned for; what is left before SIGKILL.
+    pub reserve: Option<Written<Duration>>,
+    /// `unwind`: how long cancelled work has to let go after its step's timeout.
+    pub unwind: Option<Written<Duration>>,
+}
+
+/// `traffic`: how requests reach the service.
+#[derive(Debug, Clone, Default)]
+pub struct Traffic {
+    /// `settle`: how long routing needs to notice that this instance is leaving.
+    pub settle: Option<Written<Duration>>,
+    /// `longest_request`: what deregistration and drain must cover.
+    pub longest_request: Option<Written<Duration>>,
+    /// `keep_alive`: the server's idle keep-alive.
+    pub keep_alive: Option<Written<Duration>>,
+    /// `health`: where readiness and liveness are answered.
+    pub health: Option<Health>,
+}
+
+/// `traffic.health`.
+#[derive(Debug, Clone)]
+pub struct Health {
+    /// Where the block stands.
+    pub route: Route,
+    /// `port`: a small server of the runtime's own; unset, the service answers on its own port.
+    pub port: Option<Written<u16>>,
+    /// `ready`: path of the readiness answer.
+    pub ready: Option<Written<String>>,
+    /// `live`: path of the liveness answer.
+    pub live: Option<Written<String>>,
+    /// `period`: how often the platform asks.
+    pub period: Option<Written<Duration>>,
+    /// `failures`: how many bad answers in a row it takes to be believed.
+    pub failures: Option<Written<u32>>,
+}
+
+/// One entry of `resources`.
+#[derive(Debug, Clone)]
+pub struct Resource {
+    /// Its name.
+    pub name: String,
+    /// Where the entry stands.
+    pub route: Route,
+    /// `kind`.
+    pub kind: Written<Kind>,
+    /// `phase`: overrides the kind's.
+    pub phase: Option<Written<Phase>>,
+    /// `timeout`: how long its step may take.
+    pub timeout: Written<Duration>,
+    /// `after`: exactly these must have ended before it begins.
+    pub after: Option<Vec<Written<String>>>,
+    /// `uses`: what it calls while it drains; those wait for it.
+    pub uses: Vec<Written<String>>,
+    /// `best_effort`: its timeout or failure is reported and does not change the exit code.
+    pub best_effort: Option<Written<bool>>,
+    /// `port`: where it listens.
+    pub port: Option<Written<u16>>,
+    /// `lease`: how long a claimed job stays claimed without renewal.
+    pub lease: Option<Written<Duration>>,
+}
+
+impl Resource {
+    /// Its phase: written, or its kind's.
+    pub fn phase(&self) -> Phase {
+        self.phase
+            .as_ref()
+            .map_or(self.kind.value.phase(), |phase| phase.value)
+    }
+}
+
+/// `drill`: how a rehearsal starts and loads the service. It decides nothing about a shutdown.
+#[derive(Debug, Clone, Default)]
+pub struct Drill {
+    /// `rate`: requests a second.
+    pub rate: Option<Written<u32>>,
+    /// `env`: set for the process.
+    pub env: Vec<(String, String)>,
+    /// `requests`: what is sent.
+    pub requests: Vec<DrillRequest>,
+}
+
+/// One entry of `drill.requests`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DrillRequest {
+    /// `method`; GET when not written.
+    pub method: String,
+    /// `path`.
+    pub path: String,
+    /// `headers`.
+    pub headers: Vec<(String, String)>,
+    /// `body`.
+    pub body: String,
+    /// `weight`: how often beside the others; 1 when not written.
+    pub weight: u32,
+    /// `slow`: known to take long, and kept in flight when the signal comes.
+    pub slow: bool,
+}

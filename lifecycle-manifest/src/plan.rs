@@ -1,0 +1,583 @@
+//! The plan: steps and what each waits for, defaults applied, order found.
+//!
+//! Without `after`, a step waits for all steps of earlier phases; with `after`, for exactly those
+//! named. Whatever a step `uses` waits for it besides. A default wait that contradicts a written one
+//! gives way: a resource that something of an earlier phase waits for is pulled forward to that
+//! phase, and keeps its default waits only for what is let go before it there.
+//!
+//! "All steps of a phase" is one [`Gate`], not an edge a pair, so that the plan of ten thousand
+//! resources is as large as its manifest and not its square.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use crate::figure::{Figure, Origin};
+use crate::kind::{Kind, Phase};
+use crate::manifest::{Drift, Manifest, Resource};
+use crate::text::Route;
+
+/// How long cancelled work has to let go when the manifest does not say.
+pub const DEFAULT_UNWIND: Duration = Duration::from_millis(250);
+
+/// A service's shutdown, in order.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The service's name.
+    pub service: String,
+    /// The steps, each after all those it waits for; in the order of the file where that is free.
+    pub steps: Vec<Step>,
+    /// Sets of steps that are waited for together.
+    pub gates: Vec<Gate>,
+    /// How long cancelled work has to let go after its step's timeout.
+    pub unwind: Figure,
+    /// What to do about drift.
+    pub drift: Drift,
+    /// Where health is answered.
+    pub health: Option<Health>,
+    /// The order in which steps and gates can be gone through, for computing along the waits.
+    order: Vec<On>,
+}
+
+/// One resource's end.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The resource's name.
+    pub name: String,
+    /// Where the resource stands in the manifest.
+    pub route: Route,
+    /// Its kind.
+    pub kind: Kind,
+    /// Its phase.
+    pub phase: Phase,
+    /// Its timeout, unless a platform has one of its own.
+    pub timeout: Figure,
+    /// What must have ended before it begins.
+    pub waits: Vec<Wait>,
+    /// Its timeout or failure does not change the exit code.
+    pub best_effort: bool,
+    /// Where it listens.
+    pub port: Option<u16>,
+    /// How long a claimed job stays claimed.
+    pub lease: Option<Duration>,
+}
+
+/// Something a step waits for, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    /// What it waits for.
+    pub on: On,
+    /// Who said so.
+    pub why: Why,
+}
+
+/// What can be waited for: indices into [`Plan::steps`] and [`Plan::gates`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum On {
+    /// A step.
+    Step(usize),
+    /// All members of a gate.
+    Gate(usize),
+}
+
+/// Why a step waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// Its `after` names the other; where.
+    After(Route),
+    /// The other `uses` it; where.
+    Uses(Route),
+    /// By the order of phases.
+    Default,
+}
+
+impl Why {
+    /// The word for messages.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::After(_) => "after",
+            Self::Uses(_) => "uses",
+            Self::Default => "default",
+        }
+    }
+}
+
+/// Steps that are waited for together.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    /// The steps.
+    pub members: Vec<usize>,
+    /// Gates that must have opened too.
+    pub gates: Vec<usize>,
+}
+
+/// Where health is answered, defaults applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// The runtime's own server; `None`: the service answers on its own port.
+    pub port: Option<u16>,
+    /// Path of the readiness answer.
+    pub ready: String,
+    /// Path of the liveness answer.
+    pub live: String,
+    /// How often the platform asks.
+    pub period: Duration,
+    /// How many bad answers in a row it takes.
+    pub failures: u32,
+}
+
+impl Health {
+    /// The paths, period and failures when the manifest does not say.
+    pub const DEFAULT_READY: &'static str = "/health/ready";
+    /// See [`Self::DEFAULT_READY`].
+    pub const DEFAULT_LIVE: &'static str = "/health/live";
+    /// See [`Self::DEFAULT_READY`].
+    pub const DEFAULT_PERIOD: Duration = Duration::from_secs(2);
+    /// See [`Self::DEFAULT_READY`].
+    pub const DEFAULT_FAILURES: u32 = 1;
+
+    fn resolve(written: &crate::manifest::Health) -> Self {
+        Self {
+            port: written.port.as_ref().map(|port| port.value),
+            ready: written
+                .ready
+                .as_ref()
+                .map_or(Self::DEFAULT_READY, |p| &p.value)
+                .to_owned(),
+            live: written
+                .live
+                .as_ref()
+                .map_or(Self::DEFAULT_LIVE, |p| &p.value)
+                .to_owned(),
+            period: written
+                .period
+                .as_ref()
+                .map_or(Self::DEFAULT_PERIOD, |p| p.value),
+            failures: written
+                .failures
+                .as_ref()
+                .map_or(Self::DEFAULT_FAILURES, |f| f.value),
+        }
+    }
+
+    /// From a fallen readiness to everybody who asks knowing it.
+    pub fn notice(&self) -> Duration {
+        self.period.saturating_mul(self.failures)
+    }
+}
+
+/// Steps that wait for one another in a circle.
+#[derive(Debug, Clone)]
+pub struct Cycle {
+    /// Each member with the wait that leads to the next; the last leads back to the first.
+    pub edges: Vec<CycleEdge>,
+}
+
+/// One edge of a [`Cycle`].
+#[derive(Debug, Clone)]
+pub struct CycleEdge {
+    /// The step that waits.
+    pub waiter: String,
+    /// The step it waits for.
+    pub on: String,
+    /// Why.
+    pub why: Why,
+}
+
+impl Plan {
+    /// Resolves a manifest. Where steps wait for one another in a circle, the circles come beside
+    /// a plan in which their waits are left out: enough to look for other faults, and no more.
+    pub fn resolve(manifest: &Manifest) -> (Self, Vec<Cycle>) {
+        let mut graph = Graph::new(&manifest.resources);
+        let mut order = graph.sort();
+        let cycles = if order.len() < graph.waits.len() + graph.gates.len() {
+            let cycles = graph.cycles(&order);
+            graph.cut(&order);
+            order = graph.sort();
+            cycles
+        } else {
+            Vec::new()
+        };
+        (Self::assemble(manifest, graph, &order), cycles)
+    }
+
+    /// Steps in the order found, indices renamed accordingly.
+    fn assemble(manifest: &Manifest, graph: Graph<'_>, order: &[On]) -> Self {
+        let mut place = vec![0; manifest.resources.len()];
+        let in_order = order.iter().filter_map(|on| match on {
+            On::Step(old) => Some(*old),
+            On::Gate(_) => None,
+        });
+        let in_order: Vec<usize> = in_order.collect();
+        for (new, &old) in in_order.iter().enumerate() {
+            place[old] = new;
+        }
+        let moved = |on: &On| match on {
+            On::Step(old) => On::Step(place[*old]),
+            On::Gate(gate) => On::Gate(*gate),
+        };
+        let steps = in_order
+            .iter()
+            .map(|&old| {
+                let resource = &manifest.resources[old];
+                Step {
+                    name: resource.name.clone(),
+                    route: resource.route.clone(),
+                    kind: resource.kind.value,
+                    phase: resource.phase(),
+                    timeout: Figure::new(
+                        resource.timeout.value,
+                        resource.name.as_str(),
+                        Origin::Written(resource.timeout.route.clone()),
+                    ),
+                    waits: graph.waits[old]
+                        .iter()
+                        .map(|wait| Wait {
+                            on: moved(&wait.on),
+                            why: wait.why.clone(),
+                        })
+                        .collect(),
+                    best_effort: resource.best_effort.as_ref().is_some_and(|b| b.value),
+                    port: resource.port.as_ref().map(|port| port.value),
+                    lease: resource.lease.as_ref().map(|lease| lease.value),
+                }
+            })
+            .collect();
+        let gates = graph
+            .gates
+            .iter()
+            .map(|gate| Gate {
+                members: gate.members.iter().map(|&old| place[old]).collect(),
+                gates: gate.gates.clone(),
+            })
+            .collect();
+        let unwind = match &manifest.budget.unwind {
+            Some(written) => Figure::new(
+                written.value,
+                "unwind",
+                Origin::Written(written.route.clone()),
+            ),
+            None => Figure::new(DEFAULT_UNWIND, "unwind", Origin::FormatDefault),
+        };
+        Self {
+            service: manifest.service.value.clone(),
+            steps,
+            gates,
+            unwind,
+            drift: manifest
+                .drift
+                .as_ref()
+                .map(|drift| drift.value)
+                .unwrap_or_default(),
+            health: manifest.traffic.health.as_ref().map(Health::resolve),
+            order: order.iter().map(moved).collect(),
+        }
+    }
+
+    /// Steps and gates, each after all it waits for.
+    pub fn order(&self) -> &[On] {
+        &self.order
+    }
+
+    /// The steps that a step waits for, gates opened up, without repetition.
+    pub fn waits_for(&self, step: usize) -> BTreeSet<usize> {
+        let mut steps = BTreeSet::new();
+        let mut gates: Vec<usize> = Vec::new();
+        for wait in &self.steps[step].waits {
+            match wait.on {
+                On::Step(other) => {
+                    steps.insert(other);
+                }
+                On::Gate(gate) => gates.push(gate),
+            }
+        }
+        while let Some(gate) = gates.pop() {
+            steps.extend(&self.gates[gate].members);
+            gates.extend(&self.gates[gate].gates);
+        }
+        steps
+    }
+
+    /// The step with this name.
+    pub fn step(&self, name: &str) -> Option<&Step> {
+        self.steps.iter().find(|step| step.name == name)
+    }
+}
+
+/// The waits of a manifest's resources, by their index in the file.
+struct Graph<'m> {
+    resources: &'m [Resource],
+    waits: Vec<Vec<Wait>>,
+    gates: Vec<Gate>,
+}
+
+impl<'m> Graph<'m> {
+    fn new(resources: &'m [Resource]) -> Self {
+        let mut graph = Self {
+            resources,
+            waits: vec![Vec::new(); resources.len()],
+            gates: Vec::new(),
+        };
+        graph.add_written();
+        graph.add_default();
+        graph
+    }
+
+    fn add_written(&mut self) {
+        let index: HashMap<&str, usize> = self
+            .resources
+            .iter()
+            .enumerate()
+            .map(|(at, r)| (r.name.as_str(), at))
+            .collect();
+        let mut seen = HashSet::new();
+        for (at, resource) in self.resources.iter().enumerate() {
+            for name in resource.after.iter().flatten() {
+                if let Some(&other) = index.get(name.value.as_str())
+                    && other != at
+                    && seen.insert((at, other))
+                {
+                    let why = Why::After(name.route.clone());
+                    self.waits[at].push(Wait {
+                        on: On::Step(other),
+                        why,
+                    });
+                }
+            }
+        }
+        for (at, resource) in self.resources.iter().enumerate() {
+            for name in &resource.uses {
+                if let Some(&used) = index.get(name.value.as_str())
+                    && used != at
+                    && seen.insert((used, at))
+                {
+                    let why = Why::Uses(name.route.clone());
+                    self.waits[used].push(Wait {
+                        on: On::Step(at),
+                        why,
+                    });
+                }
+            }
+        }
+    }
+
+    fn add_default(&mut self) {
+        let pulled_to = self.pulled_to();
+        let is_pulled = |at: usize| pulled_to[at] < self.resources[at].phase();
+        let pulled = (0..self.resources.len()).filter(|&at| is_pulled(at));
+        let waits_for_pulled = self.waiters_of(pulled.collect());
+        let mut earlier = HashMap::new();
+        let mut plain = HashMap::new();
+        let mut default_waits: Vec<(usize, usize)> = Vec::new();
+        for (at, resource) in self.resources.iter().enumerate() {
+            if resource.after.is_some() {
+                continue;
+            }
+            let phase = pulled_to[at];
+            if let Some(before) = phase_before(phase) {
+                let gate = self.gate_up_to(before, &mut earlier);
+                default_waits.push((at, gate));
+            }
+            if phase < resource.phase() {
+                let gates = &mut self.gates;
+                let resources = self.resources;
+                let gate = *plain.entry(phase).or_insert_with(|| {
+                    let members = (0..resources.len())
+                        .filter(|&s| resources[s].phase() == phase && !waits_for_pulled[s])
+                        .collect();
+                    gates.push(Gate {
+                        members,
+                        gates: Vec::new(),
+                    });
+                    gates.len() - 1
+                });
+                default_waits.push((at, gate));
+            }
+        }
+        for (at, gate) in default_waits {
+            self.waits[at].push(Wait {
+                on: On::Gate(gate),
+                why: Why::Default,
+            });
+        }
+    }
+
+    /// The gate of all steps in `phase` and before it.
+    fn gate_up_to(&mut self, phase: Phase, known: &mut HashMap<Phase, usize>) -> usize {
+        if let Some(&gate) = known.get(&phase) {
+            return gate;
+        }
+        let gates = phase_before(phase).map(|before| self.gate_up_to(before, known));
+        let resources = self.resources;
+        let members = (0..resources.len())
+            .filter(|&s| resources[s].phase() == phase)
+            .collect();
+        self.gates.push(Gate {
+            members,
+            gates: gates.into_iter().collect(),
+        });
+        known.insert(phase, self.gates.len() - 1);
+        self.gates.len() - 1
+    }
+
+    /// The earliest phase of each step and of all that wait for it by what is written.
+    fn pulled_to(&self) -> Vec<Phase> {
+        let mut phases: Vec<Phase> = self.resources.iter().map(Resource::phase).collect();
+        // Phases are three, so each step is lowered at most twice.
+        let mut queue: VecDeque<usize> = (0..phases.len()).collect();
+        while let Some(at) = queue.pop_front() {
+            for wait in &self.waits[at] {
+                if let On::Step(other) = wait.on
+                    && phases[other] > phases[at]
+                {
+                    phases[other] = phases[at];
+                    queue.push_back(other);
+                }
+            }
+        }
+        phases
+    }
+
+    /// Which steps wait, directly or through others, for one of these; those included.
+    fn waiters_of(&self, of: Vec<usize>) -> Vec<bool> {
+        let mut waiters: Vec<Vec<usize>> = vec![Vec::new(); self.resources.len()];
+        for (at, waits) in self.waits.iter().enumerate() {
+            for wait in waits {
+                if let On::Step(other) = wait.on {
+                    waiters[other].push(at);
+                }
+            }
+        }
+        let mut reached = vec![false; self.resources.len()];
+        let mut stack = of;
+        while let Some(at) = stack.pop() {
+            if !std::mem::replace(&mut reached[at], true) {
+                stack.extend(&waiters[at]);
+            }
+        }
+        reached
+    }
+
+    /// Kahn's order, the file's where it is free. What lies on a circle, or behind one, is left out.
+    fn sort(&self) -> Vec<On> {
+        let steps = self.waits.len();
+        let node = |on: On| match on {
+            On::Step(step) => step,
+            On::Gate(gate) => steps + gate,
+        };
+        let total = steps + self.gates.len();
+        let mut left = vec![0_usize; total];
+        let mut next: Vec<Vec<usize>> = vec![Vec::new(); total];
+        for (at, waits) in self.waits.iter().enumerate() {
+            left[at] = waits.len();
+            for wait in waits {
+                next[node(wait.on)].push(at);
+            }
+        }
+        for (gate, Gate { members, gates }) in self.gates.iter().enumerate() {
+            left[steps + gate] = members.len() + gates.len();
+            for &member in members {
+                next[member].push(steps + gate);
+            }
+            for &inner in gates {
+                next[steps + inner].push(steps + gate);
+            }
+        }
+        let mut ready: BinaryHeap<Reverse<usize>> = (0..total)
+            .filter(|&at| left[at] == 0)
+            .map(Reverse)
+            .collect();
+        let mut order = Vec::with_capacity(total);
+        while let Some(Reverse(at)) = ready.pop() {
+            order.push(if at < steps {
+                On::Step(at)
+            } else {
+                On::Gate(at - steps)
+            });
+            for &waiter in &next[at] {
+                left[waiter] -= 1;
+                if left[waiter] == 0 {
+                    ready.push(Reverse(waiter));
+                }
+            }
+        }
+        order
+    }
+
+    /// The circles among what could not be sorted, a shortest one for each step not yet shown.
+    fn cycles(&self, sorted: &[On]) -> Vec<Cycle> {
+        const MOST: usize = 20;
+        let sorted: HashSet<On> = sorted.iter().copied().collect();
+        let mut shown = HashSet::new();
+        let mut cycles = Vec::new();
+        for start in (0..self.waits.len()).filter(|&at| !sorted.contains(&On::Step(at))) {
+            if shown.contains(&start) || cycles.len() == MOST {
+                continue;
+            }
+            if let Some(path) = self.shortest_circle(start, &sorted) {
+                shown.extend(path.iter().copied());
+                cycles.push(self.circle(&path));
+            }
+        }
+        cycles
+    }
+
+    /// A shortest way from a step along its waits back to itself.
+    fn shortest_circle(&self, start: usize, sorted: &HashSet<On>) -> Option<Vec<usize>> {
+        let mut from: HashMap<usize, usize> = HashMap::new();
+        let mut queue = VecDeque::from([start]);
+        while let Some(at) = queue.pop_front() {
+            for wait in &self.waits[at] {
+                let On::Step(other) = wait.on else { continue };
+                if other == start {
+                    let mut path = vec![at];
+                    while let Some(&before) = path.last().and_then(|last| from.get(last)) {
+                        path.push(before);
+                    }
+                    path.reverse();
+                    return Some(path);
+                }
+                if !sorted.contains(&wait.on) && !from.contains_key(&other) {
+                    from.insert(other, at);
+                    queue.push_back(other);
+                }
+            }
+        }
+        None
+    }
+
+    fn circle(&self, path: &[usize]) -> Cycle {
+        let edges = path.iter().enumerate().filter_map(|(at, &waiter)| {
+            let on = path[(at + 1) % path.len()];
+            let wait = self.waits[waiter]
+                .iter()
+                .find(|wait| wait.on == On::Step(on))?;
+            Some(CycleEdge {
+                waiter: self.resources[waiter].name.clone(),
+                on: self.resources[on].name.clone(),
+                why: wait.why.clone(),
+            })
+        });
+        Cycle {
+            edges: edges.collect(),
+        }
+    }
+
+    /// Leaves out the waits between steps that could not be sorted.
+    fn cut(&mut self, sorted: &[On]) {
+        let sorted: HashSet<On> = sorted.iter().copied().collect();
+        for (at, waits) in self.waits.iter_mut().enumerate() {
+            if !sorted.contains(&On::Step(at)) {
+                waits.retain(|wait| matches!(wait.on, On::Gate(_)) || sorted.contains(&wait.on));
+            }
+        }
+    }
+}
+
+fn phase_before(phase: Phase) -> Option<Phase> {
+    match phase {
+        Phase::Drain => None,
+        Phase::Flush => Some(Phase::Drain),
+        Phase::Close => Some(Phase::Flush),
+    }
+}

@@ -1,0 +1,255 @@
+//! Amazon ECS: `stopTimeout`, and the deregistration that comes before it.
+//!
+//! Sources: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>,
+//! the ECS agent (`agent/config`, `agent/engine`), and
+//! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/load-balancer-connection-draining.html>.
+//! Behind a target group, a service's task is deregistered and waited for before any signal is sent:
+//! that time is outside of `stopTimeout`.
+
+use std::time::Duration;
+
+use super::{Cap, Common, Facts, Terms, owed_settle};
+use crate::figure::{Figure, Origin};
+use crate::manifest::{Manifest, Written};
+use crate::read::{Table, Zero};
+use crate::text::Route;
+
+pub(crate) static FACTS: Facts = Facts {
+    key: "ecs",
+    name: "ECS",
+    grace_field: "stopTimeout",
+    // `defaultDockerStopTimeout` in the ECS agent; the same on Fargate.
+    default_grace: Duration::from_secs(30),
+    // integer seconds.
+    unit: Duration::from_secs(1),
+    kill_floor: Duration::ZERO,
+    // What becomes of a container's health check while it stops is not documented.
+    probes_liveness_while_stopping: false,
+    routing: "targets are deregistered before the signal",
+    other_names: &[
+        ("stopTimeout", "grace_period"),
+        ("stop_timeout", "grace_period"),
+        (
+            "deregistration_delay",
+            "load_balancer: { deregistration_delay: … }",
+        ),
+        ("replicas", "desired_count"),
+    ],
+};
+
+/// The most Fargate takes for `stopTimeout` (API reference of `ContainerDefinition`).
+const FARGATE_CAP: Duration = Duration::from_secs(120);
+
+/// From the Spot notice to the end, on Fargate Spot and EC2 Spot alike.
+pub const SPOT_NOTICE: Duration = Duration::from_secs(120);
+
+/// The deregistration delay of a target group when nothing is said
+/// (`deregistration_delay.timeout_seconds`).
+const DEFAULT_DEREGISTRATION_DELAY: Duration = Duration::from_secs(300);
+
+/// The idle timeout of an Application Load Balancer when nothing is said
+/// (`idle_timeout.timeout_seconds`).
+const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// `platforms.ecs`.
+#[derive(Debug, Clone)]
+pub struct Ecs {
+    /// The knobs that every platform has.
+    pub common: Common,
+    /// `image`.
+    pub image: Option<Written<String>>,
+    /// `launch_type`; Fargate when not written.
+    pub launch_type: Option<Written<LaunchType>>,
+    /// `spot`: the tasks run on Spot capacity.
+    pub spot: Option<Written<bool>>,
+    /// `desired_count`; 2 when not written.
+    pub desired_count: Option<Written<u32>>,
+    /// `cpu`, in units of 1/1024 of a core; 256 when not written.
+    pub cpu: Option<Written<u32>>,
+    /// `memory`, in MiB; 512 when not written.
+    pub memory: Option<Written<u32>>,
+    /// `cluster`.
+    pub cluster: Option<Written<String>>,
+    /// `execution_role_arn`.
+    pub execution_role_arn: Option<Written<String>>,
+    /// `subnets`.
+    pub subnets: Vec<Written<String>>,
+    /// `security_groups`.
+    pub security_groups: Vec<Written<String>>,
+    /// `load_balancer`: the service is behind a target group.
+    pub load_balancer: Option<LoadBalancer>,
+}
+
+/// `launch_type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
+pub enum LaunchType {
+    /// AWS runs the host; `stopTimeout` is at most 120 seconds.
+    #[default]
+    Fargate,
+    /// The host is yours; its agent's settings hold where the task says nothing.
+    Ec2,
+}
+
+/// `load_balancer`: a target group and the balancer before it.
+#[derive(Debug, Clone)]
+pub struct LoadBalancer {
+    /// Where the block stands.
+    pub route: Route,
+    /// `deregistration_delay`.
+    pub deregistration_delay: Option<Written<Duration>>,
+    /// `idle_timeout`.
+    pub idle_timeout: Option<Written<Duration>>,
+    /// `target_group_arn`.
+    pub target_group_arn: Option<Written<String>>,
+}
+
+impl LoadBalancer {
+    /// The deregistration delay, or AWS's default.
+    pub fn deregistration_delay(&self) -> Figure {
+        figure(
+            self.deregistration_delay.as_ref(),
+            "deregistration delay",
+            DEFAULT_DEREGISTRATION_DELAY,
+            "target group",
+        )
+    }
+
+    /// The idle timeout, or AWS's default.
+    pub fn idle_timeout(&self) -> Figure {
+        figure(
+            self.idle_timeout.as_ref(),
+            "idle timeout",
+            DEFAULT_IDLE_TIMEOUT,
+            "load balancer",
+        )
+    }
+}
+
+fn figure(
+    written: Option<&Written<Duration>>,
+    label: &str,
+    default: Duration,
+    whose: &'static str,
+) -> Figure {
+    match written {
+        Some(written) => Figure::new(
+            super::round_up(written.value, FACTS.unit),
+            label,
+            Origin::Written(written.route.clone()),
+        ),
+        None => Figure::new(default, label, Origin::PlatformDefault(whose)),
+    }
+}
+
+impl Ecs {
+    pub(super) fn read(common: Common, table: &mut Table<'_, '_>) -> Self {
+        let launch_types = [("fargate", LaunchType::Fargate), ("ec2", LaunchType::Ec2)];
+        Self {
+            common,
+            image: table.text("image"),
+            launch_type: table.word("launch_type", "a launch type", &launch_types),
+            spot: table.boolean("spot"),
+            desired_count: table.number("desired_count", 0..=10_000),
+            cpu: table.number("cpu", 128..=196_608),
+            memory: table.number("memory", 6..=3_145_728),
+            cluster: table.text("cluster"),
+            execution_role_arn: table.text("execution_role_arn"),
+            subnets: table.names("subnets").unwrap_or_default(),
+            security_groups: table.names("security_groups").unwrap_or_default(),
+            load_balancer: table.table("load_balancer").map(|mut table| {
+                let balancer = LoadBalancer {
+                    route: table.route().clone(),
+                    deregistration_delay: table.duration("deregistration_delay", Zero::Allowed),
+                    idle_timeout: table.duration("idle_timeout", Zero::Refused),
+                    target_group_arn: table.text("target_group_arn"),
+                };
+                table.finish();
+                balancer
+            }),
+        }
+    }
+
+    /// The launch type, Fargate when not written.
+    pub fn launch_type(&self) -> LaunchType {
+        self.launch_type
+            .as_ref()
+            .map_or_else(LaunchType::default, |written| written.value)
+    }
+
+    /// The tasks run on Spot capacity.
+    pub fn is_spot(&self) -> bool {
+        self.spot.as_ref().is_some_and(|spot| spot.value)
+    }
+
+    pub(super) fn terms(&self, manifest: &Manifest) -> Terms {
+        // On Spot the signal and the notice come together, and AWS does not promise deregistration
+        // before them (re:Post, "fargate-spot-termination-notice"): the program must serve on.
+        let deregistered_first = self.load_balancer.is_some() && !self.is_spot();
+        let outside = self
+            .load_balancer
+            .as_ref()
+            .filter(|_| deregistered_first)
+            .map(LoadBalancer::deregistration_delay);
+        Terms {
+            grace: self.common.grace(&FACTS),
+            cap: (self.launch_type() == LaunchType::Fargate).then_some(Cap {
+                limit: FARGATE_CAP,
+                because: "Fargate ends a container after at most 120s",
+                fixed: false,
+            }),
+            paid_before_signal: outside.as_ref().map_or(Duration::ZERO, |delay| delay.value),
+            outside,
+            hook: None,
+            routing_lags: !deregistered_first,
+            settle: owed_settle(manifest, !deregistered_first),
+            sidecars: Vec::new(),
+        }
+    }
+}
+
+/// The JSON Schema's view.
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[schemars(deny_unknown_fields, title = "ecs")]
+#[allow(dead_code, reason = "only its shape is read")]
+pub(crate) struct Schema {
+    #[schemars(flatten)]
+    common: crate::schema::CommonSchema,
+    /// The container's image.
+    image: Option<String>,
+    /// Where the tasks run; `fargate` when not written.
+    launch_type: Option<LaunchType>,
+    /// The tasks run on Spot capacity: two minutes of notice, and the signal may come before deregistration.
+    spot: Option<bool>,
+    /// How many tasks; 2 when not written.
+    desired_count: Option<u32>,
+    /// CPU units, 1024 a core; 256 when not written.
+    cpu: Option<u32>,
+    /// Memory in MiB; 512 when not written.
+    memory: Option<u32>,
+    /// The cluster the service runs in.
+    cluster: Option<String>,
+    /// The role with which ECS pulls the image and writes logs.
+    execution_role_arn: Option<String>,
+    /// The subnets of the tasks' network interfaces.
+    subnets: Option<Vec<String>>,
+    /// The security groups of the tasks' network interfaces.
+    security_groups: Option<Vec<String>>,
+    /// The service is behind a target group, which is deregistered before the signal.
+    load_balancer: Option<LoadBalancerSchema>,
+}
+
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[schemars(deny_unknown_fields, title = "load balancer")]
+#[allow(dead_code, reason = "only its shape is read")]
+struct LoadBalancerSchema {
+    /// How long requests that were sent may finish before the signal; 300s when not written.
+    deregistration_delay: Option<crate::schema::DurationSchema>,
+    /// After how much silence the balancer closes a connection; 60s when not written.
+    idle_timeout: Option<crate::schema::DurationSchema>,
+    /// The target group.
+    target_group_arn: Option<String>,
+}

@@ -1,0 +1,418 @@
+//! Kubernetes: the pod's grace period, its preStop hook, its sidecars.
+//!
+//! Sources: the API types (`core/v1/types.go`), <https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination>
+//! and the kubelet of v1.36 (`pkg/kubelet/kuberuntime`). What runs before the signal runs inside the
+//! grace period: hook, program and native sidecars share it, one after another.
+
+use std::time::Duration;
+
+use super::{Common, Facts, Terms, owed_settle, round_up};
+use crate::figure::{Figure, Origin};
+use crate::finding::{Finding, Place};
+use crate::manifest::{Manifest, Written};
+use crate::read::{Table, Zero, wrong_type};
+use crate::rules::shape;
+use crate::text::{Node, Route, Value};
+
+pub(crate) static FACTS: Facts = Facts {
+    key: "kubernetes",
+    name: "Kubernetes",
+    grace_field: "terminationGracePeriodSeconds",
+    // `DefaultTerminationGracePeriodSeconds` in core/v1/types.go.
+    default_grace: Duration::from_secs(30),
+    // int64 seconds.
+    unit: Duration::from_secs(1),
+    // Kubelet v1.36 `minimumGracePeriodInSeconds`: a floor, not an addition.
+    kill_floor: Duration::from_secs(2),
+    // Liveness and startup probes of main containers stop when termination begins (PR 98571).
+    probes_liveness_while_stopping: false,
+    // Endpoint removal and the stop run side by side, with no order between them.
+    routing: "endpoints are removed while the pod stops",
+    other_names: &[
+        ("terminationGracePeriodSeconds", "grace_period"),
+        ("termination_grace_period_seconds", "grace_period"),
+        ("termination_grace_period", "grace_period"),
+        ("preStop", "pre_stop"),
+    ],
+};
+
+/// The minor version from which `preStop.sleep` works without a feature gate (beta, on by default).
+/// Kubernetes, KEP-3960.
+const NATIVE_SLEEP_SINCE: u32 = 30;
+
+/// `platforms.kubernetes`.
+#[derive(Debug, Clone)]
+pub struct Kubernetes {
+    /// The knobs that every platform has.
+    pub common: Common,
+    /// `image`.
+    pub image: Option<Written<String>>,
+    /// `replicas`; 2 when not written, the fewest with which a rollout can keep serving.
+    pub replicas: Option<Written<u32>>,
+    /// `namespace`.
+    pub namespace: Option<Written<String>>,
+    /// `version`: the oldest cluster the manifests must work on.
+    pub version: Option<Written<Version>>,
+    /// `pre_stop`: unset, a native sleep of the settle time.
+    pub pre_stop: Option<PreStop>,
+    /// `sidecars`.
+    pub sidecars: Vec<Sidecar>,
+    /// `mesh`.
+    pub mesh: Option<Written<Mesh>>,
+    /// `spot`: the notice that bounds every grace period on such nodes.
+    pub spot: Option<Written<Spot>>,
+    /// `load_balancer`: one in front of the cluster that follows the pod on its own.
+    pub load_balancer: Option<Balancer>,
+}
+
+/// `pre_stop`: what runs before the signal, inside the grace period.
+#[derive(Debug, Clone)]
+pub enum PreStop {
+    /// A native sleep; `0s` for no hook at all.
+    Sleep(Written<Duration>),
+    /// A command, and how long it may take: the kubelet sets no limit of its own.
+    Exec {
+        /// Where the block stands.
+        route: Route,
+        /// The command, no shell implied.
+        command: Vec<Written<String>>,
+        /// How long it takes.
+        timeout: Written<Duration>,
+    },
+}
+
+/// One entry of `sidecars`.
+#[derive(Debug, Clone)]
+pub struct Sidecar {
+    /// Its name.
+    pub name: Written<String>,
+    /// How long it takes to stop.
+    pub timeout: Written<Duration>,
+    /// `native`: an init container with `restartPolicy: Always`, which stops after the program has
+    /// exited. Otherwise it gets the signal together with the program.
+    pub native: bool,
+}
+
+/// `mesh`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
+pub enum Mesh {
+    /// Istio, its proxy a native sidecar.
+    Istio,
+    /// Linkerd, its proxy a native sidecar.
+    Linkerd,
+}
+
+/// `spot`: whose interruptible nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
+pub enum Spot {
+    /// EC2 Spot: two minutes of notice.
+    Aws,
+    /// GKE Spot: 15 seconds for ordinary pods by default.
+    Gke,
+}
+
+impl Spot {
+    /// How long a pod has from the notice.
+    ///
+    /// EC2: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html>.
+    /// GKE: <https://docs.cloud.google.com/kubernetes-engine/docs/concepts/spot-vms>, 30 s of notice of
+    /// which ordinary pods get 15.
+    pub const fn notice(self) -> Duration {
+        match self {
+            Self::Aws => Duration::from_secs(120),
+            Self::Gke => Duration::from_secs(15),
+        }
+    }
+
+    /// In sentences.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Aws => "EC2 Spot",
+            Self::Gke => "GKE Spot",
+        }
+    }
+}
+
+/// `version`: a minor release such as `1.34`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version {
+    /// The minor number.
+    pub minor: u32,
+}
+
+/// `load_balancer`: one in front of the cluster whose view of the pod lags.
+#[derive(Debug, Clone)]
+pub struct Balancer {
+    /// `propagation`: how long it keeps sending requests after the pod's stop.
+    pub propagation: Option<Written<Duration>>,
+    /// `deregistration_delay`: how long it lets requests it has sent finish.
+    pub deregistration_delay: Option<Written<Duration>>,
+}
+
+impl Kubernetes {
+    pub(super) fn read(common: Common, table: &mut Table<'_, '_>) -> Self {
+        Self {
+            image: table.text("image"),
+            replicas: table.number("replicas", 0..=10_000),
+            namespace: table.text("namespace"),
+            version: version(table),
+            pre_stop: pre_stop(table),
+            sidecars: sidecars(table),
+            mesh: table.word(
+                "mesh",
+                "a mesh",
+                &[("istio", Mesh::Istio), ("linkerd", Mesh::Linkerd)],
+            ),
+            spot: table.word(
+                "spot",
+                "a kind of Spot node",
+                &[("aws", Spot::Aws), ("gke", Spot::Gke)],
+            ),
+            load_balancer: table.table("load_balancer").map(|mut table| {
+                let balancer = Balancer {
+                    propagation: table.duration("propagation", Zero::Allowed),
+                    deregistration_delay: table.duration("deregistration_delay", Zero::Allowed),
+                };
+                table.finish();
+                balancer
+            }),
+            common,
+        }
+    }
+
+    /// The cluster has `preStop.sleep`.
+    pub fn has_native_sleep(&self) -> bool {
+        self.version
+            .as_ref()
+            .is_none_or(|version| version.value.minor >= NATIVE_SLEEP_SINCE)
+    }
+
+    pub(super) fn terms(&self, manifest: &Manifest) -> Terms {
+        let settle = owed_settle(manifest, true);
+        let hook = self.hook(&settle);
+        Terms {
+            grace: self.common.grace(&FACTS),
+            cap: None,
+            outside: None,
+            paid_before_signal: hook.as_ref().map_or(Duration::ZERO, |hook| hook.value),
+            hook,
+            routing_lags: true,
+            settle,
+            sidecars: self
+                .sidecars
+                .iter()
+                .filter(|sidecar| sidecar.native)
+                .map(|sidecar| {
+                    Figure::new(
+                        sidecar.timeout.value,
+                        format!("sidecar {}", sidecar.name.value),
+                        Origin::Written(sidecar.timeout.route.clone()),
+                    )
+                })
+                .collect(),
+        }
+    }
+
+    /// What the hook takes from the grace period, in whole seconds.
+    fn hook(&self, settle: &Figure) -> Option<Figure> {
+        match &self.pre_stop {
+            Some(PreStop::Sleep(written)) => {
+                let held = round_up(written.value, FACTS.unit);
+                let origin = match held == written.value {
+                    true => Origin::Written(written.route.clone()),
+                    false => Origin::Rounded {
+                        route: written.route.clone(),
+                        from: written.value,
+                    },
+                };
+                (!held.is_zero()).then(|| Figure::new(held, "preStop sleep", origin))
+            }
+            Some(PreStop::Exec { timeout, .. }) => Some(Figure::new(
+                timeout.value,
+                "preStop command",
+                Origin::Written(timeout.route.clone()),
+            )),
+            None if self.has_native_sleep() => {
+                let app = self
+                    .common
+                    .app_settle
+                    .as_ref()
+                    .map_or(Duration::ZERO, |app| app.value);
+                let rest = round_up(settle.value.saturating_sub(app), FACTS.unit);
+                let origin = match &settle.origin {
+                    Origin::Written(_) => Origin::Derived("traffic.settle, in whole seconds"),
+                    _ => Origin::Derived("the default settle time"),
+                };
+                (!rest.is_zero()).then(|| Figure::new(rest, "preStop sleep", origin))
+            }
+            None => None,
+        }
+    }
+}
+
+fn version(table: &mut Table<'_, '_>) -> Option<Written<Version>> {
+    let text = table.text("version")?;
+    let minor = text
+        .value
+        .strip_prefix("1.")
+        .and_then(|minor| minor.split('.').next()?.parse::<u32>().ok());
+    if let Some(minor) = minor {
+        return Some(text.map(|_| Version { minor }));
+    }
+    let finding = Finding::new(
+        &shape::WRONG_TYPE,
+        format!("`{}` takes a Kubernetes version", text.route),
+        Place::Value(text.route),
+    );
+    table.push(finding.help("write it in quotes, such as `\"1.34\"`"));
+    None
+}
+
+fn pre_stop(table: &mut Table<'_, '_>) -> Option<PreStop> {
+    let entry = table.entry("pre_stop")?;
+    let route = table.route().key("pre_stop");
+    if !matches!(entry.value.value, Value::Mapping(_)) {
+        return table
+            .duration_of(&entry.value, route, Zero::Allowed)
+            .map(PreStop::Sleep);
+    }
+    let mut table = Table::new(&entry.value, route.clone(), table.findings())?;
+    let command: Vec<_> = table
+        .items("exec", "a list: the command and its arguments")
+        .into_iter()
+        .filter_map(|(route, item)| table.scalar(item, route, "text"))
+        .collect();
+    let timeout = table.duration("timeout", Zero::Refused);
+    if command.is_empty() && !has(&entry.value, "exec") {
+        table.missing(
+            "exec",
+            "write `pre_stop: 5s` for a sleep, or `exec: [PROGRAM, ARGUMENT]`",
+        );
+    }
+    if timeout.is_none() && !has(&entry.value, "timeout") {
+        table.missing(
+            "timeout",
+            "add `timeout:`: the kubelet bounds a hook by the grace period alone",
+        );
+    }
+    table.finish();
+    (!command.is_empty()).then_some(PreStop::Exec {
+        route,
+        command,
+        timeout: timeout?,
+    })
+}
+
+fn has(node: &Node, key: &str) -> bool {
+    node.entry(key).is_some()
+}
+
+fn sidecars(table: &mut Table<'_, '_>) -> Vec<Sidecar> {
+    let mut sidecars = Vec::new();
+    for (route, item) in table.items("sidecars", "a list of `{ name, timeout }`") {
+        if !matches!(item.value, Value::Mapping(_)) {
+            table.push(wrong_type(
+                &route,
+                "a mapping with `name` and `timeout`",
+                item,
+            ));
+            continue;
+        }
+        let Some(mut table) = Table::new(item, route, table.findings()) else {
+            continue;
+        };
+        let name = table.text("name");
+        let timeout = table.duration("timeout", Zero::Allowed);
+        let native = table.boolean("native").is_none_or(|native| native.value);
+        for (key, help) in [
+            ("name", "add `name:` with the container's name"),
+            ("timeout", "add `timeout:`: how long it takes to stop"),
+        ] {
+            if !has(item, key) {
+                table.missing(key, help);
+            }
+        }
+        table.finish();
+        if let (Some(name), Some(timeout)) = (name, timeout) {
+            sidecars.push(Sidecar {
+                name,
+                timeout,
+                native,
+            });
+        }
+    }
+    sidecars
+}
+
+/// The JSON Schema's view.
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[schemars(deny_unknown_fields, title = "kubernetes")]
+#[allow(dead_code, reason = "only its shape is read")]
+pub(crate) struct Schema {
+    #[schemars(flatten)]
+    common: crate::schema::CommonSchema,
+    /// The container's image, such as `registry.example.com/checkout:1.4.2`.
+    image: Option<String>,
+    /// How many pods; 2 when not written.
+    replicas: Option<u32>,
+    /// The namespace the objects are written for.
+    namespace: Option<String>,
+    /// The oldest cluster the manifests must work on, such as `"1.34"`. Below 1.30 there is no native sleep, and the program pays the settle time itself.
+    version: Option<String>,
+    /// What runs before the signal, inside the grace period. Unset: a native sleep of the settle time. `0s`: nothing, and the program pays the settle time itself.
+    pre_stop: Option<PreStopSchema>,
+    /// Containers beside the program's. Native ones stop after it, one after another, inside the same grace period.
+    sidecars: Option<Vec<SidecarSchema>>,
+    /// The service mesh, its proxy a native sidecar.
+    mesh: Option<Mesh>,
+    /// The pods run on interruptible nodes, whose notice bounds every grace period.
+    spot: Option<Spot>,
+    /// A load balancer in front of the cluster that follows the pod on its own.
+    load_balancer: Option<BalancerSchema>,
+}
+
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code, reason = "only its shape is read")]
+enum PreStopSchema {
+    /// A native sleep.
+    Sleep(crate::schema::DurationSchema),
+    /// A command, which must be in the image.
+    #[schemars(title = "command")]
+    Exec {
+        /// The program and its arguments; no shell is implied.
+        exec: Vec<String>,
+        /// How long it takes at most; the kubelet sets no limit but the grace period.
+        timeout: crate::schema::DurationSchema,
+    },
+}
+
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[schemars(deny_unknown_fields, title = "sidecar")]
+#[allow(dead_code, reason = "only its shape is read")]
+struct SidecarSchema {
+    /// The container's name.
+    name: String,
+    /// How long it takes to stop.
+    timeout: crate::schema::DurationSchema,
+    /// A native sidecar (an init container with `restartPolicy: Always`) stops after the program. `false`: it gets the signal together with the program.
+    native: Option<bool>,
+}
+
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[schemars(deny_unknown_fields, title = "load balancer")]
+#[allow(dead_code, reason = "only its shape is read")]
+struct BalancerSchema {
+    /// How long it keeps sending requests after the pod's stop.
+    propagation: Option<crate::schema::DurationSchema>,
+    /// How long it lets requests that it has sent finish.
+    deregistration_delay: Option<crate::schema::DurationSchema>,
+}

@@ -1,0 +1,288 @@
+//! The platforms: each one's facts, its knobs in the manifest, and its terms for a shutdown.
+//!
+//! A platform is one module and one line in the registry below. Every number about how a platform
+//! ends a workload stands in that module, with its source, and nowhere else.
+
+mod cloud_run;
+mod ecs;
+mod kubernetes;
+
+use std::time::Duration;
+
+pub use cloud_run::CloudRun;
+pub use ecs::{Ecs, LaunchType, LoadBalancer, SPOT_NOTICE};
+pub use kubernetes::{Balancer, Kubernetes, Mesh, PreStop, Sidecar, Spot, Version};
+
+use crate::figure::{Figure, Origin};
+use crate::finding::{Finding, Place};
+use crate::manifest::{Manifest, Written};
+use crate::read::{Table, Zero, list, named_wrongly, nearest};
+use crate::rules::shape;
+use crate::text::Route;
+
+/// What is true of a platform whatever the manifest says.
+#[derive(Debug)]
+pub struct Facts {
+    /// Its key under `platforms`.
+    pub key: &'static str,
+    /// Its name in sentences.
+    pub name: &'static str,
+    /// What it calls the grace period.
+    pub grace_field: &'static str,
+    /// Its grace period when nothing is said.
+    pub default_grace: Duration,
+    /// The unit it counts the grace period in.
+    pub unit: Duration,
+    /// The least time between the signal and SIGKILL, however the grace period ran out.
+    pub kill_floor: Duration,
+    /// Liveness is still asked for once the platform stops the instance.
+    pub probes_liveness_while_stopping: bool,
+    /// What stops traffic before or after the stop signal, in words for pictures.
+    pub routing: &'static str,
+    /// Keys of the platform's own files that people write here, and ours.
+    pub(crate) other_names: &'static [(&'static str, &'static str)],
+}
+
+/// The knobs that every platform has.
+#[derive(Debug, Clone)]
+pub struct Common {
+    /// Where the platform's entry stands.
+    pub route: Route,
+    /// `grace_period`: from the platform's stop to SIGKILL.
+    pub grace_period: Option<Written<Duration>>,
+    /// `app_settle`: how long the program itself keeps serving after the signal.
+    pub app_settle: Option<Written<Duration>>,
+    /// `timeouts`: steps that are tighter (or longer) on this platform.
+    pub timeouts: Vec<(String, Written<Duration>)>,
+}
+
+impl Common {
+    fn read(table: &mut Table<'_, '_>, resources: &[&str]) -> Self {
+        let route = table.route().clone();
+        let grace_period = table.duration("grace_period", Zero::Allowed);
+        let app_settle = table.duration("app_settle", Zero::Allowed);
+        let mut timeouts = Vec::new();
+        if let Some(mut inner) = table.table("timeouts") {
+            let at = inner.route().clone();
+            for entry in inner.entries() {
+                let here = at.key(&entry.key);
+                if !resources.contains(&entry.key.as_str()) {
+                    let shown: String = entry.key.chars().take(60).collect();
+                    let message = format!("there is no resource `{shown}`");
+                    let finding =
+                        named_wrongly(message, Place::Key(here.clone()), &entry.key, resources);
+                    inner.push(finding);
+                }
+                if let Some(timeout) = inner.duration_of(&entry.value, here, Zero::Allowed) {
+                    timeouts.push((entry.key.clone(), timeout));
+                }
+            }
+        }
+        Self {
+            route,
+            grace_period,
+            app_settle,
+            timeouts,
+        }
+    }
+
+    /// The grace period as the platform will hold it: in its unit, rounded up, with its origin.
+    fn grace(&self, facts: &'static Facts) -> Figure {
+        match &self.grace_period {
+            None => Figure::new(
+                facts.default_grace,
+                "grace period",
+                Origin::PlatformDefault(facts.name),
+            ),
+            Some(written) => {
+                let held = round_up(written.value, facts.unit);
+                let origin = match held == written.value {
+                    true => Origin::Written(written.route.clone()),
+                    false => Origin::Rounded {
+                        route: written.route.clone(),
+                        from: written.value,
+                    },
+                };
+                Figure::new(held, "grace period", origin)
+            }
+        }
+    }
+}
+
+/// The platform's side of a shutdown: its numbers, with their origins. The arithmetic over them is
+/// the [`Timeline`](crate::Timeline)'s.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// From the platform's stop to SIGKILL, in the platform's unit.
+    pub grace: Figure,
+    /// The most the grace period can be.
+    pub cap: Option<Cap>,
+    /// Paid before the grace period begins and before any signal.
+    pub outside: Option<Figure>,
+    /// Paid inside the grace period, before the signal.
+    pub hook: Option<Figure>,
+    /// How much of the settle time has passed when the signal comes.
+    pub paid_before_signal: Duration,
+    /// Requests may still arrive after the platform's stop.
+    pub routing_lags: bool,
+    /// How long routing needs to notice that the instance leaves.
+    pub settle: Figure,
+    /// Paid inside the grace period, after the program has exited.
+    pub sidecars: Vec<Figure>,
+}
+
+/// The most a platform gives.
+#[derive(Debug, Clone)]
+pub struct Cap {
+    /// How long.
+    pub limit: Duration,
+    /// Whose limit, for sentences: "Fargate ends a container after at most 120s".
+    pub because: &'static str,
+    /// The grace period cannot be set at all.
+    pub fixed: bool,
+}
+
+/// The settle time when the manifest does not say, where routing lags behind the stop.
+///
+/// Endpoint removal takes from tens of milliseconds in a small cluster to seconds through ingress
+/// controllers; teams that measured chose 3 to 10 seconds.
+pub const DEFAULT_SETTLE: Duration = Duration::from_secs(5);
+
+/// The settle time a platform owes: written, or the default where something takes traffic and the
+/// platform's routing lags behind its stop.
+pub(crate) fn owed_settle(manifest: &Manifest, routing_lags: bool) -> Figure {
+    if let Some(written) = &manifest.traffic.settle {
+        return Figure::new(
+            written.value,
+            "settle",
+            Origin::Written(written.route.clone()),
+        );
+    }
+    let takes_traffic = manifest
+        .resources
+        .iter()
+        .any(|r| r.kind.value.takes_traffic());
+    match takes_traffic && routing_lags {
+        true => Figure::new(DEFAULT_SETTLE, "settle", Origin::FormatDefault),
+        false => Figure::new(
+            Duration::ZERO,
+            "settle",
+            Origin::Derived(match takes_traffic {
+                true => "the platform stops routing before the signal",
+                false => "no resource takes traffic",
+            }),
+        ),
+    }
+}
+
+/// The next whole multiple of `unit`.
+pub(crate) fn round_up(duration: Duration, unit: Duration) -> Duration {
+    let unit = unit.as_millis().max(1);
+    let rounded = duration.as_nanos().div_ceil(unit * 1_000_000) * unit;
+    Duration::from_millis(u64::try_from(rounded).unwrap_or(u64::MAX))
+}
+
+macro_rules! platforms {
+    ($($key:ident: $Type:ident,)*) => {
+        /// One platform's entry in the manifest.
+        #[derive(Debug, Clone)]
+        pub enum Platform { $(
+            #[doc = concat!("`", stringify!($key), "`.")]
+            $Type($Type),
+        )* }
+
+        impl Platform {
+            /// The keys of all platforms.
+            pub const KEYS: &'static [&'static str] = &[$(stringify!($key),)*];
+
+            /// What is true of it whatever the manifest says.
+            pub fn facts(&self) -> &'static Facts {
+                match self { $(Self::$Type(_) => &$key::FACTS,)* }
+            }
+
+            /// The knobs that every platform has.
+            pub fn common(&self) -> &Common {
+                match self { $(Self::$Type(platform) => &platform.common,)* }
+            }
+
+            /// Its side of this manifest's shutdown.
+            pub fn terms(&self, manifest: &Manifest) -> Terms {
+                match self { $(Self::$Type(platform) => platform.terms(manifest),)* }
+            }
+
+            fn read(key: &str, mut table: Table<'_, '_>, resources: &[&str]) -> Option<Self> {
+                match key { $(stringify!($key) => {
+                    table.other_names($key::FACTS.other_names);
+                    let common = Common::read(&mut table, resources);
+                    let platform = $Type::read(common, &mut table);
+                    table.finish();
+                    Some(Self::$Type(platform))
+                })* _ => None }
+            }
+        }
+
+        /// The JSON Schema's view of `platforms`.
+        #[cfg(feature = "schema")]
+        #[derive(schemars::JsonSchema)]
+        #[schemars(deny_unknown_fields)]
+        #[allow(dead_code, reason = "only its shape is read")]
+        pub(crate) struct PlatformsSchema { $(
+            #[doc = concat!("How the service stops on ", stringify!($Type), "; `{}` for its defaults.")]
+            #[schemars(default)]
+            $key: Option<$key::Schema>,
+        )* }
+    };
+}
+
+platforms! {
+    kubernetes: Kubernetes,
+    ecs: Ecs,
+    cloud_run: CloudRun,
+}
+
+impl Platform {
+    /// Its key under `platforms`.
+    pub fn key(&self) -> &'static str {
+        self.facts().key
+    }
+}
+
+/// The manifest's `platforms`, in the order of the file.
+#[derive(Debug, Clone, Default)]
+pub struct Platforms(Vec<Platform>);
+
+impl Platforms {
+    pub(crate) fn read(mut table: Table<'_, '_>, resources: &[&str]) -> Self {
+        let route = table.route().clone();
+        let mut platforms = Vec::new();
+        for entry in table.entries() {
+            let here = route.key(&entry.key);
+            if !Platform::KEYS.contains(&entry.key.as_str()) {
+                let shown: String = entry.key.chars().take(60).collect();
+                let place = Place::Key(here);
+                let message = format!("there is no platform `{shown}`");
+                let mut finding = Finding::new(&shape::UNKNOWN_KEY, message, place.clone());
+                if let Some(near) = nearest(&entry.key, Platform::KEYS.iter().copied()) {
+                    finding = finding.fix(format!("did you mean `{near}`?"), place, near);
+                }
+                let known = list(Platform::KEYS.iter().copied());
+                table.push(finding.help(format!("the platforms are {known}")));
+                continue;
+            }
+            if let Some(inner) = Table::new(&entry.value, here, table.findings()) {
+                platforms.extend(Platform::read(&entry.key, inner, resources));
+            }
+        }
+        Self(platforms)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Platform> {
+        self.0.iter()
+    }
+
+    /// The one with this key.
+    pub fn get(&self, key: &str) -> Option<&Platform> {
+        self.0.iter().find(|platform| platform.key() == key)
+    }
+}

@@ -1,0 +1,371 @@
+//! From the tree to the [`Manifest`]: everything wrong is collected, nothing stops at the first.
+
+mod drill;
+mod suggest;
+mod table;
+
+use std::collections::{HashMap, HashSet};
+
+pub(crate) use suggest::nearest;
+pub(crate) use table::{Table, Zero, list, wrong_type};
+
+use crate::finding::{Finding, Place};
+use crate::kind::{Kind, Phase};
+use crate::manifest::{Budget, Drift, Health, Manifest, Resource, Traffic, Written};
+use crate::platform::Platforms;
+use crate::rules::shape;
+use crate::text::{Document, Entry, Route, SyntaxError, SyntaxErrorKind};
+
+/// Reads the manifest out of a document. The manifest is there when everything it needs could be
+/// read; the findings say what could not.
+pub(crate) fn manifest(document: &Document, findings: &mut Vec<Finding>) -> Option<Manifest> {
+    if document.root.is_null() {
+        let nothing = Finding::new(
+            &shape::MISSING_KEY,
+            "there is nothing in this file",
+            Place::Value(Route::root()),
+        );
+        findings.push(nothing.help("begin with `lifecycle: 1` and `service: NAME`"));
+        return None;
+    }
+    let mut root = Table::new(&document.root, Route::root(), findings)?;
+    let format = root.number("lifecycle", 1..=u32::MAX);
+    match &format {
+        Some(format) if format.value != 1 => {
+            let place = Place::Value(format.route.clone());
+            let finding = Finding::new(
+                &shape::UNSUPPORTED_FORMAT,
+                format!("format {} is not known to this version", format.value),
+                place.clone(),
+            );
+            root.push(finding.fix("write `lifecycle: 1`", place, "1"));
+        }
+        None if document.root.entry("lifecycle").is_none() => {
+            root.missing(
+                "lifecycle",
+                "add `lifecycle: 1` as its first line: the format's number",
+            );
+        }
+        _ => {}
+    }
+    let service = root.text("service");
+    match &service {
+        Some(name) => name_is_usable(
+            &name.value,
+            Place::Value(name.route.clone()),
+            root.findings(),
+        ),
+        None if document.root.entry("service").is_none() => {
+            root.missing("service", "add `service: NAME`");
+        }
+        None => {}
+    }
+    let drift = root.word(
+        "drift",
+        "a way to meet drift",
+        &Drift::ALL.map(|d| (d.as_str(), d)),
+    );
+    let budget = root.table("budget").map(budget).unwrap_or_default();
+    let traffic = root.table("traffic").map(traffic).unwrap_or_default();
+    let names: Vec<&str> = match document.root.entry("resources") {
+        Some(Entry { value, .. }) => keys(value),
+        None => Vec::new(),
+    };
+    let resources = match root.table("resources") {
+        Some(table) => resources(table, &names),
+        None if document.root.entry("resources").is_none() => {
+            root.missing(
+                "resources",
+                "add `resources:` with what this service must let go of",
+            );
+            Vec::new()
+        }
+        None => Vec::new(),
+    };
+    let platforms = root
+        .table("platforms")
+        .map(|t| Platforms::read(t, &names))
+        .unwrap_or_default();
+    let drill = root.table("drill").map(drill::drill);
+    root.finish();
+    Some(Manifest {
+        service: service?,
+        drift,
+        budget,
+        traffic,
+        resources,
+        platforms,
+        drill,
+    })
+}
+
+/// What is wrong with the text itself, as findings.
+pub(crate) fn syntax(error: SyntaxError) -> Finding {
+    let place = Place::Bytes(error.span);
+    match error.kind {
+        SyntaxErrorKind::NotYaml(words) => {
+            Finding::new(&shape::SYNTAX, format!("this is not YAML: {words}"), place)
+                .label("the reader gave up here")
+        }
+        SyntaxErrorKind::Unsupported(what, instead) => Finding::new(
+            &shape::UNSUPPORTED_YAML,
+            format!("a manifest does not use {what}"),
+            place,
+        )
+        .help(instead),
+        SyntaxErrorKind::DuplicateKey(key, first) => {
+            let shown: String = key.chars().take(60).collect();
+            Finding::new(
+                &shape::DUPLICATE_KEY,
+                format!("`{shown}` stands here a second time"),
+                place,
+            )
+            .related(Place::Bytes(first), "it stands here first")
+            .help("keep one of them")
+        }
+        SyntaxErrorKind::TooLarge(what) => Finding::new(
+            &shape::UNSUPPORTED_YAML,
+            format!("too large for a manifest: {what}"),
+            place,
+        )
+        .help("split the service, or write values out instead of repeating them by alias"),
+    }
+}
+
+fn keys(node: &crate::text::Node) -> Vec<&str> {
+    match &node.value {
+        crate::text::Value::Mapping(entries) => {
+            entries.iter().map(|entry| entry.key.as_str()).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn budget(mut table: Table<'_, '_>) -> Budget {
+    let budget = Budget {
+        reserve: table.duration("reserve", Zero::Allowed),
+        unwind: table.duration("unwind", Zero::Allowed),
+    };
+    table.finish();
+    budget
+}
+
+fn traffic(mut table: Table<'_, '_>) -> Traffic {
+    let traffic = Traffic {
+        settle: table.duration("settle", Zero::Allowed),
+        longest_request: table.duration("longest_request", Zero::Refused),
+        keep_alive: table.duration("keep_alive", Zero::Refused),
+        health: table.table("health").map(health),
+    };
+    table.finish();
+    traffic
+}
+
+fn health(mut table: Table<'_, '_>) -> Health {
+    let route = table.route().clone();
+    let health = Health {
+        port: table.number("port", 1..=u16::MAX),
+        ready: path(&mut table, "ready"),
+        live: path(&mut table, "live"),
+        period: table.duration("period", Zero::Refused),
+        failures: table.number("failures", 1..=1_000),
+        route,
+    };
+    table.finish();
+    health
+}
+
+fn path(table: &mut Table<'_, '_>, key: &'static str) -> Option<Written<String>> {
+    let path = table.text(key)?;
+    let readable = path.value.starts_with('/')
+        && path
+            .value
+            .chars()
+            .all(|c| c.is_ascii_graphic() && c != '#' && c != '?');
+    if readable {
+        return Some(path);
+    }
+    let finding = Finding::new(
+        &shape::OUT_OF_RANGE,
+        format!("`{}` takes a path", path.route),
+        Place::Value(path.route),
+    );
+    table.push(finding.help("write a path such as `/health/ready`, without query or spaces"));
+    None
+}
+
+fn resources(mut table: Table<'_, '_>, names: &[&str]) -> Vec<Resource> {
+    let route = table.route().clone();
+    let entries = table.entries();
+    if entries.is_empty() {
+        table.missing(
+            "any resource",
+            "name what this service must let go of, such as `http`",
+        );
+    }
+    let known: HashSet<&str> = names.iter().copied().collect();
+    let mut fields: HashMap<String, &str> = HashMap::new();
+    let mut resources = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let here = route.key(&entry.key);
+        let place = Place::Key(here.clone());
+        name_is_usable(&entry.key, place.clone(), table.findings());
+        if let Some(other) = fields.insert(entry.key.replace('-', "_"), &entry.key) {
+            let finding = Finding::new(
+                &shape::BAD_NAME,
+                format!(
+                    "`{}` and `{other}` are the same field in the program",
+                    entry.key
+                ),
+                place,
+            );
+            table.push(finding.related(Place::Key(route.key(other)), "the other one"));
+        }
+        if let Some(inner) = Table::new(&entry.value, here, table.findings()) {
+            resources.extend(resource(entry, inner, names, &known));
+        }
+    }
+    resources
+}
+
+fn resource(
+    entry: &Entry,
+    mut table: Table<'_, '_>,
+    names: &[&str],
+    known: &HashSet<&str>,
+) -> Option<Resource> {
+    let route = table.route().clone();
+    let words: Vec<_> = Kind::ALL
+        .iter()
+        .map(|kind| (kind.as_str(), *kind))
+        .collect();
+    let kind = table.word("kind", "a kind of resource", &words);
+    if kind.is_none() && entry.value.entry("kind").is_none() {
+        let kinds = list(Kind::ALL.iter().map(|kind| kind.as_str()));
+        table.missing("kind", format!("add `kind:` with one of {kinds}"));
+    }
+    let timeout = table.duration("timeout", Zero::Allowed);
+    if timeout.is_none() && entry.value.entry("timeout").is_none() {
+        table.missing("timeout", "add `timeout: 5s`: how long its step may take");
+    }
+    let phase = table.word(
+        "phase",
+        "a phase",
+        &Phase::ALL.map(|phase| (phase.as_str(), phase)),
+    );
+    let after = table.names("after");
+    let uses = table.names("uses").unwrap_or_default();
+    for name in after.iter().flatten().chain(&uses) {
+        if let Some(finding) = reference(&entry.key, name, names, known) {
+            table.push(finding);
+        }
+    }
+    let best_effort = table.boolean("best_effort");
+    let port = table.number("port", 1..=u16::MAX);
+    let lease = table.duration("lease", Zero::Refused);
+    if let Some(kind) = &kind {
+        let takes = [
+            (
+                "port",
+                port.is_some(),
+                kind.value.takes_traffic(),
+                "a server",
+            ),
+            (
+                "lease",
+                lease.is_some(),
+                kind.value.has_lease(),
+                "a queue-consumer",
+            ),
+        ];
+        for (key, there, fits, owner) in takes {
+            if there && !fits {
+                let message = format!("a {} has no `{key}`", kind.value.as_str());
+                let place = Place::Key(route.key(key));
+                let finding = Finding::new(&shape::KEY_NOT_FOR_KIND, message, place)
+                    .related(Place::Value(kind.route.clone()), "its kind")
+                    .help(format!("`{key}` belongs to {owner}"));
+                table.push(finding);
+            }
+        }
+    }
+    table.finish();
+    Some(Resource {
+        name: entry.key.clone(),
+        route,
+        kind: kind?,
+        phase,
+        timeout: timeout?,
+        after,
+        uses,
+        best_effort,
+        port,
+        lease,
+    })
+}
+
+/// Names in `after` and `uses` must be resources, and not the resource itself.
+fn reference(
+    resource: &str,
+    name: &Written<String>,
+    names: &[&str],
+    known: &HashSet<&str>,
+) -> Option<Finding> {
+    let place = Place::Value(name.route.clone());
+    if name.value == resource {
+        let message = format!("`{resource}` cannot wait for itself");
+        let finding = Finding::new(&shape::UNKNOWN_RESOURCE, message, place);
+        return Some(finding.help("name another resource, or take this away"));
+    }
+    if known.contains(name.value.as_str()) {
+        return None;
+    }
+    let shown: String = name.value.chars().take(60).collect();
+    let message = format!("there is no resource `{shown}`");
+    Some(named_wrongly(message, place, &name.value, names))
+}
+
+/// The finding for a resource's name that is none, with the nearest one that is.
+pub(crate) fn named_wrongly(message: String, place: Place, name: &str, names: &[&str]) -> Finding {
+    let finding = Finding::new(&shape::UNKNOWN_RESOURCE, message, place.clone());
+    match nearest(name, names.iter().copied()) {
+        Some(near) => finding.fix(format!("did you mean `{near}`?"), place, near),
+        None if names.len() <= 12 => {
+            finding.help(format!("the resources are {}", list(names.iter().copied())))
+        }
+        None => finding,
+    }
+}
+
+/// A DNS label (RFC 1123, beginning with a letter): what Kubernetes takes for a Service's name, ECS
+/// for a family, and what becomes a Rust field.
+fn name_is_usable(name: &str, place: Place, findings: &mut Vec<Finding>) {
+    let label = name.len() <= 63
+        && !["self", "super", "crate"].contains(&name)
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && !name.ends_with('-')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    if label {
+        return;
+    }
+    let shown: String = name.chars().take(70).collect();
+    let better: String = name
+        .to_ascii_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    let better = better.trim_matches(|c: char| c == '-' || c.is_ascii_digit());
+    let finding = Finding::new(
+        &shape::BAD_NAME,
+        format!("`{shown}` cannot be a name"),
+        place.clone(),
+    );
+    let rule = "lower-case letters, digits and `-`, beginning with a letter, at most 63";
+    findings.push(if better.is_empty() || better.len() > 63 {
+        finding.help(rule)
+    } else {
+        finding.fix(format!("write `{better}`: {rule}"), place, better)
+    });
+}

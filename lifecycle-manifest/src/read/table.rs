@@ -1,0 +1,374 @@
+//! Reading one mapping: each key asked for once, everything wrong with it collected, the rest
+//! reported as unknown.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::suggest::nearest;
+use crate::duration;
+use crate::finding::{Finding, Place};
+use crate::manifest::Written;
+use crate::rules::{Rule, shape};
+use crate::text::{Entry, Node, Route, Value};
+
+/// Whether a duration of nothing makes sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Zero {
+    /// `0s` means "not at all".
+    Allowed,
+    /// `0s` has no sensible reading.
+    Refused,
+}
+
+/// A mapping that is being read.
+pub(crate) struct Table<'d, 'f> {
+    route: Route,
+    entries: &'d [Entry],
+    known: Vec<&'static str>,
+    other_names: &'static [(&'static str, &'static str)],
+    findings: &'f mut Vec<Finding>,
+}
+
+impl<'d, 'f> Table<'d, 'f> {
+    /// Begins to read a mapping. `None`, with a finding, where the node is something else; nothing
+    /// at all counts as an empty mapping.
+    pub(crate) fn new(
+        node: &'d Node,
+        route: Route,
+        findings: &'f mut Vec<Finding>,
+    ) -> Option<Self> {
+        let entries = match &node.value {
+            Value::Mapping(entries) => entries.as_slice(),
+            _ if node.is_null() => &[],
+            _ => {
+                findings.push(wrong_type(&route, "a mapping", node));
+                return None;
+            }
+        };
+        Some(Self {
+            route,
+            entries,
+            known: Vec::new(),
+            other_names: &[],
+            findings,
+        })
+    }
+
+    /// Names that other tools give to keys of this mapping: shown when one of them is met.
+    pub(crate) fn other_names(&mut self, names: &'static [(&'static str, &'static str)]) {
+        self.other_names = names;
+    }
+
+    pub(crate) fn route(&self) -> &Route {
+        &self.route
+    }
+
+    pub(crate) fn push(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// All entries, for mappings whose keys are names.
+    pub(crate) fn entries(&self) -> &'d [Entry] {
+        self.entries
+    }
+
+    pub(crate) fn findings(&mut self) -> &mut Vec<Finding> {
+        self.findings
+    }
+
+    /// The entry of a key, which is known from now on.
+    pub(crate) fn entry(&mut self, key: &'static str) -> Option<&'d Entry> {
+        self.known.push(key);
+        self.entries.iter().find(|entry| entry.key == key)
+    }
+
+    /// A finding that `key` is missing.
+    pub(crate) fn missing(&mut self, key: &str, help: impl Into<String>) {
+        let what = match self.route.segments().is_empty() {
+            true => "the manifest".to_owned(),
+            false => format!("`{}`", self.route),
+        };
+        let finding = Finding::new(
+            &shape::MISSING_KEY,
+            format!("{what} has no `{key}`"),
+            Place::Key(self.route.clone()),
+        )
+        .help(help);
+        self.push(finding);
+    }
+
+    /// A mapping within this one.
+    pub(crate) fn table(&mut self, key: &'static str) -> Option<Table<'d, '_>> {
+        let entry = self.entry(key)?;
+        Table::new(&entry.value, self.route.key(key), self.findings)
+    }
+
+    /// Text, quoted or not.
+    pub(crate) fn text(&mut self, key: &'static str) -> Option<Written<String>> {
+        let entry = self.entry(key)?;
+        self.scalar(&entry.value, self.route.key(key), "text")
+    }
+
+    /// A duration.
+    pub(crate) fn duration(&mut self, key: &'static str, zero: Zero) -> Option<Written<Duration>> {
+        let entry = self.entry(key)?;
+        self.duration_of(&entry.value, self.route.key(key), zero)
+    }
+
+    /// A duration at a node of its own.
+    pub(crate) fn duration_of(
+        &mut self,
+        node: &Node,
+        route: Route,
+        zero: Zero,
+    ) -> Option<Written<Duration>> {
+        let text = self.scalar(node, route, "a duration, such as `15s`")?;
+        match duration::parse(&text.value) {
+            Ok(Duration::ZERO) if zero == Zero::Refused => {
+                let finding = Finding::new(
+                    &shape::OUT_OF_RANGE,
+                    format!("`{}` cannot be zero", text.route),
+                    Place::Value(text.route),
+                )
+                .help("write how long it may take, such as `5s`");
+                self.push(finding);
+                None
+            }
+            Ok(duration) => Some(Written {
+                value: duration,
+                route: text.route,
+            }),
+            Err(error) => {
+                let place = Place::Value(text.route);
+                let finding =
+                    Finding::new(&shape::BAD_DURATION, error.to_string(), place).help(error.help());
+                self.push(finding);
+                None
+            }
+        }
+    }
+
+    /// A whole number within bounds.
+    pub(crate) fn number<N>(
+        &mut self,
+        key: &'static str,
+        bounds: RangeInclusive<N>,
+    ) -> Option<Written<N>>
+    where
+        N: TryFrom<u64> + PartialOrd + std::fmt::Display,
+    {
+        let entry = self.entry(key)?;
+        let text = self.scalar(&entry.value, self.route.key(key), "a whole number")?;
+        let number = whole_number(&text.value);
+        let Some(number) = number else {
+            let finding = Finding::new(
+                &shape::WRONG_TYPE,
+                format!(
+                    "`{}` takes a whole number, and this is {}",
+                    text.route,
+                    entry.value.describe()
+                ),
+                Place::Value(text.route),
+            )
+            .help(format!(
+                "write a number from {} to {}",
+                bounds.start(),
+                bounds.end()
+            ));
+            self.push(finding);
+            return None;
+        };
+        match number
+            .and_then(|number| N::try_from(number).ok())
+            .filter(|n| bounds.contains(n))
+        {
+            Some(value) => Some(Written {
+                value,
+                route: text.route,
+            }),
+            None => {
+                let finding = Finding::new(
+                    &shape::OUT_OF_RANGE,
+                    format!(
+                        "`{}` is outside of what `{}` can hold",
+                        text.value, text.route
+                    ),
+                    Place::Value(text.route),
+                )
+                .help(format!(
+                    "write a number from {} to {}",
+                    bounds.start(),
+                    bounds.end()
+                ));
+                self.push(finding);
+                None
+            }
+        }
+    }
+
+    /// `true` or `false`.
+    pub(crate) fn boolean(&mut self, key: &'static str) -> Option<Written<bool>> {
+        self.word(key, "a truth value", &[("true", true), ("false", false)])
+    }
+
+    /// One of a few words.
+    pub(crate) fn word<T: Copy>(
+        &mut self,
+        key: &'static str,
+        what: &str,
+        words: &[(&'static str, T)],
+    ) -> Option<Written<T>> {
+        let entry = self.entry(key)?;
+        let text = self.scalar(&entry.value, self.route.key(key), what)?;
+        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text.value) {
+            return Some(Written {
+                value: *value,
+                route: text.route,
+            });
+        }
+        let names = words.iter().map(|(word, _)| *word);
+        let place = Place::Value(text.route);
+        let mut finding = Finding::new(
+            &shape::UNKNOWN_VALUE,
+            format!("{} is not {what}", entry.value.describe()),
+            place.clone(),
+        );
+        if let Some(near) = nearest(&text.value, names.clone()) {
+            finding = finding.fix(format!("did you mean `{near}`?"), place, near);
+        }
+        let finding = finding.help(format!("it can be {}", list(names)));
+        self.push(finding);
+        None
+    }
+
+    /// A list of names; a single name is the list of that name.
+    pub(crate) fn names(&mut self, key: &'static str) -> Option<Vec<Written<String>>> {
+        let entry = self.entry(key)?;
+        let route = self.route.key(key);
+        match &entry.value.value {
+            Value::Sequence(items) => Some(
+                items
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(at, item)| self.scalar(item, route.index(at), "a name"))
+                    .collect(),
+            ),
+            Value::Scalar { .. } if !entry.value.is_null() => self
+                .scalar(&entry.value, route, "a name")
+                .map(|name| vec![name]),
+            _ => {
+                self.push(wrong_type(
+                    &route,
+                    "a list of names, such as `[http]`",
+                    &entry.value,
+                ));
+                None
+            }
+        }
+    }
+
+    /// The items of a list, each with its route.
+    pub(crate) fn items(&mut self, key: &'static str, what: &str) -> Vec<(Route, &'d Node)> {
+        let Some(entry) = self.entry(key) else {
+            return Vec::new();
+        };
+        let route = self.route.key(key);
+        if let Value::Sequence(items) = &entry.value.value {
+            return items
+                .iter()
+                .enumerate()
+                .map(|(at, item)| (route.index(at), item))
+                .collect();
+        }
+        self.push(wrong_type(&route, what, &entry.value));
+        Vec::new()
+    }
+
+    /// Text at a node of its own.
+    pub(crate) fn scalar(
+        &mut self,
+        node: &Node,
+        route: Route,
+        what: &str,
+    ) -> Option<Written<String>> {
+        match &node.value {
+            Value::Scalar { text, .. } if !node.is_null() => Some(Written {
+                value: text.clone(),
+                route,
+            }),
+            _ => {
+                self.push(wrong_type(&route, what, node));
+                None
+            }
+        }
+    }
+
+    /// Reports every key that nobody asked for.
+    pub(crate) fn finish(self) {
+        let Self {
+            route,
+            entries,
+            known,
+            other_names,
+            findings,
+        } = self;
+        for entry in entries
+            .iter()
+            .filter(|entry| !known.contains(&entry.key.as_str()))
+        {
+            let here = route.key(&entry.key);
+            let place = Place::Key(here);
+            let within = match route.segments().is_empty() {
+                true => String::new(),
+                false => format!(" in `{route}`"),
+            };
+            let shown: String = entry.key.chars().take(60).collect();
+            let mut finding = Finding::new(
+                &shape::UNKNOWN_KEY,
+                format!("there is no key `{shown}`{within}"),
+                place.clone(),
+            );
+            let other = other_names.iter().find(|(name, _)| *name == entry.key);
+            finding = if let Some((_, ours)) = other {
+                finding.fix(format!("here it is called `{ours}`"), place, *ours)
+            } else if let Some(near) = nearest(&entry.key, known.iter().copied()) {
+                finding.fix(format!("did you mean `{near}`?"), place, near)
+            } else {
+                finding.help(format!("the keys here are {}", list(known.iter().copied())))
+            };
+            findings.push(finding);
+        }
+    }
+}
+
+/// Digits only: neither `0o17` nor `1_000` nor `017` is a number here. The inner `None` is a number
+/// too large for any field.
+fn whole_number(text: &str) -> Option<Option<u64>> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let plain = text == "0" || !text.starts_with('0');
+    (digits && plain).then(|| text.parse().ok())
+}
+
+pub(crate) fn wrong_type(route: &Route, what: &str, node: &Node) -> Finding {
+    let rule: &'static Rule = &shape::WRONG_TYPE;
+    let subject = match route.segments().is_empty() {
+        true => "a manifest is".to_owned(),
+        false => format!("`{route}` takes"),
+    };
+    let message = format!("{subject} {what}, and this is {}", node.describe());
+    let place = match node.is_null() && !route.segments().is_empty() {
+        true => Place::Key(route.clone()),
+        false => Place::Value(route.clone()),
+    };
+    Finding::new(rule, message, place)
+}
+
+/// `a`, `b` or `c`.
+pub(crate) fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let words: Vec<String> = words.map(|word| format!("`{word}`")).collect();
+    match words.split_last() {
+        None => "none".to_owned(),
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+    }
+}

@@ -1,0 +1,89 @@
+//! Steps that wait for one another in a circle.
+
+use crate::finding::{Finding, Place};
+use crate::plan::{Cycle, CycleEdge, Plan, Why};
+
+rule! {
+    /// Steps wait for one another in a circle.
+    ///
+    /// ## What it finds
+    ///
+    /// A circle among `after` and `uses`. Waits by default never make one: they give way.
+    ///
+    /// ## Why it matters
+    ///
+    /// None of them could ever begin.
+    ///
+    /// ## Example
+    ///
+    /// ```yaml
+    /// resources:
+    ///   a: { kind: task, timeout: 5s, after: [b] }
+    ///   b: { kind: task, timeout: 5s, after: [a] }
+    /// ```
+    ///
+    /// ## What to write instead
+    ///
+    /// Take away the wait that does not matter; the whole circle is shown.
+    ///
+    /// ## When to allow it
+    ///
+    /// Never.
+    pub(super) RULE = "LC201", "dependency-cycle", Error
+}
+
+pub(super) fn finding(_plan: &Plan, cycle: &Cycle) -> Finding {
+    let first = cycle
+        .edges
+        .first()
+        .map_or_else(String::new, |edge| edge.waiter.clone());
+    let message = format!(
+        "`{first}` waits for itself, through {} waits",
+        cycle.edges.len()
+    );
+    let mut places = cycle
+        .edges
+        .iter()
+        .filter_map(|edge| Some((place(edge)?, label(edge))));
+    let (place, text) = places
+        .next()
+        .unwrap_or_else(|| (Place::Value(crate::text::Route::root()), String::new()));
+    let finding = Finding::new(&RULE, message, place).label(text);
+    places
+        .fold(finding, |finding, (place, text)| {
+            finding.related(place, text)
+        })
+        .note(circle(cycle))
+        .help("take away the wait that does not matter")
+}
+
+/// `a (after) → b (uses) → a`.
+pub(super) fn circle(cycle: &Cycle) -> String {
+    let mut text = String::from("circle: ");
+    for edge in &cycle.edges {
+        text.push_str(&format!(
+            "{} waits for {} ({}), ",
+            edge.waiter,
+            edge.on,
+            edge.why.as_str()
+        ));
+    }
+    text.trim_end_matches(", ").to_owned()
+}
+
+pub(super) fn place(edge: &CycleEdge) -> Option<Place> {
+    match &edge.why {
+        Why::After(route) | Why::Uses(route) => Some(Place::Value(route.clone())),
+        Why::Default => None,
+    }
+}
+
+fn label(edge: &CycleEdge) -> String {
+    match &edge.why {
+        Why::Uses(_) => format!(
+            "`{}` uses `{}`, which therefore waits for it",
+            edge.on, edge.waiter
+        ),
+        _ => format!("`{}` waits for `{}`", edge.waiter, edge.on),
+    }
+}

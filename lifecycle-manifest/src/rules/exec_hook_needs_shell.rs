@@ -1,0 +1,83 @@
+//! A hook's command that the image does not have.
+
+use super::Context;
+use crate::duration::show;
+use crate::finding::{Finding, Place};
+use crate::platform::{Platform, PreStop};
+
+rule! {
+    /// The preStop command is not in the image.
+    ///
+    /// ## What it finds
+    ///
+    /// A command as hook for an image that by its name has neither shell nor tools: scratch, distroless, static.
+    ///
+    /// ## Why it matters
+    ///
+    /// The hook fails with an event that nobody reads, and the signal comes at once: the delay is silently lost.
+    ///
+    /// ## Example
+    ///
+    /// ```yaml
+    /// platforms:
+    ///   kubernetes:
+    ///     image: gcr.io/distroless/static:latest
+    ///     pre_stop: { exec: [/usr/bin/sleep, "15"], timeout: 15s }
+    /// ```
+    ///
+    /// ## What to write instead
+    ///
+    /// The native sleep, which the kubelet does itself: `pre_stop: 15s`.
+    ///
+    /// ## When to allow it
+    ///
+    /// When the program is in the image after all, whatever the image is called.
+    ///
+    /// ## Source
+    ///
+    /// coredns/helm#43; a real kubelet 1.36 sent SIGTERM 0.2 s after the stop for a hook that was not there.
+    pub(super) RULE = "LC402", "exec-hook-needs-shell", Error, check
+}
+
+/// Words in the names of images that hold one program and nothing else.
+const BARE: [&str; 5] = ["scratch", "distroless", "static", "chainguard", "busyless"];
+
+fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    for line in context.timelines {
+        let Some(Platform::Kubernetes(kubernetes)) =
+            context.manifest.platforms.get(line.platform())
+        else {
+            continue;
+        };
+        let Some(PreStop::Exec {
+            route,
+            command,
+            timeout,
+        }) = &kubernetes.pre_stop
+        else {
+            continue;
+        };
+        let Some(image) = kubernetes.image.as_ref().filter(|image| {
+            BARE.iter()
+                .any(|word| image.value.to_lowercase().contains(word))
+        }) else {
+            continue;
+        };
+        let program = command.first().map_or("", |word| word.value.as_str());
+        let message =
+            format!("the hook runs `{program}`, and the image has nothing but the program");
+        let finding = Finding::new(&RULE, message, Place::Value(route.key("exec")))
+            .on(line.platform())
+            .label("fails, and the signal comes at once")
+            .related(
+                Place::Value(image.route.clone()),
+                "an image without shell and tools",
+            );
+        let sleep = show(timeout.value);
+        findings.push(finding.fix(
+            format!("let the kubelet sleep: `pre_stop: {sleep}`"),
+            Place::Value(route.clone()),
+            sleep,
+        ));
+    }
+}

@@ -1,0 +1,64 @@
+//! The sum of what must be done does not fit into the grace period.
+
+use super::Context;
+use super::verdict::{
+    Verdict, grace_label, grace_place, with, with_longest_steps, with_sum_and_grace,
+};
+use crate::duration::human;
+use crate::finding::Finding;
+
+rule! {
+    /// Shutdown needs more time than the platform allows before SIGKILL.
+    ///
+    /// ## What it finds
+    ///
+    /// The preStop hook, the settle time, the longest path through the steps (each with its timeout and its unwind time), sidecars and the reserve are added up.
+    /// The sum is larger than the grace period, be it written or the platform's default.
+    ///
+    /// ## Why it matters
+    ///
+    /// Whatever is still running when the grace period ends is killed: requests are reset, jobs are half done, buffers are lost.
+    /// Every step may keep to its own timeout and the whole may still be cut off, because the platform counts the sum.
+    ///
+    /// ## Example
+    ///
+    /// ```yaml
+    /// resources:
+    ///   http: { kind: http-server, timeout: 60s }
+    /// platforms:
+    ///   kubernetes: {}            # no grace_period: 30s, the Kubernetes default
+    /// ```
+    ///
+    /// ## What to write instead
+    ///
+    /// The smallest grace period that fits is in the help. Or shorten the steps of the longest path.
+    ///
+    /// ## When to allow it
+    ///
+    /// Never: work is cut off as written.
+    ///
+    /// ## Source
+    ///
+    /// Kubernetes: the hook counts against the grace period (kubernetes/kubernetes#74160).
+    pub(super) RULE = "LC101", "grace-too-short", Error, check
+}
+
+fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    for line in with(context, Verdict::TooShort) {
+        let message = format!(
+            "shutdown needs {}, and {} allows {}",
+            human(line.needed()),
+            line.facts.name,
+            human(line.grace().value)
+        );
+        let finding = Finding::new(&RULE, message, grace_place(context, line))
+            .on(line.platform())
+            .label(grace_label(line));
+        let finding = with_sum_and_grace(with_longest_steps(finding, line), line);
+        findings.push(finding.help(format!(
+            "or take {} from the steps of the longest path: {}",
+            human(line.missing()),
+            line.longest_path_names(context.plan).join(" → ")
+        )));
+    }
+}

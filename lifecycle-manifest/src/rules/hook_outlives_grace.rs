@@ -1,0 +1,62 @@
+//! The hook alone is longer than the grace period.
+
+use super::Context;
+use super::verdict::{Verdict, grace_label, grace_place, with, with_sum_and_grace};
+use crate::duration::human;
+use crate::finding::{Finding, Place};
+
+rule! {
+    /// The preStop hook takes longer than the whole grace period.
+    ///
+    /// ## What it finds
+    ///
+    /// A hook that has not ended when the grace period is over.
+    ///
+    /// ## Why it matters
+    ///
+    /// The hook runs inside the grace period. When it outlives it, the program gets its signal and two seconds at most: all of its own shutdown is lost.
+    ///
+    /// ## Example
+    ///
+    /// ```yaml
+    /// platforms:
+    ///   kubernetes: { pre_stop: 35s }      # grace period 30s by default
+    /// ```
+    ///
+    /// ## What to write instead
+    ///
+    /// A grace period that holds the hook, the steps and the reserve; the help has the number.
+    ///
+    /// ## When to allow it
+    ///
+    /// Never: the API server refuses a native sleep longer than the grace period, and a command is cut off.
+    ///
+    /// ## Source
+    ///
+    /// Kubelet v1.36 `kuberuntime_container.go`: the hook is bounded by the grace period, and 2 s are the floor for what follows.
+    pub(super) RULE = "LC102", "hook-outlives-grace", Error, check
+}
+
+fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    for line in with(context, Verdict::HookOutlives) {
+        let Some(hook) = &line.terms.hook else {
+            continue;
+        };
+        let message = format!(
+            "the {} takes {}, longer than the grace period of {}",
+            hook.label,
+            human(hook.value),
+            human(line.grace().value)
+        );
+        let mut finding = Finding::new(&RULE, message, grace_place(context, line))
+            .on(line.platform())
+            .label(grace_label(line));
+        if let Some(route) = hook.origin.route() {
+            finding = finding.related(
+                Place::Value(route.clone()),
+                "the signal would come after this",
+            );
+        }
+        findings.push(with_sum_and_grace(finding, line));
+    }
+}

@@ -1,0 +1,58 @@
+//! The hook is exactly as long as the grace period.
+
+use super::Context;
+use super::verdict::{Verdict, grace_label, grace_place, with, with_sum_and_grace};
+use crate::duration::human;
+use crate::finding::{Finding, Place};
+
+rule! {
+    /// The preStop hook takes the whole grace period.
+    ///
+    /// ## What it finds
+    ///
+    /// A hook exactly as long as the grace period: the API server accepts that, and nothing is left.
+    ///
+    /// ## Why it matters
+    ///
+    /// The program gets its signal when the grace period is over, and is killed two seconds later.
+    ///
+    /// ## Example
+    ///
+    /// ```yaml
+    /// platforms:
+    ///   kubernetes: { grace_period: 30s, pre_stop: 30s }
+    /// ```
+    ///
+    /// ## What to write instead
+    ///
+    /// A grace period that holds the hook, the steps and the reserve; the help has the number.
+    ///
+    /// ## When to allow it
+    ///
+    /// Never.
+    ///
+    /// ## Source
+    ///
+    /// Kubernetes `validation.go` refuses a sleep above the grace period and accepts an equal one; a platform team's default of 30s in both left every service without time (Yelp/paasta#3909).
+    pub(super) RULE = "LC103", "hook-takes-whole-grace", Error, check
+}
+
+fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    for line in with(context, Verdict::HookTakesWhole) {
+        let Some(hook) = &line.terms.hook else {
+            continue;
+        };
+        let message = format!(
+            "the {} takes all {} of the grace period: nothing is left for the program",
+            hook.label,
+            human(hook.value)
+        );
+        let mut finding = Finding::new(&RULE, message, grace_place(context, line))
+            .on(line.platform())
+            .label(grace_label(line));
+        if let Some(route) = hook.origin.route() {
+            finding = finding.related(Place::Value(route.clone()), "the signal comes after this");
+        }
+        findings.push(with_sum_and_grace(finding, line));
+    }
+}

@@ -1,0 +1,84 @@
+//! The server closes idle connections before the balancer in front of it does.
+
+use std::time::Duration;
+
+use super::Context;
+use crate::duration::{human, show};
+use crate::finding::{Finding, Place};
+use crate::platform::Platform;
+
+rule! {
+    /// The server closes idle connections before the load balancer does.
+    ///
+    /// ## What it finds
+    ///
+    /// A `traffic.keep_alive` no longer than the balancer's idle timeout.
+    ///
+    /// ## Why it matters
+    ///
+    /// The balancer reuses a connection in the instant in which the server closes it: a 502 now and then, at any time and not only at deploys.
+    ///
+    /// ## Example
+    ///
+    /// ```yaml
+    /// traffic: { keep_alive: 60s }
+    /// platforms:
+    ///   ecs: { load_balancer: { idle_timeout: 60s } }
+    /// ```
+    ///
+    /// ## What to write instead
+    ///
+    /// A keep-alive at least five seconds longer than the idle timeout.
+    ///
+    /// ## When to allow it
+    ///
+    /// Never.
+    ///
+    /// ## Source
+    ///
+    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html>: the idle timeout of the application must be larger than the balancer's.
+    pub(super) RULE = "LC305", "keep-alive-below-balancer", Error, check
+}
+
+const ROOM: Duration = Duration::from_secs(5);
+
+fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    let Some(keep_alive) = &context.manifest.traffic.keep_alive else {
+        return;
+    };
+    for line in context.timelines {
+        let Some(Platform::Ecs(ecs)) = context.manifest.platforms.get(line.platform()) else {
+            continue;
+        };
+        let Some(balancer) = &ecs.load_balancer else {
+            continue;
+        };
+        let idle = balancer.idle_timeout();
+        if keep_alive.value > idle.value {
+            continue;
+        }
+        let message = format!(
+            "the server closes idle connections after {}, the load balancer only after {}",
+            human(keep_alive.value),
+            human(idle.value)
+        );
+        let place = Place::Value(keep_alive.route.clone());
+        let mut finding = Finding::new(&RULE, message, place.clone())
+            .on(line.platform())
+            .label("the balancer may still use the connection then")
+            .note(format!(
+                "idle timeout {} ({})",
+                human(idle.value),
+                idle.origin
+            ));
+        if let Some(route) = idle.origin.route() {
+            finding = finding.related(Place::Value(route.clone()), "the balancer's own limit");
+        }
+        let longer = show(idle.value + ROOM);
+        findings.push(finding.fix(
+            format!("write `keep_alive: {longer}` or more"),
+            place,
+            longer,
+        ));
+    }
+}

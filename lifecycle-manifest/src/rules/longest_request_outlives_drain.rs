@@ -1,0 +1,102 @@
+//! The longest request is longer than what it is given to finish.
+
+use std::collections::HashSet;
+
+use super::Context;
+use crate::duration::human;
+use crate::finding::{Finding, Place};
+use crate::kind::Kind;
+
+rule! {
+    /// The longest request takes longer than the time it has to finish.
+    ///
+    /// ## What it finds
+    ///
+    /// A `traffic.longest_request` longer than a server's timeout, or longer than the deregistration delay before it.
+    ///
+    /// ## Why it matters
+    ///
+    /// Such a request that begins just before the stop is cut off.
+    ///
+    /// ## Example
+    ///
+    /// ```yaml
+    /// traffic: { longest_request: 30s }
+    /// resources:
+    ///   http: { kind: http-server, timeout: 15s }
+    /// ```
+    ///
+    /// ## What to write instead
+    ///
+    /// A timeout (or a deregistration delay) as long as the longest request.
+    ///
+    /// ## When to allow it
+    ///
+    /// When such requests can be retried safely, and clients do.
+    ///
+    /// ## Source
+    ///
+    /// ECS waits for the deregistration delay at most, then sends the signal.
+    pub(super) RULE = "LC306", "longest-request-outlives-drain", Warning, check
+}
+
+fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    let Some(longest) = &context.manifest.traffic.longest_request else {
+        return;
+    };
+    let place = || Place::Value(longest.route.clone());
+    let mut seen = HashSet::new();
+    for line in context.timelines {
+        for (step, window) in context.plan.steps.iter().zip(&line.windows) {
+            let Some(route) = window.timeout.origin.route() else {
+                continue;
+            };
+            let serves = matches!(step.kind, Kind::HttpServer | Kind::GrpcServer);
+            if !serves || window.timeout.value >= longest.value || !seen.insert(route) {
+                continue;
+            }
+            let message = format!(
+                "a request may take {}, and `{}` has {} to finish it",
+                human(longest.value),
+                step.name,
+                human(window.timeout.value)
+            );
+            let finding = Finding::new(&RULE, message, Place::Value(route.clone()))
+                .on(line.platform())
+                .label("it is cut off here")
+                .related(place(), "the longest request");
+            findings
+                .push(finding.help("give it that long, or say what the longest request really is"));
+        }
+        let Some(delay) = line
+            .terms
+            .outside
+            .as_ref()
+            .filter(|delay| delay.value < longest.value)
+        else {
+            continue;
+        };
+        let message = format!(
+            "a request may take {}, and the {} is {}",
+            human(longest.value),
+            delay.label,
+            human(delay.value)
+        );
+        let mut finding = Finding::new(&RULE, message, place())
+            .on(line.platform())
+            .label("the longest request")
+            .note(format!(
+                "{} {} ({})",
+                delay.label,
+                human(delay.value),
+                delay.origin
+            ));
+        if let Some(route) = delay.origin.route() {
+            finding = finding.related(
+                Place::Value(route.clone()),
+                "the balancer ends it after this",
+            );
+        }
+        findings.push(finding.help("raise the deregistration delay to the longest request"));
+    }
+}

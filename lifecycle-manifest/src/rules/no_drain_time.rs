@@ -1,0 +1,71 @@
+//! A step without any time: by its own timeout, or because all of the grace period is spoken for.
+
+use std::collections::HashSet;
+
+use super::Context;
+use super::verdict::{Verdict, grace_label, grace_place, with, with_sum_and_grace};
+use crate::duration::human;
+use crate::finding::{Finding, Place};
+
+rule! {
+    /// No time is left to finish what is in flight.
+    ///
+    /// ## What it finds
+    ///
+    /// A step whose timeout is zero, or a grace period that the hook, the settle time, sidecars and the reserve use up before any step begins.
+    ///
+    /// ## Why it matters
+    ///
+    /// Work that is in flight at the signal is cancelled at once.
+    ///
+    /// ## Example
+    ///
+    /// ```yaml
+    /// resources:
+    ///   activities: { kind: queue-consumer, timeout: 0s }
+    /// ```
+    ///
+    /// ## What to write instead
+    ///
+    /// A timeout as long as the work may take, and a grace period that holds it.
+    ///
+    /// ## When to allow it
+    ///
+    /// When the work is safe to lose at any moment; then a short timeout such as `1s` says so and costs nothing.
+    ///
+    /// ## Source
+    ///
+    /// Libraries with a default of zero exist: the Temporal SDK's `shutdownGraceTime` (dust-tt/dust#27048).
+    pub(super) RULE = "LC104", "no-drain-time", Error, check
+}
+
+fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    let mut seen = HashSet::new();
+    let base = context.plan.steps.iter().map(|step| &step.timeout);
+    let everywhere = context.timelines.iter().flat_map(|line| &line.windows);
+    for timeout in base.chain(everywhere.map(|window| &window.timeout)) {
+        let Some(route) = timeout.origin.route() else {
+            continue;
+        };
+        if timeout.value.is_zero() && seen.insert(route) {
+            let message = format!(
+                "`{}` has no time to finish: its timeout is 0s",
+                timeout.label
+            );
+            let finding = Finding::new(&RULE, message, Place::Value(route.clone()))
+                .label("work in flight is cancelled at once");
+            findings.push(finding.help("write how long its work may take, such as `15s`"));
+        }
+    }
+    for line in with(context, Verdict::NoRoom) {
+        let message = format!(
+            "nothing is left of {}'s {} for the steps",
+            line.facts.name,
+            human(line.grace().value)
+        );
+        let finding = Finding::new(&RULE, message, grace_place(context, line))
+            .on(line.platform())
+            .label(grace_label(line));
+        findings.push(with_sum_and_grace(finding, line));
+    }
+}

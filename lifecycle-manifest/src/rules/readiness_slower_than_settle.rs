@@ -1,0 +1,97 @@
+//! Whoever follows readiness notices too late.
+
+use std::time::Duration;
+
+use super::Context;
+use crate::duration::{human, show};
+use crate::finding::{Finding, Place};
+
+rule! {
+    /// A fallen readiness is noticed only after the settle time is over.
+    ///
+    /// ## What it finds
+    ///
+    /// A readiness period times the failures it takes that is longer than the settle time.
+    ///
+    /// ## Why it matters
+    ///
+    /// Whatever follows readiness (a load balancer's health check, a service registry, a proxy) still sends requests when the port is closed.
+    ///
+    /// ## Example
+    ///
+    /// ```yaml
+    /// traffic:
+    ///   settle: 5s
+    ///   health: { ready: /ready, period: 10s, failures: 3 }
+    /// ```
+    ///
+    /// ## What to write instead
+    ///
+    /// A shorter period, fewer failures, or a longer settle time.
+    ///
+    /// ## When to allow it
+    ///
+    /// When nothing but the platform's own endpoint list decides where requests go: Kubernetes takes a deleted pod out of it whatever its readiness says.
+    ///
+    /// ## Source
+    ///
+    /// Kubernetes: endpoints of a deleted pod are never ready; external balancers poll on their own (KEP-1669).
+    pub(super) RULE = "LC303", "readiness-slower-than-settle", Warning, check
+}
+
+fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    let (Some(health), Some(written)) = (&context.plan.health, &context.manifest.traffic.health)
+    else {
+        return;
+    };
+    // A platform that takes traffic away before the signal does not wait for readiness.
+    let lagging = context
+        .timelines
+        .iter()
+        .filter(|line| line.terms.routing_lags);
+    let Some(settle) = lagging
+        .map(|line| &line.terms.settle)
+        .filter(|s| !s.value.is_zero())
+        .min_by_key(|s| s.value)
+    else {
+        return;
+    };
+    let notice = health.notice();
+    if notice <= settle.value {
+        return;
+    }
+    let place = match (&written.period, &written.failures) {
+        (Some(period), _) => Place::Value(period.route.clone()),
+        (None, Some(failures)) => Place::Value(failures.route.clone()),
+        (None, None) => Place::Key(written.route.clone()),
+    };
+    let message = format!(
+        "readiness takes up to {} to be noticed, and the settle time is {}",
+        human(notice),
+        human(settle.value)
+    );
+    let mut finding = Finding::new(&RULE, message, place)
+        .label(format!("asked every {}", human(health.period)))
+        .note(format!(
+            "{} failures × {} period = {}, settle {} ({})",
+            health.failures,
+            human(health.period),
+            human(notice),
+            human(settle.value),
+            settle.origin
+        ));
+    if let Some(failures) = written
+        .failures
+        .as_ref()
+        .filter(|_| written.period.is_some())
+    {
+        let text = "and believed after this many bad answers";
+        finding = finding.related(Place::Value(failures.route.clone()), text);
+    }
+    let fitting = settle.value / health.failures.max(1);
+    if fitting >= Duration::from_secs(1) {
+        let whole = Duration::from_secs(fitting.as_secs());
+        finding = finding.help(format!("write `period: {}`", show(whole)));
+    }
+    findings.push(finding.help(format!("or `settle: {}`", show(notice))));
+}

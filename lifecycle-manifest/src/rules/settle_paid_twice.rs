@@ -1,0 +1,78 @@
+//! Platform and program both wait for the same thing.
+
+use super::Context;
+use crate::duration::human;
+use crate::finding::{Finding, Place};
+
+rule! {
+    /// Platform and program both wait for routing to notice.
+    ///
+    /// ## What it finds
+    ///
+    /// An `app_settle` on a platform that has already let that time pass before the signal.
+    ///
+    /// ## Why it matters
+    ///
+    /// Every stop takes longer than it must, and the grace period has to hold both.
+    ///
+    /// ## Example
+    ///
+    /// ```yaml
+    /// traffic: { settle: 5s }
+    /// platforms:
+    ///   kubernetes: { pre_stop: 5s, app_settle: 5s }
+    /// ```
+    ///
+    /// ## What to write instead
+    ///
+    /// Take `app_settle` away: the program then waits for what the platform has not paid, which may be nothing.
+    ///
+    /// ## When to allow it
+    ///
+    /// When the program is also stopped by something that runs no hook.
+    ///
+    /// ## Source
+    ///
+    /// ECS has drained the target before the signal; a sleep in the program only slows deploys.
+    pub(super) RULE = "LC302", "settle-paid-twice", Warning, check
+}
+
+fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    for line in context.timelines {
+        let (before, after) = (line.terms.paid_before_signal, line.app_settle.value);
+        let owed = line.terms.settle.value;
+        let Some(route) = line.app_settle.origin.route() else {
+            continue;
+        };
+        if before.is_zero() || after.is_zero() || before + after <= owed {
+            continue;
+        }
+        let twice = (before + after - owed).min(after);
+        let message = format!(
+            "{} of settle time are paid twice on {}",
+            human(twice),
+            line.facts.name
+        );
+        let mut finding = Finding::new(&RULE, message, Place::Value(route.clone()))
+            .on(line.platform())
+            .label("the program waits again")
+            .note(format!(
+                "settle {} ({}), paid before the signal {}, after it {}",
+                human(owed),
+                line.terms.settle.origin,
+                human(before),
+                human(after)
+            ));
+        let payer = line.terms.hook.as_ref().or(line.terms.outside.as_ref());
+        if let Some(payer) = payer
+            && let Some(route) = payer.origin.route()
+        {
+            finding = finding.related(Place::Value(route.clone()), "the platform has waited here");
+        }
+        findings.push(
+            finding.help(
+                "take `app_settle` away: what is not paid before the signal is paid after it",
+            ),
+        );
+    }
+}

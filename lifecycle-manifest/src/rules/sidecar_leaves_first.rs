@@ -1,0 +1,72 @@
+//! A sidecar that is gone while the program still needs it.
+
+use super::Context;
+use crate::duration::human;
+use crate::finding::{Finding, Place};
+use crate::platform::Platform;
+
+rule! {
+    /// A sidecar that is not native leaves before the program has finished.
+    ///
+    /// ## What it finds
+    ///
+    /// A sidecar with `native: false` whose own shutdown is shorter than the program's.
+    ///
+    /// ## Why it matters
+    ///
+    /// Such a sidecar gets its signal together with the program. Once the proxy is gone, the program's last calls (to the database, to a peer, to the collector) fail.
+    ///
+    /// ## Example
+    ///
+    /// ```yaml
+    /// platforms:
+    ///   kubernetes:
+    ///     grace_period: 60s
+    ///     sidecars: [{ name: proxy, timeout: 5s, native: false }]
+    /// ```
+    ///
+    /// ## What to write instead
+    ///
+    /// A native sidecar (an init container with `restartPolicy: Always`), which stops after the program; or a drain of its own as long as the program's.
+    ///
+    /// ## When to allow it
+    ///
+    /// When the program does not use it while it shuts down.
+    ///
+    /// ## Source
+    ///
+    /// Istio's agent sleeps `terminationDrainDuration` (5s) and then stops Envoy whatever is open (istio/istio#34855); a Cloud SQL proxy with a term timeout of 0 leaves at once (porter-dev/porter-charts#1104).
+    pub(super) RULE = "LC401", "sidecar-leaves-first", Error, check
+}
+
+fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    for line in context.timelines {
+        let Some(Platform::Kubernetes(kubernetes)) =
+            context.manifest.platforms.get(line.platform())
+        else {
+            continue;
+        };
+        let end = line.steps_end();
+        for sidecar in kubernetes
+            .sidecars
+            .iter()
+            .filter(|s| !s.native && s.timeout.value < end)
+        {
+            let message = format!(
+                "the sidecar `{}` leaves {} after the signal, and the program needs up to {}",
+                sidecar.name.value,
+                human(sidecar.timeout.value),
+                human(end)
+            );
+            let place = Place::Value(sidecar.timeout.route.clone());
+            let finding = Finding::new(&RULE, message, place)
+                .on(line.platform())
+                .label("it gets its signal together with the program");
+            findings.push(
+                finding
+                    .help("make it a native sidecar, and take `native: false` away: it then stops last")
+                    .help(format!("or let it drain for {}", human(end))),
+            );
+        }
+    }
+}

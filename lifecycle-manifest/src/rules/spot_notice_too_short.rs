@@ -1,0 +1,108 @@
+//! Interruptible nodes give less notice than the plan needs.
+
+use super::Context;
+use super::verdict::{grace_place, platform_place};
+use crate::duration::human;
+use crate::finding::{Finding, Place, Severity};
+use crate::platform::Platform;
+
+rule! {
+    /// The notice of an interruptible node is shorter than the shutdown.
+    ///
+    /// ## What it finds
+    ///
+    /// A plan on Spot capacity that needs more than the notice; on ECS together with the deregistration delay.
+    ///
+    /// ## Why it matters
+    ///
+    /// The machine goes when the notice is over, whatever the grace period says.
+    ///
+    /// ## Example
+    ///
+    /// ```yaml
+    /// platforms:
+    ///   kubernetes: { spot: gke, grace_period: 60s }
+    /// ```
+    ///
+    /// ## What to write instead
+    ///
+    /// Steps that fit the notice, or nodes that are not interrupted.
+    ///
+    /// ## When to allow it
+    ///
+    /// When losing the work of an interrupted node is acceptable and rare enough.
+    ///
+    /// ## Source
+    ///
+    /// EC2 and Fargate Spot: two minutes. GKE Spot: 30 seconds, of which ordinary pods get 15.
+    pub(super) RULE = "LC403", "spot-notice-too-short", Warning, check
+}
+
+fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    for line in context.timelines {
+        match context.manifest.platforms.get(line.platform()) {
+            Some(Platform::Kubernetes(kubernetes)) => {
+                let Some(spot) = &kubernetes.spot else {
+                    continue;
+                };
+                let notice = spot.value.notice();
+                if line.needed() <= notice {
+                    continue;
+                }
+                let message = format!(
+                    "shutdown needs {}, and {} gives {} of notice",
+                    human(line.needed()),
+                    spot.value.name(),
+                    human(notice)
+                );
+                let finding = Finding::new(&RULE, message, Place::Value(spot.route.clone()))
+                    .on(line.platform())
+                    .label(format!("ordinary pods have {} here", human(notice)))
+                    .related(
+                        grace_place(context, line),
+                        "the grace period does not help there",
+                    );
+                findings.push(finding.note(format!("sum: {}", line.sum())).help(
+                    "shorten the steps, or run this service on nodes that are not interrupted",
+                ));
+            }
+            Some(Platform::Ecs(ecs)) if ecs.is_spot() => {
+                let notice = crate::platform::SPOT_NOTICE;
+                let delay = ecs.load_balancer.as_ref().map(|b| b.deregistration_delay());
+                let total =
+                    line.needed() + delay.as_ref().map_or_else(Default::default, |d| d.value);
+                if total <= notice {
+                    continue;
+                }
+                let message = format!(
+                    "deregistration and shutdown take {} together, and Spot gives {} of notice",
+                    human(total),
+                    human(notice)
+                );
+                let place = delay
+                    .as_ref()
+                    .and_then(|delay| delay.origin.route())
+                    .map_or_else(
+                        || platform_place(context, line),
+                        |r| Place::Value(r.clone()),
+                    );
+                let mut finding = Finding::new(&RULE, message, place).on(line.platform());
+                if let Some(delay) = &delay {
+                    let words = format!(
+                        "deregistration delay {} ({})",
+                        human(delay.value),
+                        delay.origin
+                    );
+                    finding = finding.note(words);
+                }
+                finding.severity = Severity::Error;
+                findings.push(finding.note(format!("sum: {}", line.sum())).help(format!(
+                    "keep both together below {}: a deregistration delay of at most {}",
+                    human(notice),
+                    human(notice.saturating_sub(line.needed()))
+                )));
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! A resource is closed while something that uses it is still at work.
+
+use super::dependency_cycle::{circle, place};
+use crate::finding::Finding;
+use crate::plan::{Cycle, Plan, Why};
+
+rule! {
+    /// A resource is closed while something that uses it still runs.
+    ///
+    /// ## What it finds
+    ///
+    /// An order by `after` that puts a resource before one that `uses` it.
+    ///
+    /// ## Why it matters
+    ///
+    /// Requests that are still being served find the pool closed: errors at every deploy that no timeout explains.
+    ///
+    /// ## Example
+    ///
+    /// ```yaml
+    /// resources:
+    ///   http: { kind: http-server, timeout: 15s, uses: [db], after: [db] }
+    ///   db:   { kind: database, timeout: 5s }
+    /// ```
+    ///
+    /// ## What to write instead
+    ///
+    /// Take the `after` away: `uses` alone makes the resource wait for its users.
+    ///
+    /// ## When to allow it
+    ///
+    /// Never: if it is not used while it drains, take the `uses` away.
+    ///
+    /// ## Source
+    ///
+    /// About five HTTP 500s a pod at every deploy, until the order was turned round (lobu-ai/lobu#3077).
+    pub(super) RULE = "LC202", "step-closed-before-its-user", Error
+}
+
+/// The finding, where the circle is one `uses` against an order by `after`.
+pub(super) fn finding(_plan: &Plan, cycle: &Cycle) -> Option<Finding> {
+    let mut uses = cycle
+        .edges
+        .iter()
+        .filter(|edge| matches!(edge.why, Why::Uses(_)));
+    let (edge, None) = (uses.next()?, uses.next()) else {
+        return None;
+    };
+    // `waiter` is what is used: it waits for its user by `uses`, and its user for it by `after`.
+    let (used, user) = (&edge.waiter, &edge.on);
+    let mut finding = Finding::new(
+        &RULE,
+        format!("`{used}` is closed while `{user}` still uses it"),
+        cycle
+            .edges
+            .iter()
+            .find(|edge| matches!(edge.why, Why::After(_)))
+            .and_then(place)?,
+    )
+    .label("this order closes it first");
+    if let Some(place) = place(edge) {
+        finding = finding.related(place, format!("`{user}` uses it until it has drained"));
+    }
+    Some(finding.note(circle(cycle)).help(format!(
+        "take the `after` away: `uses` already makes `{used}` wait for `{user}`"
+    )))
+}

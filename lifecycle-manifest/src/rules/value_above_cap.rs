@@ -1,0 +1,67 @@
+//! A grace period that the platform refuses.
+
+use super::Context;
+use super::verdict::grace_place;
+use crate::duration::{human, show};
+use crate::finding::Finding;
+
+rule! {
+    /// The written grace period is above the platform's limit.
+    ///
+    /// ## What it finds
+    ///
+    /// A `grace_period` that the platform would refuse or silently cut.
+    ///
+    /// ## Why it matters
+    ///
+    /// A deployment that is refused in the middle of a release, or a kill that comes earlier than anybody planned.
+    ///
+    /// ## Example
+    ///
+    /// ```yaml
+    /// platforms:
+    ///   ecs: { launch_type: fargate, grace_period: 600s }
+    /// ```
+    ///
+    /// ## What to write instead
+    ///
+    /// At most the platform's limit, and steps that fit into it.
+    ///
+    /// ## When to allow it
+    ///
+    /// Never.
+    ///
+    /// ## Source
+    ///
+    /// Fargate: API reference of `ContainerDefinition.stopTimeout`, at most 120 seconds.
+    pub(super) RULE = "LC107", "value-above-cap", Error, check
+}
+
+fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    for line in context.timelines {
+        let Some(cap) = line.terms.cap.as_ref().filter(|cap| !cap.fixed) else {
+            continue;
+        };
+        if line.grace().value <= cap.limit {
+            continue;
+        }
+        let message = format!(
+            "{} refuses a grace period of {}: at most {}",
+            line.facts.name,
+            human(line.grace().value),
+            human(cap.limit)
+        );
+        let place = grace_place(context, line);
+        let mut finding = Finding::new(&RULE, message, place.clone())
+            .on(line.platform())
+            .label(cap.because);
+        if line.needed() <= cap.limit {
+            let most = show(cap.limit);
+            finding = finding.fix(format!("write `{most}` or less"), place, most);
+        } else {
+            finding = finding
+                .help("the plan needs more than that too: shorten its steps on this platform");
+        }
+        findings.push(finding);
+    }
+}

@@ -1,0 +1,156 @@
+//! How a timeline stands to its grace period: one verdict, read by the rules of the budget, so that
+//! one fault is one finding.
+
+use std::time::Duration;
+
+use super::Context;
+use crate::duration::{human, show};
+use crate::figure::Origin;
+use crate::finding::{Finding, Place};
+use crate::timeline::Timeline;
+
+/// The most specific thing that can be said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It fits.
+    Fits,
+    /// The platform cannot give that much, whatever is written.
+    AboveCap,
+    /// The hook alone is longer than the grace period.
+    HookOutlives,
+    /// The hook alone is as long as the grace period.
+    HookTakesWhole,
+    /// Nothing is left for the steps.
+    NoRoom,
+    /// Something is left, and it is not enough.
+    TooShort,
+}
+
+impl Verdict {
+    pub(super) fn of(line: &Timeline) -> Self {
+        let grace = line.grace().value;
+        let hook = line.signal_at();
+        if line
+            .terms
+            .cap
+            .as_ref()
+            .is_some_and(|cap| line.needed() > cap.limit)
+        {
+            return Self::AboveCap;
+        }
+        if line.missing().is_zero() {
+            return Self::Fits;
+        }
+        let sidecars: Duration = line
+            .terms
+            .sidecars
+            .iter()
+            .map(|sidecar| sidecar.value)
+            .sum();
+        let taken = hook + line.app_settle.value + sidecars + line.reserve.value;
+        match hook.cmp(&grace) {
+            std::cmp::Ordering::Greater => Self::HookOutlives,
+            std::cmp::Ordering::Equal => Self::HookTakesWhole,
+            std::cmp::Ordering::Less if taken >= grace => Self::NoRoom,
+            std::cmp::Ordering::Less => Self::TooShort,
+        }
+    }
+}
+
+/// The timelines with this verdict.
+pub(super) fn with<'a>(
+    context: &'a Context<'_>,
+    verdict: Verdict,
+) -> impl Iterator<Item = &'a Timeline> {
+    context
+        .timelines
+        .iter()
+        .filter(move |line| Verdict::of(line) == verdict)
+}
+
+/// Where a platform's grace period stands, or would stand.
+pub(super) fn grace_place(context: &Context<'_>, line: &Timeline) -> Place {
+    match line.grace().origin.route() {
+        Some(route) => Place::Value(route.clone()),
+        None => platform_place(context, line),
+    }
+}
+
+/// The platform's key.
+pub(super) fn platform_place(context: &Context<'_>, line: &Timeline) -> Place {
+    let platform = context.manifest.platforms.get(line.platform());
+    Place::Key(
+        platform
+            .map(|platform| platform.common().route.clone())
+            .unwrap_or_default(),
+    )
+}
+
+/// What the grace period is, for its label.
+pub(super) fn grace_label(line: &Timeline) -> String {
+    let grace = line.grace();
+    match &grace.origin {
+        Origin::Written(_) => format!("SIGKILL comes {} after the stop", human(grace.value)),
+        Origin::Rounded { .. } => format!(
+            "SIGKILL comes {} after the stop ({})",
+            human(grace.value),
+            grace.origin
+        ),
+        _ => format!(
+            "no `grace_period` here: {}, {}",
+            human(grace.value),
+            grace.origin
+        ),
+    }
+}
+
+/// `grace period 30s (the Kubernetes default)`.
+pub(super) fn grace_words(line: &Timeline) -> String {
+    format!(
+        "grace period {} ({})",
+        human(line.grace().value),
+        line.grace().origin
+    )
+}
+
+/// Adds the sum, and the way out by a longer grace period.
+pub(super) fn with_sum_and_grace(mut finding: Finding, line: &Timeline) -> Finding {
+    finding = finding.note(format!("sum: {}, {}", line.sum(), grace_words(line)));
+    let Some(smallest) = line.smallest_grace() else {
+        return finding;
+    };
+    let text = show(smallest);
+    match line.grace().origin.route() {
+        Some(route) => finding.fix(
+            format!("set `grace_period: {text}`, the smallest that fits"),
+            Place::Value(route.clone()),
+            text,
+        ),
+        None => finding.help(format!(
+            "set `grace_period: {text}` under `{}`, the smallest that fits",
+            line.platform()
+        )),
+    }
+}
+
+/// Adds labels for the steps of the longest path, the longest first, at most three.
+pub(super) fn with_longest_steps(mut finding: Finding, line: &Timeline) -> Finding {
+    let mut steps: Vec<_> = line
+        .longest_path
+        .iter()
+        .map(|&step| &line.windows[step])
+        .collect();
+    steps.sort_by_key(|window| std::cmp::Reverse(window.timeout.value));
+    for (rank, window) in steps.into_iter().take(3).enumerate() {
+        let Some(route) = window.timeout.origin.route() else {
+            continue;
+        };
+        let text = match rank {
+            0 if line.longest_path.len() > 1 => "the longest step of the longest path",
+            0 => "the longest step",
+            _ => "on the longest path too",
+        };
+        finding = finding.related(Place::Value(route.clone()), text);
+    }
+    finding
+}

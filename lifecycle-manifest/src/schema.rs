@@ -1,0 +1,183 @@
+//! The manifest's JSON Schema, for completion and hover in editors.
+//!
+//! The types here are the shapes only; what a value means, and which values go together, is decided
+//! by the reader. A test holds the two together: what one takes, the other takes.
+
+#![allow(dead_code, reason = "only the shapes are read")]
+
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::duration::PATTERN;
+use crate::kind::{Kind, Phase};
+use crate::manifest::Drift;
+use crate::platform::PlatformsSchema;
+
+/// The schema of format 1.
+pub fn schema() -> Schema {
+    let mut schema = schemars::schema_for!(ManifestSchema);
+    schema.insert("title".into(), "lifecycle.yaml".into());
+    schema
+}
+
+/// A duration: hours, minutes, seconds and milliseconds, such as `15s`, `250ms` or `1m30s`.
+pub(crate) struct DurationSchema;
+
+impl JsonSchema for DurationSchema {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Duration".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A duration with a unit, from large to small: `15s`, `250ms`, `1m30s`.",
+            "pattern": PATTERN,
+            "patternErrorMessage": "write a duration with a unit, such as `15s`, `250ms` or `1m30s`",
+            "examples": ["15s", "250ms", "1m30s"],
+        })
+    }
+}
+
+/// How a service stops: its resources, their order and timeouts, and the platforms it runs on.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct ManifestSchema {
+    /// The format's number.
+    #[schemars(range(min = 1, max = 1))]
+    lifecycle: u32,
+    /// The service's name: program, manifests and report carry it. Lower-case letters, digits and `-`.
+    #[schemars(regex(pattern = "^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"))]
+    service: String,
+    /// What the program does when its deployment was generated from another plan; `warn` when not written.
+    drift: Option<Drift>,
+    /// What belongs to no single step.
+    budget: Option<BudgetSchema>,
+    /// How requests reach the service.
+    traffic: Option<TrafficSchema>,
+    /// What the service holds and must let go of, by name.
+    resources: BTreeMap<String, ResourceSchema>,
+    /// Where it runs; each may be empty (`{}`) for the platform's defaults.
+    platforms: Option<PlatformsSchema>,
+    /// How `lifecycle drill` starts and loads the service.
+    drill: Option<DrillSchema>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, title = "budget")]
+struct BudgetSchema {
+    /// Never planned for: what is left before SIGKILL. Unset: 5s, or a quarter of the work where that is less.
+    reserve: Option<DurationSchema>,
+    /// After a step's timeout its work is cancelled and has this long to let go; 250ms when not written.
+    unwind: Option<DurationSchema>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, title = "traffic")]
+struct TrafficSchema {
+    /// How long routing needs to notice that this instance is leaving. Paid once: by the platform where it can, else by the program. Unset: 5s where routing lags behind the stop.
+    settle: Option<DurationSchema>,
+    /// The longest request; what deregistration and drain must cover.
+    longest_request: Option<DurationSchema>,
+    /// The server's idle keep-alive; must be longer than the idle timeout of a balancer in front.
+    keep_alive: Option<DurationSchema>,
+    /// Where readiness and liveness are answered.
+    health: Option<HealthSchema>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, title = "health")]
+struct HealthSchema {
+    /// Port of the runtime's own health server. Unset: the service answers on its own port.
+    #[schemars(range(min = 1))]
+    port: Option<u16>,
+    /// Path of the readiness answer; `/health/ready` when not written.
+    #[schemars(regex(pattern = "^/[!-~]*$"))]
+    ready: Option<String>,
+    /// Path of the liveness answer; `/health/live` when not written.
+    #[schemars(regex(pattern = "^/[!-~]*$"))]
+    live: Option<String>,
+    /// How often the platform asks; 2s when not written.
+    period: Option<DurationSchema>,
+    /// How many bad answers in a row it takes to be believed; 1 when not written.
+    #[schemars(range(min = 1, max = 1000))]
+    failures: Option<u32>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, title = "resource")]
+struct ResourceSchema {
+    /// What it is; decides its phase and how it is let go.
+    kind: Kind,
+    /// How long its step may take.
+    timeout: DurationSchema,
+    /// When it is let go, instead of its kind's phase.
+    phase: Option<Phase>,
+    /// Exactly these must have ended before it begins. Unset: all of earlier phases.
+    after: Option<NamesSchema>,
+    /// What it calls while it drains: those wait for it, whatever else is written.
+    uses: Option<NamesSchema>,
+    /// Its timeout or failure is reported and does not change the exit code.
+    best_effort: Option<bool>,
+    /// Where a server listens.
+    #[schemars(range(min = 1))]
+    port: Option<u16>,
+    /// How long a claimed job stays claimed without renewal (a visibility timeout).
+    lease: Option<DurationSchema>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum NamesSchema {
+    /// One resource.
+    One(String),
+    /// Several resources.
+    Several(Vec<String>),
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, title = "drill")]
+struct DrillSchema {
+    /// Requests a second; 200 when not written.
+    #[schemars(range(min = 1, max = 20_000))]
+    rate: Option<u32>,
+    /// Environment of the process.
+    env: Option<BTreeMap<String, String>>,
+    /// What is sent: `GET /`, or a mapping with method, path and body.
+    requests: Option<Vec<RequestSchema>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum RequestSchema {
+    /// A method and a path, such as `GET /`.
+    Plain(String),
+    /// A request with everything.
+    #[schemars(title = "request")]
+    Whole {
+        /// The path.
+        path: String,
+        /// The method; `GET` when not written.
+        method: Option<String>,
+        /// Headers.
+        headers: Option<BTreeMap<String, String>>,
+        /// The body.
+        body: Option<String>,
+        /// How often beside the others; 1 when not written.
+        weight: Option<u32>,
+        /// Known to take long: kept in flight when the signal comes.
+        slow: Option<bool>,
+    },
+}
+
+/// The knobs that every platform has.
+#[derive(JsonSchema)]
+pub(crate) struct CommonSchema {
+    /// From the platform's stop to SIGKILL. Unset: the platform's own default.
+    grace_period: Option<DurationSchema>,
+    /// How long the program itself keeps serving after the signal. Unset: what the platform has not paid of the settle time.
+    app_settle: Option<DurationSchema>,
+    /// Timeouts of steps that differ on this platform, by resource.
+    timeouts: Option<BTreeMap<String, DurationSchema>>,
+}

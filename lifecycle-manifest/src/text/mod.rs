@@ -1,0 +1,13 @@
+//! The text layer: where things stand in the file, and what stands there.
+//!
+//! Knows YAML and positions, and nothing of what a manifest means.
+
+mod parse;
+mod route;
+mod source;
+mod tree;
+
+pub use parse::{Limits, SyntaxError, SyntaxErrorKind, parse};
+pub use route::{Route, Segment};
+pub use source::{Position, Source, Span};
+pub use tree::{Document, Entry, Node, Value};

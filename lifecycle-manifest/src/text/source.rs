@@ -1,0 +1,115 @@
+//! A file's text, and the way from a byte offset to a line and a column.
+
+use std::ops::Range;
+
+/// A half-open range of bytes in a [`Source`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Span {
+    /// The first byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+}
+
+impl Span {
+    /// A span from `start` up to, not including, `end`.
+    pub const fn new(start: usize, end: usize) -> Self {
+        Self { start, end }
+    }
+
+    /// The same as a range.
+    pub const fn range(self) -> Range<usize> {
+        self.start..self.end
+    }
+}
+
+/// A place for people: both numbers count from one, columns count characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The line.
+    pub line: usize,
+    /// The column, in characters.
+    pub column: usize,
+}
+
+/// The text of a manifest, without a byte order mark.
+#[derive(Debug, Clone)]
+pub struct Source {
+    text: String,
+    line_starts: Vec<usize>,
+}
+
+impl Source {
+    /// Takes a file's text; a leading byte order mark is dropped, so that offsets count what is seen.
+    pub fn new(text: &str) -> Self {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
+        let line_starts = std::iter::once(0)
+            .chain(text.match_indices('\n').map(|(at, _)| at + 1))
+            .collect();
+        Self { text, line_starts }
+    }
+
+    /// The whole text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The text of a span; empty when the span does not lie in this source.
+    pub fn slice(&self, span: Span) -> &str {
+        self.text.get(span.range()).unwrap_or_default()
+    }
+
+    /// The line and column of a byte offset. An offset past the end is the end.
+    ///
+    /// ```
+    /// use lifecycle_manifest::text::{Position, Source};
+    /// let source = Source::new("a: 1\nü: 2\n");
+    /// assert_eq!(source.position(8), Position { line: 2, column: 3 });
+    /// ```
+    pub fn position(&self, offset: usize) -> Position {
+        let offset = self.clamp(offset);
+        let line = self
+            .line_starts
+            .partition_point(|&start| start <= offset)
+            .max(1);
+        let start = self.line_starts[line - 1];
+        Position {
+            line,
+            column: self.text[start..offset].chars().count() + 1,
+        }
+    }
+
+    /// A span that surely lies in the text and splits no character.
+    pub fn clamp_span(&self, span: Span) -> Span {
+        let start = self.clamp(span.start);
+        Span::new(start, self.clamp(span.end).max(start))
+    }
+
+    fn clamp(&self, offset: usize) -> usize {
+        let mut offset = offset.min(self.text.len());
+        while !self.text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        offset
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_survive_crlf_bom_and_offsets_out_of_range() {
+        let source = Source::new("\u{feff}a: 1\r\nb: 2");
+        assert_eq!(source.position(0), Position { line: 1, column: 1 });
+        assert_eq!(source.position(6), Position { line: 2, column: 1 });
+        assert_eq!(source.position(10_000), Position { line: 2, column: 5 });
+        assert_eq!(Source::new("").position(3), Position { line: 1, column: 1 });
+    }
+
+    #[test]
+    fn a_span_inside_a_character_is_moved_to_its_edge() {
+        let source = Source::new("é");
+        assert_eq!(source.clamp_span(Span::new(1, 9)), Span::new(0, 2));
+    }
+}

@@ -1,0 +1,356 @@
+//! The timeline: the plan on one platform's clock, and the one place where times are added up.
+
+use std::time::Duration;
+
+use crate::duration::human;
+use crate::figure::{Figure, Origin};
+use crate::manifest::Manifest;
+use crate::plan::{On, Plan};
+use crate::platform::{Facts, Platform, Terms, round_up};
+
+/// The reserve when the manifest does not say, unless a quarter of the work is less.
+pub const DEFAULT_RESERVE: Duration = Duration::from_secs(5);
+
+/// A plan on a platform's clock.
+///
+/// Two clocks run: the grace period's, from the platform's stop to SIGKILL, and the signal's, which
+/// begins [`signal_at`](Self::signal_at) later. The windows of the steps are counted from the signal.
+#[derive(Debug, Clone)]
+pub struct Timeline {
+    /// What is true of the platform.
+    pub facts: &'static Facts,
+    /// The platform's numbers for this manifest.
+    pub terms: Terms,
+    /// How long the program itself keeps serving after the signal.
+    pub app_settle: Figure,
+    /// Each step's window, in the order of the plan's steps.
+    pub windows: Vec<Window>,
+    /// The steps whose windows add up to the longest way through the plan.
+    pub longest_path: Vec<usize>,
+    /// How long cancelled work has to let go.
+    pub unwind: Duration,
+    /// Never planned for.
+    pub reserve: Figure,
+}
+
+/// When a step may run, counted from the signal.
+#[derive(Debug, Clone)]
+pub struct Window {
+    /// It begins when all it waits for has ended.
+    pub start: Duration,
+    /// Its timeout on this platform.
+    pub timeout: Figure,
+    /// Timeout and unwind have passed.
+    pub end: Duration,
+}
+
+impl Timeline {
+    /// The plan on a platform's clock.
+    pub fn new(manifest: &Manifest, plan: &Plan, platform: &Platform) -> Self {
+        let common = platform.common();
+        let terms = platform.terms(manifest);
+        let app_settle = match &common.app_settle {
+            Some(written) => Figure::new(
+                written.value,
+                "settle",
+                Origin::Written(written.route.clone()),
+            ),
+            None => unpaid_settle(&terms),
+        };
+        let overrides: std::collections::HashMap<&str, Figure> = common
+            .timeouts
+            .iter()
+            .map(|(name, written)| {
+                let origin = Origin::Written(written.route.clone());
+                (
+                    name.as_str(),
+                    Figure::new(written.value, name.as_str(), origin),
+                )
+            })
+            .collect();
+        let timeouts = plan
+            .steps
+            .iter()
+            .map(|step| match overrides.get(step.name.as_str()) {
+                Some(figure) => figure.clone(),
+                None => step.timeout.clone(),
+            });
+        Self::lay_out(
+            manifest,
+            plan,
+            platform.facts(),
+            terms,
+            app_settle,
+            timeouts.collect(),
+        )
+    }
+
+    fn lay_out(
+        manifest: &Manifest,
+        plan: &Plan,
+        facts: &'static Facts,
+        terms: Terms,
+        app_settle: Figure,
+        timeouts: Vec<Figure>,
+    ) -> Self {
+        let unwind = plan.unwind.value;
+        let (windows, longest_path) = windows(plan, app_settle.value, unwind, timeouts);
+        let mut timeline = Self {
+            facts,
+            terms,
+            app_settle,
+            windows,
+            longest_path,
+            unwind,
+            reserve: Figure::new(Duration::ZERO, "reserve", Origin::FormatDefault),
+        };
+        timeline.reserve = match &manifest.budget.reserve {
+            Some(written) => Figure::new(
+                written.value,
+                "reserve",
+                Origin::Written(written.route.clone()),
+            ),
+            None => {
+                let quarter = timeline.work() / 4;
+                let (value, origin) = match quarter < DEFAULT_RESERVE {
+                    true => (
+                        quarter,
+                        Origin::Derived("a quarter of the work, by default"),
+                    ),
+                    false => (DEFAULT_RESERVE, Origin::FormatDefault),
+                };
+                Figure::new(
+                    Duration::from_millis(crate::duration::millis(value)),
+                    "reserve",
+                    origin,
+                )
+            }
+        };
+        timeline
+    }
+
+    /// The platform's key.
+    pub fn platform(&self) -> &'static str {
+        self.facts.key
+    }
+
+    /// The platform's grace period.
+    pub fn grace(&self) -> &Figure {
+        &self.terms.grace
+    }
+
+    /// From the platform's stop, where the grace period begins, to the signal.
+    pub fn signal_at(&self) -> Duration {
+        self.terms
+            .hook
+            .as_ref()
+            .map_or(Duration::ZERO, |hook| hook.value)
+    }
+
+    /// From the signal to the end of the last step's window.
+    pub fn steps_end(&self) -> Duration {
+        self.windows
+            .iter()
+            .map(|window| window.end)
+            .max()
+            .unwrap_or(self.app_settle.value)
+    }
+
+    /// From the signal to the moment the program's watchdog ends it: half the reserve is left for
+    /// the report, half for the platform.
+    pub fn deadline(&self) -> Duration {
+        self.steps_end() + self.reserve.value / 2
+    }
+
+    /// All that must fit inside the grace period but the reserve.
+    fn work(&self) -> Duration {
+        let sidecars: Duration = self
+            .terms
+            .sidecars
+            .iter()
+            .map(|sidecar| sidecar.value)
+            .sum();
+        self.signal_at() + self.steps_end() + sidecars
+    }
+
+    /// All that must fit inside the grace period, the reserve included.
+    pub fn needed(&self) -> Duration {
+        self.work() + self.reserve.value
+    }
+
+    /// What is left of the grace period; `None` where it does not fit.
+    pub fn spare(&self) -> Option<Duration> {
+        self.grace().value.checked_sub(self.needed())
+    }
+
+    /// What is missing from the grace period; zero where it fits.
+    pub fn missing(&self) -> Duration {
+        self.needed().saturating_sub(self.grace().value)
+    }
+
+    /// The smallest grace period that would do, in the platform's unit; `None` where the platform
+    /// does not give that much.
+    pub fn smallest_grace(&self) -> Option<Duration> {
+        let smallest = round_up(self.needed(), self.facts.unit);
+        match &self.terms.cap {
+            Some(cap) if cap.fixed || smallest > cap.limit => None,
+            _ => Some(smallest),
+        }
+    }
+
+    /// The most the platform can give; the grace period itself where there is no limit.
+    pub fn room(&self) -> Duration {
+        self.terms
+            .cap
+            .as_ref()
+            .map_or(self.grace().value, |cap| cap.limit)
+    }
+
+    /// The terms of [`needed`](Self::needed), in the order of time.
+    pub fn terms_of_needed(&self) -> Vec<Figure> {
+        let mut terms: Vec<Figure> = self.terms.hook.iter().cloned().collect();
+        if !self.app_settle.value.is_zero() {
+            terms.push(self.app_settle.clone());
+        }
+        terms.extend(
+            self.longest_path
+                .iter()
+                .map(|&step| self.windows[step].timeout.clone()),
+        );
+        terms.extend(self.terms.sidecars.iter().cloned());
+        terms.push(self.reserve.clone());
+        terms
+    }
+
+    /// The sum in words: `5s preStop sleep + 15s http + 250ms unwind + 5s reserve = 25.25s`.
+    pub fn sum(&self) -> String {
+        let mut terms: Vec<String> = self.terms_of_needed().iter().map(Figure::term).collect();
+        let count = self.longest_path.len();
+        if count > 0 && !self.unwind.is_zero() {
+            let unwind = match count {
+                1 => format!("{} unwind", human(self.unwind)),
+                count => format!("{count} × {} unwind", human(self.unwind)),
+            };
+            let after_steps = terms.len() - 1 - self.terms.sidecars.len();
+            terms.insert(after_steps, unwind);
+        }
+        format!("{} = {}", terms.join(" + "), human(self.needed()))
+    }
+
+    /// The names of the longest way through the plan.
+    pub fn longest_path_names<'p>(&self, plan: &'p Plan) -> Vec<&'p str> {
+        self.longest_path
+            .iter()
+            .map(|&step| plan.steps[step].name.as_str())
+            .collect()
+    }
+}
+
+/// What the platform has not paid of the settle time is the program's to pay.
+pub(crate) fn unpaid_settle(terms: &Terms) -> Figure {
+    let rest = terms.settle.value.saturating_sub(terms.paid_before_signal);
+    let origin = match rest.is_zero() {
+        true => Origin::Derived("paid before the signal"),
+        false => terms.settle.origin.clone(),
+    };
+    Figure::new(rest, "settle", origin)
+}
+
+/// Every step's window, and the longest way through.
+fn windows(
+    plan: &Plan,
+    begin: Duration,
+    unwind: Duration,
+    timeouts: Vec<Figure>,
+) -> (Vec<Window>, Vec<usize>) {
+    // For steps and gates alike: when it is over, and the step that made it so late.
+    let mut steps: Vec<(Duration, Option<usize>)> = vec![(begin, None); plan.steps.len()];
+    let mut gates: Vec<(Duration, Option<usize>)> = vec![(begin, None); plan.gates.len()];
+    let mut starts = vec![begin; plan.steps.len()];
+    let mut latest_before: Vec<Option<usize>> = vec![None; plan.steps.len()];
+    let later = |a: (Duration, Option<usize>), b: (Duration, Option<usize>)| {
+        if b.0 > a.0 { b } else { a }
+    };
+    for on in plan.order() {
+        match *on {
+            On::Step(step) => {
+                let mut start = (begin, None);
+                for wait in &plan.steps[step].waits {
+                    start = later(
+                        start,
+                        match wait.on {
+                            On::Step(other) => steps[other],
+                            On::Gate(gate) => gates[gate],
+                        },
+                    );
+                }
+                starts[step] = start.0;
+                latest_before[step] = start.1;
+                steps[step] = (start.0 + timeouts[step].value + unwind, Some(step));
+            }
+            On::Gate(gate) => {
+                let mut over = (begin, None);
+                for &member in &plan.gates[gate].members {
+                    over = later(over, steps[member]);
+                }
+                for &inner in &plan.gates[gate].gates {
+                    over = later(over, gates[inner]);
+                }
+                gates[gate] = over;
+            }
+        }
+    }
+    let mut path = Vec::new();
+    let mut at = (0..steps.len()).max_by_key(|&step| (steps[step].0, std::cmp::Reverse(step)));
+    while let Some(step) = at {
+        path.push(step);
+        at = latest_before[step];
+    }
+    path.reverse();
+    let windows = timeouts
+        .into_iter()
+        .enumerate()
+        .map(|(step, timeout)| Window {
+            start: starts[step],
+            timeout,
+            end: steps[step].0,
+        })
+        .collect();
+    (windows, path)
+}
+
+/// The plan where no platform is named: the program pays the whole settle time, and what it needs is
+/// what it has.
+pub fn unmanaged(manifest: &Manifest, plan: &Plan) -> Timeline {
+    let settle = crate::platform::owed_settle(manifest, true);
+    let terms = Terms {
+        grace: Figure::new(
+            Duration::ZERO,
+            "grace period",
+            Origin::Derived("what the plan needs"),
+        ),
+        cap: None,
+        outside: None,
+        hook: None,
+        paid_before_signal: Duration::ZERO,
+        routing_lags: true,
+        settle: settle.clone(),
+        sidecars: Vec::new(),
+    };
+    let timeouts = plan.steps.iter().map(|step| step.timeout.clone()).collect();
+    let mut timeline = Timeline::lay_out(manifest, plan, &UNMANAGED, terms, settle, timeouts);
+    timeline.terms.grace.value = timeline.needed();
+    timeline
+}
+
+static UNMANAGED: Facts = Facts {
+    key: "unmanaged",
+    name: "no platform",
+    grace_field: "",
+    default_grace: Duration::ZERO,
+    unit: Duration::from_millis(1),
+    kill_floor: Duration::ZERO,
+    probes_liveness_while_stopping: false,
+    routing: "",
+    other_names: &[],
+};

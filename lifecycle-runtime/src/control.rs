@@ -1,0 +1,444 @@
+//! What everybody involved in a stop shares: who asked for it and when, and how far each step is.
+//!
+//! The executor writes it, the signal thread and the watchdog read it from outside the async
+//! runtime. So no lock here is held while foreign code runs, and nothing here waits.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::health::Health;
+use crate::plan::{Plan, Timeline};
+use crate::report::{self, Outcome, Report, StepOutcome, StepReport};
+use crate::signals::Signal;
+use crate::watchdog::Order;
+use crate::work::{Active, Work};
+
+/// What a service that has not finished starting may take to let go of what it has begun. Nothing
+/// is wired yet, so no work can be lost.
+const START_UP_LIMIT: Duration = Duration::from_secs(1);
+
+/// Two SIGINT within this time are one press of Ctrl-C: the terminal sends it to every process of
+/// the group, and a parent such as a task runner often passes its own on.
+const SAME_KEY_PRESS: Duration = Duration::from_millis(50);
+
+pub(crate) struct Control {
+    pub(crate) plan: Cow<'static, Plan>,
+    pub(crate) platform: Option<String>,
+    pub(crate) timeline: Timeline,
+    pub(crate) health: Health,
+    /// The service has to stop.
+    pub(crate) requested: CancellationToken,
+    /// A signal has come, perhaps after the service had begun to stop for a reason of its own.
+    pub(crate) signalled: CancellationToken,
+    watchdog: Option<Sender<Order>>,
+    works: OnceLock<Vec<Arc<dyn Work>>>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    signal: Option<(Signal, Instant)>,
+    began: Option<Instant>,
+    cause: Option<String>,
+    settled: Duration,
+    wired: bool,
+    start_failed: bool,
+    total: Option<Duration>,
+    steps: Vec<StepReport>,
+}
+
+/// What a signal led to, for the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The first: the stop begins, or gets its deadline.
+    Begin,
+    /// A second SIGINT: the process leaves at once.
+    Leave,
+    /// Any other: nothing changes.
+    Ignore,
+}
+
+impl Control {
+    pub(crate) fn new(
+        plan: Cow<'static, Plan>,
+        platform: Option<String>,
+        timeline: Timeline,
+        health: Health,
+        watchdog: Option<Sender<Order>>,
+    ) -> Self {
+        let steps = plan
+            .steps
+            .iter()
+            .enumerate()
+            .map(|(index, step)| report::untouched(step, timeout_of(&timeline, index)))
+            .collect();
+        Self {
+            plan,
+            platform,
+            timeline,
+            health,
+            requested: CancellationToken::new(),
+            signalled: CancellationToken::new(),
+            watchdog,
+            works: OnceLock::new(),
+            inner: Mutex::new(Inner {
+                steps,
+                ..Inner::default()
+            }),
+        }
+    }
+
+    /// A signal has come. Called from the signal thread.
+    pub(crate) fn signal(&self, signal: Signal) -> Verdict {
+        let now = Instant::now();
+        let mut inner = self.lock();
+        let Some((first, at)) = inner.signal else {
+            inner.signal = Some((signal, now));
+            inner.began.get_or_insert(now);
+            let limit = if inner.wired {
+                self.timeline.deadline
+            } else {
+                START_UP_LIMIT
+            };
+            drop(inner);
+            self.health.stopping();
+            // The deadline before anything else: from here on the process is sure to end.
+            self.order(Order::At(now + limit));
+            self.signalled.cancel();
+            self.requested.cancel();
+            return Verdict::Begin;
+        };
+        let same_press = first == Signal::Interrupt && now - at < SAME_KEY_PRESS;
+        if signal != Signal::Interrupt || same_press {
+            return Verdict::Ignore;
+        }
+        drop(inner);
+        self.order(Order::Now);
+        Verdict::Leave
+    }
+
+    /// The service stops for a reason of its own.
+    ///
+    /// No platform has announced it, so nobody has paid for routing to notice: the program does.
+    pub(crate) fn stop(&self, cause: String) {
+        let now = Instant::now();
+        let mut inner = self.lock();
+        if inner.began.is_some() {
+            return;
+        }
+        inner.began = Some(now);
+        inner.cause = Some(cause);
+        let limit = if inner.wired {
+            self.timeline.deadline.saturating_sub(self.timeline.settle) + self.own_settle()
+        } else {
+            START_UP_LIMIT
+        };
+        drop(inner);
+        self.health.stopping();
+        self.order(Order::At(now + limit));
+        self.requested.cancel();
+    }
+
+    /// Everything is wired: `false` if a stop was faster, and then nothing may start.
+    pub(crate) fn wired(&self, works: &[Arc<dyn Work>]) -> bool {
+        let mut inner = self.lock();
+        if inner.began.is_some() {
+            return false;
+        }
+        inner.wired = true;
+        // Set once: a service is wired once.
+        let _ = self.works.set(works.to_vec());
+        true
+    }
+
+    /// The service could not start.
+    pub(crate) fn start_failed(&self, cause: String) {
+        let mut inner = self.lock();
+        inner.start_failed = true;
+        inner.cause = Some(cause);
+    }
+
+    /// Until when the service keeps serving.
+    pub(crate) fn settles_until(&self) -> Instant {
+        let inner = self.lock();
+        let began = inner.began.unwrap_or_else(Instant::now);
+        match inner.signal {
+            Some((_, at)) if at == began => began + self.timeline.settle,
+            // The platform's clock started while the service was already on its way out.
+            Some((_, at)) => (began + self.own_settle()).min(at + self.timeline.settle),
+            None => began + self.own_settle(),
+        }
+    }
+
+    pub(crate) fn settled(&self) {
+        let mut inner = self.lock();
+        inner.settled = inner.elapsed();
+    }
+
+    pub(crate) fn step_began(&self, index: usize) {
+        let mut inner = self.lock();
+        let elapsed = inner.elapsed();
+        if let Some(step) = inner.steps.get_mut(index) {
+            step.outcome = StepOutcome::Running;
+            step.start = Some(elapsed);
+        }
+    }
+
+    /// What was in flight at the step's timeout.
+    pub(crate) fn step_late(&self, index: usize, active: Active) {
+        if let Some(step) = self.lock().steps.get_mut(index) {
+            step.set_active(active);
+        }
+    }
+
+    /// How the step ended; its report.
+    pub(crate) fn step_ended(
+        &self,
+        index: usize,
+        outcome: StepOutcome,
+        error: Option<String>,
+    ) -> Option<StepReport> {
+        let mut inner = self.lock();
+        let elapsed = inner.elapsed();
+        let step = inner.steps.get_mut(index)?;
+        step.outcome = outcome;
+        step.end = Some(elapsed);
+        step.error = error;
+        Some(step.clone())
+    }
+
+    /// The last step has ended.
+    pub(crate) fn finished(&self) -> Report {
+        {
+            let mut inner = self.lock();
+            inner.total = Some(inner.elapsed());
+        }
+        self.report(None)
+    }
+
+    /// What is known now, for a process that is being ended. A process that is ended while it starts
+    /// loses nothing: that is clean.
+    pub(crate) fn forced(&self) -> Report {
+        let wired = self.is_wired();
+        // Asked before the lock is taken: the resources are other people's code to this module.
+        let active: Vec<Active> = self
+            .works
+            .get()
+            .into_iter()
+            .flatten()
+            .map(|work| work.active())
+            .collect();
+        {
+            let mut inner = self.lock();
+            let elapsed = inner.elapsed();
+            inner.total = Some(elapsed);
+            for (step, active) in inner.steps.iter_mut().zip(active) {
+                if step.outcome == StepOutcome::Running {
+                    step.end = Some(elapsed);
+                    if step.active == 0 {
+                        step.set_active(active);
+                    }
+                }
+            }
+        }
+        self.report(wired.then_some(Outcome::Forced))
+    }
+
+    /// Whether `main` has returned and everything runs.
+    pub(crate) fn is_wired(&self) -> bool {
+        self.works.get().is_some()
+    }
+
+    fn report(&self, outcome: Option<Outcome>) -> Report {
+        let rejected = self
+            .works
+            .get()
+            .into_iter()
+            .flatten()
+            .map(|work| work.rejected())
+            .sum();
+        let inner = self.lock();
+        let steps = if inner.wired {
+            inner.steps.clone()
+        } else {
+            Vec::new()
+        };
+        let outcome = if inner.start_failed {
+            Some(Outcome::StartFailed)
+        } else {
+            outcome
+        };
+        Report {
+            service: self.plan.service.to_string(),
+            digest: self.plan.digest.to_string(),
+            platform: self.platform.clone(),
+            signal: inner.signal.map(|(signal, _)| signal),
+            cause: inner.cause.clone(),
+            outcome: outcome.unwrap_or_else(|| report::worst(&steps)),
+            total: inner.total.unwrap_or_default(),
+            settle: inner.settled,
+            rejected,
+            phases: report::phases(&steps),
+            steps,
+        }
+    }
+
+    fn own_settle(&self) -> Duration {
+        self.timeline.settle.max(self.plan.unmanaged.settle)
+    }
+
+    fn order(&self, order: Order) {
+        if let Some(watchdog) = &self.watchdog {
+            // The watchdog only goes with the process.
+            let _ = watchdog.send(order);
+        }
+    }
+
+    /// Nothing that could panic runs under the lock.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn elapsed(&self) -> Duration {
+        self.began.map_or(Duration::ZERO, |began| began.elapsed())
+    }
+}
+
+impl StepReport {
+    fn set_active(&mut self, active: Active) {
+        self.active = active.count;
+        self.oldest = active.oldest;
+        self.unfinished = active.names;
+    }
+}
+
+/// A step's timeout; plans are checked to have one for every step.
+pub(crate) fn timeout_of(timeline: &Timeline, index: usize) -> Duration {
+    timeline.timeouts.get(index).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, channel};
+
+    use super::*;
+    use crate::plan::Drift;
+
+    const fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    /// A service that settles 5 s on its own and 1 s on its platform, where it has 10 s in all.
+    fn control() -> (Control, Receiver<Order>) {
+        let timeline = |settle, deadline| Timeline {
+            platform: "kubernetes".into(),
+            settle,
+            timeouts: Vec::new().into(),
+            unwind: Duration::ZERO,
+            deadline,
+            grace: ms(12_000),
+        };
+        let plan = Plan {
+            service: "shop".into(),
+            digest: "0".into(),
+            health: None,
+            keep_alive: None,
+            drift: Drift::Warn,
+            steps: Vec::new().into(),
+            timelines: Vec::new().into(),
+            unmanaged: timeline(ms(5000), ms(14_000)),
+        };
+        let (orders, received) = channel();
+        let timeline = timeline(ms(1000), ms(10_000));
+        let health = Health::default();
+        (
+            Control::new(plan.into(), None, timeline, health, Some(orders)),
+            received,
+        )
+    }
+
+    fn deadline(orders: &Receiver<Order>) -> Duration {
+        match orders.try_recv() {
+            Ok(Order::At(at)) => at - Instant::now(),
+            other => panic!("no deadline: {other:?}"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_signal_sets_the_platforms_deadline() {
+        let (control, orders) = control();
+        assert!(control.wired(&[]));
+        assert_eq!(control.signal(Signal::Terminate), Verdict::Begin);
+        assert_eq!(deadline(&orders), ms(10_000));
+        assert_eq!(control.settles_until() - Instant::now(), ms(1000));
+        assert!(control.requested.is_cancelled() && control.health.is_stopping());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_it_starts_it_has_a_second_and_nothing_may_start_any_more() {
+        let (control, orders) = control();
+        assert_eq!(control.signal(Signal::Terminate), Verdict::Begin);
+        assert_eq!(deadline(&orders), START_UP_LIMIT);
+        assert!(!control.wired(&[]));
+        assert_eq!(control.forced().outcome, Outcome::Clean);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_of_its_own_settles_by_itself_and_has_the_time_for_it() {
+        let (control, orders) = control();
+        assert!(control.wired(&[]));
+        control.stop("a task died".to_owned());
+        control.stop("another".to_owned());
+        assert_eq!(deadline(&orders), ms(14_000));
+        assert!(orders.try_recv().is_err());
+        assert_eq!(control.settles_until() - Instant::now(), ms(5000));
+        assert_eq!(control.finished().cause.as_deref(), Some("a task died"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_signal_on_the_way_out_starts_the_platforms_clock() {
+        let (control, orders) = control();
+        assert!(control.wired(&[]));
+        control.stop("a task died".to_owned());
+        deadline(&orders);
+        tokio::time::advance(ms(500)).await;
+        assert_eq!(
+            control.signal(Signal::Interrupt),
+            Verdict::Begin,
+            "not a second one"
+        );
+        assert_eq!(deadline(&orders), ms(10_000));
+        assert_eq!(control.settles_until() - Instant::now(), ms(1000));
+        let report = control.finished();
+        assert_eq!(report.signal, Some(Signal::Interrupt));
+        assert_eq!(report.total, ms(500));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn further_signals_go_by_the_rule() {
+        let (control, orders) = control();
+        assert!(control.wired(&[]));
+        assert_eq!(control.signal(Signal::Interrupt), Verdict::Begin);
+        deadline(&orders);
+        tokio::time::advance(ms(10)).await;
+        assert_eq!(
+            control.signal(Signal::Interrupt),
+            Verdict::Ignore,
+            "the same key press"
+        );
+        tokio::time::advance(ms(1000)).await;
+        assert_eq!(control.signal(Signal::Terminate), Verdict::Ignore);
+        assert!(orders.try_recv().is_err());
+        assert_eq!(control.signal(Signal::Interrupt), Verdict::Leave);
+        assert!(matches!(orders.try_recv(), Ok(Order::Now)));
+        assert_eq!(control.forced().outcome, Outcome::Forced);
+    }
+}

@@ -1,0 +1,177 @@
+//! The shutdown itself: settle, then the steps in plan order, each within its own window.
+//!
+//! Every moment here is an event: a signal, the end of a step's work, or a timer. Nothing polls.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::control::{Control, timeout_of};
+use crate::plan::Step;
+use crate::report::{Report, StepOutcome, StepReport, words};
+use crate::work::{Failure, Panicked, Work, join_failure};
+
+/// Runs wired resources until the service is asked to stop, or stops for a reason of its own, and
+/// then lets each of them go.
+pub(crate) async fn run(control: Arc<Control>, works: Vec<Arc<dyn Work>>) -> Report {
+    // Steps are listed in the order in which they stop: what others use stops last and starts first.
+    for (work, step) in works.iter().zip(control.plan.steps.iter()).rev() {
+        work.start(&control.plan, step);
+    }
+    control.health.ready();
+    serve(&control, &works).await;
+
+    for work in &works {
+        work.settle();
+    }
+    settle(&control).await;
+    stop(&control, &works).await;
+    control.finished()
+}
+
+/// Returns when the service has to stop.
+async fn serve(control: &Control, works: &[Arc<dyn Work>]) {
+    let mut lives = JoinSet::new();
+    for (index, work) in works.iter().enumerate() {
+        if let Some(ended) = work.ended() {
+            lives.spawn(async move { (index, ended.await) });
+        }
+    }
+    loop {
+        let ended = tokio::select! {
+            biased;
+            () = control.requested.cancelled() => return,
+            Some(ended) = lives.join_next() => ended,
+        };
+        let Ok((index, result)) = ended else { continue };
+        let step = &control.plan.steps[index];
+        let name = &*step.name;
+        match result {
+            Ok(()) => tracing::debug!(resource = name, "ended by itself"),
+            Err(error) if step.best_effort => {
+                tracing::error!(resource = name, %error, "ended badly; best effort, the service goes on");
+            }
+            Err(error) => {
+                tracing::error!(resource = name, %error, "ended badly; the service stops");
+                control.stop(format!("`{name}` ended: {error}"));
+            }
+        }
+        if lives.is_empty() {
+            control.stop("everything that served has ended".to_owned());
+        }
+    }
+}
+
+/// Keeps serving, with readiness down, for as long as routing needs to notice.
+async fn settle(control: &Control) {
+    loop {
+        let until = control.settles_until();
+        if until <= tokio::time::Instant::now() {
+            break;
+        }
+        tokio::select! {
+            () = sleep_until(until) => break,
+            // A signal on the way out starts the platform's clock: what is left may be less.
+            () = control.signalled.cancelled(), if !control.signalled.is_cancelled() => {}
+        }
+    }
+    control.settled();
+}
+
+/// Lets every resource go, side by side where the plan allows.
+async fn stop(control: &Arc<Control>, works: &[Arc<dyn Work>]) {
+    let ended: Vec<CancellationToken> = works.iter().map(|_| CancellationToken::new()).collect();
+    let mut steps = JoinSet::new();
+    for (index, (work, step)) in works.iter().zip(control.plan.steps.iter()).enumerate() {
+        let waits: Vec<_> = step
+            .waits_for
+            .iter()
+            .filter_map(|&other| ended.get(other).cloned())
+            .collect();
+        let (control, work) = (Arc::clone(control), Arc::clone(work));
+        // Whatever becomes of the task, those that wait for this step go on.
+        let over = ended[index].clone().drop_guard();
+        steps.spawn(async move {
+            for wait in waits {
+                wait.cancelled().await;
+            }
+            run_step(&control, index, work).await;
+            drop(over);
+        });
+    }
+    while steps.join_next().await.is_some() {}
+}
+
+async fn run_step(control: &Control, index: usize, work: Arc<dyn Work>) {
+    let limit = timeout_of(&control.timeline, index);
+    control.step_began(index);
+    // A task of its own: a panic ends only this, and it can be left behind.
+    let mut stopping = {
+        let work = Arc::clone(&work);
+        tokio::spawn(async move { work.stop().await })
+    };
+    let (outcome, error) = if let Ok(joined) = timeout(limit, &mut stopping).await {
+        let ended = ending(joined);
+        if ended.0 != StepOutcome::Done {
+            control.step_late(index, work.active());
+        }
+        ended
+    } else {
+        control.step_late(index, work.active());
+        work.cancel();
+        let unwound = timeout(control.timeline.unwind, &mut stopping).await;
+        if unwound.is_err() {
+            work.abandon();
+            stopping.abort();
+        }
+        // An error on the way out of a cancelled step still says something about what hung.
+        let error = unwound.ok().and_then(|joined| ending(joined).1);
+        (StepOutcome::TimedOut, error)
+    };
+    if let Some(report) = control.step_ended(index, outcome, error) {
+        log(&control.plan.steps[index], &report);
+    }
+}
+
+fn ending(joined: Result<Result<(), Failure>, JoinError>) -> (StepOutcome, Option<String>) {
+    match joined.unwrap_or_else(|error| Err(join_failure(error))) {
+        Ok(()) => (StepOutcome::Done, None),
+        Err(error) if error.is::<Panicked>() => (StepOutcome::Panicked, Some(words(&*error))),
+        Err(error) => (StepOutcome::Failed, Some(words(&*error))),
+    }
+}
+
+fn log(step: &Step, report: &StepReport) {
+    let took = report
+        .end
+        .unwrap_or_default()
+        .saturating_sub(report.start.unwrap_or_default());
+    let took_ms = millis(took);
+    let timeout_ms = millis(report.timeout);
+    let resource = &*step.name;
+    match report.outcome {
+        StepOutcome::Done => tracing::info!(resource, took_ms, timeout_ms, "stopped"),
+        StepOutcome::TimedOut => tracing::error!(
+            resource,
+            timeout_ms,
+            active = report.active,
+            unfinished = ?report.unfinished,
+            "did not stop in its time; what was left is cancelled"
+        ),
+        other => tracing::error!(
+            resource,
+            took_ms,
+            outcome = other.as_str(),
+            error = report.error.as_deref(),
+            unfinished = ?report.unfinished,
+            "did not stop well"
+        ),
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,208 @@
+//! The health server: answers probes on a port of its own, within fixed bounds.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::timeout;
+
+use super::Health;
+use super::answer::{HEAD_LIMIT, answer, head_end, response};
+use crate::plan;
+
+/// Connections held at once. A probe takes milliseconds, so when there are more, the oldest is the
+/// one that is up to no good, and it goes.
+const CONNECTIONS: usize = 64;
+/// From accepting a connection to the last byte of its answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the client has to take the answer and close, and how much more it may send meanwhile.
+/// Closing while it still sends would reset the connection and could destroy the answer.
+const GOODBYE: Duration = Duration::from_secs(1);
+const LEFTOVERS: usize = 64 * 1024;
+
+/// Listens on `port` on all addresses, IPv6 and IPv4 where the host has both.
+pub(crate) async fn bind(port: u16) -> io::Result<TcpListener> {
+    match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
+        Ok(listener) => Ok(listener),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(error),
+        // A host without IPv6.
+        Err(_) => TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await,
+    }
+}
+
+/// Answers probes until it is dropped, and its connections with it.
+pub(crate) async fn serve(listener: TcpListener, paths: plan::Health, health: Health) {
+    let mut connections = JoinSet::new();
+    let mut order: VecDeque<AbortHandle> = VecDeque::new();
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of file descriptors, most likely: it passes, and spinning would not help.
+                    tracing::warn!(%error, "the health server could not accept a connection");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            },
+            Some(_) = connections.join_next() => {
+                order.retain(|connection| !connection.is_finished());
+                continue;
+            }
+        };
+        if order.len() >= CONNECTIONS
+            && let Some(oldest) = order.pop_front()
+        {
+            oldest.abort();
+        }
+        let (paths, health) = (paths.clone(), health.clone());
+        order.push_back(connections.spawn(async move {
+            // A probe that gives up tells nobody anything.
+            let _ = converse(stream, &paths, &health).await;
+        }));
+    }
+}
+
+async fn converse(mut stream: TcpStream, paths: &plan::Health, health: &Health) -> io::Result<()> {
+    let told = timeout(PATIENCE, async {
+        let response = match read_head(&mut stream).await? {
+            Head::Complete(head) => answer(&head, paths, health),
+            Head::TooLarge => response(431, "Request Header Fields Too Large", "", true),
+            Head::Closed => return Ok(false),
+        };
+        stream.write_all(&response).await?;
+        Ok::<_, io::Error>(true)
+    });
+    match told.await {
+        Ok(Ok(true)) => {}
+        Ok(Ok(false)) => return Ok(()),
+        Ok(Err(error)) => return Err(error),
+        Err(_) => {
+            let late = response(408, "Request Timeout", "", true);
+            timeout(GOODBYE, stream.write_all(&late)).await??;
+        }
+    }
+    stream.shutdown().await?;
+    let _ = timeout(GOODBYE, discard(&mut stream)).await;
+    Ok(())
+}
+
+enum Head {
+    Complete(Vec<u8>),
+    TooLarge,
+    Closed,
+}
+
+async fn read_head(stream: &mut TcpStream) -> io::Result<Head> {
+    let mut head = Vec::new();
+    let mut part = [0; 1024];
+    loop {
+        let read = stream.read(&mut part).await?;
+        if read == 0 {
+            return Ok(Head::Closed);
+        }
+        head.extend_from_slice(&part[..read]);
+        if let Some(end) = head_end(&head) {
+            head.truncate(end);
+            return Ok(Head::Complete(head));
+        }
+        if head.len() >= HEAD_LIMIT {
+            return Ok(Head::TooLarge);
+        }
+    }
+}
+
+async fn discard(stream: &mut TcpStream) -> io::Result<()> {
+    let mut part = [0; 1024];
+    let mut left = LEFTOVERS;
+    while left > 0 {
+        let read = stream.read(&mut part).await?;
+        if read == 0 {
+            break;
+        }
+        left = left.saturating_sub(read);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+
+    async fn serving() -> SocketAddr {
+        let listener = bind(0).await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let paths = plan::Health {
+            port: Some(port),
+            ready: "/ready".into(),
+            live: "/live".into(),
+        };
+        tokio::spawn(serve(listener, paths, Health::default()));
+        (Ipv4Addr::LOCALHOST, port).into()
+    }
+
+    async fn converse_with(address: SocketAddr, request: &[u8]) -> String {
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        stream.write_all(request).await.expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("answered");
+        answer
+    }
+
+    #[tokio::test]
+    async fn it_answers_and_closes() {
+        let address = serving().await;
+        let answer = converse_with(address, b"GET /live HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_head_in_pieces_is_put_together() {
+        let address = serving().await;
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        for piece in ["GET /re", "ady HTTP/1.1\r\nHost: a\r", "\n\r", "\n"] {
+            stream.write_all(piece.as_bytes()).await.expect("sent");
+            stream.flush().await.expect("sent");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("answered");
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_head_without_end_is_refused_and_the_answer_arrives() {
+        let address = serving().await;
+        let mut request = b"GET /live HTTP/1.1\r\nX: ".to_vec();
+        request.resize(3 * HEAD_LIMIT, b'x');
+        let answer = converse_with(address, &request).await;
+        assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn connections_that_say_nothing_give_way() {
+        let address = serving().await;
+        let mut silent = Vec::new();
+        for _ in 0..CONNECTIONS + 10 {
+            silent.push(TcpStream::connect(address).await.expect("connected"));
+        }
+        let answer = converse_with(address, b"GET /live HTTP/1.0\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        let read = silent[0].read(&mut [0; 1]).await;
+        assert!(!matches!(read, Ok(1..)), "the oldest was dropped");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_says_nothing_is_told_so_in_the_end() {
+        let address = serving().await;
+        // The paused clock moves on as soon as everybody waits.
+        let answer = converse_with(address, b"GET /live").await;
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    }
+}

@@ -1,0 +1,114 @@
+//! What only has an end: pools, clients, exporters, files.
+
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+
+use super::ending::Ending;
+use super::ending::sealed::Ending as _;
+use super::wirable;
+use crate::work::{Active, BoxFuture, Failure, Work, join_failure};
+
+type Close = Box<dyn FnOnce() -> BoxFuture<Result<(), Failure>> + Send>;
+
+/// A closing call that waits for its turn.
+struct Closer(Mutex<Option<Close>>);
+
+impl Closer {
+    fn new<F, Fut>(close: F) -> Self
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output: Ending> + Send + 'static,
+    {
+        Self(Mutex::new(Some(Box::new(|| {
+            Box::pin(async move { close().await.into_result() })
+        }))))
+    }
+
+    fn blocking<F, O>(close: F) -> Self
+    where
+        F: FnOnce() -> O + Send + 'static,
+        O: Ending,
+    {
+        Self(Mutex::new(Some(Box::new(|| {
+            Box::pin(async move {
+                let closing = tokio::task::spawn_blocking(|| close().into_result());
+                closing
+                    .await
+                    .unwrap_or_else(|error| Err(join_failure(error)))
+            })
+        }))))
+    }
+}
+
+impl Work for Closer {
+    fn ended(&self) -> Option<BoxFuture<Result<(), String>>> {
+        None
+    }
+
+    fn stop(&self) -> BoxFuture<Result<(), Failure>> {
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(close) => close(),
+            None => Box::pin(std::future::ready(Ok(()))),
+        }
+    }
+
+    fn active(&self) -> Active {
+        // A closer that has not been called has nothing in flight, and one that hangs is named by
+        // its step.
+        Active::default()
+    }
+}
+
+macro_rules! closers {
+    ($($(#[$doc:meta])* $name:ident,)*) => {$(
+        $(#[$doc])*
+        pub struct $name(Closer);
+        wirable!($name, $name);
+
+        impl $name {
+            /// Calls `close` when the step's turn has come. It may return nothing or a `Result`; an
+            /// error is reported and does not keep the later steps from running.
+            pub fn new<F, Fut>(close: F) -> Self
+            where
+                F: FnOnce() -> Fut + Send + 'static,
+                Fut: Future<Output: Ending> + Send + 'static,
+            {
+                Self(Closer::new(close))
+            }
+
+            /// Like [`new`](Self::new) for a closing call that blocks its thread: it runs on a thread
+            /// of its own, off the async workers. After the step's timeout nobody waits for it.
+            pub fn blocking<F, O>(close: F) -> Self
+            where
+                F: FnOnce() -> O + Send + 'static,
+                O: Ending,
+            {
+                Self(Closer::blocking(close))
+            }
+        }
+    )*};
+}
+
+closers! {
+    /// Traces, metrics and logs waiting to be sent.
+    Telemetry,
+    /// Audit records waiting to be written.
+    AuditLog,
+    /// A connection to a message broker.
+    MessageBroker,
+    /// A cache client.
+    Cache,
+    /// A database pool.
+    ///
+    /// ```
+    /// # struct Pool;
+    /// # impl Pool { async fn close(&self) {} }
+    /// # let pool = Pool;
+    /// let orders_db = lifecycle::Database::new(move || async move { pool.close().await });
+    /// ```
+    Database,
+    /// A file or a lock on one.
+    File,
+    /// Anything else that must be closed.
+    Custom,
+}

@@ -1,0 +1,126 @@
+//! Queue consumers: no new claims once intake stops, the claimed jobs finish.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::ending::Ending;
+use super::roster::Working;
+use super::served::{Hub, Served};
+use super::wirable;
+
+/// Claims jobs from a queue and works on them.
+///
+/// ```no_run
+/// # struct Job { id: u64 }
+/// # struct Queue;
+/// # impl Queue { async fn claim(&self) -> Job { Job { id: 1 } } async fn finish(&self, _: Job) {} }
+/// # let queue = Queue;
+/// use lifecycle::QueueConsumer;
+///
+/// let emails = QueueConsumer::new(|claims| async move {
+///     while let Some(job) = claims.next(queue.claim()).await {
+///         let _working = claims.working(job.id);
+///         queue.finish(job).await;
+///     }
+/// });
+/// ```
+///
+/// The step is done when the future has ended and every clone of [`Claims`] is gone, so workers that
+/// were spawned with a clone each are waited for too. An error or a panic of the future while the
+/// service runs stops the service in order, with a non-zero exit code.
+pub struct QueueConsumer(Served);
+wirable!(QueueConsumer, QueueConsumer);
+
+impl QueueConsumer {
+    /// Runs `consume` from the start of the service on; it ends when [`Claims::next`] says `None`.
+    pub fn new<F, Fut>(consume: F) -> Self
+    where
+        F: FnOnce(Claims) -> Fut + Send + 'static,
+        Fut: Future<Output: Ending> + Send + 'static,
+    {
+        Self(Served::new(|hub| async move {
+            use super::ending::sealed::Ending as _;
+            consume(Claims::new(hub)).await.into_result()
+        }))
+    }
+}
+
+/// A consumer's right to claim jobs. Clones share it: give one to each worker.
+pub struct Claims {
+    hub: Arc<Hub>,
+}
+
+impl Claims {
+    fn new(hub: Arc<Hub>) -> Self {
+        hub.roster.hold();
+        Self { hub }
+    }
+
+    /// The next job, or `None` as soon as intake stops.
+    ///
+    /// A `claim` that is still waiting then is dropped, so a long poll is not waited for; one that is
+    /// ready in the same moment is returned, so no claimed job is thrown away. A job that the queue
+    /// has granted while its answer was still on the way stays claimed until its lease ends.
+    pub async fn next<F: Future>(&self, claim: F) -> Option<F::Output> {
+        if self.is_stopping() {
+            return None;
+        }
+        tokio::select! {
+            biased;
+            job = claim => Some(job),
+            () = self.hub.requested.cancelled() => None,
+        }
+    }
+
+    /// Notes that the job `id` is being worked on until the returned guard is dropped.
+    pub fn working(&self, id: impl fmt::Display) -> Working {
+        self.hub.roster.enter(&id)
+    }
+
+    /// How long a claimed job stays claimed without renewal: `lease:` in the manifest.
+    pub fn lease(&self) -> Option<Duration> {
+        self.hub.lease.get().copied()
+    }
+
+    /// Whether intake has stopped: no new job may be claimed.
+    pub fn is_stopping(&self) -> bool {
+        self.hub.requested.is_cancelled()
+    }
+
+    /// Resolves when intake stops.
+    pub fn stopping(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
+        self.hub.requested.clone().cancelled_owned()
+    }
+
+    /// Resolves when the step's timeout has passed: the job must be let go within `budget.unwind`.
+    pub fn cancelled(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
+        self.hub.cancellation.cancelled()
+    }
+
+    /// Whether the step's timeout has passed.
+    pub fn is_cancelled(&self) -> bool {
+        self.hub.cancellation.is_cancelled()
+    }
+}
+
+impl Clone for Claims {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.hub))
+    }
+}
+
+impl Drop for Claims {
+    fn drop(&mut self) {
+        self.hub.roster.release();
+    }
+}
+
+impl fmt::Debug for Claims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claims")
+            .field("stopping", &self.is_stopping())
+            .finish_non_exhaustive()
+    }
+}

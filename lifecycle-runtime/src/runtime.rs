@@ -1,0 +1,149 @@
+//! A whole process: its tokio runtime, its service, its exit code.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use crate::environment::Environment;
+use crate::health::health;
+use crate::lifecycle::{StopHandle, announce};
+use crate::plan::Plan;
+use crate::report::words;
+use crate::session::{Session, StartError};
+use crate::wiring::{Resources, Wiring};
+use crate::work::Panicked;
+
+/// The tokio runtime of a service, and what `#[lifecycle::main]` puts around it.
+///
+/// ```no_run
+/// # use lifecycle::{Resources, Wiring, plan::Plan};
+/// # struct Mine;
+/// # impl Resources for Mine { fn wire(self, _: &mut Wiring) {} }
+/// # async fn start() -> Result<Mine, String> { Ok(Mine) }
+/// # fn main_with(plan: &'static Plan) -> std::process::ExitCode {
+/// lifecycle::Runtime::multi_thread().worker_threads(4).run(plan, start)
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Runtime(tokio::runtime::Builder);
+
+impl Runtime {
+    /// A runtime with one worker thread a core, or as many as [`worker_threads`](Self::worker_threads) says.
+    pub fn multi_thread() -> Self {
+        Self(tokio::runtime::Builder::new_multi_thread())
+    }
+
+    /// A runtime that runs everything on the main thread.
+    pub fn current_thread() -> Self {
+        Self(tokio::runtime::Builder::new_current_thread())
+    }
+
+    /// How many worker threads a [`multi_thread`](Self::multi_thread) runtime has; zero counts as one.
+    #[must_use]
+    pub fn worker_threads(mut self, count: usize) -> Self {
+        self.0.worker_threads(count.max(1));
+        self
+    }
+
+    /// Runs `main`, then what it returned until the service is asked to stop, then the plan.
+    ///
+    /// SIGTERM and SIGINT belong to this call from its beginning until the end of the process. Return
+    /// the exit code from `main` soon: once a stop has begun, the watchdog ends the process at the
+    /// plan's deadline, whatever it is doing then.
+    pub fn run<M, F>(mut self, plan: &'static Plan, main: M) -> ExitCode
+    where
+        M: FnOnce() -> F,
+        F: Future<Output: MainResult>,
+    {
+        let environment = Environment::read();
+        let session = Session::begin(plan.into(), Some(environment), None, health());
+        announce(StopHandle::of(&session.control));
+        let runtime = match self.0.enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return session.refuse(&StartError::Runtime(error)).into(),
+        };
+        let report = runtime.block_on(session.drive(async {
+            use sealed::{IntoWiring as _, NotStarted};
+            let started = Caught(Box::pin(async { main().await.into_wiring() })).await;
+            match started {
+                Ok(Ok(wiring)) => Ok(wiring),
+                Ok(Err(NotStarted { line, full })) => Err(StartError::Main { line, full }),
+                Err(panic) => Err(StartError::panicked(&*panic)),
+            }
+        }));
+        // Dropping the runtime would wait for blocking tasks without limit.
+        runtime.shutdown_background();
+        report.into()
+    }
+}
+
+/// What a service's `main` may return: [`Resources`], or a `Result` of them with any error that can
+/// be shown, such as `anyhow::Error` or `Box<dyn Error>`.
+pub trait MainResult: sealed::IntoWiring {}
+
+impl<R: Resources> MainResult for R {}
+impl<R: Resources, E: std::fmt::Display + std::fmt::Debug> MainResult for Result<R, E> {}
+
+mod sealed {
+    use super::{Resources, Wiring};
+
+    /// Why `main` returned no resources: in a line, and in full.
+    pub struct NotStarted {
+        pub(crate) line: String,
+        pub(crate) full: String,
+    }
+
+    pub trait IntoWiring {
+        fn into_wiring(self) -> Result<Wiring, NotStarted>;
+    }
+
+    impl<R: Resources> IntoWiring for R {
+        fn into_wiring(self) -> Result<Wiring, NotStarted> {
+            let mut wiring = Wiring::default();
+            self.wire(&mut wiring);
+            Ok(wiring)
+        }
+    }
+
+    impl<R: Resources, E: std::fmt::Display + std::fmt::Debug> IntoWiring for Result<R, E> {
+        fn into_wiring(self) -> Result<Wiring, NotStarted> {
+            match self {
+                Ok(resources) => resources.into_wiring(),
+                // The alternate form of anyhow and its like shows the whole chain in one line.
+                Err(error) => Err(NotStarted {
+                    line: format!("{error:#}"),
+                    full: format!("{error:?}"),
+                }),
+            }
+        }
+    }
+}
+
+impl StartError {
+    fn panicked(payload: &(dyn Any + Send)) -> Self {
+        let line = format!("main panicked: {}", words(&Panicked::new(payload)));
+        Self::Main {
+            full: line.clone(),
+            line,
+        }
+    }
+}
+
+/// A future whose panic is its result, so that a `main` that panics leaves a report too.
+struct Caught<F>(std::pin::Pin<Box<F>>);
+
+impl<F: Future> Future for Caught<F> {
+    type Output = Result<F::Output, Box<dyn Any + Send>>;
+
+    fn poll(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Self::Output> {
+        // After a panic the future is not polled again, so nobody sees what it left half done.
+        match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(context))) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => std::task::Poll::Ready(Err(panic)),
+        }
+    }
+}

@@ -1,0 +1,484 @@
+//! Real processes, real signals. The child is this very program, started again with a scenario in its
+//! environment; bounds are generous, since the machine may be busy.
+
+mod child;
+#[path = "../common/mod.rs"]
+mod common;
+
+use std::env;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::ms;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// What anything quick may take on a busy machine.
+const QUICK: Duration = Duration::from_secs(10);
+
+/// Not a test: what the others start.
+#[test]
+#[ignore = "started by the other tests"]
+fn subject() {
+    let Ok(name) = env::var("SCENARIO") else {
+        return;
+    };
+    let code = child::run(&name);
+    // A test cannot return an exit code, and `ExitCode` can only be compared.
+    let number = (0..=255)
+        .find(|&number| ExitCode::from(number) == code)
+        .unwrap_or(255);
+    std::process::exit(number.into());
+}
+
+struct Running {
+    child: Child,
+    lines: BufReader<std::process::ChildStdout>,
+    report: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+struct Ended {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+    report: Option<Value>,
+    took: Duration,
+}
+
+fn start(scenario: &str, environment: &[(&str, &str)]) -> Running {
+    let folder = tempfile::tempdir().expect("a folder");
+    let report = folder.path().join("termination-log");
+    start_with(scenario, environment, folder, report)
+}
+
+fn start_with(
+    scenario: &str,
+    environment: &[(&str, &str)],
+    folder: tempfile::TempDir,
+    report: PathBuf,
+) -> Running {
+    let mut command = Command::new(env::current_exe().expect("this program"));
+    command.args([
+        "subject",
+        "--exact",
+        "--ignored",
+        "--nocapture",
+        "--test-threads=1",
+    ]);
+    for name in [
+        "LIFECYCLE_PLATFORM",
+        "LIFECYCLE_DIGEST",
+        "LIFECYCLE_GRACE_MS",
+    ] {
+        command.env_remove(name);
+    }
+    command
+        .env("SCENARIO", scenario)
+        .env("LIFECYCLE_REPORT", &report);
+    command.envs(environment.iter().copied());
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("this program starts");
+    let lines = BufReader::new(child.stdout.take().expect("piped"));
+    Running {
+        child,
+        lines,
+        report,
+        _folder: folder,
+    }
+}
+
+impl Running {
+    /// Reads the child's output up to a line that ends so. (The test harness writes into the first.)
+    fn until(&mut self, line: &str) {
+        let mut read = String::new();
+        loop {
+            read.clear();
+            let count = self.lines.read_line(&mut read).expect("text");
+            assert!(count > 0, "the child ended before it said {line}");
+            if read.trim_end().ends_with(line) {
+                return;
+            }
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).expect("the child is there");
+    }
+
+    /// Waits for the end, and for no more than `bound`.
+    fn end(mut self, bound: Duration) -> Ended {
+        let begun = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("a child of ours") {
+                break status;
+            }
+            assert!(
+                begun.elapsed() < bound,
+                "the child has not ended after {bound:?}"
+            );
+            thread::sleep(ms(5));
+        };
+        let took = begun.elapsed();
+        let mut stdout = String::new();
+        self.lines.read_to_string(&mut stdout).expect("text");
+        let mut stderr = String::new();
+        let errors = self.child.stderr.take();
+        errors
+            .expect("piped")
+            .read_to_string(&mut stderr)
+            .expect("text");
+        let report = read_report(&self.report);
+        Ended {
+            code: status.code(),
+            stdout,
+            stderr,
+            report,
+            took,
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn read_report(path: &Path) -> Option<Value> {
+    if !path.metadata().ok()?.is_file() {
+        return None;
+    }
+    let text = std::fs::read_to_string(path).ok()?;
+    assert!(text.len() <= 4096);
+    Some(serde_json::from_str(&text).expect("the report is valid JSON"))
+}
+
+impl Ended {
+    fn report(&self) -> &Value {
+        self.report.as_ref().expect("a report was written")
+    }
+}
+
+#[test]
+fn sigterm_ends_it_cleanly() {
+    for scenario in ["clean", "clean-current-thread"] {
+        let mut child = start(scenario, &[("LIFECYCLE_PLATFORM", "kubernetes")]);
+        child.until("ready");
+        child.signal(Signal::TERM);
+        let ended = child.end(QUICK);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert!(ended.stdout.contains("closed"));
+        let report = ended.report();
+        assert_eq!(report["version"], 1);
+        assert_eq!(report["service"], "shop");
+        assert_eq!(report["digest"], "00112233aabbccdd");
+        assert_eq!(report["platform"], "kubernetes");
+        assert_eq!(report["signal"], "SIGTERM");
+        assert_eq!(report["outcome"], "clean");
+        assert_eq!(report["exit_code"], 0);
+        assert_eq!(report["steps"][0]["name"], "work");
+        assert_eq!(report["steps"][0]["outcome"], "done");
+        assert_eq!(report["steps"][1]["outcome"], "done");
+    }
+}
+
+#[test]
+fn ctrl_c_ends_it_cleanly_too() {
+    let mut child = start("clean", &[]);
+    child.until("ready");
+    child.signal(Signal::INT);
+    let ended = child.end(QUICK);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(ended.report()["signal"], "SIGINT");
+    assert_eq!(ended.report()["platform"], Value::Null);
+}
+
+#[test]
+fn the_watchdog_ends_it_when_every_worker_is_blocked() {
+    for scenario in ["blocked", "blocked-current-thread"] {
+        let mut child = start(scenario, &[]);
+        child.until("ready");
+        child.signal(Signal::TERM);
+        // 2 s and 1 s, twice 250 ms to unwind, 500 ms of room: 4 s.
+        let ended = child.end(ms(4000) + QUICK);
+        assert_eq!(ended.code, Some(82), "{}", ended.stderr);
+        assert!(
+            ended.took >= ms(3900),
+            "the steps had their time: {:?}",
+            ended.took
+        );
+        let report = ended.report();
+        assert_eq!(report["outcome"], "forced");
+        assert_eq!(report["exit_code"], 82);
+        assert_eq!(report["signal"], "SIGTERM");
+        assert!(!ended.stdout.contains("closed"));
+    }
+}
+
+#[test]
+fn a_second_sigint_leaves_at_once() {
+    for first in [Signal::TERM, Signal::INT] {
+        let mut child = start("stubborn", &[]);
+        child.until("ready");
+        child.signal(first);
+        thread::sleep(ms(300));
+        child.signal(Signal::INT);
+        let ended = child.end(QUICK);
+        assert_eq!(ended.code, Some(82), "{}", ended.stderr);
+        let report = ended.report();
+        assert_eq!(report["outcome"], "forced");
+        assert_eq!(report["steps"][0]["outcome"], "running");
+        assert_eq!(report["steps"][0]["active"], 1);
+        assert_eq!(report["steps"][1]["outcome"], "skipped");
+    }
+}
+
+#[test]
+fn a_second_sigterm_changes_nothing() {
+    let mut child = start("slow", &[]);
+    child.until("ready");
+    child.signal(Signal::TERM);
+    child.until("stopping");
+    child.signal(Signal::TERM);
+    let ended = child.end(QUICK);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stdout.contains("closed"));
+}
+
+#[test]
+fn two_sigint_of_one_key_press_are_one() {
+    let mut child = start("clean", &[]);
+    child.until("ready");
+    child.signal(Signal::INT);
+    // If the child has ended already, so much the better.
+    let _ = kill_process(Pid::from_child(&child.child), Signal::INT);
+    let ended = child.end(QUICK);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}
+
+#[test]
+fn sigterm_while_it_starts_stops_at_once() {
+    let mut child = start("starting", &[]);
+    child.until("ready");
+    child.signal(Signal::TERM);
+    let ended = child.end(QUICK);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(
+        ended.stdout.contains("dropped"),
+        "main's future was dropped"
+    );
+    assert_eq!(ended.report()["outcome"], "clean");
+    assert_eq!(ended.report()["steps"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn sigterm_while_main_blocks_its_thread_stops_as_well() {
+    let mut child = start("starting-blocked", &[]);
+    child.until("ready");
+    child.signal(Signal::TERM);
+    let ended = child.end(QUICK);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(ended.report()["outcome"], "clean");
+}
+
+#[test]
+fn a_main_that_fails_or_panics_is_told() {
+    let ended = start("failing", &[]).end(QUICK);
+    assert_eq!(ended.code, Some(1));
+    assert!(
+        ended.stderr.contains("Error: no database"),
+        "{}",
+        ended.stderr
+    );
+    assert!(
+        ended.stderr.contains("connection refused"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(ended.report()["outcome"], "start-failed");
+    assert_eq!(ended.report()["cause"], "no database: connection refused");
+
+    let ended = start("panicking", &[]).end(QUICK);
+    assert_eq!(ended.code, Some(1));
+    assert_eq!(
+        ended.report()["cause"],
+        "main panicked: DATABASE_URL is set"
+    );
+}
+
+#[test]
+fn a_deployment_of_another_plan_is_refused_or_warned_about() {
+    let digest = [("LIFECYCLE_DIGEST", "ffffffffffffffff")];
+    let ended = start("refuse", &digest).end(QUICK);
+    assert_eq!(ended.code, Some(1));
+    for said in ["ffffffffffffffff", "00112233aabbccdd"] {
+        assert!(ended.stderr.contains(said), "{}", ended.stderr);
+    }
+    assert_eq!(ended.report()["outcome"], "start-failed");
+
+    let mut child = start("clean", &digest);
+    child.until("ready");
+    child.signal(Signal::TERM);
+    assert_eq!(child.end(QUICK).code, Some(0));
+
+    let grace = [
+        ("LIFECYCLE_PLATFORM", "kubernetes"),
+        ("LIFECYCLE_GRACE_MS", "20000"),
+    ];
+    let ended = start("refuse", &grace).end(QUICK);
+    assert_eq!(ended.code, Some(1));
+    assert!(
+        ended.stderr.contains("20s") && ended.stderr.contains("30s"),
+        "{}",
+        ended.stderr
+    );
+
+    let ended = start("refuse", &[("LIFECYCLE_PLATFORM", "mainframe")]).end(QUICK);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains("`mainframe`"), "{}", ended.stderr);
+
+    let matching = [
+        ("LIFECYCLE_PLATFORM", "kubernetes"),
+        ("LIFECYCLE_GRACE_MS", "30000"),
+        ("LIFECYCLE_DIGEST", "00112233aabbccdd"),
+    ];
+    let mut child = start("refuse", &matching);
+    child.until("ready");
+    child.signal(Signal::TERM);
+    assert_eq!(child.end(QUICK).code, Some(0));
+}
+
+#[test]
+fn a_closing_call_that_blocks_is_not_waited_for() {
+    let mut child = start("hanging-close", &[]);
+    child.until("ready");
+    child.signal(Signal::TERM);
+    let ended = child.end(QUICK);
+    assert_eq!(ended.code, Some(81), "{}", ended.stderr);
+    assert_eq!(ended.report()["steps"][1]["outcome"], "timed-out");
+    assert!(
+        ended.stderr.contains("db timed-out after 1s"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn a_main_that_hangs_after_its_service_is_ended_too() {
+    let mut child = start("hanging-exit", &[]);
+    child.until("ready");
+    child.signal(Signal::TERM);
+    child.until("returned");
+    let ended = child.end(ms(4000) + QUICK);
+    assert_eq!(ended.code, Some(82), "{}", ended.stderr);
+    assert_eq!(ended.report()["steps"][1]["outcome"], "done");
+}
+
+#[test]
+fn a_task_that_dies_takes_the_service_down_in_order() {
+    let ended = start("dying", &[]).end(QUICK);
+    assert_eq!(ended.code, Some(80), "{}", ended.stderr);
+    assert!(ended.stdout.contains("closed"));
+    assert_eq!(ended.report()["cause"], "`work` ended: lost the lock");
+    assert_eq!(ended.report()["signal"], Value::Null);
+}
+
+#[test]
+fn unfinished_jobs_are_in_the_report() {
+    let mut child = start("jobs", &[]);
+    child.until("ready");
+    child.signal(Signal::TERM);
+    let ended = child.end(QUICK);
+    assert_eq!(ended.code, Some(80), "{}", ended.stderr);
+    assert_eq!(ended.report()["steps"][0]["unfinished"][0], "mail \"42\"\n");
+}
+
+#[test]
+fn a_report_nobody_reads_keeps_nobody() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipe = folder.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    let mut child = start_with("clean", &[], folder, pipe);
+    child.until("ready");
+    child.signal(Signal::TERM);
+    assert_eq!(child.end(QUICK).code, Some(0));
+}
+
+#[test]
+fn an_existing_report_is_replaced_and_one_that_cannot_be_written_is_no_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("termination-log");
+    std::fs::write(&path, "x".repeat(10_000)).expect("written");
+    let mut child = start_with("clean", &[], folder, path);
+    child.until("ready");
+    child.signal(Signal::TERM);
+    assert_eq!(child.end(QUICK).report()["outcome"], "clean");
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let nowhere = folder.path().join("none/there");
+    let mut child = start_with("clean", &[], folder, nowhere);
+    child.until("ready");
+    child.signal(Signal::TERM);
+    assert_eq!(child.end(QUICK).code, Some(0));
+}
+
+#[test]
+fn health_is_answered_before_main_returns_and_until_the_end() {
+    // Free now, and most likely still when the child takes it.
+    let port = TcpListener::bind("127.0.0.1:0")
+        .and_then(|it| it.local_addr())
+        .expect("bound")
+        .port();
+    let mut child = start("health", &[("HEALTH_PORT", &port.to_string())]);
+    child.until("starting");
+    assert_eq!(get(port, "/health/live"), 200);
+    assert_eq!(get(port, "/health/ready"), 503);
+    child.until("ready");
+    assert_eq!(get(port, "/health/ready"), 200);
+    assert_eq!(get(port, "/elsewhere"), 404);
+    child.signal(Signal::TERM);
+    let down = Instant::now();
+    while get(port, "/health/ready") != 503 {
+        assert!(down.elapsed() < ms(1000), "readiness went down");
+    }
+    assert_eq!(get(port, "/health/live"), 200);
+    let ended = child.end(QUICK);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.report()["settle_ms"].as_u64() >= Some(1500));
+}
+
+#[test]
+fn a_health_port_that_is_taken_keeps_it_from_starting() {
+    let taken = TcpListener::bind("0.0.0.0:0").expect("bound");
+    let port = taken.local_addr().expect("bound").port();
+    let ended = start("health", &[("HEALTH_PORT", &port.to_string())]).end(QUICK);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains(&port.to_string()), "{}", ended.stderr);
+}
+
+fn get(port: u16, path: &str) -> u16 {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the health server listens");
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n"
+    )
+    .expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("answered");
+    answer
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .expect("a status")
+}
