@@ -29,6 +29,13 @@ pub(super) struct Connection {
     timer: Option<Pin<Box<Sleep>>>,
 }
 
+#[cfg_attr(
+    feature = "http2",
+    allow(
+        clippy::large_enum_variant,
+        reason = "HTTP/1 is the usual case, and a box would cost it an allocation"
+    )
+)]
 enum Protocol {
     /// Nothing has been heard that tells HTTP/1 from HTTP/2.
     #[cfg(feature = "http2")]
@@ -234,7 +241,7 @@ impl Future for Connection {
 }
 
 fn serve_http1(socket: Socket) -> http1::UpgradeableConnection<Io, Serve> {
-    let service = Serve::new(Arc::clone(&socket.track), false);
+    let service = Serve(Arc::clone(&socket.track));
     http1::Builder::new()
         .serve_connection(TokioIo::new(socket), service)
         .with_upgrades()

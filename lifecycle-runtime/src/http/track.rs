@@ -119,16 +119,12 @@ impl Track {
         };
         let mut state = self.state();
         state.in_flight += 1;
-        let place = match state.requests.iter().position(Option::is_none) {
-            Some(place) => {
-                state.requests[place] = Some(request);
-                place
-            }
-            None => {
-                state.requests.push(Some(request));
-                state.requests.len() - 1
-            }
-        };
+        let free = state.requests.iter().position(Option::is_none);
+        let place = free.unwrap_or(state.requests.len());
+        if free.is_none() {
+            state.requests.push(None);
+        }
+        state.requests[place] = Some(request);
         drop(state);
         Ticket {
             track: Arc::clone(self),
