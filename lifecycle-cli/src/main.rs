@@ -1,6 +1,6 @@
 //! A stand-in for trying the drill's engine by hand; the real command line replaces it.
 //!
-//! `lifecycle PORT RATE HOOK_MS GRACE_MS -- COMMAND…`
+//! `lifecycle PORT RATE HOOK_MS GRACE_MS [LAG_MS] -- COMMAND…`
 
 mod drill;
 
@@ -43,7 +43,7 @@ async fn main() -> anyhow::Result<()> {
         signal: StopSignal::Term,
         grace: Duration::from_millis(number(own, 3, 10_000)),
         kill_floor: Duration::from_secs(2),
-        routing_lag: hook,
+        routing_lag: Duration::from_millis(number(own, 4, 0)).max(hook),
         readiness_budget: Duration::from_millis(50),
         liveness_probed: true,
         deadline: None,
@@ -52,7 +52,7 @@ async fn main() -> anyhow::Result<()> {
         steps: Vec::new(),
     };
     let rate = u32::try_from(number(own, 1, 200))?;
-    let load = Load {
+    let mut load = Load {
         pace: match rate {
             0 => Pace::Closed {
                 kept_alive: 64,
@@ -69,6 +69,9 @@ async fn main() -> anyhow::Result<()> {
         slow_share: 0.1,
         ..Load::default()
     };
+    if rate == 0 {
+        load.slow.clear();
+    }
     let progress: Progress = Arc::new(|event| match event {
         Event::Output(line) => eprintln!("| {line}"),
         other => eprintln!("{other:?}"),
