@@ -216,6 +216,7 @@ fn requests(text: &mut String, measured: &Measured, seen: &Requests) {
         line(text, &row);
     };
     outcome("served", |counts| counts.served, true, Style::new());
+    outcome("  of those 4xx", |counts| counts.client_error, false, WARN);
     outcome("refused with 503", |counts| counts.refused, false, WARN);
     outcome(
         "refused at connection",

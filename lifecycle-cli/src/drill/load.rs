@@ -286,7 +286,7 @@ impl Generator {
 const fn answered(outcome: Outcome) -> bool {
     matches!(
         outcome,
-        Outcome::Served | Outcome::Refused | Outcome::Failed(_)
+        Outcome::Served(_) | Outcome::Refused | Outcome::Failed(_)
     )
 }
 

@@ -32,6 +32,7 @@ pub(super) fn findings(measured: &Measured, start_timeout: Duration) -> Vec<Find
         refused(measured),
         slow_steps(measured),
         left_behind(measured),
+        off_target(measured),
         load(measured),
     ]
     .into_iter()
@@ -290,26 +291,49 @@ fn exit(measured: &Measured) -> Option<Finding> {
 
 /// Refusals are not losses, but their users noticed unless something retried.
 fn refused(measured: &Measured) -> Option<Finding> {
-    let after = measured.requests.as_ref()?.after();
-    let refused = after.refused + after.refused_at_connect;
-    if refused == 0 {
+    let requests = measured.requests.as_ref()?;
+    let (all, after) = (requests.all(), requests.after());
+    let refused = |counts: &Counts| counts.refused + counts.refused_at_connect;
+    if refused(&all) == 0 {
         return None;
     }
     let wheres: Vec<_> = phases(measured)
-        .filter(|(counts, _)| counts.refused + counts.refused_at_connect > 0)
-        .map(|(counts, when)| format!("{} sent {when}", counts.refused + counts.refused_at_connect))
+        .filter(|(counts, _)| refused(counts) > 0)
+        .map(|(counts, when)| format!("{} sent {when}", grouped(refused(&counts))))
         .collect();
     warning(
         "request-refused",
         format!(
             "{} refused ({} with 503, {} at the connection) while routing still sent them: {}",
-            count(refused, "request"),
-            after.refused,
-            after.refused_at_connect,
+            count(refused(&all), "request"),
+            grouped(all.refused),
+            grouped(all.refused_at_connect),
             wheres.join(", ")
         ),
-        "the process stops taking requests before routing has noticed that it leaves; a longer \
-         settle time covers it",
+        if refused(&after) == 0 {
+            "the service cannot take this load; no stop was asked yet"
+        } else {
+            "the process stops taking requests before routing has noticed that it leaves; a longer \
+             settle time covers it"
+        },
+    )
+}
+
+/// A load that the service turns away says little about how it stops.
+fn off_target(measured: &Measured) -> Option<Finding> {
+    let all = measured.requests.as_ref()?.all();
+    if all.client_error == 0 || all.client_error * 2 < all.served {
+        return None;
+    }
+    warning(
+        "load-off-target",
+        format!(
+            "{} of {} answered with 4xx",
+            grouped(all.client_error),
+            count(all.served, "request")
+        ),
+        "the paths of the load do not exist, or want credentials; such answers say little about \
+         how the service stops",
     )
 }
 
