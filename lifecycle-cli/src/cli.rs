@@ -155,6 +155,9 @@ pub(crate) struct DrillArgs {
     /// Instead of a rate: 64 clients on kept-alive connections and 8 on fresh ones, each sending its next request as soon as the last was answered.
     #[arg(long, conflicts_with = "rate")]
     pub(crate) saturate: bool,
+    /// How long clients keep sending new requests after the platform's stop. Without it: the settle time.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) routing_lag: Option<std::time::Duration>,
     /// How long load runs before the stop.
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration)]
     pub(crate) warm_up: std::time::Duration,
