@@ -66,7 +66,7 @@ fn standard_input() -> Result<Input> {
     Ok(Input {
         name: "<stdin>".to_owned(),
         path: None,
-        analysis: analyse(&bytes),
+        analysis: Analysis::of_bytes(&bytes),
     })
 }
 
@@ -80,14 +80,8 @@ fn read(path: &Path) -> Result<Input> {
             .display()
             .to_string(),
         path: Some(path.to_owned()),
-        analysis: analyse(&bytes),
+        analysis: Analysis::of_bytes(&bytes),
     })
-}
-
-/// Bytes that are no text are shown as the replacement character, which is a finding of its own at
-/// the place where it stands: as a key it is unknown, as a value it has the wrong form.
-fn analyse(bytes: &[u8]) -> Analysis {
-    Analysis::of(&String::from_utf8_lossy(bytes))
 }
 
 fn in_directory(directory: &Path) -> Option<PathBuf> {

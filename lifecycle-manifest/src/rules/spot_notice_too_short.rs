@@ -1,5 +1,7 @@
 //! Interruptible nodes give less notice than the plan needs.
 
+use std::time::Duration;
+
 use super::Context;
 use super::verdict::{grace_place, platform_place};
 use crate::duration::human;
@@ -96,11 +98,18 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
                     finding = finding.note(words);
                 }
                 finding.severity = Severity::Error;
-                findings.push(finding.note(format!("sum: {}", line.sum())).help(format!(
-                    "keep both together below {}: a deregistration delay of at most {}",
-                    human(notice),
-                    human(notice.saturating_sub(line.needed()))
-                )));
+                let finding = finding.note(format!("sum: {}", line.sum()));
+                let room = notice.saturating_sub(line.needed());
+                findings.push(match &delay {
+                    Some(_) if room >= Duration::from_secs(1) => finding.help(format!(
+                        "keep both together within {}: a deregistration delay of at most {}",
+                        human(notice),
+                        human(Duration::from_secs(room.as_secs()))
+                    )),
+                    _ => finding.help(
+                        "shorten the steps, or run this service on capacity that is not interrupted",
+                    ),
+                });
             }
             _ => {}
         }
