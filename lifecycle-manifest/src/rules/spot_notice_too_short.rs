@@ -90,6 +90,10 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
                     );
                 let mut finding = Finding::new(&RULE, message, place).on(line.platform());
                 if let Some(delay) = &delay {
+                    finding = finding.label(match delay.origin.is_written() {
+                        true => "deregistration takes up to this long".to_owned(),
+                        false => format!("no `deregistration_delay` here: {}", human(delay.value)),
+                    });
                     let words = format!(
                         "deregistration delay {} ({})",
                         human(delay.value),
