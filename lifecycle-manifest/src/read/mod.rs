@@ -33,7 +33,7 @@ pub(crate) fn manifest(document: &Document, findings: &mut Vec<Finding>) -> Opti
     match &service {
         Some(name) => {
             let place = Place::Value(name.route.clone());
-            if let Some(finding) = unusable(&name.value, place, &[]) {
+            if let Some(finding) = unusable(&name.value, place, None) {
                 root.push(finding);
             }
         }
@@ -281,7 +281,7 @@ fn resources(mut table: Table<'_, '_>, names: &[&str]) -> Vec<Resource> {
             let message = format!("`{}` cannot be the name of a resource", entry.key);
             let finding = Finding::new(&shape::BAD_NAME, message, place);
             table.push(finding.help("it becomes a field, and Rust keeps this word for itself"));
-        } else if let Some(finding) = unusable(&entry.key, place, names) {
+        } else if let Some(finding) = unusable(&entry.key, place, Some(names)) {
             table.push(finding);
         }
         if let Some(inner) = Table::new(&entry.value, here, table.findings()) {
@@ -412,9 +412,10 @@ fn is_label(name: &str) -> bool {
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
-/// The finding for a name that is no label, with one that is where there is a plain one; `taken` are
-/// the names beside it.
-fn unusable(name: &str, place: Place, taken: &[&str]) -> Option<Finding> {
+/// The finding for a name that is no label, with one that is where there is a plain one. `beside` are
+/// the names of the resources, where it is one of them: these are named elsewhere too, in `after`, in
+/// `uses` and in the program, so that a change here alone would mend nothing.
+fn unusable(name: &str, place: Place, beside: Option<&[&str]>) -> Option<Finding> {
     if is_label(name) {
         return None;
     }
@@ -428,12 +429,15 @@ fn unusable(name: &str, place: Place, taken: &[&str]) -> Option<Finding> {
         "a name has lower-case letters, digits and `-`, begins with a letter, does not end with `-`, and is at most 63 long",
     );
     let better = label(name);
-    Some(match better {
-        Some(better) if taken.contains(&better.as_str()) => {
+    Some(match (better, beside) {
+        (None, _) => finding,
+        (Some(better), None) => finding.fix(format!("write `{better}`"), place, better),
+        (Some(better), Some(names)) if names.contains(&better.as_str()) => {
             finding.help(format!("`{better}` is the name of another one already"))
         }
-        Some(better) => finding.fix(format!("write `{better}`"), place, better),
-        None => finding,
+        (Some(better), Some(_)) => {
+            finding.help(format!("write `{better}`, here and wherever it is named"))
+        }
     })
 }
 
