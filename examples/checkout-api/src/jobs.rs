@@ -247,7 +247,7 @@ impl Worker {
 
 /// Two seconds after the first attempt, four after the second, and so on.
 fn backoff(attempts: i64) -> Duration {
-    let doublings = u32::try_from(attempts).unwrap_or(0).min(16);
+    let doublings = attempts.clamp(0, 16);
     Duration::from_secs(1 << doublings).min(LONGEST_BACKOFF)
 }
 

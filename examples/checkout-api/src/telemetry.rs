@@ -58,10 +58,15 @@ fn provider() -> Result<SdkTracerProvider> {
 impl Traces {
     /// Sends what has not been sent yet. Blocks until the collector has answered.
     pub(crate) fn flush(self) -> Result<()> {
-        if let Some(provider) = self.0 {
-            provider.shutdown().context("the last traces")?;
-        }
-        Ok(())
+        let Some(provider) = self.0 else {
+            return Ok(());
+        };
+        // The shutdown sends what is left as well, but does not tell whether anybody took it.
+        let flushed = provider.force_flush();
+        provider
+            .shutdown()
+            .context("the trace exporter does not end")?;
+        flushed.context("the last traces were not sent")
     }
 }
 
