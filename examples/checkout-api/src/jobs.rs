@@ -254,6 +254,68 @@ fn backoff(attempts: i64) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::db;
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    /// A queue with this many jobs. The directory goes when it is dropped.
+    async fn queue(jobs: usize) -> (Jobs, tempfile::TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("jobs.db");
+        let url = format!("sqlite://{}?mode=rwc", path.display());
+        let queue = Jobs::new(db::connect(&url).await.unwrap());
+        let mut transaction = queue.db.begin().await.unwrap();
+        let order = "INSERT INTO orders VALUES ('o', 'a@example.com', 'tea', 1, 100, 0)";
+        sqlx::query(order).execute(&mut *transaction).await.unwrap();
+        for _ in 0..jobs {
+            queue.add(&mut transaction, "o", 0).await.unwrap();
+        }
+        transaction.commit().await.unwrap();
+        (queue, directory)
+    }
+
+    #[tokio::test]
+    async fn a_job_is_claimed_by_one_worker() {
+        let (queue, _directory) = queue(40).await;
+        let mut workers = JoinSet::new();
+        for name in ["a", "b", "c", "d"] {
+            let queue = queue.clone();
+            workers.spawn(async move {
+                let mut claimed = Vec::new();
+                while let Some(job) = queue.claim(name, HOUR).await.unwrap() {
+                    assert_eq!(job.attempts, 1);
+                    claimed.push(job.id);
+                }
+                claimed
+            });
+        }
+        let mut claimed = workers.join_all().await.concat();
+        claimed.sort();
+        claimed.dedup();
+        assert_eq!(claimed.len(), 40);
+    }
+
+    #[tokio::test]
+    async fn a_claim_that_ran_out_is_the_next_workers() {
+        let (queue, _directory) = queue(1).await;
+        let late = queue.claim("late", Duration::ZERO).await.unwrap().unwrap();
+        let job = queue.claim("next", HOUR).await.unwrap().unwrap();
+        assert_eq!((&job.id, job.attempts), (&late.id, 2));
+        assert!(!queue.claimable(&late, "late", HOUR).await.unwrap());
+        assert!(!queue.done(&late, "late").await.unwrap());
+        assert!(queue.done(&job, "next").await.unwrap());
+        assert!(!queue.done(&job, "next").await.unwrap());
+        assert!(queue.claim("next", HOUR).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_job_handed_back_is_claimable_at_once() {
+        let (queue, _directory) = queue(1).await;
+        let job = queue.claim("a", HOUR).await.unwrap().unwrap();
+        assert!(queue.claim("b", HOUR).await.unwrap().is_none());
+        assert!(queue.claimable(&job, "a", Duration::ZERO).await.unwrap());
+        assert!(queue.claim("b", HOUR).await.unwrap().is_some());
+    }
 
     #[test]
     fn backoff_doubles_up_to_a_limit() {

@@ -2,7 +2,7 @@
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, routing};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use crate::error::Problem;
 use crate::events::Event;
 
 /// The header that carries a visitor's session.
-const SESSION: &str = "x-session";
+const SESSION: HeaderName = HeaderName::from_static("x-session");
 
 pub(crate) fn routes() -> Router<Shop> {
     Router::new()
@@ -43,10 +43,9 @@ struct Order {
     placed_at: i64,
 }
 
-async fn front(State(shop): State<Shop>, headers: HeaderMap) -> impl IntoResponse {
-    let (session, orders) = shop.sessions.visit(session(&headers));
-    let text = format!("Welcome to the shop. Orders in this visit: {orders}.\n");
-    ([(SESSION, session.to_string())], text)
+async fn front(State(shop): State<Shop>, headers: HeaderMap) -> String {
+    let orders = session(&headers).map_or(0, |id| shop.sessions.orders(id));
+    format!("Welcome to the shop. Your orders so far: {orders}.\n")
 }
 
 async fn place(
@@ -89,13 +88,11 @@ async fn place(
         order: order.id.clone(),
         cents: order.cents,
     });
-    if let Some(session) = session(&headers) {
-        shop.sessions.ordered(session);
-    }
+    let session = shop.sessions.ordered(session(&headers));
     let location = format!("/orders/{}", order.id);
     let answer = (
         StatusCode::CREATED,
-        [(header::LOCATION, location)],
+        [(header::LOCATION, location), (SESSION, session.to_string())],
         Json(order),
     );
     Ok(answer.into_response())

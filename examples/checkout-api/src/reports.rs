@@ -109,3 +109,53 @@ async fn totals(db: &AnyPool, since: i64, until: i64) -> sqlx::Result<(i64, i64)
     .fetch_one(db)
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db;
+
+    #[tokio::test]
+    async fn the_nightly_report_sums_up_yesterday_however_often_it_runs() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("reports.db");
+        let url = format!("sqlite://{}?mode=rwc", path.display());
+        let db = db::connect(&url).await.unwrap();
+        let yesterday = now_ms() / millis(DAY) * millis(DAY) - 1;
+        for (id, cents, placed_at) in [
+            ("today", 1, now_ms()),
+            ("late", 200, yesterday),
+            ("early", 300, yesterday - millis(DAY) + 1),
+            ("before", 4000, yesterday - millis(DAY)),
+        ] {
+            sqlx::query("INSERT INTO orders VALUES ($1, 'a@example.com', 'tea', 1, $2, $3)")
+                .bind(id)
+                .bind(cents)
+                .bind(placed_at)
+                .execute(&db)
+                .await
+                .unwrap();
+            // The mail went out with the order.
+            sqlx::query("INSERT INTO jobs VALUES ($1, $1, $2, 'worker', 1, $2)")
+                .bind(id)
+                .bind(placed_at)
+                .execute(&db)
+                .await
+                .unwrap();
+        }
+        for _ in 0..2 {
+            nightly(db.clone()).await.unwrap();
+            let reports: Vec<(i64, i64)> =
+                sqlx::query_as("SELECT orders, cents FROM daily_reports")
+                    .fetch_all(&db)
+                    .await
+                    .unwrap();
+            assert_eq!(reports, [(2, 500)]);
+            let (jobs,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM jobs")
+                .fetch_one(&db)
+                .await
+                .unwrap();
+            assert_eq!(jobs, 3);
+        }
+    }
+}

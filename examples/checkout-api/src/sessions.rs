@@ -6,64 +6,66 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-/// How long a visitor is remembered after the last request.
+/// How long a visitor is remembered after the last order.
 const IDLE: Duration = Duration::from_mins(30);
-/// How many visitors are remembered. Beyond that the idle ones are looked for, and then a newcomer
-/// is not remembered.
-const MOST: usize = 100_000;
+/// Below this many sessions it is not worth looking for idle ones.
+const FEW: usize = 1024;
 
 /// The cache. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Sessions(Arc<Mutex<HashMap<Uuid, Session>>>);
+pub(crate) struct Sessions(Arc<Mutex<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    sessions: HashMap<Uuid, Session>,
+    /// How many sessions there were after the last look for idle ones.
+    swept: usize,
+}
 
 #[derive(Debug)]
 struct Session {
-    seen: Instant,
+    last: Instant,
     orders: u64,
 }
 
 impl Sessions {
-    /// The visitor's session, `known` or a new one, and how many orders were placed in it.
-    pub(crate) fn visit(&self, known: Option<Uuid>) -> (Uuid, u64) {
-        let now = Instant::now();
-        let mut sessions = self.lock();
-        if let Some(id) = known
-            && let Some(session) = sessions.get_mut(&id)
-            && now - session.seen < IDLE
-        {
-            session.seen = now;
-            return (id, session.orders);
+    /// How many orders were placed in a session.
+    pub(crate) fn orders(&self, id: Uuid) -> u64 {
+        match self.lock().sessions.get(&id) {
+            Some(session) if session.last.elapsed() < IDLE => session.orders,
+            _ => 0,
         }
-        if sessions.len() >= MOST {
-            sessions.retain(|_, session| now - session.seen < IDLE);
-        }
-        let id = Uuid::now_v7();
-        if sessions.len() < MOST {
-            sessions.insert(
-                id,
-                Session {
-                    seen: now,
-                    orders: 0,
-                },
-            );
-        }
-        (id, 0)
     }
 
-    /// Notes an order in a session, if it is known.
-    pub(crate) fn ordered(&self, id: Uuid) {
-        if let Some(session) = self.lock().get_mut(&id) {
-            session.orders += 1;
+    /// Notes an order, in a new session if there was none. Returns the session.
+    pub(crate) fn ordered(&self, id: Option<Uuid>) -> Uuid {
+        let last = Instant::now();
+        let id = id.unwrap_or_else(Uuid::now_v7);
+        let mut inner = self.lock();
+        // Each time twice as many as were left: a session is looked at a fixed number of times, not
+        // with every order.
+        if inner.sessions.len() >= FEW.max(inner.swept * 2) {
+            inner
+                .sessions
+                .retain(|_, session| session.last.elapsed() < IDLE);
+            inner.swept = inner.sessions.len();
         }
+        let session = inner
+            .sessions
+            .entry(id)
+            .or_insert(Session { last, orders: 0 });
+        session.last = last;
+        session.orders += 1;
+        id
     }
 
     /// Forgets everyone. Returns how many there were.
     pub(crate) fn close(&self) -> usize {
-        std::mem::take(&mut *self.lock()).len()
+        std::mem::take(&mut *self.lock()).sessions.len()
     }
 
     /// A panic while the lock was held cannot leave the map half changed.
-    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Session>> {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
