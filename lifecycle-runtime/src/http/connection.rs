@@ -149,12 +149,12 @@ impl Connection {
             let deadline = self.track.server.head_deadline().max(Instant::now());
             self.timer = Some(Box::pin(sleep_until(deadline)));
             self.track.wrote.take();
-            // hyper would close a kept-alive connection under half a request. Left alone, the rest
-            // may come before the timer, and is answered, if only with a refusal that closes.
-            let half = self.track.unparsed.get() && self.track.is_quiet();
-            if !self.told && !half {
-                self.tell();
-            }
+        }
+        // hyper would close a kept-alive HTTP/1 connection under half a request. Left alone, the rest
+        // may come before the timer, and is answered, if only with a refusal that closes.
+        let half = || self.track.unparsed.get() && !self.track.http2.get() && self.track.is_quiet();
+        if !self.told && !half() {
+            self.tell();
             if self.serve(cx).is_ready() {
                 return Poll::Ready(());
             }

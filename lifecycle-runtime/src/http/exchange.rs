@@ -4,11 +4,8 @@
 //! so that it is compiled once, in this crate, and not again with every edit of a service. The price
 //! is one allocation a request: the box that holds first the service's future and then its body.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Buf, Bytes};
@@ -20,7 +17,6 @@ use tower_service::Service;
 
 use super::server::Stage;
 use super::track::{Ticket, Track};
-use crate::work::Panicked;
 
 /// An error of a service or of a body.
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -180,41 +176,24 @@ impl hyper::service::Service<Request<Incoming>> for Serve {
     fn call(&self, mut request: Request<Incoming>) -> Answering {
         let track = &self.0;
         if track.refusing.get() {
-            return Answering::Now(Some(Box::new(Ok(refusal(track)))));
+            return Answering::Refused(Some(Box::new(refusal(track))));
         }
-        let ticket = track.enter(request.method(), request.uri().path_and_query());
+        let ticket = track.enter(request.method(), request.uri());
         let server = &track.server;
         let extensions = request.extensions_mut();
         extensions.insert(track.cancellation.clone());
         if let Some(extend) = &server.options.extend {
             extend(track.peer, extensions);
         }
-        match catch(&ticket, || server.handler.call(request)) {
-            Ok(exchange) => Answering::Waiting(Some((exchange, ticket))),
-            Err(error) => Answering::Now(Some(Box::new(Err(error)))),
-        }
+        let exchange = server.handler.call(request);
+        Answering::Waiting(Some((exchange, ticket)))
     }
-}
-
-/// Runs a service's code. A panic in it costs its own request: it is counted and becomes an error,
-/// on which hyper closes the connection (HTTP/2: resets the stream).
-fn catch<T>(ticket: &Ticket, code: impl FnOnce() -> T) -> Result<T, BoxError> {
-    catch_unwind(AssertUnwindSafe(code)).map_err(|payload| panicked(ticket, &*payload))
-}
-
-#[cold]
-fn panicked(ticket: &Ticket, payload: &(dyn Any + Send)) -> BoxError {
-    let panicked = Panicked::new(payload);
-    let server = &ticket.track.server;
-    server.panicked.fetch_add(1, Ordering::Relaxed);
-    tracing::error!(request = ticket.name(), panic = %panicked, "a handler panicked");
-    Box::new(panicked)
 }
 
 /// The future of a response's head. Small, because hyper moves it.
 pub(super) enum Answering {
     Waiting(Option<(BoxExchange, Ticket)>),
-    Now(Option<Box<Result<Response<Answer>, BoxError>>>),
+    Refused(Option<Box<Response<Answer>>>),
 }
 
 impl Future for Answering {
@@ -223,18 +202,21 @@ impl Future for Answering {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let waiting = match &mut *self {
             Self::Waiting(waiting) => waiting,
-            Self::Now(result) => {
-                let result = result.take();
-                return Poll::Ready(result.map_or_else(|| Err(polled_twice()), |result| *result));
+            Self::Refused(refusal) => {
+                return Poll::Ready(
+                    refusal
+                        .take()
+                        .map(|refusal| *refusal)
+                        .ok_or_else(polled_twice),
+                );
             }
         };
         let Some((exchange, ticket)) = waiting else {
             return Poll::Ready(Err(polled_twice()));
         };
-        let mut response = match catch(ticket, || exchange.as_mut().poll_head(cx)) {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(Ok(response))) => response,
-            Ok(Poll::Ready(Err(error))) | Err(error) => {
+        let mut response = match ready!(exchange.as_mut().poll_head(cx)) {
+            Ok(response) => response,
+            Err(error) => {
                 *waiting = None;
                 return Poll::Ready(Err(error));
             }
@@ -265,7 +247,7 @@ fn polled_twice() -> BoxError {
 /// The answer to a request that came too late.
 fn refusal(track: &Track) -> Response<Answer> {
     track.unparsed.set(false);
-    track.server.rejected.fetch_add(1, Ordering::Relaxed);
+    track.server.reject();
     let mut response = Response::new(Answer(None));
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     let retry_after = track.server.options.retry_after.clone();
@@ -296,13 +278,10 @@ impl Body for Answer {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let Some((exchange, ticket)) = &mut self.0 else {
+        let Some((exchange, _)) = &mut self.0 else {
             return Poll::Ready(None);
         };
-        let frame = match catch(ticket, || exchange.as_mut().poll_frame(cx)) {
-            Ok(frame) => ready!(frame),
-            Err(error) => Some(Err(error)),
-        };
+        let frame = ready!(exchange.as_mut().poll_frame(cx));
         if !matches!(frame, Some(Ok(_))) {
             self.0 = None;
         }
