@@ -80,6 +80,12 @@ fn errors(manifest: &Manifest) -> Vec<TokenStream> {
         .filter(|finding| finding.severity == Severity::Error)
         .map(|finding| {
             let text = render::finding(analysis, &manifest.shown, finding, render::Style::Plain);
+            // The compiler says "error" by itself: `error: LC101: …`.
+            let code = finding.rule.code;
+            let text = match text.strip_prefix(&format!("error[{code}]: ")) {
+                Some(rest) => format!("{code}: {rest}"),
+                None => text,
+            };
             Error::new(Span::call_site(), text.trim_end()).into_compile_error()
         })
         .collect()

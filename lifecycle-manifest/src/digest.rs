@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use crate::duration::millis;
 use crate::manifest::Manifest;
 use crate::plan::{On, Plan};
-use crate::timeline::Timeline;
+use crate::timeline::{Timeline, unmanaged};
 
 /// Sixteen hexadecimal digits over everything that decides a shutdown.
 pub fn digest(manifest: &Manifest, plan: &Plan, timelines: &[Timeline]) -> String {
@@ -50,6 +50,8 @@ fn canonical(manifest: &Manifest, plan: &Plan, timelines: &[Timeline]) -> String
         .iter()
         .map(|line| platform_line(plan, line))
         .collect();
+    // Where no platform is named, the program stops by this one.
+    platforms.push(platform_line(plan, &unmanaged(manifest, plan)));
     platforms.sort_unstable();
     for line in steps.iter().chain(&platforms) {
         let _ = writeln!(text, "{line}");

@@ -178,6 +178,7 @@ fn likely(words: &str) -> Option<&'static str> {
             "indent with spaces: YAML takes no tabs there",
         ),
         ("unclosed quote", "close the quote that begins here"),
+        ("quoted scalar", "a quote before this is not closed"),
         (
             "flow mapping",
             "a `{` before this is not closed, or a `,` is missing",
@@ -322,6 +323,12 @@ fn resource(
     let after = table.names("after");
     let uses = table.names("uses").unwrap_or_default();
     for name in after.iter().flatten().chain(&uses) {
+        // To look for the nearest among many, many times over, takes longer than anybody waits; and
+        // nobody reads so far.
+        let names = match table.findings().len() > MANY {
+            true => &[],
+            false => names,
+        };
         if let Some(finding) = reference(&entry.key, name, names, known) {
             table.push(finding);
         }
@@ -370,6 +377,9 @@ fn resource(
     })
 }
 
+/// So many findings, and no suggestions are made any more.
+const MANY: usize = 100;
+
 /// Names in `after` and `uses` must be resources, and not the resource itself.
 fn reference(
     resource: &str,
@@ -396,7 +406,7 @@ pub(crate) fn named_wrongly(message: String, place: Place, name: &str, names: &[
     let finding = Finding::new(&shape::UNKNOWN_RESOURCE, message, place.clone());
     match nearest(name, names.iter().copied()) {
         Some(near) => finding.fix(format!("did you mean `{near}`?"), place, near),
-        None if names.len() <= 12 => finding.note(format!(
+        None if (1..=12).contains(&names.len()) => finding.note(format!(
             "the resources are {}",
             list(names.iter().copied(), "and")
         )),

@@ -1,0 +1,12 @@
+//! What holds of every manifest, over manifests nobody has written.
+//!
+//! The models here are naive on purpose: squares and exponentials over small inputs, written from the
+//! design and not from the code.
+
+mod arithmetic;
+mod digest;
+mod model;
+mod plan;
+mod robust;
+mod spans;
+mod yaml;

@@ -1,0 +1,370 @@
+//! Manifests as plain data: what a person means before it is YAML.
+
+use proptest::collection::vec;
+use proptest::option::{of, weighted};
+use proptest::prelude::*;
+
+use crate::yaml::{Yaml, map, text};
+
+/// Kinds and their phases, as the design lists them.
+pub(crate) const KINDS: [(&str, usize); 14] = [
+    ("http-server", 0),
+    ("grpc-server", 0),
+    ("websocket", 0),
+    ("stream", 0),
+    ("queue-consumer", 0),
+    ("scheduler", 0),
+    ("task", 0),
+    ("telemetry", 1),
+    ("audit-log", 1),
+    ("message-broker", 2),
+    ("cache", 2),
+    ("database", 2),
+    ("file", 2),
+    ("custom", 2),
+];
+
+/// Phases by their number.
+pub(crate) const PHASES: [&str; 3] = ["drain", "flush", "close"];
+
+/// A manifest; times are milliseconds.
+#[derive(Debug, Clone)]
+pub(crate) struct Model {
+    pub(crate) reserve: Option<u64>,
+    pub(crate) unwind: Option<u64>,
+    pub(crate) settle: Option<u64>,
+    pub(crate) keep_alive: Option<u64>,
+    pub(crate) period: Option<u64>,
+    pub(crate) resources: Vec<Resource>,
+    pub(crate) kubernetes: Option<Kubernetes>,
+    pub(crate) ecs: Option<Ecs>,
+    pub(crate) cloud_run: Option<Common>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Resource {
+    pub(crate) kind: usize,
+    pub(crate) phase: Option<usize>,
+    pub(crate) timeout: u64,
+    /// Indices of other resources.
+    pub(crate) after: Option<Vec<usize>>,
+    pub(crate) uses: Vec<usize>,
+    pub(crate) best_effort: Option<bool>,
+    pub(crate) lease: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Common {
+    pub(crate) grace: Option<u64>,
+    pub(crate) app_settle: Option<u64>,
+    /// One a resource.
+    pub(crate) timeouts: Vec<Option<u64>>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Kubernetes {
+    pub(crate) common: Common,
+    pub(crate) pre_stop: Option<u64>,
+    pub(crate) old: bool,
+    pub(crate) sidecars: Vec<(u64, Option<bool>)>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Ecs {
+    pub(crate) common: Common,
+    pub ec2: bool,
+    pub(crate) spot: Option<bool>,
+    /// Behind a balancer, with its deregistration delay.
+    pub(crate) balancer: Option<Option<u64>>,
+}
+
+impl Resource {
+    pub(crate) fn phase(&self) -> usize {
+        self.phase.unwrap_or(KINDS[self.kind].1)
+    }
+
+    pub(crate) fn takes_traffic(&self) -> bool {
+        self.kind < 4
+    }
+}
+
+/// The name of a resource.
+pub(crate) fn name(at: usize) -> String {
+    format!("r{at}")
+}
+
+fn time(most: u64) -> impl Strategy<Value = u64> {
+    prop_oneof![
+        4 => (1..=most / 1_000).prop_map(|seconds| seconds * 1_000),
+        1 => 1..=most,
+    ]
+}
+
+fn resource(count: usize) -> impl Strategy<Value = Resource> {
+    (
+        0..KINDS.len(),
+        weighted(0.2, 0..3_usize),
+        time(40_000),
+        weighted(0.3, vec(0..count, 0..3)),
+        vec(0..count, 0..2),
+        of(any::<bool>()),
+        of(time(60_000)),
+    )
+        .prop_map(
+            |(kind, phase, timeout, after, uses, best_effort, lease)| Resource {
+                kind,
+                phase,
+                timeout,
+                after,
+                uses,
+                best_effort,
+                lease: lease.filter(|_| KINDS[kind].0 == "queue-consumer"),
+            },
+        )
+}
+
+/// Resources that may wait for one another in circles.
+pub(crate) fn resources(most: usize) -> impl Strategy<Value = Vec<Resource>> {
+    (1..=most)
+        .prop_flat_map(|count| vec(resource(count), count))
+        .prop_map(|mut resources| {
+            for (at, resource) in resources.iter_mut().enumerate() {
+                resource.uses.retain(|&other| other != at);
+                if let Some(after) = &mut resource.after {
+                    after.retain(|&other| other != at);
+                }
+            }
+            resources
+        })
+}
+
+/// Resources whose written waits run one way only.
+fn ordered(most: usize) -> impl Strategy<Value = Vec<Resource>> {
+    resources(most).prop_map(|mut resources| {
+        for (at, resource) in resources.iter_mut().enumerate() {
+            resource.uses.retain(|&other| other > at);
+            if let Some(after) = &mut resource.after {
+                after.retain(|&other| other < at);
+            }
+        }
+        resources
+    })
+}
+
+fn common(count: usize) -> impl Strategy<Value = Common> {
+    (
+        weighted(0.7, time(200_000)),
+        weighted(0.2, time(10_000)),
+        vec(weighted(0.2, time(20_000)), count),
+    )
+        .prop_map(|(grace, app_settle, timeouts)| Common {
+            grace,
+            app_settle,
+            timeouts,
+        })
+}
+
+fn kubernetes(count: usize) -> impl Strategy<Value = Kubernetes> {
+    let sidecar = (time(10_000), of(any::<bool>()));
+    (
+        common(count),
+        weighted(0.4, prop_oneof![Just(0), time(40_000)]),
+        weighted(0.2, Just(())),
+        vec(sidecar, 0..3),
+    )
+        .prop_map(|(common, pre_stop, old, sidecars)| Kubernetes {
+            common,
+            pre_stop,
+            old: old.is_some(),
+            sidecars,
+        })
+}
+
+fn ecs(count: usize) -> impl Strategy<Value = Ecs> {
+    (
+        common(count),
+        any::<bool>(),
+        weighted(0.3, any::<bool>()),
+        weighted(0.6, weighted(0.8, time(90_000))),
+    )
+        .prop_map(|(common, ec2, spot, balancer)| Ecs {
+            common,
+            ec2,
+            spot,
+            balancer,
+        })
+}
+
+/// Manifests without circles.
+pub(crate) fn manifest() -> impl Strategy<Value = Model> {
+    ordered(6).prop_flat_map(|resources| {
+        let count = resources.len();
+        (
+            (
+                weighted(0.4, prop_oneof![Just(0), time(10_000)]),
+                weighted(0.4, 0..2_000_u64),
+                weighted(0.5, prop_oneof![Just(0), time(15_000)]),
+                weighted(0.3, time(90_000)),
+                weighted(0.4, time(5_000)),
+            ),
+            Just(resources),
+            weighted(0.8, kubernetes(count)),
+            weighted(0.7, ecs(count)),
+            weighted(0.5, common(count)),
+        )
+            .prop_map(|(numbers, resources, kubernetes, ecs, cloud_run)| {
+                let (reserve, unwind, settle, keep_alive, period) = numbers;
+                Model {
+                    reserve,
+                    unwind,
+                    settle,
+                    keep_alive,
+                    period,
+                    resources,
+                    kubernetes,
+                    ecs,
+                    cloud_run: cloud_run.map(|common| Common {
+                        grace: None,
+                        ..common
+                    }),
+                }
+            })
+    })
+}
+
+/// Bytes that decide a style.
+pub(crate) fn style() -> impl Strategy<Value = crate::yaml::Style> {
+    vec(any::<u8>(), 0..400).prop_map(crate::yaml::Style::new)
+}
+
+/// The manifest as a tree.
+pub(crate) fn tree(model: &Model) -> Yaml {
+    let millis = |time: Option<u64>| time.map(Yaml::Millis);
+    map([
+        ("lifecycle", Some(text(1))),
+        ("service", Some(text("shop"))),
+        (
+            "budget",
+            Some(map([
+                ("reserve", millis(model.reserve)),
+                ("unwind", millis(model.unwind)),
+            ])),
+        ),
+        (
+            "traffic",
+            Some(map([
+                ("settle", millis(model.settle)),
+                ("keep_alive", millis(model.keep_alive)),
+                (
+                    "health",
+                    model.period.map(|period| {
+                        map([
+                            ("port", Some(text(9090))),
+                            ("period", Some(Yaml::Millis(period))),
+                        ])
+                    }),
+                ),
+            ])),
+        ),
+        ("resources", Some(resources_tree(&model.resources))),
+        (
+            "platforms",
+            Some(map([
+                ("kubernetes", model.kubernetes.as_ref().map(kubernetes_tree)),
+                ("ecs", model.ecs.as_ref().map(ecs_tree)),
+                (
+                    "cloud_run",
+                    model
+                        .cloud_run
+                        .as_ref()
+                        .map(|common| Yaml::Map(common_tree(common))),
+                ),
+            ])),
+        ),
+    ])
+}
+
+/// The `resources` of a tree.
+pub(crate) fn resources_tree(resources: &[Resource]) -> Yaml {
+    let names = |indices: &[usize]| Yaml::List(indices.iter().map(|&at| text(name(at))).collect());
+    let entry = |resource: &Resource| {
+        map([
+            ("kind", Some(text(KINDS[resource.kind].0))),
+            ("timeout", Some(Yaml::Millis(resource.timeout))),
+            ("phase", resource.phase.map(|phase| text(PHASES[phase]))),
+            ("after", resource.after.as_deref().map(names)),
+            (
+                "uses",
+                Some(names(&resource.uses)).filter(|_| !resource.uses.is_empty()),
+            ),
+            ("best_effort", resource.best_effort.map(text)),
+            ("lease", resource.lease.map(Yaml::Millis)),
+        ])
+    };
+    Yaml::Map(
+        resources
+            .iter()
+            .enumerate()
+            .map(|(at, resource)| (name(at), entry(resource)))
+            .collect(),
+    )
+}
+
+fn common_tree(common: &Common) -> Vec<(String, Yaml)> {
+    let timeouts: Vec<(String, Yaml)> = common
+        .timeouts
+        .iter()
+        .enumerate()
+        .filter_map(|(at, timeout)| Some((name(at), Yaml::Millis((*timeout)?))))
+        .collect();
+    [
+        ("grace_period", common.grace.map(Yaml::Millis)),
+        ("app_settle", common.app_settle.map(Yaml::Millis)),
+        (
+            "timeouts",
+            (!timeouts.is_empty()).then_some(Yaml::Map(timeouts)),
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+    .collect()
+}
+
+fn kubernetes_tree(kubernetes: &Kubernetes) -> Yaml {
+    let mut entries = common_tree(&kubernetes.common);
+    if let Some(pre_stop) = kubernetes.pre_stop {
+        entries.push(("pre_stop".to_owned(), Yaml::Millis(pre_stop)));
+    }
+    if kubernetes.old {
+        entries.push(("version".to_owned(), text("1.29")));
+    }
+    let sidecars = kubernetes.sidecars.iter().enumerate();
+    let sidecars: Vec<Yaml> = sidecars
+        .map(|(at, (timeout, native))| {
+            map([
+                ("name", Some(text(format!("proxy{at}")))),
+                ("timeout", Some(Yaml::Millis(*timeout))),
+                ("native", native.map(text)),
+            ])
+        })
+        .collect();
+    if !sidecars.is_empty() {
+        entries.push(("sidecars".to_owned(), Yaml::List(sidecars)));
+    }
+    Yaml::Map(entries)
+}
+
+fn ecs_tree(ecs: &Ecs) -> Yaml {
+    let mut entries = common_tree(&ecs.common);
+    if ecs.ec2 {
+        entries.push(("launch_type".to_owned(), text("ec2")));
+    }
+    if let Some(spot) = ecs.spot {
+        entries.push(("spot".to_owned(), text(spot)));
+    }
+    if let Some(delay) = ecs.balancer {
+        let balancer = map([("deregistration_delay", delay.map(Yaml::Millis))]);
+        entries.push(("load_balancer".to_owned(), balancer));
+    }
+    Yaml::Map(entries)
+}

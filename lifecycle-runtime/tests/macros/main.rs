@@ -1,0 +1,208 @@
+//! What `#[lifecycle::main]` takes: each `main` here compiles, and one of them runs.
+//!
+//! `main` may stand in any module, which keeps all of them in one test.
+
+use std::process::ExitCode;
+
+/// It is the program's `main`: no arguments, an exit code.
+fn is_a_main(_: fn() -> ExitCode) {}
+
+/// A whole `main` in a module of its own.
+macro_rules! compiles {
+    ($name:ident, $($item:item)*) => {
+        mod $name {
+            $($item)*
+
+            #[test]
+            fn compiles() {
+                super::is_a_main(main);
+            }
+        }
+    };
+}
+
+compiles! { manifest_by_a_path_from_cargo_toml,
+    use lifecycle::{Database, Task};
+
+    #[lifecycle::main(manifest = "tests/macros/shop.yaml")]
+    async fn main() -> anyhow::Result<Resources> {
+        Ok(Resources {
+            jobs: Task::new(|stopping| async move { stopping.requested().await }),
+            orders_db: Database::new(|| async {}),
+        })
+    }
+}
+
+compiles! { manifest_by_a_path_from_the_source_file,
+    use lifecycle::{Database, Task};
+
+    #[lifecycle::main(manifest = "shop.yaml")]
+    async fn main() -> anyhow::Result<Resources> {
+        Ok(Resources {
+            jobs: Task::new(|stopping| async move { stopping.requested().await }),
+            orders_db: Database::new(|| async {}),
+        })
+    }
+}
+
+// The manifest's unused grace is a warning of `lifecycle check`; a build is not the place for it.
+compiles! { keywords_as_names_and_a_warning,
+    use lifecycle::{Cache, Custom, Database, Task};
+
+    #[lifecycle::main(manifest = "tests/macros/nested/keywords.yaml")]
+    async fn main() -> anyhow::Result<Resources> {
+        Ok(Resources {
+            r#type: Task::new(|stopping| async move { stopping.requested().await }),
+            r#match: Database::new(|| async {}),
+            r#async: Cache::new(|| async {}),
+            nightly_report: Custom::new(|| async {}),
+        })
+    }
+}
+
+compiles! { one_thread,
+    use lifecycle::{Database, Task};
+
+    #[lifecycle::main(manifest = "tests/macros/shop.yaml", flavor = "current_thread")]
+    async fn main() -> anyhow::Result<Resources> {
+        Ok(Resources {
+            jobs: Task::new(|stopping| async move { stopping.requested().await }),
+            orders_db: Database::new(|| async {}),
+        })
+    }
+}
+
+compiles! { some_threads,
+    use lifecycle::{Database, Task};
+
+    #[lifecycle::main(manifest = "tests/macros/shop.yaml", flavor = "multi_thread", worker_threads = 2)]
+    async fn main() -> anyhow::Result<Resources> {
+        Ok(Resources {
+            jobs: Task::new(|stopping| async move { stopping.requested().await }),
+            orders_db: Database::new(|| async {}),
+        })
+    }
+}
+
+compiles! { the_runtime_by_another_name,
+    use lifecycle as shutdown;
+    use shutdown::{Database, Task};
+
+    #[shutdown::main(manifest = "tests/macros/shop.yaml", crate = shutdown)]
+    async fn main() -> anyhow::Result<Resources> {
+        Ok(Resources {
+            jobs: Task::new(|stopping| async move { stopping.requested().await }),
+            orders_db: Database::new(|| async {}),
+        })
+    }
+}
+
+compiles! { the_runtime_by_a_path,
+    mod outer {
+        pub(super) mod inner {
+            pub(in super::super) use lifecycle::*;
+        }
+    }
+    use outer::inner::{Database, Task};
+
+    #[outer::inner::main(manifest = "tests/macros/shop.yaml", crate = outer::inner)]
+    async fn main() -> anyhow::Result<Resources> {
+        Ok(Resources {
+            jobs: Task::new(|stopping| async move { stopping.requested().await }),
+            orders_db: Database::new(|| async {}),
+        })
+    }
+}
+
+compiles! { a_boxed_error,
+    use lifecycle::{Database, Task};
+
+    #[lifecycle::main(manifest = "tests/macros/shop.yaml")]
+    async fn main() -> Result<Resources, Box<dyn std::error::Error>> {
+        Ok(Resources {
+            jobs: Task::new(|stopping| async move { stopping.requested().await }),
+            orders_db: Database::new(|| async {}),
+        })
+    }
+}
+
+compiles! { no_error_at_all,
+    use lifecycle::{Database, Task};
+
+    #[lifecycle::main(manifest = "tests/macros/shop.yaml")]
+    async fn main() -> Resources {
+        Resources {
+            jobs: Task::new(|stopping| async move { stopping.requested().await }),
+            orders_db: Database::new(|| async {}),
+        }
+    }
+}
+
+// Names that the generated code must not trip over.
+compiles! { a_module_with_names_of_the_standard_library,
+    use lifecycle::{Database, Task};
+
+    #[allow(dead_code)]
+    mod std {}
+    #[allow(dead_code)]
+    mod core {}
+    #[allow(dead_code)]
+    struct Option;
+    #[allow(dead_code)]
+    struct Some;
+    #[allow(dead_code)]
+    struct None;
+    #[allow(dead_code)]
+    struct Vec;
+    #[allow(dead_code)]
+    struct Cow;
+
+    #[lifecycle::main(manifest = "tests/macros/shop.yaml")]
+    async fn main() -> anyhow::Result<Resources> {
+        Ok(Resources {
+            jobs: Task::new(|stopping| async move { stopping.requested().await }),
+            orders_db: Database::new(|| async {}),
+        })
+    }
+}
+
+mod strict_lints {
+    #![deny(
+        warnings,
+        missing_docs,
+        unreachable_pub,
+        unused,
+        clippy::all,
+        clippy::pedantic
+    )]
+
+    use lifecycle::{Database, Task};
+
+    #[lifecycle::main(manifest = "tests/macros/shop.yaml")]
+    async fn main() -> anyhow::Result<Resources> {
+        Ok(Resources {
+            jobs: Task::new(|stopping| async move { stopping.requested().await }),
+            orders_db: Database::new(|| async {}),
+        })
+    }
+
+    #[test]
+    fn compiles() {
+        super::is_a_main(main);
+    }
+}
+
+// A `main` that fails: what it says is the exit code's.
+mod fails_to_start {
+    use std::process::ExitCode;
+
+    #[lifecycle::main(manifest = "tests/macros/shop.yaml")]
+    async fn main() -> anyhow::Result<Resources> {
+        anyhow::bail!("no database today")
+    }
+
+    #[test]
+    fn ends_with_its_own_exit_code() {
+        assert_eq!(format!("{:?}", main()), format!("{:?}", ExitCode::from(1)));
+    }
+}

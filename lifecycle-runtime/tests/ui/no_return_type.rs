@@ -1,0 +1,5 @@
+use lifecycle::{Database, Task};
+
+#[lifecycle::main(manifest = "shop.yaml")]
+async fn main() {
+}

@@ -1,0 +1,4 @@
+#[lifecycle::main(manifest = "shop.yaml")]
+struct Main;
+
+fn main() {}

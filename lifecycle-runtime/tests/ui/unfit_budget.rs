@@ -1,0 +1,8 @@
+use lifecycle::Task;
+
+#[lifecycle::main(manifest = "unfit.yaml")]
+async fn main() -> anyhow::Result<Resources> {
+    Ok(Resources {
+        jobs: Task::new(|stopping| async move { stopping.requested().await }),
+    })
+}
