@@ -90,6 +90,9 @@ pub(crate) struct GenArgs {
     /// The manifest. Without it: the nearest lifecycle.yaml, here or above.
     #[arg(value_name = "MANIFEST")]
     pub(crate) manifest: Option<PathBuf>,
+    /// The image to run, instead of the manifest's: for pipelines that know the tag.
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) image: Option<String>,
     /// Write the files into this directory instead of printing them.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
@@ -103,7 +106,7 @@ pub(crate) struct GenArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Target {
-    /// Kubernetes: Deployment, Service, PodDisruptionBudget.
+    /// Kubernetes: Deployment, Service, `PodDisruptionBudget`.
     #[value(alias = "kubernetes")]
     K8s,
     /// Amazon ECS: task definition, service, target group attributes.
@@ -134,15 +137,27 @@ pub(crate) struct DrillArgs {
     /// Which platform to play, by its key in the manifest. Without it: the first that can be played.
     #[arg(long, value_name = "PLATFORM")]
     pub(crate) platform: Option<String>,
-    /// Requests a second.
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=20_000))]
-    pub(crate) rate: u32,
-    /// A request to send, as `[METHOD ]PATH[=WEIGHT]`; may be given several times. Without it: the readiness path of the service.
+    /// Requests a second. Without it: what the manifest's `drill` says, or 200.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    pub(crate) rate: Option<u32>,
+    /// A request to send, as `[METHOD ]PATH[=WEIGHT]`; may be given several times. Without it: what the manifest's `drill` says, or `GET /`.
     #[arg(long = "request", value_name = "SPEC")]
     pub(crate) requests: Vec<String>,
     /// Where the program listens, when the manifest does not say.
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<u16>,
+    /// Where readiness is answered, such as `http://127.0.0.1:9090/ready`, when the manifest does not say.
+    #[arg(long, value_name = "URL")]
+    pub(crate) ready: Option<String>,
+    /// Where liveness is answered, when the manifest does not say.
+    #[arg(long, value_name = "URL")]
+    pub(crate) live: Option<String>,
+    /// Instead of a rate: 64 clients on kept-alive connections and 8 on fresh ones, each sending its next request as soon as the last was answered.
+    #[arg(long, conflicts_with = "rate")]
+    pub(crate) saturate: bool,
+    /// How long clients keep sending new requests after the platform's stop. Without it: the settle time.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) routing_lag: Option<std::time::Duration>,
     /// How long load runs before the stop.
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration)]
     pub(crate) warm_up: std::time::Duration,

@@ -17,8 +17,6 @@ const OTHER_NAME: &str = "lifecycle.yml";
 pub(crate) struct Input {
     /// As it was asked for, for messages.
     pub(crate) name: String,
-    /// `None` for standard input.
-    pub(crate) path: Option<PathBuf>,
     pub(crate) analysis: Analysis,
 }
 
@@ -65,8 +63,7 @@ fn standard_input() -> Result<Input> {
         .context("could not read standard input")?;
     Ok(Input {
         name: "<stdin>".to_owned(),
-        path: None,
-        analysis: analyse(&bytes),
+        analysis: Analysis::of_bytes(&bytes),
     })
 }
 
@@ -79,15 +76,8 @@ fn read(path: &Path) -> Result<Input> {
             .unwrap_or(path)
             .display()
             .to_string(),
-        path: Some(path.to_owned()),
-        analysis: analyse(&bytes),
+        analysis: Analysis::of_bytes(&bytes),
     })
-}
-
-/// Bytes that are no text are shown as the replacement character, which is a finding of its own at
-/// the place where it stands: as a key it is unknown, as a value it has the wrong form.
-fn analyse(bytes: &[u8]) -> Analysis {
-    Analysis::of(&String::from_utf8_lossy(bytes))
 }
 
 fn in_directory(directory: &Path) -> Option<PathBuf> {

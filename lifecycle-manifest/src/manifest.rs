@@ -43,6 +43,8 @@ pub struct Manifest {
     pub resources: Vec<Resource>,
     /// `platforms`, in the order of the file.
     pub platforms: Platforms,
+    /// `drill`: how a rehearsal loads the service.
+    pub drill: Option<Drill>,
 }
 
 /// `drift`: what the program does when its deployment was generated from another plan.
@@ -141,4 +143,32 @@ impl Resource {
             .as_ref()
             .map_or(self.kind.value.phase(), |phase| phase.value)
     }
+}
+
+/// `drill`: how a rehearsal starts and loads the service. It decides nothing about a shutdown.
+#[derive(Debug, Clone, Default)]
+pub struct Drill {
+    /// `rate`: requests a second.
+    pub rate: Option<Written<u32>>,
+    /// `env`: set for the process.
+    pub env: Vec<(String, String)>,
+    /// `requests`: what is sent.
+    pub requests: Vec<DrillRequest>,
+}
+
+/// One entry of `drill.requests`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DrillRequest {
+    /// `method`; GET when not written.
+    pub method: String,
+    /// `path`.
+    pub path: String,
+    /// `headers`.
+    pub headers: Vec<(String, String)>,
+    /// `body`.
+    pub body: String,
+    /// `weight`: how often beside the others; 1 when not written.
+    pub weight: u32,
+    /// `slow`: known to take long, and kept in flight when the signal comes.
+    pub slow: bool,
 }

@@ -60,6 +60,8 @@ struct ManifestSchema {
     resources: BTreeMap<String, ResourceSchema>,
     /// Where it runs; each may be empty (`{}`) for the platform's defaults.
     platforms: Option<PlatformsSchema>,
+    /// How `lifecycle drill` starts and loads the service.
+    drill: Option<DrillSchema>,
 }
 
 #[derive(JsonSchema)]
@@ -132,6 +134,41 @@ enum NamesSchema {
     One(String),
     /// Several resources.
     Several(Vec<String>),
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, title = "drill")]
+struct DrillSchema {
+    /// Requests a second; 200 when not written.
+    #[schemars(range(min = 1, max = 20_000))]
+    rate: Option<u32>,
+    /// Environment of the process.
+    env: Option<BTreeMap<String, String>>,
+    /// What is sent: `GET /`, or a mapping with method, path and body.
+    requests: Option<Vec<RequestSchema>>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum RequestSchema {
+    /// A method and a path, such as `GET /`.
+    Plain(String),
+    /// A request with everything.
+    #[schemars(title = "request")]
+    Whole {
+        /// The path.
+        path: String,
+        /// The method; `GET` when not written.
+        method: Option<String>,
+        /// Headers.
+        headers: Option<BTreeMap<String, String>>,
+        /// The body.
+        body: Option<String>,
+        /// How often beside the others; 1 when not written.
+        weight: Option<u32>,
+        /// Known to take long: kept in flight when the signal comes.
+        slow: Option<bool>,
+    },
 }
 
 /// The knobs that every platform has.

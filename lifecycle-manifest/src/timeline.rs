@@ -349,6 +349,8 @@ static UNMANAGED: Facts = Facts {
     grace_field: "",
     default_grace: Duration::ZERO,
     unit: Duration::from_millis(1),
+    kill_floor: Duration::ZERO,
+    probes_liveness_while_stopping: false,
     routing: "",
     other_names: &[],
 };

@@ -1,6 +1,7 @@
 //! What work in flight looks at to learn that its time is over.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
@@ -11,12 +12,13 @@ use tokio_util::sync::CancellationToken;
 /// `budget.unwind` (by default 250 ms) to let go, for example to give a claimed job back; then it is
 /// dropped.
 #[derive(Debug, Clone, Default)]
-pub struct Cancellation(CancellationToken);
+// The token's own clone takes a lock; every HTTP request clones one of these.
+pub struct Cancellation(Arc<CancellationToken>);
 
 impl Cancellation {
     /// Resolves when the step's timeout has passed; immediately if it has already.
     pub fn cancelled(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
-        self.0.clone().cancelled_owned()
+        CancellationToken::clone(&self.0).cancelled_owned()
     }
 
     /// Whether the step's timeout has passed.

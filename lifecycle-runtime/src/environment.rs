@@ -101,3 +101,86 @@ impl Environment {
 fn in_words(millis: u64) -> String {
     format!("{:?}", Duration::from_millis(millis))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Drift;
+
+    fn timeline(platform: &'static str, grace: u64) -> Timeline {
+        Timeline {
+            platform: platform.into(),
+            settle: Duration::ZERO,
+            timeouts: Vec::new().into(),
+            unwind: Duration::ZERO,
+            deadline: Duration::ZERO,
+            grace: Duration::from_millis(grace),
+        }
+    }
+
+    fn plan() -> Plan {
+        Plan {
+            service: "shop".into(),
+            digest: "00112233aabbccdd".into(),
+            health: None,
+            keep_alive: None,
+            drift: Drift::Warn,
+            steps: Vec::new().into(),
+            timelines: vec![timeline("kubernetes", 45_000), timeline("ecs", 30_000)].into(),
+            unmanaged: timeline("unmanaged", 0),
+        }
+    }
+
+    fn chosen(platform: Option<&str>, digest: Option<&str>, grace_ms: Option<&str>) -> Chosen {
+        let text = |value: Option<&str>| value.map(str::to_owned);
+        let environment = Environment {
+            platform: text(platform),
+            digest: text(digest),
+            grace_ms: text(grace_ms),
+            report: None,
+        };
+        environment.choose(&plan())
+    }
+
+    #[test]
+    fn without_a_platform_the_program_is_on_its_own() {
+        let chosen = chosen(None, None, Some("1"));
+        assert_eq!(chosen.timeline.platform, "unmanaged");
+        assert_eq!(chosen.platform, None);
+        assert_eq!(chosen.drift, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_deployment_of_the_same_plan_is_no_drift() {
+        let chosen = chosen(Some("ecs"), Some("00112233aabbccdd"), Some("30000"));
+        assert_eq!(chosen.timeline.platform, "ecs");
+        assert_eq!(chosen.drift, Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_difference_is_named_with_both_sides() {
+        let different = chosen(Some("kubernetes"), Some("ffffffffffffffff"), Some("30500"));
+        assert_eq!(
+            different.drift,
+            [
+                "the deployment was generated from plan ffffffffffffffff, \
+                 the program was built with plan 00112233aabbccdd",
+                "the deployment's grace period is 30.5s, the program was built for 45s",
+            ]
+        );
+        assert_eq!(
+            chosen(Some("kubernetes"), None, Some("soon")).drift,
+            ["the deployment's grace period is `soon`, the program was built for 45s"]
+        );
+    }
+
+    #[test]
+    fn an_unknown_platform_is_drift_and_the_program_is_on_its_own() {
+        let chosen = chosen(Some("mainframe"), None, Some("1"));
+        assert_eq!(chosen.timeline.platform, "unmanaged");
+        assert_eq!(
+            chosen.drift,
+            ["the deployment is for the platform `mainframe`, the program knows kubernetes, ecs"]
+        );
+    }
+}

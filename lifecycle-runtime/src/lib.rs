@@ -1,4 +1,174 @@
-//! Runs the shutdown that `lifecycle.yaml` declares.
+//! Runs the shutdown that `lifecycle.yaml` declares: readiness, drain, flush and close in the order
+//! of the plan, each step within its own time, and an end before the platform's SIGKILL.
+//!
+//! The crate knows nothing of YAML and computes no number. `#[lifecycle::main]` compiles the manifest
+//! into a [`plan::Plan`]; this crate follows it. Resources are wired by returning them from `main`:
+//!
+//! ```ignore
+//! #[lifecycle::main]
+//! async fn main() -> anyhow::Result<Resources> {
+//!     let db = SqlitePool::connect(&database_url()).await?;
+//!     let listener = TcpListener::bind("0.0.0.0:8080").await?;
+//!     Ok(Resources {
+//!         http: HttpServer::new(listener, router(db.clone())),
+//!         orders_db: Database::new(move || async move { db.close().await }),
+//!     })
+//! }
+//! ```
+//!
+//! # Without the macro
+//!
+//! [`Lifecycle`] does the same inside a tokio runtime of your own, with a plan written by hand:
+//!
+//! ```
+//! use std::borrow::Cow;
+//! use std::time::Duration;
+//!
+//! use lifecycle::plan::{Drift, Kind, Phase, Plan, Step, Timeline};
+//! use lifecycle::{Database, Lifecycle, Task};
+//!
+//! static PLAN: Plan = Plan {
+//!     service: Cow::Borrowed("thumbnails"),
+//!     digest: Cow::Borrowed("0123456789abcdef"),
+//!     health: None,
+//!     keep_alive: None,
+//!     drift: Drift::Warn,
+//!     steps: Cow::Borrowed(&[
+//!         Step {
+//!             name: Cow::Borrowed("resizer"),
+//!             kind: Kind::Task,
+//!             phase: Phase::Drain,
+//!             waits_for: Cow::Borrowed(&[]),
+//!             best_effort: false,
+//!             lease: None,
+//!         },
+//!         Step {
+//!             name: Cow::Borrowed("index"),
+//!             kind: Kind::Database,
+//!             phase: Phase::Close,
+//!             waits_for: Cow::Borrowed(&[0]), // after `resizer`
+//!             best_effort: false,
+//!             lease: None,
+//!         },
+//!     ]),
+//!     timelines: Cow::Borrowed(&[]),
+//!     unmanaged: Timeline {
+//!         platform: Cow::Borrowed("unmanaged"),
+//!         settle: Duration::ZERO,
+//!         timeouts: Cow::Borrowed(&[Duration::from_secs(10), Duration::from_secs(5)]),
+//!         unwind: Duration::from_millis(250),
+//!         deadline: Duration::from_secs(18),
+//!         grace: Duration::from_secs(20),
+//!     },
+//! };
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let service = Lifecycle::new(&PLAN)
+//!     .with(
+//!         "resizer",
+//!         Task::new(|stopping| async move {
+//!             // … until:
+//!             stopping.requested().await;
+//!         }),
+//!     )
+//!     .with("index", Database::new(|| async { Ok::<_, std::io::Error>(()) }))
+//!     // Leaves signals and process alone, as a test wants it.
+//!     .embedded();
+//!
+//! let stop = service.stop_handle();
+//! stop.stop("the example is over");
+//! let report = service.run().await;
+//! assert_eq!(report.exit_code(), 0);
+//! # }
+//! ```
+//!
+//! A service's `main` ends with `Lifecycle::new(&PLAN)….run().await.into()`, which is the
+//! [`ExitCode`](std::process::ExitCode) of what happened.
+//!
+//! # The resources
+//!
+//! | kind in the manifest | type | what it is given |
+//! |---|---|---|
+//! | `http-server` | `HttpServer` (feature `http`) | a listener and a service |
+//! | `queue-consumer` | [`QueueConsumer`] | [`Claims`]: `next`, `working`, `cancelled` |
+//! | `scheduler` | [`Scheduler`] | a period and a job |
+//! | `task`, `grpc-server`, `websocket`, `stream` | [`Task`], [`GrpcServer`], [`WebSockets`], [`Streams`] | [`Stopping`]: `requested`, `cancelled`, `working` |
+//! | `telemetry`, `audit-log`, `message-broker`, `cache`, `database`, `file`, `custom` | [`Telemetry`], [`AuditLog`], [`MessageBroker`], [`Cache`], [`Database`], [`File`], [`Custom`] | a closing call, async or `blocking` |
+//!
+//! # What happens, moment by moment
+//!
+//! **Before `main`.** The environment is read and compared with the plan (below), SIGTERM and SIGINT
+//! are taken by a thread of their own, and the health server listens: liveness 200, readiness 503.
+//!
+//! **While `main` runs.** A signal drops its future where it waits, and the process exits with 0:
+//! nothing was wired, so nothing can be lost. A `main` that blocks its thread gets one second. An
+//! error or a panic of `main` is printed and reported, and the exit code is 1.
+//!
+//! **When `main` has returned.** The resources start, what others use first, and readiness turns 200.
+//! A resource that ends with an error or a panic stops the service in order, with exit code 80, unless
+//! it is `best_effort`. One that ends well has just ended; when all that served have, so that only
+//! closing is left, the service stops and exits with 0.
+//!
+//! **The signal.** Readiness turns 503 at once, and stays; liveness stays 200 to the end. The watchdog
+//! gets the plan's deadline.
+//!
+//! **Settle.** For as long as routing needs to notice, the service serves on, and HTTP answers ask
+//! their clients to go elsewhere. A platform that waits before it sends the signal has paid for this
+//! already, and the time is zero. A service that stops for a reason of its own was announced by
+//! nobody, and always settles by itself.
+//!
+//! **The steps.** Each begins when all those it waits for have ended, side by side with the others. It
+//! stops its intake, finishes what is in flight, and has its whole timeout for that, whatever became
+//! of other steps. At the timeout what is left is named for the report and cancelled; it has the
+//! `unwind` time to let go, and then it is dropped. An error, a panic or a timeout ends this step and
+//! no other.
+//!
+//! **The end.** The report is written, logged as one event of the target `lifecycle::report`, and the
+//! process exits with the code of the worst that happened.
+//!
+//! **The watchdog.** At the deadline, a little after the last step's window and before the platform's
+//! SIGKILL, a plain thread writes what is known and ends the process. It works when every async worker
+//! is blocked, and also while a `main` that has its exit code does not return. It does not wait for
+//! exit handlers, and for the report no longer than a quarter of a second.
+//!
+//! # Exit codes
+//!
+//! | code | |
+//! |---|---|
+//! | 0 | clean, or stopped before it had started |
+//! | 1 | it did not start: `main` failed, the deployment was refused, the health port was taken |
+//! | 80 | work was abandoned: a draining step timed out or ended badly, or a flushing one timed out |
+//! | 81 | all work was done, but something could not be flushed or closed |
+//! | 82 | ended by force: the watchdog's deadline, or a second SIGINT |
+//!
+//! Of several the worst counts: 82, 80, 81, 0. A `best_effort` step never changes the code.
+//!
+//! # Further signals
+//!
+//! SIGTERM and SIGINT start the same shutdown. After that a further SIGTERM changes nothing: platforms
+//! repeat themselves. A SIGINT is somebody at a keyboard who does not want to wait: the process leaves
+//! at once, with a report and exit code 82. Two SIGINT within 50 ms are one press of Ctrl-C that came
+//! twice, from the terminal and from a parent that passed its own on.
+//!
+//! # The environment
+//!
+//! Generated manifests set these; an empty one counts as unset.
+//!
+//! | variable | |
+//! |---|---|
+//! | `LIFECYCLE_PLATFORM` | whose timeline to run by; unset: the program settles by itself |
+//! | `LIFECYCLE_DIGEST` | the plan that the deployment was generated from |
+//! | `LIFECYCLE_GRACE_MS` | the deployment's grace period |
+//! | `LIFECYCLE_REPORT` | where the report goes as JSON, at most 4096 bytes; on Kubernetes `/dev/termination-log` |
+//!
+//! A digest, a grace period or a platform that the program was not built for is drift. The plan says
+//! whether the service warns, once `main` has returned and its log is up, or does not start.
+//!
+//! # Features
+//!
+//! `macros` (default): `#[lifecycle::main]`. `http` (default): `HttpServer` for HTTP/1 and any tower
+//! service. `http2`: HTTP/2 on the same listener.
 
 mod cancellation;
 mod control;

@@ -3,6 +3,7 @@
 //! No test measures time. Where something must happen within a bound, the bound is long and the rest
 //! of the test would hang without it; where it must not wait, the wait would be an hour.
 #![cfg(feature = "http")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod http_client;
 

@@ -1,6 +1,174 @@
-//! gen
-use crate::{Outcome, cli::GenArgs};
+//! `lifecycle gen`: a platform's manifests from the plan.
+//!
+//! Rendering is one path with three endings: print, write, or compare. A platform gives one
+//! serialisable value a template; templates print and decide nothing.
+
+mod ecs;
+mod files;
+mod kubernetes;
+mod template;
+
+use std::io::Write as _;
+use std::path::Path;
+
 use anyhow::Result;
-pub(crate) fn run(_: &GenArgs) -> Result<Outcome> {
-    anyhow::bail!("not yet")
+use lifecycle_manifest::duration::millis;
+use lifecycle_manifest::{Platform, Resolved, Timeline};
+use serde::Serialize;
+
+use crate::Outcome;
+use crate::cli::{GenArgs, Target};
+use crate::input;
+
+/// A file to be.
+struct File {
+    /// Its name in the output directory.
+    name: &'static str,
+    text: String,
+}
+
+/// What every platform's templates have in common.
+#[derive(Serialize)]
+struct Common<'a> {
+    header: String,
+    service: &'a str,
+    digest: &'a str,
+    image: &'a str,
+    environment: Vec<Variable>,
+}
+
+#[derive(Serialize)]
+struct Variable {
+    name: &'static str,
+    value: String,
+}
+
+#[derive(Serialize)]
+struct Port {
+    name: String,
+    number: u16,
+}
+
+pub(crate) fn run(args: &GenArgs) -> Result<Outcome> {
+    let input = input::one(args.manifest.as_deref())?;
+    if input.analysis.has_errors() {
+        anstream::eprint!("{}", crate::check::findings(&input));
+        anstream::eprintln!("nothing is generated from a manifest with errors");
+        return Ok(Outcome::Findings);
+    }
+    let Some(resolved) = &input.analysis.resolved else {
+        anyhow::bail!("{} could not be resolved", input.name);
+    };
+    let files = match args.target {
+        Target::K8s => kubernetes::files(resolved, args.image.as_deref())?,
+        Target::Ecs => ecs::files(resolved, args.image.as_deref())?,
+    };
+    match &args.output {
+        None => {
+            print(&files)?;
+            Ok(Outcome::Clean)
+        }
+        Some(directory) if args.check => files::compare(directory, &files),
+        Some(directory) => {
+            files::write(directory, &files, args.force)?;
+            Ok(Outcome::Clean)
+        }
+    }
+}
+
+/// YAML documents are told apart by `---`; JSON documents stand after one another as a stream.
+fn print(files: &[File]) -> Result<()> {
+    let mut out = anstream::stdout().lock();
+    for file in files {
+        if Path::new(file.name)
+            .extension()
+            .is_some_and(|ending| ending == "yaml")
+        {
+            writeln!(out, "---")?;
+        }
+        write!(out, "{}", file.text)?;
+    }
+    Ok(())
+}
+
+/// A platform's entry and timeline, or what to write so that there is one.
+fn platform<'a>(resolved: &'a Resolved, key: &str) -> Result<(&'a Platform, &'a Timeline)> {
+    let platform = resolved.manifest.platforms.get(key);
+    let line = resolved
+        .timelines
+        .iter()
+        .find(|line| line.platform() == key);
+    match (platform, line) {
+        (Some(platform), Some(line)) => Ok((platform, line)),
+        _ => anyhow::bail!(
+            "the manifest names no `{key}`; add `{key}: {{}}` under `platforms` for its defaults"
+        ),
+    }
+}
+
+fn image<'a>(asked: Option<&'a str>, written: Option<&'a str>, key: &str) -> Result<&'a str> {
+    asked.or(written).ok_or_else(|| {
+        anyhow::anyhow!(
+            "which image? write `image:` under `platforms.{key}` in the manifest, or give `--image`"
+        )
+    })
+}
+
+/// What the runtime reads from its environment.
+fn environment(resolved: &Resolved, line: &Timeline, report: Option<&str>) -> Vec<Variable> {
+    let grace = millis(line.grace().value).to_string();
+    let mut variables = vec![
+        Variable {
+            name: "LIFECYCLE_PLATFORM",
+            value: line.platform().to_owned(),
+        },
+        Variable {
+            name: "LIFECYCLE_DIGEST",
+            value: resolved.digest.clone(),
+        },
+        Variable {
+            name: "LIFECYCLE_GRACE_MS",
+            value: grace,
+        },
+    ];
+    variables.extend(report.map(|path| Variable {
+        name: "LIFECYCLE_REPORT",
+        value: path.to_owned(),
+    }));
+    variables
+}
+
+/// The ports of the steps that listen, each under a name that a platform takes.
+fn ports(resolved: &Resolved) -> Vec<Port> {
+    let mut ports: Vec<Port> = Vec::new();
+    let listening = resolved
+        .manifest
+        .resources
+        .iter()
+        .filter_map(|resource| Some((resource.name.as_str(), resource.port.as_ref()?.value)));
+    for (name, number) in listening {
+        if ports.iter().any(|port| port.number == number) {
+            continue;
+        }
+        let name = port_name(name, |name| ports.iter().any(|port| port.name == name));
+        ports.push(Port { name, number });
+    }
+    ports
+}
+
+/// At most fifteen characters (RFC 6335, which Kubernetes holds ports to), and not twice the same.
+fn port_name(name: &str, taken: impl Fn(&str) -> bool) -> String {
+    let short = |room: usize| {
+        name[..name.len().min(room)]
+            .trim_end_matches('-')
+            .to_owned()
+    };
+    let whole = short(15);
+    if !taken(&whole) {
+        return whole;
+    }
+    (2..=usize::from(u16::MAX))
+        .map(|number| format!("{}-{number}", short(9)))
+        .find(|name| !taken(name))
+        .unwrap_or(whole)
 }

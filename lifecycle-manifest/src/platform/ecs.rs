@@ -22,6 +22,9 @@ pub(crate) static FACTS: Facts = Facts {
     default_grace: Duration::from_secs(30),
     // integer seconds.
     unit: Duration::from_secs(1),
+    kill_floor: Duration::ZERO,
+    // What becomes of a container's health check while it stops is not documented.
+    probes_liveness_while_stopping: false,
     routing: "targets are deregistered before the signal",
     other_names: &[
         ("stopTimeout", "grace_period"),

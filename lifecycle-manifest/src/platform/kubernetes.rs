@@ -22,6 +22,10 @@ pub(crate) static FACTS: Facts = Facts {
     default_grace: Duration::from_secs(30),
     // int64 seconds.
     unit: Duration::from_secs(1),
+    // Kubelet v1.36 `minimumGracePeriodInSeconds`: a floor, not an addition.
+    kill_floor: Duration::from_secs(2),
+    // Liveness and startup probes of main containers stop when termination begins (PR 98571).
+    probes_liveness_while_stopping: false,
     // Endpoint removal and the stop run side by side, with no order between them.
     routing: "endpoints are removed while the pod stops",
     other_names: &[
@@ -261,7 +265,11 @@ fn version(table: &mut Table<'_, '_>) -> Option<Written<Version>> {
     }
     let finding = Finding::new(
         &shape::WRONG_TYPE,
-        format!("`{}` takes a Kubernetes version", text.route),
+        format!(
+            "`{}` takes a Kubernetes version, and this is `{}`",
+            text.route,
+            text.value.chars().take(40).collect::<String>()
+        ),
         Place::Value(text.route),
     );
     table.push(finding.help("write it in quotes, such as `\"1.34\"`"));

@@ -139,3 +139,112 @@ fn nth(words: &'static str, index: u64) -> &'static str {
     let start = usize::try_from(index).unwrap_or(0) * 3;
     words.get(start..start + 3).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn asked(head: &str, health: &Health) -> (u16, String) {
+        let paths = plan::Health {
+            port: None,
+            ready: "/ready".into(),
+            live: "/live".into(),
+        };
+        let answer = String::from_utf8(answer(head.as_bytes(), &paths, health)).expect("text");
+        let status = answer
+            .split(' ')
+            .nth(1)
+            .and_then(|it| it.parse().ok())
+            .expect("a status");
+        (status, answer)
+    }
+
+    fn status(head: &str) -> u16 {
+        let health = Health::default();
+        health.ready();
+        asked(head, &health).0
+    }
+
+    #[test]
+    fn readiness_follows_the_service_and_liveness_does_not() {
+        let health = Health::default();
+        let both = |health: &Health| {
+            let get =
+                |path: &str| asked(&format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"), health).0;
+            (get("/ready"), get("/live"))
+        };
+        assert_eq!(both(&health), (503, 200));
+        health.ready();
+        assert_eq!(both(&health), (200, 200));
+        health.stopping();
+        assert_eq!(both(&health), (503, 200));
+        health.ready();
+        assert_eq!(both(&health), (503, 200), "a stop is for good");
+    }
+
+    #[test]
+    fn requests_are_read_as_the_standard_says() {
+        for (head, wanted) in [
+            ("GET /ready HTTP/1.1\r\nHost: a\r\n\r\n", 200),
+            ("GET /ready HTTP/1.0\r\n\r\n", 200),
+            ("GET /ready HTTP/1.1\nhOsT: a\n\n", 200),
+            ("GET /ready?verbose HTTP/1.1\r\nHost:\r\n\r\n", 200),
+            ("GET http://pod:9090/ready HTTP/1.1\r\nHost: a\r\n\r\n", 200),
+            ("GET http://pod HTTP/1.1\r\nHost: a\r\n\r\n", 404),
+            ("GET /ready/ HTTP/1.1\r\nHost: a\r\n\r\n", 404),
+            ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 404),
+            ("POST /ready HTTP/1.1\r\nHost: a\r\n\r\n", 405),
+            ("get /ready HTTP/1.1\r\nHost: a\r\n\r\n", 405),
+            ("GET /ready HTTP/1.1\r\n\r\n", 400),
+            ("GET /ready\r\n\r\n", 400),
+            ("GET  /ready HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+            ("GET /ready SPDY/3\r\nHost: a\r\n\r\n", 400),
+            ("GET /ready HTTP/2.0\r\nHost: a\r\n\r\n", 505),
+            ("\r\n\r\n", 400),
+        ] {
+            assert_eq!(status(head), wanted, "{head:?}");
+        }
+        let paths = plan::Health {
+            port: None,
+            ready: "/ready".into(),
+            live: "/live".into(),
+        };
+        assert!(
+            answer(b"GET /\xff HTTP/1.1\r\n\r\n", &paths, &Health::default())
+                .starts_with(b"HTTP/1.1 400 ")
+        );
+    }
+
+    #[test]
+    fn head_is_get_without_its_body() {
+        let health = Health::default();
+        let (_, get) = asked("GET /live HTTP/1.1\r\nHost: a\r\n\r\n", &health);
+        let (_, head) = asked("HEAD /live HTTP/1.1\r\nHost: a\r\n\r\n", &health);
+        assert!(get.ends_with("\r\n\r\nOK\n"));
+        assert!(head.ends_with("\r\n\r\n"));
+        assert!(head.contains("Content-Length: 3\r\n") && get.contains("Content-Length: 3\r\n"));
+        assert!(head.contains("Connection: close\r\n"));
+    }
+
+    #[test]
+    fn a_head_ends_with_an_empty_line() {
+        assert_eq!(head_end(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nbody"), Some(27));
+        assert_eq!(head_end(b"GET / HTTP/1.1\n\n"), Some(16));
+        assert_eq!(head_end(b"GET / HTTP/1.1\r\nHost: a\r\n"), None);
+        assert_eq!(head_end(b""), None);
+    }
+
+    #[test]
+    fn dates_are_those_of_the_standard() {
+        let at = |seconds| date(UNIX_EPOCH + Duration::from_secs(seconds));
+        assert_eq!(at(0), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(at(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(at(951_782_399), "Mon, 28 Feb 2000 23:59:59 GMT");
+        assert_eq!(at(951_782_400), "Tue, 29 Feb 2000 00:00:00 GMT");
+        assert_eq!(at(1_709_251_199), "Thu, 29 Feb 2024 23:59:59 GMT");
+        assert_eq!(at(1_735_689_599), "Tue, 31 Dec 2024 23:59:59 GMT");
+        assert_eq!(at(4_107_542_400), "Mon, 01 Mar 2100 00:00:00 GMT");
+    }
+}

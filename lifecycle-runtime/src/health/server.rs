@@ -128,3 +128,81 @@ async fn discard(stream: &mut TcpStream) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+
+    async fn serving() -> SocketAddr {
+        let listener = bind(0).await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let paths = plan::Health {
+            port: Some(port),
+            ready: "/ready".into(),
+            live: "/live".into(),
+        };
+        tokio::spawn(serve(listener, paths, Health::default()));
+        (Ipv4Addr::LOCALHOST, port).into()
+    }
+
+    async fn converse_with(address: SocketAddr, request: &[u8]) -> String {
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        stream.write_all(request).await.expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("answered");
+        answer
+    }
+
+    #[tokio::test]
+    async fn it_answers_and_closes() {
+        let address = serving().await;
+        let answer = converse_with(address, b"GET /live HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_head_in_pieces_is_put_together() {
+        let address = serving().await;
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        for piece in ["GET /re", "ady HTTP/1.1\r\nHost: a\r", "\n\r", "\n"] {
+            stream.write_all(piece.as_bytes()).await.expect("sent");
+            stream.flush().await.expect("sent");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("answered");
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_head_without_end_is_refused_and_the_answer_arrives() {
+        let address = serving().await;
+        let mut request = b"GET /live HTTP/1.1\r\nX: ".to_vec();
+        request.resize(3 * HEAD_LIMIT, b'x');
+        let answer = converse_with(address, &request).await;
+        assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn connections_that_say_nothing_give_way() {
+        let address = serving().await;
+        let mut silent = Vec::new();
+        for _ in 0..CONNECTIONS + 10 {
+            silent.push(TcpStream::connect(address).await.expect("connected"));
+        }
+        let answer = converse_with(address, b"GET /live HTTP/1.0\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        let read = silent[0].read(&mut [0; 1]).await;
+        assert!(!matches!(read, Ok(1..)), "the oldest was dropped");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_says_nothing_is_told_so_in_the_end() {
+        let address = serving().await;
+        // The paused clock moves on as soon as everybody waits.
+        let answer = converse_with(address, b"GET /live").await;
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    }
+}

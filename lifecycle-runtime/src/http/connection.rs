@@ -29,6 +29,13 @@ pub(super) struct Connection {
     timer: Option<Pin<Box<Sleep>>>,
 }
 
+#[cfg_attr(
+    feature = "http2",
+    allow(
+        clippy::large_enum_variant,
+        reason = "HTTP/1 is the usual case, and a box would cost it an allocation"
+    )
+)]
 enum Protocol {
     /// Nothing has been heard that tells HTTP/1 from HTTP/2.
     #[cfg(feature = "http2")]
@@ -142,12 +149,12 @@ impl Connection {
             let deadline = self.track.server.head_deadline().max(Instant::now());
             self.timer = Some(Box::pin(sleep_until(deadline)));
             self.track.wrote.take();
-            // hyper would close a kept-alive connection under half a request. Left alone, the rest
-            // may come before the timer, and is answered, if only with a refusal that closes.
-            let half = self.track.unparsed.get() && self.track.is_quiet();
-            if !self.told && !half {
-                self.tell();
-            }
+        }
+        // hyper would close a kept-alive HTTP/1 connection under half a request. Left alone, the rest
+        // may come before the timer, and is answered, if only with a refusal that closes.
+        let half = || self.track.unparsed.get() && !self.track.http2.get() && self.track.is_quiet();
+        if !self.told && !half() {
+            self.tell();
             if self.serve(cx).is_ready() {
                 return Poll::Ready(());
             }
@@ -234,7 +241,7 @@ impl Future for Connection {
 }
 
 fn serve_http1(socket: Socket) -> http1::UpgradeableConnection<Io, Serve> {
-    let service = Serve::new(Arc::clone(&socket.track), false);
+    let service = Serve(Arc::clone(&socket.track));
     http1::Builder::new()
         .serve_connection(TokioIo::new(socket), service)
         .with_upgrades()

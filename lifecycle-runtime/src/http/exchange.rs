@@ -4,11 +4,8 @@
 //! so that it is compiled once, in this crate, and not again with every edit of a service. The price
 //! is one allocation a request: the box that holds first the service's future and then its body.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Buf, Bytes};
@@ -20,7 +17,6 @@ use tower_service::Service;
 
 use super::server::Stage;
 use super::track::{Ticket, Track};
-use crate::work::Panicked;
 
 /// An error of a service or of a body.
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -35,10 +31,11 @@ pub(super) type BoxExchange = Pin<Box<dyn Exchange>>;
 
 /// An answer in the making: the head first, then the body's frames.
 pub(super) trait Exchange: Send {
+    /// The head, with an empty [`Answer`] in the body's place.
     fn poll_head(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Response<()>, BoxError>>;
+    ) -> Poll<Result<Response<Answer>, BoxError>>;
 
     fn poll_frame(
         self: Pin<&mut Self>,
@@ -102,7 +99,7 @@ where
     fn poll_head(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Response<()>, BoxError>> {
+    ) -> Poll<Result<Response<Answer>, BoxError>> {
         loop {
             let next = match self.as_mut().project() {
                 StateProj::Waiting { service, request } => {
@@ -110,7 +107,7 @@ where
                         return Poll::Ready(Err(error.into()));
                     }
                     let Some(request) = request.take() else {
-                        return Poll::Ready(Err("polled after it was answered".into()));
+                        return Poll::Ready(Err(polled_twice()));
                     };
                     State::Calling {
                         future: service.call(request),
@@ -122,14 +119,14 @@ where
                         Err(error) => return Poll::Ready(Err(error.into())),
                     };
                     self.set(State::Streaming { body });
-                    return Poll::Ready(Ok(Response::from_parts(head, ())));
+                    return Poll::Ready(Ok(Response::from_parts(head, Answer(None))));
                 }
                 StateProj::Failed { error } => {
                     let error = error.take().unwrap_or_else(|| "failed".into());
                     return Poll::Ready(Err(error));
                 }
                 StateProj::Streaming { .. } => {
-                    return Poll::Ready(Err("polled after it was answered".into()));
+                    return Poll::Ready(Err(polled_twice()));
                 }
             };
             self.set(next);
@@ -169,16 +166,7 @@ where
 }
 
 /// The service that hyper sees: counts each request in, or refuses it.
-pub(super) struct Serve {
-    track: Arc<Track>,
-    http2: bool,
-}
-
-impl Serve {
-    pub(super) fn new(track: Arc<Track>, http2: bool) -> Self {
-        Self { track, http2 }
-    }
-}
+pub(super) struct Serve(pub(super) Arc<Track>);
 
 impl hyper::service::Service<Request<Incoming>> for Serve {
     type Response = Response<Answer>;
@@ -186,130 +174,87 @@ impl hyper::service::Service<Request<Incoming>> for Serve {
     type Future = Answering;
 
     fn call(&self, mut request: Request<Incoming>) -> Answering {
-        let server = &self.track.server;
-        if self.track.refusing.get() {
-            self.track.unparsed.set(false);
-            server.rejected.fetch_add(1, Ordering::Relaxed);
-            return Answering(Progress::Refused {
-                retry_after: server.options.retry_after.clone(),
-                http2: self.http2,
-            });
+        let track = &self.0;
+        if track.refusing.get() {
+            return Answering::Refused(Some(Box::new(refusal(track))));
         }
-        let ticket = self
-            .track
-            .enter(request.method(), request.uri().path_and_query());
+        let ticket = track.enter(request.method(), request.uri());
+        let server = &track.server;
         let extensions = request.extensions_mut();
-        extensions.insert(self.track.cancellation.clone());
+        extensions.insert(track.cancellation.clone());
         if let Some(extend) = &server.options.extend {
-            extend(self.track.peer, extensions);
+            extend(track.peer, extensions);
         }
-        match guard(&ticket, || Ok(server.handler.call(request))) {
-            Ok(exchange) => Answering(Progress::Waiting {
-                exchange,
-                ticket,
-                http2: self.http2,
-            }),
-            Err(error) => Answering(Progress::Failed { error }),
-        }
+        let exchange = server.handler.call(request);
+        Answering::Waiting(Some((exchange, ticket)))
     }
 }
 
-/// Runs a service's code. A panic in it costs its own request: it is counted and becomes an error,
-/// on which hyper closes the connection (HTTP/2: resets the stream).
-fn guard<T>(ticket: &Ticket, code: impl FnOnce() -> Result<T, BoxError>) -> Result<T, BoxError> {
-    catch_unwind(AssertUnwindSafe(code)).unwrap_or_else(|payload| Err(panicked(ticket, &*payload)))
-}
-
-#[cold]
-fn panicked(ticket: &Ticket, payload: &(dyn Any + Send)) -> BoxError {
-    let panicked = Panicked::new(payload);
-    let server = &ticket.track.server;
-    server.panicked.fetch_add(1, Ordering::Relaxed);
-    tracing::error!(request = ticket.name(), panic = %panicked, "a handler panicked");
-    Box::new(panicked)
-}
-
-/// The future of a response's head.
-pub(super) struct Answering(Progress);
-
-enum Progress {
-    Refused {
-        retry_after: HeaderValue,
-        http2: bool,
-    },
-    Failed {
-        error: BoxError,
-    },
-    Waiting {
-        exchange: BoxExchange,
-        ticket: Ticket,
-        http2: bool,
-    },
-    Over,
+/// The future of a response's head. Small, because hyper moves it.
+pub(super) enum Answering {
+    Waiting(Option<(BoxExchange, Ticket)>),
+    Refused(Option<Box<Response<Answer>>>),
 }
 
 impl Future for Answering {
     type Output = Result<Response<Answer>, BoxError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let head = match &mut self.0 {
-            Progress::Waiting {
-                exchange, ticket, ..
-            } => {
-                let polled = guard(ticket, || match exchange.as_mut().poll_head(cx) {
-                    Poll::Ready(head) => head.map(Some),
-                    Poll::Pending => Ok(None),
-                });
-                match polled {
-                    Ok(None) => return Poll::Pending,
-                    Ok(Some(head)) => Ok(head),
-                    Err(error) => Err(error),
-                }
+        let waiting = match &mut *self {
+            Self::Waiting(waiting) => waiting,
+            Self::Refused(refusal) => {
+                return Poll::Ready(
+                    refusal
+                        .take()
+                        .map(|refusal| *refusal)
+                        .ok_or_else(polled_twice),
+                );
             }
-            _ => Ok(Response::new(())),
         };
-        let progress = std::mem::replace(&mut self.0, Progress::Over);
-        Poll::Ready(match (progress, head) {
-            (Progress::Waiting { .. }, Err(error)) | (Progress::Failed { error }, _) => Err(error),
-            (
-                Progress::Waiting {
-                    exchange,
-                    ticket,
-                    http2,
-                },
-                Ok(head),
-            ) => Ok(answer(head, exchange, ticket, http2)),
-            (Progress::Refused { retry_after, http2 }, _) => Ok(refusal(retry_after, http2)),
-            (Progress::Over, _) => Err("polled after it was answered".into()),
-        })
+        let Some((exchange, ticket)) = waiting else {
+            return Poll::Ready(Err(polled_twice()));
+        };
+        let mut response = match ready!(exchange.as_mut().poll_head(cx)) {
+            Ok(response) => response,
+            Err(error) => {
+                *waiting = None;
+                return Poll::Ready(Err(error));
+            }
+        };
+        let track = &ticket.track;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            if let Some((_, ticket)) = waiting.take() {
+                ticket.upgrade();
+            }
+            return Poll::Ready(Ok(response));
+        }
+        if track.server.stage() >= Stage::Settling && !track.http2.get() {
+            close(&mut response);
+        }
+        if exchange.is_end_stream() {
+            *waiting = None;
+        } else {
+            *response.body_mut() = Answer(waiting.take());
+        }
+        Poll::Ready(Ok(response))
     }
 }
 
-/// The service's answer, with what the server adds to it.
-fn answer(
-    mut response: Response<()>,
-    exchange: BoxExchange,
-    ticket: Ticket,
-    http2: bool,
-) -> Response<Answer> {
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        ticket.upgrade();
-        return response.map(|()| Answer(None));
-    }
-    if !http2 && ticket.track.server.stage() >= Stage::Settling {
-        close(&mut response);
-    }
-    response.map(|()| Answer::new(exchange, ticket))
+fn polled_twice() -> BoxError {
+    "polled after it was answered".into()
 }
 
 /// The answer to a request that came too late.
-fn refusal(retry_after: HeaderValue, http2: bool) -> Response<Answer> {
+fn refusal(track: &Track) -> Response<Answer> {
+    track.unparsed.set(false);
+    track.server.reject();
     let mut response = Response::new(Answer(None));
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    let retry_after = track.server.options.retry_after.clone();
     response
         .headers_mut()
         .insert(header::RETRY_AFTER, retry_after);
-    if !http2 {
+    if !track.http2.get() {
         close(&mut response);
     }
     response
@@ -325,13 +270,6 @@ fn close<T>(response: &mut Response<T>) {
 /// A response's body. The request is in flight until it has been given out or dropped.
 pub(super) struct Answer(Option<(BoxExchange, Ticket)>);
 
-impl Answer {
-    fn new(exchange: BoxExchange, ticket: Ticket) -> Self {
-        let over = exchange.is_end_stream();
-        Self((!over).then_some((exchange, ticket)))
-    }
-}
-
 impl Body for Answer {
     type Data = Bytes;
     type Error = BoxError;
@@ -340,17 +278,10 @@ impl Body for Answer {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let Some((exchange, ticket)) = &mut self.0 else {
+        let Some((exchange, _)) = &mut self.0 else {
             return Poll::Ready(None);
         };
-        let polled = guard(ticket, || match exchange.as_mut().poll_frame(cx) {
-            Poll::Ready(frame) => frame.transpose().map(Poll::Ready),
-            Poll::Pending => Ok(Poll::Pending),
-        });
-        let frame = match polled {
-            Ok(frame) => ready!(frame).map(Ok),
-            Err(error) => Some(Err(error)),
-        };
+        let frame = ready!(exchange.as_mut().poll_frame(cx));
         if !matches!(frame, Some(Ok(_))) {
             self.0 = None;
         }

@@ -25,6 +25,7 @@ mod exchange;
 mod options;
 mod running;
 mod server;
+mod slot;
 #[cfg(feature = "http2")]
 mod sniff;
 mod socket;
@@ -247,7 +248,7 @@ impl Work for HttpServer {
     }
 
     fn rejected(&self) -> u64 {
-        self.server().map_or(0, |server| server.rejected())
+        self.server().map_or(0, |server| server.rejections())
     }
 }
 

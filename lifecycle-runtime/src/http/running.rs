@@ -54,6 +54,6 @@ impl RunningServer {
 
     /// How many handlers have panicked.
     pub fn panicked(&self) -> u64 {
-        self.0.server().map_or(0, |server| server.panicked())
+        self.0.server().map_or(0, |server| server.panics())
     }
 }

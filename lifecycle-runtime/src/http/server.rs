@@ -1,9 +1,11 @@
 //! The state all connections of one server share, and how it comes to its end.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -13,7 +15,7 @@ use super::connection::Connection;
 use super::exchange::Handler;
 use super::options::Options;
 use super::socket::Socket;
-use super::track::Track;
+use super::track::{InFlight, Track};
 use crate::work::Active;
 
 /// How far a server has come towards its end. Only ever moves forward.
@@ -45,12 +47,13 @@ impl Stage {
 /// comes or goes.
 pub(super) struct Server {
     stage: AtomicU8,
+    started: Instant,
     pub(super) options: Options,
     pub(super) handler: Arc<dyn Handler>,
     /// When the intake was stopped.
     stopped: OnceLock<Instant>,
-    pub(super) rejected: AtomicU64,
-    pub(super) panicked: AtomicU64,
+    rejections: AtomicU64,
+    panics: AtomicU64,
     /// How many connections were open when they were abandoned.
     cut: AtomicUsize,
     registry: Apart<Mutex<Registry>>,
@@ -77,8 +80,9 @@ impl Server {
             options,
             handler,
             stopped: OnceLock::new(),
-            rejected: AtomicU64::new(0),
-            panicked: AtomicU64::new(0),
+            rejections: AtomicU64::new(0),
+            panics: AtomicU64::new(0),
+            started: Instant::now(),
             cut: AtomicUsize::new(0),
             registry: Apart(Mutex::default()),
             over: Notify::new(),
@@ -199,30 +203,51 @@ impl Server {
     pub(super) fn active(&self) -> Active {
         /// A report has little room; the oldest say most.
         const NAMED: usize = 16;
-        let mut found = Vec::new();
+        let mut found: Vec<InFlight> = Vec::new();
+        let now = Instant::now();
         for track in self.tracks() {
-            track.in_flight(&mut found);
+            track.in_flight(now, &mut found);
         }
-        found.sort_by_key(|(_, request)| request.since);
+        found.sort_by_key(|request| Reverse(request.age));
         Active {
             count: found.len() as u64,
-            oldest: found.first().map(|(_, request)| request.since.elapsed()),
+            oldest: found.first().map(|request| request.age),
             names: found
-                .iter()
+                .into_iter()
                 .take(NAMED)
-                .map(|(peer, request)| request.name(*peer))
+                .map(|request| request.name)
                 .collect(),
         }
     }
 
+    /// How long the server had been serving at `now`.
+    pub(super) fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.started)
+    }
+
+    /// The same in nanoseconds, which last for five centuries.
+    pub(super) fn nanoseconds(&self, now: Instant) -> u64 {
+        u64::try_from(self.age(now).as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Counts a request that is refused.
+    pub(super) fn reject(&self) {
+        self.rejections.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// How many requests have been refused.
-    pub(super) fn rejected(&self) -> u64 {
-        self.rejected.load(Ordering::Relaxed)
+    pub(super) fn rejections(&self) -> u64 {
+        self.rejections.load(Ordering::Relaxed)
+    }
+
+    /// Counts a handler that has panicked.
+    pub(super) fn panicked(&self) {
+        self.panics.fetch_add(1, Ordering::Relaxed);
     }
 
     /// How many handlers have panicked.
-    pub(super) fn panicked(&self) -> u64 {
-        self.panicked.load(Ordering::Relaxed)
+    pub(super) fn panics(&self) -> u64 {
+        self.panics.load(Ordering::Relaxed)
     }
 
     fn tracks(&self) -> Vec<Arc<Track>> {

@@ -72,7 +72,7 @@ impl Sniff {
             let mut builder = http2::Builder::new(TokioExecutor::new());
             // WebSockets over HTTP/2 (RFC 8441), as axum's own server allows them.
             builder.enable_connect_protocol();
-            let service = Serve::new(track, true);
+            let service = Serve(track);
             let connection = builder.serve_connection(TokioIo::new(socket), service);
             return Poll::Ready(Spoken::Http2(Box::pin(connection)));
         }

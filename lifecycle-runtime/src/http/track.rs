@@ -7,12 +7,14 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::time::Duration;
 
-use http::Method;
 use http::uri::PathAndQuery;
+use http::{Method, Uri};
 use tokio::time::Instant;
 
 use super::server::Server;
+use super::slot::Slot;
 use crate::Cancellation;
 
 /// One connection's record, in the server's registry for as long as its socket is open.
@@ -34,6 +36,11 @@ pub(super) struct Track {
     pub(super) http2: Flag,
     /// A request has come in on it.
     pub(super) asked: Flag,
+    /// The request in flight on HTTP/1, which has one at a time.
+    slot: Slot,
+    /// The connection has become something else, a WebSocket for instance; the request that did it
+    /// stands for it in the slot until the socket closes.
+    upgraded: Flag,
     /// The client does not take what has been written; see [`State::unsent_since`].
     unsent: Flag,
     id: u64,
@@ -42,23 +49,26 @@ pub(super) struct Track {
 
 struct State {
     waker: Option<Waker>,
-    /// HTTP/1 uses the first place only; HTTP/2 one a stream. Places are used again, so that a
-    /// connection allocates here for its busiest moment and never again.
-    requests: Vec<Option<InFlight>>,
-    in_flight: usize,
+    /// The requests in flight on HTTP/2. Places are used again, so that a connection allocates here
+    /// for its busiest moment and never again.
+    streams: Vec<Option<Stream>>,
+    open_streams: usize,
     /// When the last request ended, or the connection began. Kept only where there is an idle limit.
     idle_since: Instant,
     unsent_since: Option<Instant>,
 }
 
-/// A request that is being answered.
-#[derive(Clone)]
+struct Stream {
+    since: Instant,
+    method: Method,
+    path: Option<PathAndQuery>,
+}
+
+/// Something in flight, for a report.
 pub(super) struct InFlight {
-    pub(super) since: Instant,
-    pub(super) request: Option<(Method, Option<PathAndQuery>)>,
-    /// The connection has become something else, a WebSocket for instance; the request that did it
-    /// stands for it until the socket closes.
-    upgraded: bool,
+    pub(super) age: Duration,
+    /// `GET /orders 10.0.0.7:41230`. Without the query, which may hold what no log should.
+    pub(super) name: String,
 }
 
 /// A yes or no that only one connection's task and rarely somebody else looks at.
@@ -92,12 +102,14 @@ impl Track {
             rereading: Flag::default(),
             http2: Flag::default(),
             asked: Flag::default(),
+            slot: Slot::default(),
+            upgraded: Flag::default(),
             unsent: Flag::default(),
             id,
             state: Mutex::new(State {
                 waker: None,
-                requests: Vec::new(),
-                in_flight: 0,
+                streams: Vec::new(),
+                open_streams: 0,
                 idle_since: Instant::now(),
                 unsent_since: None,
             }),
@@ -109,62 +121,67 @@ impl Track {
     }
 
     /// Counts a request in; it is out again when the ticket is dropped.
-    pub(super) fn enter(self: &Arc<Self>, method: &Method, path: Option<&PathAndQuery>) -> Ticket {
+    pub(super) fn enter(self: &Arc<Self>, method: &Method, uri: &Uri) -> Ticket {
         self.unparsed.set(false);
         self.asked.set(true);
-        let request = InFlight {
-            since: Instant::now(),
-            request: Some((method.clone(), path.cloned())),
-            upgraded: false,
+        let now = Instant::now();
+        let place = if self.http2.get() {
+            self.open_stream(Stream {
+                since: now,
+                method: method.clone(),
+                path: uri.path_and_query().cloned(),
+            })
+        } else {
+            let since = self.server.nanoseconds(now);
+            self.slot.take(since, method.as_str(), uri.path());
+            0
         };
-        let mut state = self.state();
-        state.in_flight += 1;
-        let place = match state.requests.iter().position(Option::is_none) {
-            Some(place) => {
-                state.requests[place] = Some(request);
-                place
-            }
-            None => {
-                state.requests.push(Some(request));
-                state.requests.len() - 1
-            }
-        };
-        drop(state);
         Ticket {
             track: Arc::clone(self),
             place,
         }
     }
 
+    fn open_stream(&self, stream: Stream) -> usize {
+        let mut state = self.state();
+        state.open_streams += 1;
+        let free = state.streams.iter().position(Option::is_none);
+        let place = free.unwrap_or(state.streams.len());
+        if free.is_none() {
+            state.streams.push(None);
+        }
+        state.streams[place] = Some(stream);
+        place
+    }
+
     fn leave(&self, place: usize) {
         self.unparsed.set(false);
-        let now = self.server.options.keep_alive.get().map(|_| Instant::now());
-        let mut state = self.state();
-        let upgraded = state.requests[place]
-            .as_ref()
-            .is_none_or(|request| request.upgraded);
-        if upgraded {
-            return;
+        if self.http2.get() {
+            let mut state = self.state();
+            state.open_streams -= 1;
+            let ended = state.streams[place].take();
+            drop(state);
+            // Freed without the lock: what its path is part of may be large.
+            drop(ended);
+        } else if !self.upgraded.get() {
+            self.slot.free();
         }
-        let ended = state.requests[place].take();
-        state.in_flight -= 1;
-        if let Some(now) = now {
-            state.idle_since = now;
+        if self.server.options.keep_alive.get().is_some() {
+            let now = Instant::now();
+            self.state().idle_since = now;
         }
-        drop(state);
-        // Freed without the lock: what a request's words hold on to may be large.
-        drop(ended);
     }
 
     /// Whether nothing is being answered and nothing written waits for the client.
     pub(super) fn is_quiet(&self) -> bool {
-        !self.unsent.get() && self.state().in_flight == 0
+        !self.unsent.get()
+            && !self.slot.is_taken()
+            && (!self.http2.get() || self.state().open_streams == 0)
     }
 
     /// Since when nothing has been in flight; `None` while something is.
     pub(super) fn idle_since(&self) -> Option<Instant> {
-        let state = self.state();
-        (state.in_flight == 0 && !self.unsent.get()).then_some(state.idle_since)
+        self.is_quiet().then(|| self.state().idle_since)
     }
 
     /// Notes whether the client takes what is written to it.
@@ -177,18 +194,31 @@ impl Track {
 
     /// Adds what is in flight to `found`: every request, or, where only the end of an answer has yet
     /// to be taken by the client, that.
-    pub(super) fn in_flight(&self, found: &mut Vec<(SocketAddr, InFlight)>) {
-        let state = self.state();
+    pub(super) fn in_flight(&self, now: Instant, found: &mut Vec<InFlight>) {
+        let peer = self.peer;
         let before = found.len();
-        let requests = state.requests.iter().flatten().cloned();
-        found.extend(requests.map(|request| (self.peer, request)));
+        if let Some(request) = self.slot.read() {
+            let since = Duration::from_nanos(request.since);
+            let (path, cut) = request.path;
+            let method = request.method;
+            found.push(InFlight {
+                age: self.server.age(now).saturating_sub(since),
+                name: format!("{method} {path}{} {peer}", if cut { "…" } else { "" }),
+            });
+        }
+        let state = self.state();
+        found.extend(state.streams.iter().flatten().map(|stream| {
+            let path = stream.path.as_ref().map_or("", PathAndQuery::path);
+            InFlight {
+                age: now.saturating_duration_since(stream.since),
+                name: format!("{} {} {peer}", stream.method, shortened(path)),
+            }
+        }));
         if let (true, Some(since)) = (found.len() == before, state.unsent_since) {
-            let request = InFlight {
-                since,
-                request: None,
-                upgraded: false,
-            };
-            found.push((self.peer, request));
+            found.push(InFlight {
+                age: now.saturating_duration_since(since),
+                name: format!("response not taken by {peer}"),
+            });
         }
     }
 
@@ -210,6 +240,14 @@ impl Track {
     }
 }
 
+/// A path as a report has room for it.
+fn shortened(path: &str) -> String {
+    match path.char_indices().nth(Slot::PATH) {
+        Some((cut, _)) => format!("{}…", &path[..cut]),
+        None => path.to_owned(),
+    }
+}
+
 /// A request in flight. Lives in the response's body: what still streams is still counted.
 pub(super) struct Ticket {
     pub(super) track: Arc<Track>,
@@ -219,36 +257,17 @@ pub(super) struct Ticket {
 impl Ticket {
     /// Leaves the request counted until its connection closes: it has become the connection.
     pub(super) fn upgrade(self) {
-        if let Some(request) = &mut self.track.state().requests[self.place] {
-            request.upgraded = true;
-        }
-    }
-
-    /// The request's method and path, for the log.
-    pub(super) fn name(&self) -> String {
-        let found = self.track.state().requests[self.place].clone();
-        found.map_or_else(String::new, |request| request.name(self.track.peer))
+        self.track.upgraded.set(true);
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.track.leave(self.place);
-    }
-}
-
-impl InFlight {
-    /// `GET /orders 10.0.0.7:41230`. Without the query, which may hold what no log should.
-    pub(super) fn name(&self, peer: SocketAddr) -> String {
-        /// Enough for any route; a report has little room.
-        const PATH: usize = 96;
-        let Some((method, path)) = &self.request else {
-            return format!("response not taken by {peer}");
-        };
-        let path = path.as_ref().map_or("", PathAndQuery::path);
-        match path.char_indices().nth(PATH) {
-            Some((cut, _)) => format!("{method} {}… {peer}", &path[..cut]),
-            None => format!("{method} {path} {peer}"),
+        // A panic of the service's code takes the connection's task with it (HTTP/2: the stream's),
+        // and this ticket. Seen from here it costs the requests that do not panic nothing.
+        if std::thread::panicking() {
+            self.track.server.panicked();
         }
+        self.track.leave(self.place);
     }
 }

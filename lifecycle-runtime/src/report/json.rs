@@ -297,3 +297,156 @@ fn quote(out: &mut String, text: &str) {
     }
     out.push('"');
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plan::{Kind, Phase};
+    use crate::report::{Outcome, phases};
+    use crate::signals::Signal;
+
+    fn step(name: &str, outcome: StepOutcome) -> StepReport {
+        StepReport {
+            name: name.to_owned(),
+            kind: Kind::QueueConsumer,
+            phase: Phase::Drain,
+            outcome,
+            best_effort: false,
+            start: Some(Duration::ZERO),
+            end: Some(Duration::from_millis(800)),
+            timeout: Duration::from_secs(15),
+            active: 0,
+            oldest: None,
+            unfinished: Vec::new(),
+            error: None,
+        }
+    }
+
+    fn report(steps: Vec<StepReport>) -> Report {
+        Report {
+            service: "checkout-api".to_owned(),
+            digest: "0011223344556677".to_owned(),
+            platform: Some("kubernetes".to_owned()),
+            signal: Some(Signal::Terminate),
+            cause: None,
+            outcome: Outcome::Abandoned,
+            total: Duration::from_millis(1234),
+            settle: Duration::ZERO,
+            rejected: 3,
+            phases: phases(&steps),
+            steps,
+        }
+    }
+
+    fn parsed(report: &Report) -> serde_json::Value {
+        let text = render(report);
+        assert!(text.len() <= LIMIT, "{} bytes", text.len());
+        serde_json::from_str(&text).expect("valid JSON")
+    }
+
+    #[test]
+    fn the_whole_report_is_as_documented() {
+        let mut late = step("emails", StepOutcome::TimedOut);
+        late.active = 2;
+        late.oldest = Some(Duration::from_secs(12));
+        late.unfinished = vec!["mail-1".to_owned(), "mail-2".to_owned()];
+        let text = render(&report(vec![step("http", StepOutcome::Done), late]));
+        assert_eq!(
+            text,
+            concat!(
+                r#"{"version":1,"service":"checkout-api","digest":"0011223344556677","#,
+                r#""platform":"kubernetes","signal":"SIGTERM","outcome":"abandoned","exit_code":80,"#,
+                r#""total_ms":1234,"settle_ms":0,"rejected":3,"#,
+                r#""phases":[{"phase":"drain","start_ms":0,"end_ms":800}],"steps":["#,
+                r#"{"name":"http","kind":"queue-consumer","phase":"drain","outcome":"done","#,
+                r#""start_ms":0,"end_ms":800,"timeout_ms":15000,"active":0},"#,
+                r#"{"name":"emails","kind":"queue-consumer","phase":"drain","outcome":"timed-out","#,
+                r#""start_ms":0,"end_ms":800,"timeout_ms":15000,"active":2,"oldest_ms":12000,"#,
+                r#""unfinished":["mail-1","mail-2"]}]}"#,
+            )
+        );
+    }
+
+    #[test]
+    fn what_is_unfinished_outlives_what_is_done() {
+        let mut late = step("emails", StepOutcome::TimedOut);
+        late.unfinished = (0..200)
+            .map(|id| format!("a-rather-long-job-id-{id}"))
+            .collect();
+        late.error = Some("e".repeat(5000));
+        let mut steps: Vec<_> = (0..20)
+            .map(|n| step(&format!("s{n}"), StepOutcome::Done))
+            .collect();
+        steps.push(late);
+        let json = parsed(&report(steps));
+        let last = &json["steps"][20];
+        assert_eq!(last["name"], "emails");
+        assert_eq!(last["unfinished"][0], "a-rather-long-job-id-0");
+        let names = last["unfinished"].as_array().expect("a list");
+        assert_eq!(
+            names[names.len() - 1],
+            format!("+{} more", 201 - names.len())
+        );
+        assert_eq!(json["steps"][0]["outcome"], "done");
+    }
+
+    #[test]
+    fn of_too_many_steps_the_bad_ones_are_kept() {
+        let mut steps: Vec<_> = (0..500)
+            .map(|n| step(&format!("s{n}"), StepOutcome::Done))
+            .collect();
+        steps[321].outcome = StepOutcome::Failed;
+        let json = parsed(&report(steps));
+        let kept = json["steps"].as_array().expect("a list");
+        assert!(kept.iter().any(|step| step["name"] == "s321"));
+        assert_eq!(json["omitted_steps"], 500 - kept.len());
+    }
+
+    fn any_outcome() -> impl Strategy<Value = StepOutcome> {
+        prop_oneof![
+            Just(StepOutcome::Done),
+            Just(StepOutcome::TimedOut),
+            Just(StepOutcome::Panicked),
+            Just(StepOutcome::Skipped),
+        ]
+    }
+
+    prop_compose! {
+        fn any_step()(
+            name in ".{0,80}",
+            outcome in any_outcome(),
+            times in any::<(Option<Duration>, Option<Duration>, Duration, Option<Duration>)>(),
+            active in any::<u64>(),
+            unfinished in proptest::collection::vec(".{0,40}", 0..10),
+            error in proptest::option::of(".{0,300}"),
+        ) -> StepReport {
+            StepReport {
+                start: times.0, end: times.1, timeout: times.2, oldest: times.3,
+                active, unfinished, error, ..step(&name, outcome)
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_report_is_valid_and_fits(
+            steps in proptest::collection::vec(any_step(), 0..40),
+            service in "\\PC{0,900}|[\u{0}-\u{1f}]{0,900}",
+            cause in proptest::option::of(".{0,900}"),
+        ) {
+            let report = Report { service, cause, ..report(steps) };
+            parsed(&report);
+        }
+
+        #[test]
+        fn any_text_comes_back(text in any::<String>()) {
+            let mut quoted = String::new();
+            quote(&mut quoted, &text);
+            prop_assert_eq!(serde_json::from_str::<String>(&quoted).expect("a JSON string"), text);
+        }
+    }
+}

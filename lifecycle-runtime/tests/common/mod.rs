@@ -1,9 +1,11 @@
-//! Plans for tests.
+//! Plans for tests, and services that are stopped.
 #![allow(dead_code, reason = "each test program uses its part")]
 
 use std::time::Duration;
 
 use lifecycle::plan::{Drift, Kind, Phase, Plan, Step, Timeline};
+use lifecycle::{Lifecycle, Report, StepReport};
+use tokio::time::sleep;
 
 pub(crate) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -79,4 +81,27 @@ pub(crate) fn plan(settle: Duration, given: Vec<Given>) -> Plan {
         unmanaged: timeline("unmanaged", settle),
         steps: steps.into(),
     }
+}
+
+/// Runs the service, asks it to stop after a second, and gives the report.
+pub(crate) async fn stopped(lifecycle: Lifecycle) -> Report {
+    let stop = lifecycle.stop_handle();
+    let running = tokio::spawn(lifecycle.embedded().run());
+    sleep(ms(1000)).await;
+    stop.stop("test");
+    running.await.expect("the run does not panic")
+}
+
+pub(crate) fn found<'r>(report: &'r Report, name: &str) -> &'r StepReport {
+    report
+        .steps
+        .iter()
+        .find(|step| step.name == name)
+        .expect("a step of this name")
+}
+
+pub(crate) fn window(report: &Report, name: &str) -> (u128, u128) {
+    let step = found(report, name);
+    let millis = |time: Option<Duration>| time.expect("the step ran").as_millis();
+    (millis(step.start), millis(step.end))
 }

@@ -1,262 +1,39 @@
 //! Real processes, real signals. The child is this very program, started again with a scenario in its
 //! environment; bounds are generous, since the machine may be busy.
 
+mod child;
+#[path = "../common/mod.rs"]
 mod common;
 
 use std::env;
-use std::future::pending;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{ms, plan, step};
-use lifecycle::plan::{Drift, Health, Kind, Plan};
-use lifecycle::{Database, QueueConsumer, Resources, Runtime, Task, Wiring};
+use common::ms;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-/// Long enough that nothing which takes it can be mistaken for something that ended.
-const FOREVER: Duration = Duration::from_secs(120);
 /// What anything quick may take on a busy machine.
 const QUICK: Duration = Duration::from_secs(10);
-
-// The child.
-
-struct Shop {
-    work: Task,
-    db: Database,
-}
-
-impl Resources for Shop {
-    fn wire(self, wiring: &mut Wiring) {
-        wiring.add("work", self.work);
-        wiring.add("db", self.db);
-    }
-}
-
-/// A task with 2 s and a database with 1 s after it; the watchdog comes 500 ms after both.
-fn shop(settle: Duration) -> Plan {
-    plan(
-        settle,
-        vec![
-            step("work", Kind::Task, ms(2000), &[]),
-            step("db", Kind::Database, ms(1000), &[0]),
-        ],
-    )
-}
-
-fn say(line: &str) {
-    println!("{line}");
-    std::io::stdout().flush().expect("the parent listens");
-}
-
-fn obedient() -> Task {
-    Task::new(|stopping| async move {
-        say("ready");
-        stopping.requested().await;
-    })
-}
-
-fn patient() -> Plan {
-    let mut plan = shop(Duration::ZERO);
-    plan.unmanaged.timeouts = vec![FOREVER, FOREVER].into();
-    plan.unmanaged.deadline = FOREVER * 3;
-    plan
-}
-
-fn leak(plan: Plan) -> &'static Plan {
-    Box::leak(Box::new(plan))
-}
-
-fn db() -> Database {
-    Database::new(|| async { say("closed") })
-}
-
-/// Blocks every worker thread, and says `ready` when all are blocked.
-fn block_all_workers(workers: usize) -> Task {
-    Task::new(move |_| async move {
-        let blocked = Arc::new(AtomicUsize::new(0));
-        for _ in 0..workers {
-            let blocked = Arc::clone(&blocked);
-            tokio::spawn(async move {
-                if blocked.fetch_add(1, Ordering::SeqCst) + 1 == workers {
-                    say("ready");
-                }
-                thread::sleep(FOREVER);
-            });
-        }
-        pending::<()>().await;
-    })
-}
-
-struct SaysDropped;
-
-impl Drop for SaysDropped {
-    fn drop(&mut self) {
-        say("dropped");
-    }
-}
-
-fn scenario(name: &str) -> ExitCode {
-    let multi = || Runtime::multi_thread().worker_threads(2);
-    match name {
-        "clean" => multi().run(leak(shop(ms(0))), || async {
-            Shop {
-                work: obedient(),
-                db: db(),
-            }
-        }),
-        "clean-current-thread" => Runtime::current_thread().run(leak(shop(ms(0))), || async {
-            Shop {
-                work: obedient(),
-                db: db(),
-            }
-        }),
-        "refuse" => {
-            let mut plan = shop(ms(0));
-            plan.drift = Drift::Refuse;
-            multi().run(leak(plan), || async {
-                Shop {
-                    work: obedient(),
-                    db: db(),
-                }
-            })
-        }
-        "blocked" => multi().run(leak(shop(ms(0))), || async {
-            Shop {
-                work: block_all_workers(2),
-                db: db(),
-            }
-        }),
-        "blocked-current-thread" => Runtime::current_thread().run(leak(shop(ms(0))), || async {
-            Shop {
-                work: block_all_workers(1),
-                db: db(),
-            }
-        }),
-        "stubborn" => multi().run(leak(patient()), || async {
-            let work = Task::new(|_| async {
-                say("ready");
-                pending::<()>().await;
-            });
-            Shop { work, db: db() }
-        }),
-        "slow" => multi().run(leak(patient()), || async {
-            let work = Task::new(|stopping| async move {
-                say("ready");
-                stopping.requested().await;
-                say("stopping");
-                tokio::time::sleep(ms(1000)).await;
-            });
-            Shop { work, db: db() }
-        }),
-        "starting" => multi().run(leak(shop(ms(0))), || async {
-            let _dropped = SaysDropped;
-            say("ready");
-            pending::<Shop>().await
-        }),
-        "starting-blocked" => multi().run(leak(shop(ms(0))), || async {
-            say("ready");
-            thread::sleep(FOREVER);
-            Shop {
-                work: obedient(),
-                db: db(),
-            }
-        }),
-        "failing" => multi().run(leak(shop(ms(0))), || async {
-            Err::<Shop, _>(anyhow::anyhow!("connection refused").context("no database"))
-        }),
-        "panicking" => multi().run(leak(shop(ms(0))), || async {
-            let missing: Option<Shop> = None;
-            missing.expect("DATABASE_URL is set")
-        }),
-        "hanging-close" => multi().run(leak(shop(ms(0))), || async {
-            Shop {
-                work: obedient(),
-                db: Database::blocking(|| thread::sleep(FOREVER)),
-            }
-        }),
-        "hanging-exit" => {
-            multi().run(leak(shop(ms(0))), || async {
-                Shop {
-                    work: obedient(),
-                    db: db(),
-                }
-            });
-            say("returned");
-            thread::sleep(FOREVER);
-            ExitCode::SUCCESS
-        }
-        "dying" => multi().run(leak(shop(ms(0))), || async {
-            Shop {
-                work: Task::new(|_| async { Err::<(), _>("lost the lock") }),
-                db: db(),
-            }
-        }),
-        "jobs" => {
-            let plan = plan(
-                ms(0),
-                vec![step("emails", Kind::QueueConsumer, ms(300), &[])],
-            );
-            struct Jobs(QueueConsumer);
-            impl Resources for Jobs {
-                fn wire(self, wiring: &mut Wiring) {
-                    wiring.add("emails", self.0);
-                }
-            }
-            multi().run(leak(plan), || async {
-                Jobs(QueueConsumer::new(|claims| async move {
-                    let _working = claims.working("mail \"42\"\n");
-                    say("ready");
-                    pending::<()>().await;
-                }))
-            })
-        }
-        "health" => {
-            let port: u16 = env::var("HEALTH_PORT")
-                .expect("set")
-                .parse()
-                .expect("a port");
-            let mut plan = shop(ms(1500));
-            plan.health = Some(Health {
-                port: Some(port),
-                ready: "/health/ready".into(),
-                live: "/health/live".into(),
-            });
-            multi().run(leak(plan), || async {
-                say("starting");
-                tokio::time::sleep(ms(1500)).await;
-                Shop {
-                    work: obedient(),
-                    db: db(),
-                }
-            })
-        }
-        other => panic!("no scenario {other}"),
-    }
-}
 
 /// Not a test: what the others start.
 #[test]
 #[ignore = "started by the other tests"]
-fn child() {
+fn subject() {
     let Ok(name) = env::var("SCENARIO") else {
         return;
     };
-    let code = scenario(&name);
+    let code = child::run(&name);
     // A test cannot return an exit code, and `ExitCode` can only be compared.
     let number = (0..=255)
         .find(|&number| ExitCode::from(number) == code)
         .unwrap_or(255);
     std::process::exit(number.into());
 }
-
-// The parent.
 
 struct Running {
     child: Child,
@@ -287,7 +64,7 @@ fn start_with(
 ) -> Running {
     let mut command = Command::new(env::current_exe().expect("this program"));
     command.args([
-        "child",
+        "subject",
         "--exact",
         "--ignored",
         "--nocapture",

@@ -1,0 +1,451 @@
+//! Plays the script: starts the process, puts load on it, asks for the stop, signals, kills.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::time::{sleep, sleep_until, timeout};
+
+use super::client::Template;
+use super::measured::{
+    Course, LoadSummary, Measured, Planned, Process, Timeline, Zero, steps, version,
+};
+use super::probe::{self, Marks, Samples};
+use super::process::{Ended, Running, Status};
+use super::report;
+use super::script::{Endpoint, Load, Script, Target};
+use super::stage::{Stage, millis_between};
+use super::tally::Tally;
+use super::verdict;
+use super::{Event, Progress};
+
+/// Between two looks at whether the process is up.
+const LOOK: Duration = Duration::from_millis(10);
+/// How long a connection to a port may take that should be free.
+const FREE: Duration = Duration::from_millis(300);
+/// How long a killed process may take to be gone.
+const KILLED: Duration = Duration::from_secs(5);
+/// How long the children of a process may take to follow it before they count as left behind.
+const FOLLOWING: Duration = Duration::from_millis(200);
+/// How long requests may take to come to their end once the process is gone: their connections
+/// went with it.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// The moments of the drill that only the one who plays it knows.
+struct Moments {
+    started: Instant,
+    ready: Option<Instant>,
+    grace: Option<Instant>,
+    killed: Option<Instant>,
+}
+
+/// Plays a whole script and reads what was measured.
+pub(super) async fn play(
+    target: &Target,
+    script: &Script,
+    load: &Load,
+    progress: &Progress,
+) -> anyhow::Result<Measured> {
+    for endpoint in [&target.base, &target.ready, &target.live]
+        .into_iter()
+        .flatten()
+    {
+        ensure_free(endpoint).await?;
+    }
+    let scratch = tempfile::tempdir().context("could not make a directory for the report")?;
+    let report_path = scratch.path().join("report.json");
+
+    let stage = Arc::new(Stage::new());
+    // Fires on every way out, so that no thread goes on measuring.
+    let _halted = stage.halt.clone().drop_guard();
+    let mut moments = Moments {
+        started: Instant::now(),
+        ready: None,
+        grace: None,
+        killed: None,
+    };
+    let running = Running::start(target, script, &report_path, progress)?;
+
+    let mut drill = Drill {
+        script,
+        progress,
+        stage,
+        running,
+        counting: None,
+        sampling: None,
+    };
+    let course = drill.run(target, load, &mut moments).await?;
+    let (tally, samples, left_behind) = drill.wind_up(moments.killed.is_some()).await?;
+
+    let zero = drill.stage.signalled().unwrap_or(moments.started);
+    let own = report::read(&report_path);
+    let mut not_measured = Vec::new();
+    if let Err(why) = &own {
+        not_measured.push(format!("steps: {why}"));
+    }
+    let own = own.ok();
+    let marks = drill.marks();
+    let readiness = target
+        .ready
+        .as_ref()
+        .zip(marks)
+        .map(|(_, marks)| probe::readiness(&samples.ready, marks, script.readiness_budget));
+    let liveness = target
+        .live
+        .as_ref()
+        .filter(|_| !samples.live.is_empty())
+        .map(|_| probe::liveness(&samples.live, zero, drill.stage.ended()));
+    if target.ready.is_none() {
+        not_measured.push("readiness: no readiness URL is known".to_owned());
+    } else if readiness.is_none() {
+        not_measured.push("readiness: the process was not signalled".to_owned());
+    }
+    if target.live.is_none() {
+        not_measured.push("liveness: no liveness URL is known".to_owned());
+    } else if liveness.is_none() {
+        not_measured.push("liveness: the process was never ready".to_owned());
+    }
+    if target.base.is_none() || load.requests.is_empty() {
+        not_measured.push("requests: no address, or no request to send".to_owned());
+    } else if let Some(tally) = &tally {
+        if tally.requests(zero).all().sent() == 0 {
+            not_measured.push("requests: none was sent before the drill was over".to_owned());
+        }
+    } else {
+        not_measured.push("requests: the process was never ready".to_owned());
+    }
+    let mut measured = Measured {
+        version: version(),
+        passed: false,
+        service: script.service.clone(),
+        platform: script.platform.clone(),
+        platform_label: script.platform_label.clone(),
+        command: target.command.clone(),
+        course,
+        findings: Vec::new(),
+        signal: script.signal.name(),
+        planned: Planned::of(script),
+        timeline: drill.timeline(&moments, zero),
+        process: drill.process(&moments, course, left_behind),
+        load: tally.as_ref().map(|_| LoadSummary::of(load)),
+        requests: tally.map(|tally| tally.requests(zero)),
+        readiness,
+        liveness,
+        steps: steps(&script.steps, own.as_ref()),
+        report: own,
+        not_measured,
+        output: drill.running.last_lines(),
+    };
+    measured.findings = verdict::findings(&measured, target.start_timeout);
+    measured.passed = verdict::passes(&measured.findings);
+    Ok(measured)
+}
+
+/// The load generator: at work, or done with its counts.
+enum Counting {
+    Running(oneshot::Receiver<anyhow::Result<Tally>>),
+    Done(Box<anyhow::Result<Tally>>),
+}
+
+impl Counting {
+    /// Waits until every request has come to its end.
+    async fn done(&mut self) {
+        if let Self::Running(counts) = self {
+            let tally = counts
+                .await
+                .context("the load generator broke off")
+                .and_then(|tally| tally);
+            *self = Self::Done(Box::new(tally));
+        }
+    }
+
+    fn into_tally(self) -> anyhow::Result<Tally> {
+        match self {
+            Self::Done(tally) => *tally,
+            Self::Running(_) => bail!("the load generator is still at work"),
+        }
+    }
+}
+
+/// A drill under way.
+struct Drill<'a> {
+    script: &'a Script,
+    progress: &'a Progress,
+    stage: Arc<Stage>,
+    running: Running,
+    counting: Option<Counting>,
+    sampling: Option<oneshot::Receiver<Samples>>,
+}
+
+impl Drill<'_> {
+    async fn run(
+        &mut self,
+        target: &Target,
+        load: &Load,
+        moments: &mut Moments,
+    ) -> anyhow::Result<Course> {
+        let (script, progress) = (self.script, Arc::clone(self.progress));
+        match timeout(target.start_timeout, self.until_ready(target)).await {
+            Ok(Ok(Some(ready))) => moments.ready = Some(ready),
+            Ok(Ok(None)) => return Ok(Course::DiedAtStart),
+            Ok(Err(error)) => return Err(error),
+            Err(_) => return Ok(Course::NeverReady),
+        }
+        progress(Event::Ready {
+            after: moments.started.elapsed(),
+        });
+
+        self.sampling = Some(probe::start(target, &self.stage)?);
+        if let Some(base) = &target.base
+            && !load.requests.is_empty()
+        {
+            self.counting = Some(Counting::Running(super::load::start(
+                load,
+                base,
+                &self.stage,
+            )?));
+        }
+        progress(Event::Warming {
+            lasts: load.warm_up,
+        });
+        if self
+            .alive_until(Instant::now() + load.warm_up)
+            .await
+            .is_err()
+        {
+            return Ok(Course::DiedBeforeStop);
+        }
+
+        let asked = self.stage.ask(script.routing_lag);
+        progress(Event::StopAsked);
+        if let Some(longest) = script.deregistration
+            && self.deregister(asked, longest).await.is_err()
+        {
+            return Ok(Course::DiedBeforeSignal);
+        }
+        let grace = Instant::now();
+        moments.grace = Some(grace);
+        if script.hook.is_some() {
+            progress(Event::Hook {
+                lasts: script.hook_in_grace(),
+            });
+            if self
+                .alive_until(grace + script.hook_in_grace())
+                .await
+                .is_err()
+            {
+                return Ok(Course::DiedBeforeSignal);
+            }
+        }
+
+        let signalled = Instant::now();
+        self.running
+            .signal(script.signal.signal())
+            .context("could not signal the process")?;
+        self.stage.mark_signalled(signalled);
+        progress(Event::Signalled {
+            signal: script.signal.name(),
+        });
+        if self
+            .alive_until(signalled + script.signal_to_kill())
+            .await
+            .is_ok()
+        {
+            moments.killed = Some(Instant::now());
+            self.running.kill();
+            progress(Event::Killed);
+            self.gone().await?;
+        }
+        Ok(Course::Played)
+    }
+
+    /// Waits until the process is up; `None` when it ended instead.
+    async fn until_ready(&self, target: &Target) -> anyhow::Result<Option<Instant>> {
+        let probed = match &target.ready {
+            Some(endpoint) => Some((endpoint, probe::template(endpoint)?)),
+            None => None,
+        };
+        tokio::select! {
+            () = is_up(probed.as_ref(), target.base.as_ref()) => Ok(Some(Instant::now())),
+            _ = self.running.end() => Ok(None),
+        }
+    }
+
+    /// Waits for a moment; the error is the end of the process before it.
+    async fn alive_until(&self, until: Instant) -> Result<(), Ended> {
+        tokio::select! {
+            biased;
+            ended = self.running.end() => {
+                self.stage.mark_ended(ended.at);
+                Err(ended)
+            }
+            () = sleep_until(until.into()) => Ok(()),
+        }
+    }
+
+    /// Waits for the deregistration: its whole time, or until routing has ended and nothing is in
+    /// flight.
+    async fn deregister(&mut self, asked: Instant, longest: Duration) -> Result<(), Ended> {
+        (self.progress)(Event::Deregistering { at_most: longest });
+        let routing_ends = asked + self.script.routing_lag;
+        // Set aside while it is waited for, and put back for whoever winds up.
+        let mut counting = self.counting.take();
+        let drained = async {
+            sleep_until(routing_ends.into()).await;
+            if let Some(counting) = &mut counting {
+                counting.done().await;
+            }
+        };
+        let alive = tokio::select! {
+            alive = self.alive_until(asked + longest) => alive,
+            () = drained => Ok(()),
+        };
+        self.counting = counting;
+        alive
+    }
+
+    /// Waits for the end of a process that was killed.
+    async fn gone(&self) -> anyhow::Result<Ended> {
+        let Ok(ended) = timeout(KILLED, self.running.end()).await else {
+            bail!(
+                "process {} is still there {} s after SIGKILL: it is stuck in the kernel",
+                self.running.id(),
+                KILLED.as_secs()
+            );
+        };
+        self.stage.mark_ended(ended.at);
+        Ok(ended)
+    }
+
+    /// Makes sure that the process is gone, and collects what was measured.
+    async fn wind_up(
+        &mut self,
+        killed: bool,
+    ) -> anyhow::Result<(Option<Tally>, Samples, Option<usize>)> {
+        let mut left_behind = None;
+        if let Some(ended) = self.running.ended() {
+            self.stage.mark_ended(ended.at);
+            left_behind = self.left_behind(killed).await;
+            (self.progress)(Event::Exited);
+        }
+        self.running.kill();
+        let ended = self.gone().await?;
+
+        // Whoever is still routed here finds nobody, and that is part of what is measured.
+        if self.stage.asked().is_none() {
+            self.stage.end_routing(ended.at);
+        }
+        let routing_ends = *self.stage.routing().borrow();
+        let last = routing_ends.map_or(ended.at, |ends| ends.max(ended.at)) + LAST_ANSWERS;
+        let tally = match self.counting.take() {
+            None => None,
+            Some(mut counting) => {
+                if tokio::time::timeout_at(last.into(), counting.done())
+                    .await
+                    .is_err()
+                {
+                    self.stage.halt.cancel();
+                    counting.done().await;
+                }
+                Some(counting.into_tally()?)
+            }
+        };
+        self.stage.halt.cancel();
+        let samples = match self.sampling.take() {
+            None => Samples::default(),
+            Some(sampling) => sampling.await.context("the prober broke off")?,
+        };
+        Ok((tally, samples, left_behind))
+    }
+
+    /// Counts what outlived the process; `None` when it was killed, and its group with it.
+    async fn left_behind(&self, killed: bool) -> Option<usize> {
+        if killed {
+            return None;
+        }
+        let until = Instant::now() + FOLLOWING;
+        loop {
+            let left = self.running.left_behind();
+            if left == Some(0) || Instant::now() > until {
+                return left;
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    fn marks(&self) -> Option<Marks> {
+        Some(Marks {
+            asked: self.stage.asked()?,
+            signalled: self.stage.signalled()?,
+            ended: self.stage.ended(),
+        })
+    }
+
+    fn timeline(&self, moments: &Moments, zero: Instant) -> Timeline {
+        let from_zero = |at: Instant| millis_between(zero, at);
+        let routing_ends = *self.stage.routing().borrow();
+        Timeline {
+            zero: if self.stage.signalled().is_some() {
+                Zero::Signal
+            } else {
+                Zero::Start
+            },
+            started_ms: from_zero(moments.started),
+            ready_ms: moments.ready.map(from_zero),
+            asked_ms: self.stage.asked().map(from_zero),
+            routing_ended_ms: self.stage.asked().and(routing_ends).map(from_zero),
+            grace_ms: moments.grace.map(from_zero),
+            signalled_ms: self.stage.signalled().map(from_zero),
+            killed_ms: moments.killed.map(from_zero),
+            ended_ms: self.stage.ended().map(from_zero),
+        }
+    }
+
+    fn process(&self, moments: &Moments, course: Course, left_behind: Option<usize>) -> Process {
+        let status = self.running.ended().map(|ended| ended.status);
+        let kill = rustix::process::Signal::KILL.as_raw();
+        let sigkill_needed = moments.killed.is_some() && status == Some(Status::Signal(kill));
+        let exit_ms = self.stage.signalled().zip(self.stage.ended());
+        let exit_ms = exit_ms.map(|(signalled, ended)| millis_between(signalled, ended));
+        let kill_ms = Planned::of(self.script).signal_to_kill_ms;
+        Process {
+            // The drill's own SIGKILL says nothing about the process.
+            status: status.filter(|_| course != Course::NeverReady),
+            exit_ms,
+            left_ms: exit_ms
+                .filter(|_| !sigkill_needed)
+                .map(|exit| (kill_ms - exit).max(0.0)),
+            sigkill_needed,
+            left_behind,
+        }
+    }
+}
+
+/// Waits until the readiness probe says yes and the address accepts connections, as far as each is
+/// known.
+async fn is_up(probed: Option<&(&Endpoint, Template)>, base: Option<&Endpoint>) {
+    if let Some((endpoint, template)) = probed {
+        while !probe::says_yes(template, endpoint).await {
+            sleep(LOOK).await;
+        }
+    }
+    if let Some(base) = base {
+        while TcpStream::connect(base.address()).await.is_err() {
+            sleep(LOOK).await;
+        }
+    }
+}
+
+/// Errors when somebody already listens there: the drill would measure that one.
+async fn ensure_free(endpoint: &Endpoint) -> anyhow::Result<()> {
+    let taken = timeout(FREE, TcpStream::connect(endpoint.address())).await;
+    if matches!(taken, Ok(Ok(_))) {
+        bail!(
+            "something already listens on {}; stop it first, or the drill would measure that",
+            endpoint.address()
+        );
+    }
+    Ok(())
+}

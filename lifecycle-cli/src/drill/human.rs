@@ -1,0 +1,482 @@
+//! A drill for people: the plan beside what was measured, 80 columns wide.
+//!
+//! Colour only repeats what the words say. The text carries its colours; print it through
+//! `anstream`, which drops them where they are not wanted.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::measured::{Course, LoadSummary, Measured, Severity, Step, Zero};
+use super::probe::Flip;
+use super::process::{Status, signal_name};
+use super::report::OwnStep;
+use super::tally::{Counts, Latency, Requests};
+use super::words::{count as counted, grouped, moment, span};
+
+const WIDTH: usize = 80;
+/// The last lines of a process that are shown when it failed.
+const SHOWN_LINES: usize = 10;
+
+const HEADING: Style = Style::new().bold();
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const WARN: Style = AnsiColor::Yellow.on_default().bold();
+const FAINT: Style = Style::new().dimmed();
+
+/// The whole drill as text.
+pub(crate) fn human(measured: &Measured) -> String {
+    let mut text = String::new();
+    heading(&mut text, measured);
+    timeline(&mut text, measured);
+    if let Some(seen) = &measured.requests {
+        requests(&mut text, measured, seen);
+    }
+    steps(&mut text, measured);
+    last_lines(&mut text, measured);
+    if !measured.not_measured.is_empty() {
+        line(&mut text, "");
+        for missing in &measured.not_measured {
+            wrapped(&mut text, FAINT, "not measured: ", missing);
+        }
+    }
+    findings(&mut text, measured);
+    text
+}
+
+fn heading(text: &mut String, measured: &Measured) {
+    let title = format!(
+        "{} on {}",
+        clean(&measured.service),
+        clean(&measured.platform_label)
+    );
+    line(text, &styled(HEADING, &title));
+    line(
+        text,
+        &format!(
+            "  {}",
+            fitted(&clean(&measured.command.join(" ")), WIDTH - 2)
+        ),
+    );
+    let payer = format!(
+        "settle time paid by {}",
+        clean(&measured.planned.settle_payer)
+    );
+    line(text, &format!("  {}", fitted(&payer, WIDTH - 2)));
+    let load = measured.load.as_ref().map(|load| match *load {
+        LoadSummary::Open {
+            rate,
+            kept_alive,
+            fresh_share,
+            slow_share,
+        } => format!(
+            "{rate} requests a second, {kept_alive} connections kept alive, {} fresh, {} slow",
+            percent(fresh_share),
+            percent(slow_share)
+        ),
+        LoadSummary::Closed { kept_alive, fresh } => format!(
+            "saturation: {kept_alive} clients that keep their connection, {fresh} that do not"
+        ),
+    });
+    if let Some(load) = load {
+        line(text, &format!("  {load}"));
+    }
+}
+
+/// One row of the timeline.
+fn row(text: &mut String, label: &str, planned: &str, measured: &str, note: &str) {
+    let row = format!("  {label:<22}{planned:>14}{measured:>14}  {note}");
+    line(text, row.trim_end());
+}
+
+fn timeline(text: &mut String, measured: &Measured) {
+    let (times, plan, signal) = (&measured.timeline, &measured.planned, measured.signal);
+    let zero = match times.zero {
+        Zero::Signal => format!("TIMELINE from {signal}"),
+        Zero::Start => "TIMELINE from the start".to_owned(),
+    };
+    line(text, "");
+    line(
+        text,
+        &styled(
+            HEADING,
+            &format!("{zero:<24}{:>14}{:>14}", "planned", "measured"),
+        ),
+    );
+
+    // Without a signal the plan has nothing to stand beside.
+    let played = times.zero == Zero::Signal;
+    let beside = |ms: f64| if played { moment(ms) } else { String::new() };
+    let seen = |at: Option<f64>| at.map_or_else(|| "did not come".to_owned(), moment);
+    let before = plan.deregistration_ms.unwrap_or_default();
+    let asked_to_signal = plan.asked_to_signal_ms;
+
+    row(text, "ready", "", &seen(times.ready_ms), "");
+    if let Some(asked) = times.asked_ms {
+        row(
+            text,
+            "stop asked",
+            &beside(-asked_to_signal),
+            &moment(asked),
+            "",
+        );
+    }
+    if let Some(ended) = times.routing_ended_ms {
+        row(
+            text,
+            "routing ends",
+            &beside(plan.routing_lag_ms - asked_to_signal),
+            &moment(ended),
+            "",
+        );
+    }
+    if let (Some(_), Some(grace)) = (plan.deregistration_ms, times.grace_ms) {
+        let note = format!("deregistered, {} at most", span(before));
+        row(
+            text,
+            "grace period starts",
+            &beside(before - asked_to_signal),
+            &moment(grace),
+            &note,
+        );
+    }
+    if let Some(readiness) = &measured.readiness {
+        let (at, note) = match readiness.flip {
+            Flip::Flipped { at_ms } => (moment(at_ms), ""),
+            Flip::AlreadyDown => ("already down".to_owned(), "before the stop"),
+            Flip::Never => ("never".to_owned(), ""),
+            Flip::NotSeen => ("not seen".to_owned(), "the process left too soon"),
+        };
+        let by = format!("by {}", moment(plan.readiness_budget_ms));
+        row(text, "readiness down", &by, &at, note);
+    }
+    if let Some(live) = &measured.liveness {
+        let held = if live.failures == 0 {
+            "held".to_owned()
+        } else {
+            "failed".to_owned()
+        };
+        let note = format!(
+            "{} of {} probes failed",
+            grouped(live.failures as u64),
+            grouped(live.samples as u64)
+        );
+        row(text, "liveness", "held", &held, &note);
+    }
+    let by = plan.deadline_ms.filter(|_| played);
+    let by = by.map_or_else(String::new, |ms| format!("by {}", moment(ms)));
+    let status = match measured.process.status {
+        Some(Status::Code(code)) => format!("exit code {code}"),
+        Some(Status::Signal(number)) => format!("ended by {}", signal_name(number)),
+        Some(Status::Unknown) => "exit code unknown".to_owned(),
+        None => "killed by the drill".to_owned(),
+    };
+    row(text, "exit", &by, &seen(times.ended_ms), &status);
+    if played {
+        let kill = moment(plan.signal_to_kill_ms);
+        let (at, note) = match (times.killed_ms, measured.process.left_ms) {
+            (Some(at), _) => (moment(at), String::new()),
+            (None, Some(left)) => ("not needed".to_owned(), format!("{} left", span(left))),
+            (None, None) => ("not needed".to_owned(), String::new()),
+        };
+        row(text, "SIGKILL", &kill, &at, &note);
+    }
+}
+
+fn requests(text: &mut String, measured: &Measured, seen: &Requests) {
+    let outlived = seen.gone != Counts::default();
+    let mut columns = vec![
+        ("before stop".to_owned(), seen.before),
+        ("settling".to_owned(), seen.settling),
+        (format!("after {}", measured.signal), seen.stopping),
+    ];
+    if outlived {
+        columns.push(("after exit".to_owned(), seen.gone));
+    }
+    line(text, "");
+    let mut head = format!("{:<24}", "REQUESTS by when sent");
+    for (label, _) in &columns {
+        let _infallible = write!(head, "{label:>14}");
+    }
+    line(text, &styled(HEADING, &head));
+    let mut outcome = |label: &str, of: fn(&Counts) -> u64, always: bool, style: Style| {
+        if !always && of(&seen.all()) == 0 {
+            return;
+        }
+        let mut row = format!("  {label:<22}");
+        for (_, counts) in &columns {
+            let cell = format!("{:>14}", grouped(of(counts)));
+            row += &if of(counts) > 0 {
+                styled(style, &cell)
+            } else {
+                cell
+            };
+        }
+        line(text, &row);
+    };
+    outcome("served", |counts| counts.served, true, Style::new());
+    outcome("  of those 4xx", |counts| counts.client_error, false, WARN);
+    outcome("refused with 503", |counts| counts.refused, false, WARN);
+    outcome(
+        "refused at connection",
+        |counts| counts.refused_at_connect,
+        false,
+        WARN,
+    );
+    outcome("server error", |counts| counts.server_error, false, BAD);
+    outcome("lost", |counts| counts.lost, true, BAD);
+    outcome(
+        "  to an idle close",
+        |counts| counts.lost_to_idle_close,
+        false,
+        BAD,
+    );
+    outcome(
+        "  never answered",
+        |counts| counts.lost_unanswered,
+        false,
+        BAD,
+    );
+    outcome("not sent", |counts| counts.not_sent, false, WARN);
+    for (label, latency) in [
+        ("latency before stop", seen.latency_before),
+        ("latency after", seen.latency_after),
+    ] {
+        let Some(Latency {
+            p50_ms,
+            p90_ms,
+            p99_ms,
+            max_ms,
+        }) = latency
+        else {
+            continue;
+        };
+        let figures = [
+            ("p50", p50_ms),
+            ("p90", p90_ms),
+            ("p99", p99_ms),
+            ("max", max_ms),
+        ];
+        let figures = figures.map(|(name, ms)| format!("{name} {}", short(ms)));
+        line(text, &format!("  {label:<22}  {}", figures.join("  ")));
+    }
+}
+
+fn steps(text: &mut String, measured: &Measured) {
+    if measured.steps.is_empty() {
+        return;
+    }
+    line(text, "");
+    let signal = format!("STEPS from {}", measured.signal);
+    line(
+        text,
+        &styled(HEADING, &step_row(&signal, "", "planned", "measured", "")),
+    );
+    for step in &measured.steps {
+        let planned = step.planned.map_or_else(
+            || "not planned".to_owned(),
+            |plan| format!("{} to {}", span(plan.start_ms), span(plan.end_ms)),
+        );
+        let (own, outcome) = match &step.measured {
+            None => ("not measured".to_owned(), String::new()),
+            Some(own) => (step_times(own), own.outcome.clone()),
+        };
+        let style = match outcome.as_str() {
+            "" => FAINT,
+            "done" => Style::new(),
+            "skipped" => WARN,
+            _ => BAD,
+        };
+        let name = format!("  {}", clean(&step.name));
+        line(
+            text,
+            &styled(
+                style,
+                &step_row(&name, &clean(&step.kind), &planned, &own, &outcome),
+            ),
+        );
+        step_details(text, step);
+    }
+}
+
+fn step_row(name: &str, kind: &str, planned: &str, measured: &str, outcome: &str) -> String {
+    let row = format!(
+        "{} {} {} {} {}",
+        padded(name, 19),
+        padded(kind, 14),
+        padded(planned, 16),
+        padded(measured, 16),
+        fitted(&clean(outcome), 11)
+    );
+    row.trim_end().to_owned()
+}
+
+fn step_times(own: &OwnStep) -> String {
+    match (own.start_ms, own.end_ms) {
+        (Some(start), Some(end)) => format!("{} to {}", span(start), span(end)),
+        (Some(start), None) => format!("from {}", span(start)),
+        _ => "did not begin".to_owned(),
+    }
+}
+
+/// What a step that did not go well says of itself.
+fn step_details(text: &mut String, step: &Step) {
+    let Some(own) = &step.measured else { return };
+    if let Some(error) = &own.error {
+        wrapped(text, Style::new(), "    error: ", &clean(error));
+    }
+    if let Some(active) = own.active.filter(|active| *active > 0) {
+        let mut left = format!("{active} still active");
+        if !own.unfinished.is_empty() {
+            left.push_str(": ");
+            left.push_str(&own.unfinished.join(", "));
+        }
+        wrapped(text, Style::new(), "    ", &clean(&left));
+    }
+}
+
+/// The last lines of the process, where they may say what went wrong.
+fn last_lines(text: &mut String, measured: &Measured) {
+    let told = matches!(measured.process.status, Some(Status::Code(0)));
+    if measured.passed || told && measured.course == Course::Played || measured.output.is_empty() {
+        return;
+    }
+    line(text, "");
+    line(text, &styled(HEADING, "LAST LINES of the process"));
+    let skip = measured.output.len().saturating_sub(SHOWN_LINES);
+    for said in &measured.output[skip..] {
+        line(text, &styled(FAINT, &format!("  | {}", clean(said))));
+    }
+}
+
+fn findings(text: &mut String, measured: &Measured) {
+    line(text, "");
+    for finding in &measured.findings {
+        let (style, word) = match finding.severity {
+            Severity::Failure => (BAD, "failure"),
+            Severity::Warning => (WARN, "warning"),
+        };
+        let label = format!("{word} {}: ", finding.name);
+        wrapped_after(text, style, &label, "  ", &finding.message);
+        wrapped_after(text, FAINT, "  usual cause: ", "  ", finding.cause);
+    }
+    let of = |severity| {
+        measured
+            .findings
+            .iter()
+            .filter(|it| it.severity == severity)
+            .count()
+    };
+    let (failures, warnings) = (of(Severity::Failure), of(Severity::Warning));
+    if !measured.findings.is_empty() {
+        line(text, "");
+    }
+    let verdict = if measured.passed {
+        styled(GOOD, "passed")
+    } else {
+        styled(BAD, "FAILED")
+    };
+    let rest = match (failures, warnings) {
+        (0, 0) => ": the process stopped as it should".to_owned(),
+        (0, warnings) => format!(": {}", counted(warnings as u64, "warning")),
+        (failures, 0) => format!(": {}", counted(failures as u64, "failure")),
+        (failures, warnings) => {
+            format!(
+                ": {}, {}",
+                counted(failures as u64, "failure"),
+                counted(warnings as u64, "warning")
+            )
+        }
+    };
+    line(text, &format!("{verdict}{rest}"));
+}
+
+fn line(text: &mut String, line: &str) {
+    text.push_str(line);
+    text.push('\n');
+}
+
+fn styled(style: Style, text: &str) -> String {
+    if style.is_plain() {
+        text.to_owned()
+    } else {
+        format!("{style}{text}{style:#}")
+    }
+}
+
+/// Text under a label, the following lines indented as far as the label is long.
+fn wrapped(text: &mut String, style: Style, label: &str, words: &str) {
+    wrapped_after(text, style, label, &" ".repeat(label.width()), words);
+}
+
+/// Text after a label, the following lines indented.
+fn wrapped_after(text: &mut String, style: Style, label: &str, indent: &str, words: &str) {
+    let label = label.trim_end();
+    let (mut row, mut width) = match label {
+        // One blank less, for the one that goes before the first word.
+        "" => (
+            " ".repeat(indent.len().saturating_sub(1)),
+            indent.len().saturating_sub(1),
+        ),
+        label => (styled(style, label), label.width()),
+    };
+    for word in words.split_whitespace() {
+        if width + 1 + word.width() > WIDTH && width > indent.width() {
+            line(text, &row);
+            indent.clone_into(&mut row);
+            width = indent.width();
+            row.push_str(word);
+            width += word.width();
+            continue;
+        }
+        row.push(' ');
+        row.push_str(word);
+        width += 1 + word.width();
+    }
+    line(text, &row);
+}
+
+/// Cut to a width, the cut marked.
+fn fitted(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut cut = String::new();
+    let mut used = 1;
+    for letter in text.chars() {
+        used += letter.width().unwrap_or(0);
+        if used > width {
+            break;
+        }
+        cut.push(letter);
+    }
+    cut.push('…');
+    cut
+}
+
+fn padded(text: &str, width: usize) -> String {
+    let text = fitted(text, width);
+    let missing = width - text.width();
+    text + &" ".repeat(missing)
+}
+
+/// Without what would move the cursor.
+fn clean(text: &str) -> String {
+    text.chars()
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .collect()
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0}%", share * 100.0)
+}
+
+/// A latency, with one digit after the point where it is short.
+fn short(ms: f64) -> String {
+    if ms < 10.0 {
+        format!("{ms:.2}ms")
+    } else {
+        span(ms)
+    }
+}

@@ -1,0 +1,300 @@
+//! Readiness and liveness, sampled every ten milliseconds.
+//!
+//! Every sample is a connection of its own that asks to be closed, which is what kubelet does.
+//! A kept connection would be quicker by a fraction of a millisecond, and would hold open those
+//! servers that wait for their connections before they leave: the drill would measure itself.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use tokio::sync::oneshot;
+
+use super::client::{Template, probe};
+use super::script::{Endpoint, RequestSpec, Target};
+use super::stage::{Stage, millis_between};
+
+/// From one sample to the next, when answers are quick.
+const PERIOD: Duration = Duration::from_millis(10);
+/// A probe without an answer for this long has failed; Kubernetes' own default.
+const LIMIT: Duration = Duration::from_secs(1);
+/// Beyond this many samples a drill is long, and a tenth of them will do.
+const MANY: usize = 60_000;
+/// A probe that finds nobody this shortly before the end of the process saw it leave, and no fault.
+const LEAVING: Duration = Duration::from_millis(100);
+
+/// One probe.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sample {
+    pub(super) began: Instant,
+    pub(super) finished: Instant,
+    /// The status of the answer; `None` when nobody answered properly.
+    pub(super) status: Option<u16>,
+}
+
+impl Sample {
+    /// What kubelet takes for success.
+    fn is_up(&self) -> bool {
+        self.status
+            .is_some_and(|status| (200..400).contains(&status))
+    }
+
+    /// A failure that is not just the process leaving.
+    fn is_down(&self, ended: Option<Instant>) -> bool {
+        let leaving = || ended.is_some_and(|ended| self.finished + LEAVING >= ended);
+        !self.is_up() && (self.status.is_some() || !leaving())
+    }
+}
+
+/// All samples of a drill.
+#[derive(Default)]
+pub(super) struct Samples {
+    pub(super) ready: Vec<Sample>,
+    pub(super) live: Vec<Sample>,
+}
+
+/// The request that a probe sends.
+pub(super) fn template(endpoint: &Endpoint) -> anyhow::Result<Template> {
+    let mut spec = RequestSpec::get(endpoint.path());
+    spec.headers
+        .push(("connection".to_owned(), "close".to_owned()));
+    Template::new(&spec, endpoint.authority())
+}
+
+/// Whether the endpoint says yes, right now.
+pub(super) async fn says_yes(template: &Template, endpoint: &Endpoint) -> bool {
+    let began = Instant::now();
+    let status = probe(template, endpoint.address(), LIMIT).await;
+    Sample {
+        began,
+        finished: Instant::now(),
+        status,
+    }
+    .is_up()
+}
+
+/// Starts sampling on a thread of its own; the receiver yields the samples once the process has
+/// ended.
+pub(super) fn start(
+    target: &Target,
+    stage: &Arc<Stage>,
+) -> anyhow::Result<oneshot::Receiver<Samples>> {
+    let prepare = |endpoint: &Option<Endpoint>| {
+        endpoint
+            .clone()
+            .map(|endpoint| template(&endpoint).map(|template| (endpoint, template)))
+            .transpose()
+    };
+    let (ready, live) = (prepare(&target.ready)?, prepare(&target.live)?);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let (done, samples) = oneshot::channel();
+    let stage = Arc::clone(stage);
+    std::thread::Builder::new()
+        .name("drill-probe".to_owned())
+        .spawn(move || {
+            let (ready, live) = runtime
+                .block_on(async { tokio::join!(sample(ready, &stage), sample(live, &stage)) });
+            // Nobody listens any more when the drill was interrupted.
+            let _interrupted = done.send(Samples { ready, live });
+        })?;
+    Ok(samples)
+}
+
+async fn sample(probed: Option<(Endpoint, Template)>, stage: &Stage) -> Vec<Sample> {
+    let mut samples = Vec::new();
+    let Some((endpoint, template)) = probed else {
+        return samples;
+    };
+    while stage.ended().is_none() && !stage.halt.is_cancelled() {
+        let began = Instant::now();
+        let status = tokio::select! {
+            status = probe(&template, endpoint.address(), LIMIT) => status,
+            () = stage.halt.cancelled() => break,
+        };
+        samples.push(Sample {
+            began,
+            finished: Instant::now(),
+            status,
+        });
+        let period = if samples.len() < MANY {
+            PERIOD
+        } else {
+            PERIOD * 10
+        };
+        tokio::time::sleep_until((began + period).into()).await;
+    }
+    samples
+}
+
+/// When readiness went down.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(tag = "flip", rename_all = "kebab-case")]
+pub(crate) enum Flip {
+    /// It said no before the stop was asked.
+    AlreadyDown,
+    /// The first sample that did not say yes came back this many milliseconds after the signal;
+    /// negative when it was before it.
+    Flipped {
+        /// Milliseconds from the signal.
+        at_ms: f64,
+    },
+    /// It still said yes after the time it had, and never said no.
+    Never,
+    /// The process was gone before a sample could tell.
+    NotSeen,
+}
+
+/// What the readiness probe saw.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Readiness {
+    /// Samples taken.
+    pub(crate) samples: usize,
+    /// When it went down.
+    #[serde(flatten)]
+    pub(crate) flip: Flip,
+}
+
+/// What the liveness probe saw while the process was alive.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Liveness {
+    /// Samples taken.
+    pub(crate) samples: usize,
+    /// Those that failed. One that finds nobody in the last tenth of a second before the end of the
+    /// process is not counted.
+    pub(crate) failures: usize,
+    /// The first of them, in milliseconds from the signal.
+    pub(crate) first_failure_ms: Option<f64>,
+    /// Its status; absent when nobody answered.
+    pub(crate) first_failure_status: Option<u16>,
+}
+
+/// The marks that samples are read against.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Marks {
+    pub(super) asked: Instant,
+    pub(super) signalled: Instant,
+    pub(super) ended: Option<Instant>,
+}
+
+/// Reads the readiness samples.
+pub(super) fn readiness(samples: &[Sample], marks: Marks, budget: Duration) -> Readiness {
+    let last_before = samples.iter().rfind(|sample| sample.finished < marks.asked);
+    let first_down = samples
+        .iter()
+        .find(|sample| sample.finished >= marks.asked && sample.is_down(marks.ended));
+    let too_late = marks.signalled + budget;
+    let flip = if last_before.is_some_and(|sample| !sample.is_up()) {
+        Flip::AlreadyDown
+    } else if let Some(down) = first_down {
+        Flip::Flipped {
+            at_ms: millis_between(marks.signalled, down.finished),
+        }
+    } else if samples
+        .iter()
+        .any(|sample| sample.is_up() && sample.began > too_late)
+    {
+        Flip::Never
+    } else {
+        Flip::NotSeen
+    };
+    Readiness {
+        samples: samples.len(),
+        flip,
+    }
+}
+
+/// Reads the liveness samples; `zero` is the moment from which times are told.
+pub(super) fn liveness(samples: &[Sample], zero: Instant, ended: Option<Instant>) -> Liveness {
+    let mut failed = samples
+        .iter()
+        .filter(|sample| sample.is_down(ended))
+        .peekable();
+    let first = failed.peek().copied().copied();
+    Liveness {
+        samples: samples.len(),
+        failures: failed.count(),
+        first_failure_ms: first.map(|sample| millis_between(zero, sample.finished)),
+        first_failure_status: first.and_then(|sample| sample.status),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    /// A stop asked at 1,000 ms and signalled at 1,500 ms; the process is gone at 3,000 ms.
+    /// Samples are given by the millisecond at which they came back.
+    fn read(samples: &[(u64, Option<u16>)]) -> (Readiness, Liveness) {
+        let start = Instant::now();
+        let samples: Vec<_> = samples
+            .iter()
+            .map(|(at, status)| {
+                let finished = start + ms(*at);
+                Sample {
+                    began: finished,
+                    finished,
+                    status: *status,
+                }
+            })
+            .collect();
+        let ended = Some(start + ms(3_000));
+        let marks = Marks {
+            asked: start + ms(1_000),
+            signalled: start + ms(1_500),
+            ended,
+        };
+        (
+            readiness(&samples, marks, ms(200)),
+            liveness(&samples, marks.signalled, ended),
+        )
+    }
+
+    #[test]
+    fn a_flip_is_told_from_the_signal() {
+        let flip = |samples: &[_]| read(samples).0.flip;
+        let up = Some(200);
+        let no = Some(503);
+        assert_eq!(
+            flip(&[(900, up), (1_510, no)]),
+            Flip::Flipped { at_ms: 10.0 }
+        );
+        assert_eq!(
+            flip(&[(900, up), (1_200, no)]),
+            Flip::Flipped { at_ms: -300.0 }
+        );
+        assert_eq!(
+            flip(&[(900, up), (1_600, None)]),
+            Flip::Flipped { at_ms: 100.0 }
+        );
+        assert_eq!(flip(&[(900, no), (1_510, no)]), Flip::AlreadyDown);
+        assert_eq!(flip(&[(900, up), (1_701, up), (2_999, None)]), Flip::Never);
+        assert_eq!(flip(&[(900, up), (1_600, up)]), Flip::NotSeen);
+        assert_eq!(flip(&[(900, up), (2_950, None)]), Flip::NotSeen);
+        // An answer that says no counts, however soon the process leaves after it.
+        assert_eq!(
+            flip(&[(900, up), (2_999, no)]),
+            Flip::Flipped { at_ms: 1_499.0 }
+        );
+    }
+
+    #[test]
+    fn liveness_counts_while_the_process_lives() {
+        let (_, live) = read(&[
+            (10, Some(200)),
+            (2_000, None),
+            (2_100, Some(500)),
+            (2_990, None),
+        ]);
+        assert_eq!(live.samples, 4);
+        assert_eq!(live.failures, 2);
+        assert_eq!(live.first_failure_ms, Some(500.0));
+        assert_eq!(live.first_failure_status, None);
+        assert_eq!(read(&[(10, Some(200)), (3_001, None)]).1.failures, 0);
+    }
+}

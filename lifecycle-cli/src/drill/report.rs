@@ -1,0 +1,131 @@
+//! The report that the process itself leaves, when it links the `lifecycle` runtime.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+/// No report is larger than 4 KiB; what is far beyond is not one.
+const LARGEST: u64 = 64 * 1024;
+
+/// The process's own account of its shutdown, as far as the drill uses it. Milliseconds count from
+/// the moment the process saw the signal.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub(crate) struct OwnReport {
+    /// The format's version; 1.
+    pub(crate) version: u32,
+    /// The digest of the plan in the binary.
+    pub(crate) digest: Option<String>,
+    /// The platform it took itself to be on.
+    pub(crate) platform: Option<String>,
+    /// `clean`, `abandoned`, `cleanup-failed`, `forced`, `start-failed`.
+    pub(crate) outcome: String,
+    /// The exit code it meant to leave with.
+    pub(crate) exit_code: Option<i32>,
+    /// The whole shutdown.
+    pub(crate) total_ms: f64,
+    /// The settle time it paid itself.
+    pub(crate) settle_ms: f64,
+    /// Requests it refused.
+    pub(crate) rejected: u64,
+    /// Its steps.
+    pub(crate) steps: Vec<OwnStep>,
+}
+
+/// One step of the process's own account.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub(crate) struct OwnStep {
+    /// The resource's name.
+    pub(crate) name: String,
+    /// Its kind.
+    pub(crate) kind: String,
+    /// `done`, `timed-out`, `failed`, `panicked`, `skipped`, `running`.
+    pub(crate) outcome: String,
+    /// When it began.
+    pub(crate) start_ms: Option<f64>,
+    /// When it ended.
+    pub(crate) end_ms: Option<f64>,
+    /// What was still active at its end.
+    pub(crate) active: Option<u64>,
+    /// Ids of unfinished work.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unfinished: Vec<String>,
+    /// What went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
+}
+
+/// Reads the report; the error says in words why there is none.
+pub(super) fn read(path: &Path) -> Result<OwnReport, String> {
+    let Ok(about) = std::fs::metadata(path) else {
+        return Err(
+            "no report was left; the process does not link the lifecycle runtime, \
+                    or ended before it could write one"
+                .to_owned(),
+        );
+    };
+    if about.len() > LARGEST {
+        return Err(format!(
+            "the report has {} bytes, which no report has",
+            about.len()
+        ));
+    }
+    let text = std::fs::read(path).map_err(|error| format!("the report is unreadable: {error}"))?;
+    let report: OwnReport = serde_json::from_slice(&text)
+        .map_err(|error| format!("the report is not what the runtime writes: {error}"))?;
+    if report.version != 1 {
+        return Err(format!(
+            "the report has version {}, and only 1 is known",
+            report.version
+        ));
+    }
+    Ok(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<OwnReport, String> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("report.json");
+        std::fs::write(&path, text).unwrap();
+        read(&path)
+    }
+
+    #[test]
+    fn a_report_needs_little_to_be_read() {
+        let report = parsed(
+            r#"{"version":1,"outcome":"clean","total_ms":12,"steps":[{"name":"http","new":1}]}"#,
+        );
+        let report = report.unwrap();
+        assert_eq!(report.outcome, "clean");
+        assert_eq!(report.steps[0].name, "http");
+        assert_eq!(report.steps[0].end_ms, None);
+    }
+
+    #[test]
+    fn what_is_not_a_report_is_said() {
+        assert!(
+            read(Path::new("/nonexistent"))
+                .unwrap_err()
+                .starts_with("no report was left")
+        );
+        assert!(
+            parsed("")
+                .unwrap_err()
+                .contains("not what the runtime writes")
+        );
+        assert!(
+            parsed(r#"{"version":2}"#)
+                .unwrap_err()
+                .contains("version 2")
+        );
+        assert!(
+            parsed(&" ".repeat(100_000))
+                .unwrap_err()
+                .contains("100000 bytes")
+        );
+    }
+}

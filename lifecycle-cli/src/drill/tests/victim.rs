@@ -1,0 +1,344 @@
+//! Programs to be drilled, good and bad: this test binary, started again by itself.
+//!
+//! A thread a connection on plain sockets, so that nothing about their behaviour is borrowed from a
+//! library that behaves well by itself.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use super::super::{Endpoint, Load, Pace, Progress, RequestSpec, Script, Target};
+
+const WAY: &str = "DRILL_VICTIM";
+const PORT: &str = "DRILL_VICTIM_PORT";
+/// How long a polite victim goes on accepting after the signal.
+const LINGER: Duration = Duration::from_millis(150);
+
+/// How a victim behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Readiness down at the signal, drains, exits 0.
+    Polite,
+    /// Polite, and leaves a report.
+    Reporting,
+    /// Does not handle the signal at all.
+    DiesAtOnce,
+    /// Handles the signal by doing nothing.
+    Ignores,
+    /// Polite, but exits 3.
+    ExitsThree,
+    /// Readiness always says no.
+    NeverReady,
+    /// Readiness says yes to the end.
+    StaysReady,
+    /// Liveness says no from the signal on.
+    FailsLiveness,
+    /// Answers 500 from the signal on.
+    Errors,
+    /// Refuses with 503 and `Retry-After` from the signal on.
+    Refuses,
+    /// Closes every kept-alive connection with the request unread from the signal on.
+    ClosesIdle,
+    /// Ends before it listens.
+    DiesAtStart,
+    /// Ends by itself after its hundredth request.
+    Crashes,
+    /// Leaves a child behind.
+    LeavesChild,
+    /// Runs a drill of [`Way::Ignores`] itself.
+    Driller,
+}
+
+const WAYS: [Way; 15] = [
+    Way::Polite,
+    Way::Reporting,
+    Way::DiesAtOnce,
+    Way::Ignores,
+    Way::ExitsThree,
+    Way::NeverReady,
+    Way::StaysReady,
+    Way::FailsLiveness,
+    Way::Errors,
+    Way::Refuses,
+    Way::ClosesIdle,
+    Way::DiesAtStart,
+    Way::Crashes,
+    Way::LeavesChild,
+    Way::Driller,
+];
+
+/// This test binary as a victim.
+pub(super) fn command() -> Vec<String> {
+    let program = std::env::current_exe().unwrap().display().to_string();
+    let (_, module) = module_path!().split_once("::").unwrap();
+    let name = format!("{module}::play_the_victim");
+    vec![
+        program,
+        "--exact".to_owned(),
+        name,
+        "--nocapture".to_owned(),
+    ]
+}
+
+/// The environment that makes it one.
+pub(super) fn env(way: Way, port: u16) -> Vec<(String, String)> {
+    vec![
+        (WAY.to_owned(), format!("{way:?}")),
+        (PORT.to_owned(), port.to_string()),
+    ]
+}
+
+/// A port that is free now.
+pub(super) fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+/// A victim as a target.
+pub(super) fn target(way: Way) -> Target {
+    let port = free_port();
+    Target {
+        command: command(),
+        directory: None,
+        env: env(way, port),
+        base: Some(Endpoint::on_port(port, "/")),
+        ready: Some(Endpoint::on_port(port, "/ready")),
+        live: Some(Endpoint::on_port(port, "/live")),
+        start_timeout: Duration::from_secs(20),
+    }
+}
+
+/// A light load with slow requests that are under way when the signal comes.
+pub(super) fn load() -> Load {
+    Load {
+        pace: Pace::Open {
+            rate: 150,
+            kept_alive: 8,
+            fresh_share: 0.2,
+        },
+        warm_up: Duration::from_millis(400),
+        timeout: Duration::from_secs(10),
+        requests: vec![RequestSpec::get("/")],
+        slow: vec![RequestSpec::get("/slow")],
+        slow_share: 0.3,
+        ..Load::default()
+    }
+}
+
+#[test]
+fn play_the_victim() {
+    let Ok(way) = std::env::var(WAY) else { return };
+    let way = WAYS
+        .into_iter()
+        .find(|it| format!("{it:?}") == way)
+        .unwrap();
+    let port = std::env::var(PORT).unwrap().parse().unwrap();
+    match way {
+        Way::DiesAtStart => {
+            eprintln!("no database at postgres://localhost");
+            std::process::exit(9);
+        }
+        Way::Driller => drill_another(port),
+        _ => Victim::serve(way, port),
+    }
+}
+
+/// A driller that is itself interrupted.
+fn drill_another(port: u16) {
+    let mut target = target(Way::Ignores);
+    target.env = env(Way::Ignores, port);
+    let address = |path| Endpoint::on_port(port, path);
+    (target.base, target.ready, target.live) = (
+        Some(address("/")),
+        Some(address("/ready")),
+        Some(address("/live")),
+    );
+    let progress: Progress = Arc::new(|event| println!("{event:?}"));
+    let script = Script::bare("Kubernetes", Duration::from_secs(600));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let load = load();
+    let drill = super::super::run(&target, &script, &load, &progress);
+    let error = runtime.block_on(drill).unwrap_err();
+    println!("driller: {error}");
+    std::process::exit(7);
+}
+
+struct Victim {
+    way: Way,
+    stopping: AtomicBool,
+    closed: AtomicBool,
+    connections: AtomicUsize,
+    busy: AtomicUsize,
+    served: AtomicUsize,
+}
+
+impl Victim {
+    fn serve(way: Way, port: u16) {
+        let victim = Arc::new(Self {
+            way,
+            stopping: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            connections: AtomicUsize::new(0),
+            busy: AtomicUsize::new(0),
+            served: AtomicUsize::new(0),
+        });
+        if way == Way::LeavesChild {
+            let child = std::process::Command::new("sleep")
+                .arg("300")
+                .spawn()
+                .unwrap();
+            println!("child {}", child.id());
+            // To be left behind, and ended by whoever cleans up.
+            drop(child);
+        }
+        // A listener that a program opens by itself has a backlog of 128; so has this one.
+        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        let accepting = Arc::clone(&victim);
+        std::thread::spawn(move || accepting.accept(&listener));
+        if way == Way::DiesAtOnce {
+            std::thread::sleep(Duration::from_secs(600));
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let kind = tokio::signal::unix::SignalKind::terminate();
+            let mut term = tokio::signal::unix::signal(kind).unwrap();
+            loop {
+                term.recv().await;
+                if way != Way::Ignores {
+                    return;
+                }
+            }
+        });
+        victim.stop(Instant::now());
+    }
+
+    /// What happens from the signal on.
+    fn stop(&self, signalled: Instant) -> ! {
+        self.stopping.store(true, SeqCst);
+        let stay = match self.way {
+            // Longer than routing lags, so that nothing but their fault is seen.
+            Way::StaysReady | Way::FailsLiveness | Way::Errors | Way::Refuses => {
+                Duration::from_millis(800)
+            }
+            _ => LINGER,
+        };
+        std::thread::sleep(stay);
+        // The listener, and with it liveness, stays until the work is done.
+        while self.busy.load(SeqCst) > 0 {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        self.closed.store(true, SeqCst);
+        while self.connections.load(SeqCst) > 0 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if self.way == Way::Reporting {
+            let total = signalled.elapsed().as_millis();
+            let path = PathBuf::from(std::env::var_os("LIFECYCLE_REPORT").unwrap());
+            let report = format!(
+                r#"{{"version":1,"service":"victim","outcome":"clean","exit_code":0,"total_ms":{total},
+                "steps":[{{"name":"http","kind":"http-server","phase":"drain","outcome":"done",
+                "start_ms":0,"end_ms":{total},"timeout_ms":5000,"active":0}}]}}"#
+            );
+            std::fs::write(path, report).unwrap();
+        }
+        std::process::exit(if self.way == Way::ExitsThree { 3 } else { 0 });
+    }
+
+    fn accept(self: Arc<Self>, listener: &TcpListener) {
+        listener.set_nonblocking(true).unwrap();
+        loop {
+            match listener.accept() {
+                Ok((stream, _)) => {
+                    self.connections.fetch_add(1, SeqCst);
+                    let victim = Arc::clone(&self);
+                    std::thread::spawn(move || {
+                        victim.converse(stream);
+                        victim.connections.fetch_sub(1, SeqCst);
+                    });
+                }
+                // The backlog is empty: only now may the listener go.
+                Err(_) if self.closed.load(SeqCst) => return,
+                Err(_) => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
+    }
+
+    /// One connection, request after request.
+    fn converse(&self, mut stream: TcpStream) {
+        stream.set_nonblocking(false).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_millis(20)))
+            .unwrap();
+        let mut received = Vec::new();
+        let mut requests = 0;
+        loop {
+            let mut chunk = [0; 4_096];
+            match stream.read(&mut chunk) {
+                Ok(0) => return,
+                Ok(count) => received.extend_from_slice(&chunk[..count]),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    if self.closed.load(SeqCst) && received.is_empty() {
+                        return;
+                    }
+                    continue;
+                }
+                Err(_) => return,
+            }
+            let Some(end) = received.windows(4).position(|window| window == b"\r\n\r\n") else {
+                continue;
+            };
+            let head = String::from_utf8_lossy(&received[..end]).into_owned();
+            received.drain(..end + 4);
+            let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+            requests += 1;
+            if self.way == Way::ClosesIdle && requests > 1 && self.stopping.load(SeqCst) {
+                return;
+            }
+            let close = head.contains("connection: close");
+            self.busy.fetch_add(1, SeqCst);
+            let (status, extra) = self.answer(&path);
+            let close = close || self.stopping.load(SeqCst);
+            let connection = if close { "connection: close\r\n" } else { "" };
+            let answer =
+                format!("HTTP/1.1 {status} x\r\ncontent-length: 2\r\n{connection}{extra}\r\nok");
+            let written = stream.write_all(answer.as_bytes());
+            self.busy.fetch_sub(1, SeqCst);
+            if written.is_err() || close {
+                return;
+            }
+        }
+    }
+
+    fn answer(&self, path: &str) -> (u16, &'static str) {
+        let stopping = self.stopping.load(SeqCst);
+        match path {
+            "/ready" if self.way == Way::NeverReady => (503, ""),
+            "/ready" if stopping && self.way != Way::StaysReady => (503, ""),
+            "/live" if stopping && self.way == Way::FailsLiveness => (500, ""),
+            "/ready" | "/live" => (200, ""),
+            _ if stopping && self.way == Way::Errors => (500, ""),
+            _ if stopping && self.way == Way::Refuses => (503, "retry-after: 1\r\n"),
+            path => {
+                if self.served.fetch_add(1, SeqCst) == 100 && self.way == Way::Crashes {
+                    std::process::abort();
+                }
+                if path == "/slow" {
+                    std::thread::sleep(Duration::from_millis(300));
+                }
+                (200, "")
+            }
+        }
+    }
+}

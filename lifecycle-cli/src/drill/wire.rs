@@ -1,0 +1,182 @@
+//! A TCP stream that remembers what passed over it.
+//!
+//! A client library says that a request failed, not how far it had come. Whether it counts as
+//! accepted depends on exactly that: was its head on the wire, did a byte of the answer come, and
+//! did the other side close or reset.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// How the other side left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum End {
+    /// It has not.
+    #[default]
+    Open,
+    /// It closed the connection.
+    Closed,
+    /// It reset the connection.
+    Reset,
+}
+
+/// What passed since the current request began.
+#[derive(Default)]
+pub(super) struct Traffic {
+    /// How much of the blank line that ends a head has been seen: 4 is all of it.
+    head: AtomicU8,
+    received: AtomicU64,
+    closed: AtomicBool,
+    reset: AtomicBool,
+}
+
+impl Traffic {
+    /// Forgets the last request.
+    pub(super) fn begin(&self) {
+        self.head.store(0, Relaxed);
+        self.received.store(0, Relaxed);
+    }
+
+    /// Whether the head of the current request was handed to the kernel in full.
+    pub(super) fn head_written(&self) -> bool {
+        self.head.load(Relaxed) == 4
+    }
+
+    /// Bytes received for the current request.
+    pub(super) fn received(&self) -> u64 {
+        self.received.load(Relaxed)
+    }
+
+    /// How the other side left, as far as this one has noticed.
+    pub(super) fn end(&self) -> End {
+        if self.reset.load(Relaxed) {
+            End::Reset
+        } else if self.closed.load(Relaxed) {
+            End::Closed
+        } else {
+            End::Open
+        }
+    }
+
+    fn wrote(&self, bytes: &[u8]) {
+        let mut seen = self.head.load(Relaxed);
+        for byte in bytes {
+            if seen == 4 {
+                break;
+            }
+            seen = match (seen, byte) {
+                (0 | 2, b'\r') | (1 | 3, b'\n') => seen + 1,
+                (_, b'\r') => 1,
+                _ => 0,
+            };
+        }
+        self.head.store(seen, Relaxed);
+    }
+
+    fn failed(&self, error: &io::Error) {
+        if matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionReset
+                | io::ErrorKind::BrokenPipe
+                | io::ErrorKind::ConnectionAborted
+        ) {
+            self.reset.store(true, Relaxed);
+        }
+    }
+}
+
+/// The stream.
+pub(super) struct Wire {
+    stream: TcpStream,
+    traffic: Arc<Traffic>,
+}
+
+impl Wire {
+    pub(super) fn new(stream: TcpStream) -> (Self, Arc<Traffic>) {
+        let traffic = Arc::new(Traffic::default());
+        (
+            Self {
+                stream,
+                traffic: Arc::clone(&traffic),
+            },
+            traffic,
+        )
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        let result = ready!(Pin::new(&mut this.stream).poll_read(cx, buffer));
+        match &result {
+            Ok(()) => {
+                let count = buffer.filled().len() - before;
+                if count == 0 && buffer.remaining() > 0 {
+                    this.traffic.closed.store(true, Relaxed);
+                }
+                this.traffic.received.fetch_add(count as u64, Relaxed);
+            }
+            Err(error) => this.traffic.failed(error),
+        }
+        Poll::Ready(result)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let result = ready!(Pin::new(&mut this.stream).poll_write(cx, bytes));
+        match &result {
+            Ok(count) => this.traffic.wrote(bytes.get(..*count).unwrap_or_default()),
+            Err(error) => this.traffic.failed(error),
+        }
+        Poll::Ready(result)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_head_ends_at_the_blank_line_however_it_is_cut() {
+        let whole = b"GET / HTTP/1.1\r\nhost: x\r\n\r\nbody\r\n";
+        let head_end = whole.len() - b"body\r\n".len();
+        for cut in 0..whole.len() {
+            let traffic = Traffic::default();
+            traffic.wrote(&whole[..cut]);
+            assert_eq!(traffic.head_written(), cut >= head_end, "after {cut} bytes");
+            traffic.wrote(&whole[cut..]);
+            assert!(traffic.head_written(), "cut at {cut}");
+        }
+        let traffic = Traffic::default();
+        traffic.wrote(b"a\r\r\n\r");
+        assert!(!traffic.head_written());
+        traffic.wrote(b"\n");
+        assert!(traffic.head_written());
+        traffic.begin();
+        assert!(!traffic.head_written());
+    }
+}

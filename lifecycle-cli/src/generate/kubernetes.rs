@@ -1,0 +1,173 @@
+//! Kubernetes: Deployment, Service and `PodDisruptionBudget`.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use lifecycle_manifest::duration::{seconds_down, seconds_up};
+use lifecycle_manifest::platform::{Kubernetes, Mesh, PreStop};
+use lifecycle_manifest::{Platform, Resolved, Timeline};
+use minijinja::Value;
+use serde::Serialize;
+
+use super::files::MARK;
+use super::{Common, File, Port, environment, image, platform, ports, template};
+
+/// The kubelet's own default for both, written out so that nobody has to know it.
+const LIVE_PERIOD: Duration = Duration::from_secs(10);
+const LIVE_FAILURES: u32 = 3;
+/// How long a pod may take to start before it is started again.
+const STARTUP: Duration = Duration::from_secs(120);
+/// The fewest pods with which one can leave and one still serves.
+const REPLICAS: u32 = 2;
+
+/// The data of all three templates.
+#[derive(Serialize)]
+struct Data<'a> {
+    #[serde(flatten)]
+    common: Common<'a>,
+    sum: Value,
+    namespace: Option<&'a str>,
+    replicas: u32,
+    grace_seconds: u64,
+    sleep_seconds: Option<u64>,
+    exec_command: Option<Vec<&'a str>>,
+    ports: Vec<Port>,
+    service_ports: Vec<Port>,
+    probes: Option<Probes<'a>>,
+    mesh_labels: Vec<Pair>,
+    mesh_annotations: Vec<Pair>,
+}
+
+#[derive(Serialize)]
+struct Pair {
+    name: &'static str,
+    value: &'static str,
+}
+
+#[derive(Serialize)]
+struct Probes<'a> {
+    ready: &'a str,
+    live: &'a str,
+    port: u16,
+    period_seconds: u64,
+    failures: u32,
+    startup_failures: u64,
+    live_period_seconds: u64,
+    live_failures: u32,
+}
+
+pub(super) fn files(resolved: &Resolved, asked_image: Option<&str>) -> Result<Vec<File>> {
+    let (Platform::Kubernetes(kubernetes), line) = platform(resolved, "kubernetes")? else {
+        bail!("`kubernetes` is not Kubernetes");
+    };
+    let written_image = kubernetes.image.as_ref().map(|image| image.value.as_str());
+    let image = image(asked_image, written_image, "kubernetes")?;
+    let data = data(resolved, kubernetes, line, image);
+    let header = format!(
+        "{MARK} k8s from lifecycle.yaml; change the manifest and run it again with -o and this directory"
+    );
+    let render = |name: &'static str, source: &str| -> Result<File> {
+        let context = minijinja::context! {
+            header => Value::from_safe_string(header.clone()),
+            ..Value::from(minijinja::value::Serde(&data))
+        };
+        Ok(File {
+            name,
+            text: template::render(name, source, context)?,
+        })
+    };
+    let mut files = vec![render(
+        "deployment.yaml",
+        include_str!("../../templates/kubernetes/deployment.yaml.j2"),
+    )?];
+    if !data.service_ports.is_empty() {
+        files.push(render(
+            "service.yaml",
+            include_str!("../../templates/kubernetes/service.yaml.j2"),
+        )?);
+    }
+    files.push(render(
+        "poddisruptionbudget.yaml",
+        include_str!("../../templates/kubernetes/poddisruptionbudget.yaml.j2"),
+    )?);
+    Ok(files)
+}
+
+fn data<'a>(
+    resolved: &'a Resolved,
+    kubernetes: &'a Kubernetes,
+    line: &Timeline,
+    image: &'a str,
+) -> Data<'a> {
+    let service_ports = ports(resolved);
+    let mut ports = ports(resolved);
+    let health = resolved.plan.health.as_ref();
+    if let Some(port) = health.and_then(|health| health.port)
+        && ports.iter().all(|other| other.number != port)
+    {
+        let name = super::port_name("health", |name| ports.iter().any(|port| port.name == name));
+        ports.push(Port { name, number: port });
+    }
+    let probe_port = health.and_then(|health| {
+        health
+            .port
+            .or(service_ports.first().map(|port| port.number))
+    });
+    let exec_command = match &kubernetes.pre_stop {
+        Some(PreStop::Exec { command, .. }) => {
+            Some(command.iter().map(|word| word.value.as_str()).collect())
+        }
+        _ => None,
+    };
+    let sleep = line.terms.hook.as_ref().filter(|_| exec_command.is_none());
+    Data {
+        common: Common {
+            header: String::new(),
+            service: &resolved.plan.service,
+            digest: &resolved.digest,
+            image,
+            environment: environment(resolved, line, Some("/dev/termination-log")),
+        },
+        sum: Value::from_safe_string(line.sum()),
+        namespace: kubernetes
+            .namespace
+            .as_ref()
+            .map(|namespace| namespace.value.as_str()),
+        replicas: kubernetes
+            .replicas
+            .as_ref()
+            .map_or(REPLICAS, |replicas| replicas.value),
+        grace_seconds: seconds_up(line.grace().value),
+        sleep_seconds: sleep.map(|hook| seconds_up(hook.value)),
+        exec_command,
+        probes: health.zip(probe_port).map(|(health, port)| {
+            let period = seconds_down(health.period).max(1);
+            Probes {
+                ready: &health.ready,
+                live: &health.live,
+                port,
+                period_seconds: period,
+                failures: health.failures,
+                startup_failures: seconds_up(STARTUP).div_ceil(period),
+                live_period_seconds: seconds_up(LIVE_PERIOD),
+                live_failures: LIVE_FAILURES,
+            }
+        }),
+        ports,
+        service_ports,
+        mesh_labels: match kubernetes.mesh.as_ref().map(|mesh| mesh.value) {
+            Some(Mesh::Istio) => vec![Pair {
+                name: "sidecar.istio.io/inject",
+                value: "true",
+            }],
+            _ => Vec::new(),
+        },
+        mesh_annotations: match kubernetes.mesh.as_ref().map(|mesh| mesh.value) {
+            Some(Mesh::Linkerd) => vec![Pair {
+                name: "linkerd.io/inject",
+                value: "enabled",
+            }],
+            _ => Vec::new(),
+        },
+    }
+}

@@ -1,0 +1,124 @@
+//! Rendering a template so that no value can break out of its place.
+
+use std::fmt::Write as _;
+
+use anyhow::{Result, anyhow};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::ValueKind;
+use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
+use serde::Serialize;
+
+/// Renders a template of ours. Strings come out quoted, as JSON that is also YAML.
+///
+/// # Errors
+///
+/// A template that does not render is a fault of this tool and not of the manifest; the error says so.
+pub(super) fn render(name: &str, source: &str, data: impl Serialize) -> Result<String> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(2_000_000));
+    environment.set_syntax(
+        SyntaxConfig::builder()
+            .keep_trailing_newline(true)
+            .build()?,
+    );
+    environment.set_formatter(format);
+    let render = || -> Result<String, Error> {
+        environment
+            .template_from_named_str(name, source)?
+            .render(minijinja::value::Serde(data))
+    };
+    render().map_err(|error| {
+        anyhow!("the template {name} does not render: {error:#}\nthis is a fault of lifecycle itself, please report it")
+    })
+}
+
+fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    let text = match value.kind() {
+        ValueKind::Undefined | ValueKind::None | ValueKind::Map => {
+            let what = format!("{} has no text in {}", value.kind(), state.name());
+            return Err(Error::new(ErrorKind::InvalidOperation, what));
+        }
+        _ if value.is_safe() => value.to_string(),
+        ValueKind::String => quote(value.as_str().unwrap_or_default()),
+        ValueKind::Seq => {
+            let items: Result<Vec<String>, Error> = value
+                .try_iter()?
+                .map(|item| match item.as_str() {
+                    Some(text) => Ok(quote(text)),
+                    None => Ok(item.to_string()),
+                })
+                .collect();
+            format!("[{}]", items?.join(", "))
+        }
+        ValueKind::Bool => if value.is_true() { "true" } else { "false" }.to_owned(),
+        _ => value.to_string(),
+    };
+    out.write_str(&text)
+        .map_err(|_| Error::new(ErrorKind::WriteFailure, "could not write"))
+}
+
+/// Text in double quotes that every reader of JSON, YAML 1.1 and YAML 1.2 takes for that same text:
+/// besides what JSON escapes, what YAML does not let stand as it is.
+pub(super) fn quote(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            // Controls, line separators that YAML 1.1 folds, the byte order mark and non-characters.
+            '\0'..='\u{1f}'
+            | '\u{7f}'..='\u{9f}'
+            | '\u{2028}'
+            | '\u{2029}'
+            | '\u{feff}'
+            | '\u{fffe}'
+            | '\u{ffff}' => {
+                // Writing to a `String` cannot fail.
+                let _ = write!(quoted, "\\u{:04x}", u32::from(c));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_is_quoted_is_read_back_as_the_same(text in any::<String>()) {
+            let json: String = serde_json::from_str(&quote(&text)).unwrap();
+            prop_assert_eq!(&json, &text);
+            let yaml: String = serde_yaml::from_str(&quote(&text)).unwrap();
+            prop_assert_eq!(&yaml, &text);
+        }
+    }
+
+    #[test]
+    fn words_that_yaml_would_take_for_something_else_stay_words() {
+        for text in [
+            "no", "on", "~", "null", "1e3", "0o17", "12:30", "- a", "a: b", "{{ x }}", "\u{85}",
+        ] {
+            let value: serde_yaml::Value = serde_yaml::from_str(&quote(text)).unwrap();
+            assert_eq!(value, serde_yaml::Value::String(text.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_missing_value_is_our_fault_and_said_to_be() {
+        let error = render("x.yaml", "a: {{ nothing }}\n", ())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("fault of lifecycle itself"), "{error}");
+    }
+}
