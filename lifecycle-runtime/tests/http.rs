@@ -48,9 +48,8 @@ async fn start(configure: impl FnOnce(HttpServer) -> HttpServer) -> Setup {
     }
 }
 
-fn router(gate: Gate) -> Router {
-    let slow = Arc::clone(&gate);
-    let stream = Arc::clone(&gate);
+fn router(slow: Gate) -> Router {
+    let stream = Arc::clone(&slow);
     Router::new()
         .route("/", get(|| async { "hello" }))
         .route(

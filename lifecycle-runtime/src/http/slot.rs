@@ -80,7 +80,7 @@ impl Slot {
                 .take(length)
                 .collect();
             fence(Ordering::Acquire);
-            if version % 2 == 0 && version == self.version.load(Ordering::Relaxed) {
+            if version.is_multiple_of(2) && version == self.version.load(Ordering::Relaxed) {
                 let used = method.iter().position(|byte| *byte == 0);
                 return (since != 0).then(|| Written {
                     since,
@@ -88,7 +88,8 @@ impl Slot {
                     path: (text(&path), path.len() < length),
                 });
             }
-            std::hint::spin_loop();
+            // Whoever writes is a few stores from the end, and perhaps not on a processor.
+            std::thread::yield_now();
         }
     }
 }
