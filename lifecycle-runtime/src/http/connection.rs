@@ -232,6 +232,8 @@ impl Future for Connection {
         if this.obey(stage, cx).is_ready() {
             return Poll::Ready(());
         }
+        // Here, and not when it came in: a request that is answered at once needs no clock.
+        this.track.note_time();
         if this.timer.is_some() && !this.draining {
             return this.bound_idleness(cx);
         }
