@@ -1,1 +1,39 @@
-//! Test support shared by the suites beside this file.
+//! Support shared by the suites and the programs beside this file.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// Where the peers listen, as `peers/lifecycle.yaml` says.
+pub const PEER_PORT: u16 = 18_080;
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Builds a program of the workspace, in the profile of the tests, and says where it is.
+///
+/// # Panics
+///
+/// When it does not build.
+pub fn program(package: &str, name: &str) -> PathBuf {
+    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--quiet", "--package", package, "--bin", name])
+        .args(["--message-format", "json-render-diagnostics"])
+        .args(if cfg!(debug_assertions) {
+            None
+        } else {
+            Some("--release")
+        })
+        .current_dir(root())
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{package} does not build");
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|message| message["target"]["name"] == name)
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .expect("cargo names the program it built")
+}

@@ -106,7 +106,7 @@ pub(crate) struct GenArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Target {
-    /// Kubernetes: Deployment, Service, PodDisruptionBudget.
+    /// Kubernetes: Deployment, Service, `PodDisruptionBudget`.
     #[value(alias = "kubernetes")]
     K8s,
     /// Amazon ECS: task definition, service, target group attributes.
@@ -146,7 +146,7 @@ pub(crate) struct DrillArgs {
     /// Where the program listens, when the manifest does not say.
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<u16>,
-    /// Where readiness is answered, such as http://127.0.0.1:9090/ready, when the manifest does not say.
+    /// Where readiness is answered, such as `http://127.0.0.1:9090/ready`, when the manifest does not say.
     #[arg(long, value_name = "URL")]
     pub(crate) ready: Option<String>,
     /// Where liveness is answered, when the manifest does not say.
@@ -155,6 +155,9 @@ pub(crate) struct DrillArgs {
     /// Instead of a rate: 64 clients on kept-alive connections and 8 on fresh ones, each sending its next request as soon as the last was answered.
     #[arg(long, conflicts_with = "rate")]
     pub(crate) saturate: bool,
+    /// How long clients keep sending new requests after the platform's stop. Without it: the settle time.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) routing_lag: Option<std::time::Duration>,
     /// How long load runs before the stop.
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration)]
     pub(crate) warm_up: std::time::Duration,

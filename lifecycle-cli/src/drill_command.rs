@@ -55,7 +55,10 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
         ],
     };
     let target = target(args, resolved, command)?;
-    let script = script(resolved, line);
+    let mut script = script(resolved, line);
+    if let Some(lag) = args.routing_lag {
+        script.routing_lag = lag;
+    }
     let load = load(args, resolved)?;
     let progress = progress(args.verbose);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -194,12 +197,9 @@ fn build(directory: &Path, profile: &str) -> Result<PathBuf> {
 }
 
 fn target(args: &DrillArgs, resolved: &Resolved, command: Vec<String>) -> Result<Target> {
-    let listens = resolved
-        .plan
-        .steps
-        .iter()
-        .filter(|step| step.kind.takes_traffic());
-    let port = args.port.or(listens.filter_map(|step| step.port).next());
+    let port = args
+        .port
+        .or(resolved.plan.steps.iter().find_map(|step| step.port));
     let Some(port) = port else {
         bail!(
             "where does the program listen? write `port:` at its server in the manifest, or give `--port`"
@@ -210,7 +210,8 @@ fn target(args: &DrillArgs, resolved: &Resolved, command: Vec<String>) -> Result
     let drill = resolved.manifest.drill.as_ref();
     Ok(Target {
         command,
-        directory: args.directory.clone(),
+        // A command was written where it was typed, and runs there.
+        directory: args.directory.clone().filter(|_| args.command.is_empty()),
         env: drill.map(|drill| drill.env.clone()).unwrap_or_default(),
         base: Some(Endpoint::on_port(port, "/")),
         ready: match &args.ready {

@@ -63,7 +63,7 @@ fn standard_input() -> Result<Input> {
         .context("could not read standard input")?;
     Ok(Input {
         name: "<stdin>".to_owned(),
-        analysis: analyse(&bytes),
+        analysis: Analysis::of_bytes(&bytes),
     })
 }
 
@@ -76,14 +76,8 @@ fn read(path: &Path) -> Result<Input> {
             .unwrap_or(path)
             .display()
             .to_string(),
-        analysis: analyse(&bytes),
+        analysis: Analysis::of_bytes(&bytes),
     })
-}
-
-/// Bytes that are no text are shown as the replacement character, which is a finding of its own at
-/// the place where it stands: as a key it is unknown, as a value it has the wrong form.
-fn analyse(bytes: &[u8]) -> Analysis {
-    Analysis::of(&String::from_utf8_lossy(bytes))
 }
 
 fn in_directory(directory: &Path) -> Option<PathBuf> {

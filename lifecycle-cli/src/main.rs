@@ -54,6 +54,12 @@ fn main() -> ExitCode {
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()
-        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
-        .any(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+        .filter_map(|cause| {
+            let io = cause
+                .downcast_ref::<std::io::Error>()
+                .map(std::io::Error::kind);
+            let json = || cause.downcast_ref::<serde_json::Error>()?.io_error_kind();
+            io.or_else(json)
+        })
+        .any(|kind| kind == std::io::ErrorKind::BrokenPipe)
 }

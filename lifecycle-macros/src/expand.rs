@@ -10,7 +10,7 @@ use crate::args::{Args, Flavor};
 use crate::lower;
 use crate::manifest::{self, Manifest};
 
-pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     let (args, function) = match (
         syn::parse2::<Args>(args),
         syn::parse2::<ItemFn>(item.clone()),

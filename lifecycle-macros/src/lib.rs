@@ -30,5 +30,5 @@ use proc_macro::TokenStream;
 /// `lifecycle check` shows.
 #[proc_macro_attribute]
 pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
-    expand::expand(args.into(), item.into()).into()
+    expand::expand(args.into(), &item.into()).into()
 }

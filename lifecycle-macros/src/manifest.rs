@@ -53,7 +53,7 @@ pub(crate) fn read(asked: Option<&LitStr>) -> Result<Manifest> {
             .unwrap_or(&path)
             .display()
             .to_string(),
-        analysis: Analysis::of(&String::from_utf8_lossy(&bytes)),
+        analysis: Analysis::of_bytes(&bytes),
         path,
     })
 }

@@ -26,8 +26,11 @@ pub enum DurationError {
     Negative,
     /// A decimal point or comma; the same duration in whole units, where there is one.
     Fraction(Option<String>),
-    /// A unit that is not one of `h`, `m`, `s`, `ms`; the nearest one that is, where there is one.
-    UnknownUnit(String, Option<&'static str>),
+    /// A unit that is not one of `h`, `m`, `s`, `ms`; the duration as it was meant, where that is
+    /// plain.
+    UnknownUnit(String, Option<String>),
+    /// Spaces between number and unit; the same without.
+    Spaces(String),
     /// Units out of order, or one of them twice.
     Order,
     /// More than [`LONGEST`].
@@ -44,6 +47,7 @@ impl fmt::Display for DurationError {
             Self::Negative => f.write_str("a duration cannot be negative"),
             Self::Fraction(_) => f.write_str("a duration is written in whole units"),
             Self::UnknownUnit(unit, _) => write!(f, "`{unit}` is not a unit of time"),
+            Self::Spaces(_) => f.write_str("a duration is written without spaces"),
             Self::Order => {
                 f.write_str("the units of a duration go from large to small, each at most once")
             }
@@ -60,10 +64,23 @@ impl DurationError {
             Self::NoUnit(number) => {
                 format!("write `{number}s` for seconds or `{number}ms` for milliseconds")
             }
-            Self::Fraction(Some(same)) => format!("write `{same}`"),
-            Self::UnknownUnit(_, Some(unit)) => format!("did you mean `{unit}`?"),
+            Self::Negative => "write how long it takes, such as `15s`".to_owned(),
             Self::Order => "write `1m30s`, not `30s1m`".to_owned(),
-            _ => "write a duration with a unit, such as `15s`, `250ms` or `1m30s`".to_owned(),
+            Self::TooLong => "a shutdown takes minutes: write less than `168h`".to_owned(),
+            _ => match self.meant() {
+                Some(meant) => format!("write `{meant}`"),
+                None => "write it in `h`, `m`, `s` and `ms`, such as `15s`, `250ms` or `1m30s`"
+                    .to_owned(),
+            },
+        }
+    }
+
+    /// The duration that was meant, where only one can have been.
+    pub fn meant(&self) -> Option<&str> {
+        match self {
+            Self::Fraction(meant) | Self::UnknownUnit(_, meant) => meant.as_deref(),
+            Self::Spaces(meant) => Some(meant),
+            _ => None,
         }
     }
 }
@@ -109,7 +126,7 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
             return Err(DurationError::Fraction(whole(text)));
         }
         let Some(at) = UNITS.iter().position(|(name, _)| *name == unit) else {
-            return Err(unknown_unit(unit));
+            return Err(unknown_unit(text, unit));
         };
         if at < next_unit {
             return Err(DurationError::Order);
@@ -127,15 +144,41 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
     Ok(Duration::from_millis(total))
 }
 
-fn unknown_unit(unit: &str) -> DurationError {
-    let meant = match unit.trim().to_ascii_lowercase().as_str() {
-        "s" | "sec" | "secs" | "second" | "seconds" => Some("s"),
-        "ms" | "msec" | "milli" | "millis" | "millisecond" | "milliseconds" => Some("ms"),
-        "m" | "min" | "mins" | "minute" | "minutes" => Some("m"),
-        "h" | "hr" | "hrs" | "hour" | "hours" => Some("h"),
-        _ => None,
-    };
-    DurationError::UnknownUnit(unit.trim().chars().take(20).collect(), meant)
+fn unknown_unit(text: &str, unit: &str) -> DurationError {
+    let close: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    if close.len() < text.len() && parse(&close).is_ok() {
+        return DurationError::Spaces(close);
+    }
+    let unit = unit.trim();
+    if !unit.chars().all(char::is_alphabetic) {
+        return DurationError::Unreadable;
+    }
+    let meant = in_our_units(&close).filter(|meant| parse(meant).is_ok());
+    DurationError::UnknownUnit(unit.chars().take(20).collect(), meant)
+}
+
+/// `5sec` as `5s`, `2Hours` as `2h`.
+fn in_our_units(text: &str) -> Option<String> {
+    let mut meant = String::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let letters = rest[digits..]
+            .bytes()
+            .take_while(|byte| !byte.is_ascii_digit())
+            .count();
+        let (part, tail) = rest.split_at(digits + letters);
+        meant.push_str(&part[..digits]);
+        meant.push_str(match part[digits..].to_ascii_lowercase().as_str() {
+            "s" | "sec" | "secs" | "second" | "seconds" => "s",
+            "ms" | "msec" | "milli" | "millis" | "millisecond" | "milliseconds" => "ms",
+            "m" | "min" | "mins" | "minute" | "minutes" => "m",
+            "h" | "hr" | "hrs" | "hour" | "hours" => "h",
+            _ => return None,
+        });
+        rest = tail;
+    }
+    Some(meant)
 }
 
 /// `1.5s` as `1s500ms`: the same time without a fraction, where milliseconds can hold it.
@@ -158,13 +201,16 @@ fn whole(text: &str) -> Option<String> {
     Some(show(Duration::from_millis(total)))
 }
 
-/// Writes a duration as the manifest would: the shortest text that [`parse`] reads as the same.
-/// Parts below a millisecond are rounded up.
+/// Writes a duration as the manifest would: a text that [`parse`] reads as the same. Below an
+/// hour it is counted in seconds, as platforms count: `105s` is looked for in a deployment, not
+/// `1m45s`. Parts below a millisecond are rounded up.
 ///
 /// ```
 /// use std::time::Duration;
 /// use lifecycle_manifest::duration::show;
 /// assert_eq!(show(Duration::from_millis(32_750)), "32s750ms");
+/// assert_eq!(show(Duration::from_secs(105)), "105s");
+/// assert_eq!(show(Duration::from_secs(5_400)), "1h30m");
 /// assert_eq!(show(Duration::ZERO), "0s");
 /// ```
 pub fn show(duration: Duration) -> String {
@@ -172,8 +218,13 @@ pub fn show(duration: Duration) -> String {
     if millis == 0 {
         return "0s".to_owned();
     }
+    let units = if millis < LONG {
+        &UNITS[2..]
+    } else {
+        &UNITS[..]
+    };
     let mut text = String::new();
-    for (unit, size) in UNITS {
+    for &(unit, size) in units {
         let count = millis / size;
         if count > 0 {
             text.push_str(&count.to_string());
@@ -184,10 +235,13 @@ pub fn show(duration: Duration) -> String {
     text
 }
 
-/// Writes a duration for a person: `32.75s`, `250ms`, `1m30s`.
+/// From here on, milliseconds are shown as hours and minutes.
+const LONG: u64 = 3_600_000;
+
+/// Writes a duration for a person: `32.75s`, `250ms`, `105s`, `1h30m`.
 pub fn human(duration: Duration) -> String {
     let millis = millis(duration);
-    if millis < 1_000 || millis % 1_000 == 0 || millis >= 60_000 {
+    if millis < 1_000 || millis % 1_000 == 0 || millis >= LONG {
         return show(duration);
     }
     let text = format!("{}.{:03}", millis / 1_000, millis % 1_000);
@@ -224,18 +278,25 @@ mod tests {
             ("-", DurationError::Unreadable),
             ("inf", DurationError::Unreadable),
             ("1.5s", DurationError::Fraction(Some("1s500ms".into()))),
-            ("1,5m", DurationError::Fraction(Some("1m30s".into()))),
+            ("1,5m", DurationError::Fraction(Some("90s".into()))),
             ("0.0001s", DurationError::Fraction(None)),
             ("30s1m", DurationError::Order),
             ("5s5s", DurationError::Order),
             (
                 "5 seconds",
-                DurationError::UnknownUnit("seconds".into(), Some("s")),
+                DurationError::UnknownUnit("seconds".into(), Some("5s".into())),
             ),
             ("5x", DurationError::UnknownUnit("x".into(), None)),
             ("99999999999999999999s", DurationError::TooLong),
             ("8000h", DurationError::TooLong),
-            ("5s ", DurationError::UnknownUnit("s".into(), Some("s"))),
+            ("5s ", DurationError::Spaces("5s".into())),
+            ("1 m 30 s", DurationError::Spaces("1m30s".into())),
+            ("12:30", DurationError::Unreadable),
+            ("1_000", DurationError::Unreadable),
+            (
+                "2Hours30Min",
+                DurationError::UnknownUnit("Hours".into(), Some("2h30m".into())),
+            ),
         ] {
             assert_eq!(parse(text), Err(error), "{text:?}");
         }

@@ -74,11 +74,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Written(_) => f.write_str("written"),
             Self::Rounded { from, .. } => {
-                write!(
-                    f,
-                    "written as {}, rounded up to what the platform can hold",
-                    show(*from)
-                )
+                write!(f, "rounded up from {}", show(*from))
             }
             Self::FormatDefault => f.write_str("the default of the format"),
             Self::PlatformDefault(name) => write!(f, "the {name} default"),

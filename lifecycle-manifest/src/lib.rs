@@ -57,7 +57,7 @@ pub struct Analysis {
     pub source: Source,
     /// The tree; `None` where the text is not YAML.
     pub document: Option<Document>,
-    /// What the file means; `None` where too much is missing.
+    /// What the file means; `None` where too much is missing, or steps wait in a circle.
     pub resolved: Option<Resolved>,
     /// What is wrong with it, in the order of the file.
     pub findings: Vec<Finding>,
@@ -97,6 +97,34 @@ impl Analysis {
             document,
             resolved,
             findings,
+        }
+    }
+
+    /// The same for a file's bytes. A manifest is UTF-8; what is not is an error, and is shown as the
+    /// replacement character.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        let Err(error) = std::str::from_utf8(bytes) else {
+            return Self::of(&String::from_utf8_lossy(bytes));
+        };
+        let source = Source::new(&String::from_utf8_lossy(bytes));
+        let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+        let at = match utf16 {
+            true => 0,
+            // The valid part before the fault is the same in both; a byte order mark has been dropped.
+            false => {
+                let mark = if bytes.starts_with("\u{feff}".as_bytes()) {
+                    3
+                } else {
+                    0
+                };
+                error.valid_up_to().saturating_sub(mark)
+            }
+        };
+        Self {
+            findings: vec![read::not_utf8(text::Span::new(at, at), utf16)],
+            source,
+            document: None,
+            resolved: None,
         }
     }
 
@@ -142,8 +170,10 @@ fn resolve(manifest: Manifest, findings: &mut Vec<Finding>) -> Option<Resolved> 
     rules::run(&context, &mut found);
     if !cycles.is_empty() {
         // With a circle's waits left out the sums are too small: what they call too long is too
-        // long, what they call waste may not be.
+        // long, what they call waste may not be, and none of them is to be shown as the sum.
         found.retain(|finding| finding.severity == Severity::Error);
+        findings.extend(found);
+        return None;
     }
     findings.extend(found);
     Some(Resolved {
@@ -163,11 +193,10 @@ enum Spoilt {
 
 impl Spoilt {
     fn by(finding: &Finding) -> Option<Self> {
-        use rules::shape::{BAD_NAME, KEY_NOT_FOR_KIND, UNKNOWN_KEY, UNSUPPORTED_FORMAT};
+        use rules::shape::{BAD_NAME, KEY_NOT_FOR_KIND, UNKNOWN_KEY};
         // A key that looks like no other was not meant to be a number of ours.
-        let harmless = [&BAD_NAME, &KEY_NOT_FOR_KIND, &UNSUPPORTED_FORMAT].contains(&finding.rule)
-            || (finding.rule == &UNKNOWN_KEY
-                && finding.help.iter().all(|help| help.edit.is_none()));
+        let harmless = [&BAD_NAME, &KEY_NOT_FOR_KIND].contains(&finding.rule)
+            || (finding.rule == &UNKNOWN_KEY && finding.help.is_empty());
         if harmless {
             return None;
         }

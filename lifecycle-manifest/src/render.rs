@@ -50,25 +50,29 @@ pub fn finding(analysis: &Analysis, path: &str, finding: &Finding, style: Style)
     for note in &finding.notes {
         main = main.element(Level::NOTE.message(note.as_str()));
     }
+    // Ways out stay in the order of the rule: once one of them is an edit, which is a group of its
+    // own, all that follow are groups too.
     let mut groups: Vec<Group<'_>> = Vec::new();
-    let mut patches = Vec::new();
     for help in &finding.help {
         match &help.edit {
-            None => main = main.element(Level::HELP.message(help.text.as_str())),
-            Some(edit) => patches.push((help, analysis.span(&edit.place), &edit.replacement)),
+            None if groups.is_empty() => {
+                main = main.element(Level::HELP.message(help.text.as_str()));
+            }
+            None => groups.push(Group::with_title(
+                Level::HELP.secondary_title(help.text.as_str()),
+            )),
+            Some(edit) => {
+                let span = analysis.span(&edit.place);
+                let patch = Patch::new(span.range(), edit.replacement.as_str());
+                groups.push(
+                    Level::HELP
+                        .secondary_title(help.text.as_str())
+                        .element(Snippet::source(source).path(path).patch(patch)),
+                );
+            }
         }
     }
-    main = main.element(see(finding));
-    groups.push(main);
-    for (help, span, replacement) in patches {
-        groups.push(
-            Level::HELP.secondary_title(help.text.as_str()).element(
-                Snippet::source(source)
-                    .path(path)
-                    .patch(Patch::new(span.range(), replacement.as_str())),
-            ),
-        );
-    }
+    groups.insert(0, main.element(see(finding)));
     let mut text = renderer.render(&groups);
     text.push('\n');
     text

@@ -82,7 +82,12 @@ pub(crate) fn summary(input: &Input) -> String {
 }
 
 fn verdict(line: &Timeline, width: usize) -> String {
+    let cap = line.terms.cap.as_ref();
     let (mark, words) = match line.spare() {
+        _ if cap.is_some_and(|cap| line.grace().value > cap.limit) => (
+            format!("{BAD}refused{BAD:#}"),
+            "more than the platform takes".to_owned(),
+        ),
         Some(spare) => (
             format!("{GOOD}fits{GOOD:#}"),
             format!("{} to spare", human(spare)),

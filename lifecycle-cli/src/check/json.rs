@@ -1,6 +1,8 @@
 //! Findings for programs: one document, version 1. Fields are added, never changed or taken away,
 //! within a version.
 
+#![allow(clippy::struct_field_names, reason = "the names are the format's")]
+
 use std::io::Write as _;
 
 use anyhow::Result;

@@ -27,6 +27,8 @@ const LOOK: Duration = Duration::from_millis(10);
 const FREE: Duration = Duration::from_millis(300);
 /// How long a killed process may take to be gone.
 const KILLED: Duration = Duration::from_secs(5);
+/// How long the children of a process may take to follow it before they count as left behind.
+const FOLLOWING: Duration = Duration::from_millis(200);
 /// How long requests may take to come to their end once the process is gone: their connections
 /// went with it.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -75,7 +77,7 @@ pub(super) async fn play(
         sampling: None,
     };
     let course = drill.run(target, load, &mut moments).await?;
-    let (tally, samples, left_behind) = drill.wind_up().await?;
+    let (tally, samples, left_behind) = drill.wind_up(moments.killed.is_some()).await?;
 
     let zero = drill.stage.signalled().unwrap_or(moments.started);
     let own = report::read(&report_path);
@@ -107,7 +109,11 @@ pub(super) async fn play(
     }
     if target.base.is_none() || load.requests.is_empty() {
         not_measured.push("requests: no address, or no request to send".to_owned());
-    } else if tally.is_none() {
+    } else if let Some(tally) = &tally {
+        if tally.requests(zero).all().sent() == 0 {
+            not_measured.push("requests: none was sent before the drill was over".to_owned());
+        }
+    } else {
         not_measured.push("requests: the process was never ready".to_owned());
     }
     let mut measured = Measured {
@@ -314,11 +320,14 @@ impl Drill<'_> {
     }
 
     /// Makes sure that the process is gone, and collects what was measured.
-    async fn wind_up(&mut self) -> anyhow::Result<(Option<Tally>, Samples, Option<usize>)> {
+    async fn wind_up(
+        &mut self,
+        killed: bool,
+    ) -> anyhow::Result<(Option<Tally>, Samples, Option<usize>)> {
         let mut left_behind = None;
         if let Some(ended) = self.running.ended() {
             self.stage.mark_ended(ended.at);
-            left_behind = self.running.left_behind();
+            left_behind = self.left_behind(killed).await;
             (self.progress)(Event::Exited);
         }
         self.running.kill();
@@ -349,6 +358,21 @@ impl Drill<'_> {
             Some(sampling) => sampling.await.context("the prober broke off")?,
         };
         Ok((tally, samples, left_behind))
+    }
+
+    /// Counts what outlived the process; `None` when it was killed, and its group with it.
+    async fn left_behind(&self, killed: bool) -> Option<usize> {
+        if killed {
+            return None;
+        }
+        let until = Instant::now() + FOLLOWING;
+        loop {
+            let left = self.running.left_behind();
+            if left == Some(0) || Instant::now() > until {
+                return left;
+            }
+            sleep(LOOK).await;
+        }
     }
 
     fn marks(&self) -> Option<Marks> {

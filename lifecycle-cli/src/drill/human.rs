@@ -13,7 +13,7 @@ use super::probe::Flip;
 use super::process::{Status, signal_name};
 use super::report::OwnStep;
 use super::tally::{Counts, Latency, Requests};
-use super::verdict::{moment, span};
+use super::words::{count as counted, grouped, moment, span};
 
 const WIDTH: usize = 80;
 /// The last lines of a process that are shown when it failed.
@@ -59,6 +59,11 @@ fn heading(text: &mut String, measured: &Measured) {
             fitted(&clean(&measured.command.join(" ")), WIDTH - 2)
         ),
     );
+    let payer = format!(
+        "settle time paid by {}",
+        clean(&measured.planned.settle_payer)
+    );
+    line(text, &format!("  {}", fitted(&payer, WIDTH - 2)));
     let load = measured.load.as_ref().map(|load| match *load {
         LoadSummary::Open {
             rate,
@@ -109,13 +114,12 @@ fn timeline(text: &mut String, measured: &Measured) {
 
     row(text, "ready", "", &seen(times.ready_ms), "");
     if let Some(asked) = times.asked_ms {
-        let payer = format!("settle: {}", clean(&plan.settle_payer));
         row(
             text,
             "stop asked",
             &beside(-asked_to_signal),
             &moment(asked),
-            &fitted(&payer, 26),
+            "",
         );
     }
     if let Some(ended) = times.routing_ended_ms {
@@ -153,7 +157,11 @@ fn timeline(text: &mut String, measured: &Measured) {
         } else {
             "failed".to_owned()
         };
-        let note = format!("{} of {} probes failed", live.failures, live.samples);
+        let note = format!(
+            "{} of {} probes failed",
+            grouped(live.failures as u64),
+            grouped(live.samples as u64)
+        );
         row(text, "liveness", "held", &held, &note);
     }
     let by = plan.deadline_ms.filter(|_| played);
@@ -192,7 +200,7 @@ fn requests(text: &mut String, measured: &Measured, seen: &Requests) {
         let _infallible = write!(head, "{label:>14}");
     }
     line(text, &styled(HEADING, &head));
-    let mut counted = |label: &str, of: fn(&Counts) -> u64, always: bool, style: Style| {
+    let mut outcome = |label: &str, of: fn(&Counts) -> u64, always: bool, style: Style| {
         if !always && of(&seen.all()) == 0 {
             return;
         }
@@ -207,29 +215,30 @@ fn requests(text: &mut String, measured: &Measured, seen: &Requests) {
         }
         line(text, &row);
     };
-    counted("served", |counts| counts.served, true, Style::new());
-    counted("refused with 503", |counts| counts.refused, false, WARN);
-    counted(
+    outcome("served", |counts| counts.served, true, Style::new());
+    outcome("  of those 4xx", |counts| counts.client_error, false, WARN);
+    outcome("refused with 503", |counts| counts.refused, false, WARN);
+    outcome(
         "refused at connection",
         |counts| counts.refused_at_connect,
         false,
         WARN,
     );
-    counted("server error", |counts| counts.server_error, false, BAD);
-    counted("lost", |counts| counts.lost, true, BAD);
-    counted(
+    outcome("server error", |counts| counts.server_error, false, BAD);
+    outcome("lost", |counts| counts.lost, true, BAD);
+    outcome(
         "  to an idle close",
         |counts| counts.lost_to_idle_close,
         false,
         BAD,
     );
-    counted(
+    outcome(
         "  never answered",
         |counts| counts.lost_unanswered,
         false,
         BAD,
     );
-    counted("not sent", |counts| counts.not_sent, false, WARN);
+    outcome("not sent", |counts| counts.not_sent, false, WARN);
     for (label, latency) in [
         ("latency before stop", seen.latency_before),
         ("latency after", seen.latency_after),
@@ -352,14 +361,14 @@ fn findings(text: &mut String, measured: &Measured) {
         wrapped_after(text, style, &label, "  ", &finding.message);
         wrapped_after(text, FAINT, "  usual cause: ", "  ", finding.cause);
     }
-    let count = |severity| {
+    let of = |severity| {
         measured
             .findings
             .iter()
             .filter(|it| it.severity == severity)
             .count()
     };
-    let (failures, warnings) = (count(Severity::Failure), count(Severity::Warning));
+    let (failures, warnings) = (of(Severity::Failure), of(Severity::Warning));
     if !measured.findings.is_empty() {
         line(text, "");
     }
@@ -370,13 +379,13 @@ fn findings(text: &mut String, measured: &Measured) {
     };
     let rest = match (failures, warnings) {
         (0, 0) => ": the process stopped as it should".to_owned(),
-        (0, warnings) => format!(": {}", plural(warnings, "warning")),
-        (failures, 0) => format!(": {}", plural(failures, "failure")),
+        (0, warnings) => format!(": {}", counted(warnings as u64, "warning")),
+        (failures, 0) => format!(": {}", counted(failures as u64, "failure")),
         (failures, warnings) => {
             format!(
                 ": {}, {}",
-                plural(failures, "failure"),
-                plural(warnings, "warning")
+                counted(failures as u64, "failure"),
+                counted(warnings as u64, "warning")
             )
         }
     };
@@ -403,8 +412,15 @@ fn wrapped(text: &mut String, style: Style, label: &str, words: &str) {
 
 /// Text after a label, the following lines indented.
 fn wrapped_after(text: &mut String, style: Style, label: &str, indent: &str, words: &str) {
-    let mut row = styled(style, label.trim_end());
-    let mut width = label.trim_end().width();
+    let label = label.trim_end();
+    let (mut row, mut width) = match label {
+        // One blank less, for the one that goes before the first word.
+        "" => (
+            " ".repeat(indent.len().saturating_sub(1)),
+            indent.len().saturating_sub(1),
+        ),
+        label => (styled(style, label), label.width()),
+    };
     for word in words.split_whitespace() {
         if width + 1 + word.width() > WIDTH && width > indent.width() {
             line(text, &row);
@@ -462,26 +478,5 @@ fn short(ms: f64) -> String {
         format!("{ms:.2}ms")
     } else {
         span(ms)
-    }
-}
-
-/// 12345 as 12,345.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
-fn plural(number: usize, what: &str) -> String {
-    if number == 1 {
-        format!("1 {what}")
-    } else {
-        format!("{number} {what}s")
     }
 }

@@ -9,8 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use tokio::sync::oneshot;
-use tokio::time::sleep_until;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
 use super::client::{Connection, NoConnection, Template};
@@ -21,6 +20,8 @@ use super::tally::{Finished, Tally};
 
 /// A client that was refused in a closed loop comes back after this long, as real ones do.
 const BACK_OFF: Duration = Duration::from_millis(5);
+/// How soon the pace notices that routing has ended.
+const SLICE: Duration = Duration::from_millis(10);
 
 /// Starts the load; the receiver yields what was counted once every request has come to its end,
 /// or soon after the stage was halted.
@@ -120,9 +121,12 @@ impl Generator {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn lock_tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn record(&self, finished: &Finished<'_>) {
-        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
-        tally.record(&self.stage, finished);
+        self.lock_tally().record(&self.stage, finished);
     }
 
     /// The connection for the next request: the one that rested longest, so that all of them stay
@@ -282,7 +286,7 @@ impl Generator {
 const fn answered(outcome: Outcome) -> bool {
     matches!(
         outcome,
-        Outcome::Served | Outcome::Refused | Outcome::Failed(_)
+        Outcome::Served(_) | Outcome::Refused | Outcome::Failed(_)
     )
 }
 
@@ -301,29 +305,19 @@ impl Schedule {
         mut choose: Choice,
         tracker: &TaskTracker,
     ) {
-        if self.rate == 0 {
+        let (ticks, mut due) = mpsc::unbounded_channel();
+        let (stage, rate, requests) = (Arc::clone(&generator.stage), self.rate, load.max_requests);
+        let pace = move || pace(rate, requests, &stage, &ticks);
+        let Ok(pacer) = std::thread::Builder::new()
+            .name("drill-pace".to_owned())
+            .spawn(pace)
+        else {
             return;
-        }
-        let started = Instant::now();
-        let mut routing = generator.stage.routing();
-        for number in 0..load.max_requests {
-            // From the start each time, so that rounding never adds up.
-            let intended =
-                started + Duration::from_secs_f64(number_of(number) / f64::from(self.rate));
-            if intended > Instant::now() {
-                tokio::select! {
-                    () = sleep_until(intended.into()) => {}
-                    // Whatever changed about routing is looked at below; one is enough, for it
-                    // only ever ends earlier.
-                    () = wait_for_end(&mut routing, intended) => return,
-                    () = generator.stage.halt.cancelled() => return,
-                }
-            } else if number % 64 == 0 {
-                // Behind schedule, requests leave in bursts; the answers need their turn too.
-                tokio::task::yield_now().await;
-            }
-            if generator.stage.halt.is_cancelled() || !generator.stage.routed(intended) {
-                return;
+        };
+        while let Some(intended) = due.recv().await {
+            if !generator.stage.routed(Instant::now()) {
+                // Due before routing ended, and late by the drill's own fault: nobody is to blame.
+                continue;
             }
             let (fresh, template) = (choose.is_fresh(self.fresh_share), choose.next());
             if tracker.len() >= load.max_in_flight {
@@ -340,23 +334,40 @@ impl Schedule {
             let generator = Arc::clone(generator);
             tracker.spawn(async move { generator.send(&template, intended, way).await });
         }
-        generator
-            .tally
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .exhausted = true;
+        // It has just closed the channel, so this does not wait.
+        let exhausted = pacer.join().unwrap_or(false);
+        generator.lock_tally().exhausted |= exhausted;
     }
 }
 
-/// Returns once routing is known to end before `next`.
-async fn wait_for_end(routing: &mut tokio::sync::watch::Receiver<Option<Instant>>, next: Instant) {
-    let ends = routing
-        .wait_for(|ends| ends.is_some_and(|ends| ends <= next))
-        .await;
-    if ends.is_err() {
-        // The stage is gone with everything else.
-        std::future::pending::<()>().await;
+/// Says when each request is due, until routing ends; `true` when it ran out of requests first.
+///
+/// On a thread of its own: an async timer counts in milliseconds, and would add up to one to every
+/// latency.
+fn pace(rate: u32, requests: u64, stage: &Stage, due: &mpsc::UnboundedSender<Instant>) -> bool {
+    if rate == 0 {
+        return false;
     }
+    let started = Instant::now();
+    for number in 0..requests {
+        // From the start each time, so that rounding never adds up.
+        let intended = started + Duration::from_secs_f64(number_of(number) / f64::from(rate));
+        loop {
+            if stage.halt.is_cancelled() || !stage.routed(intended) {
+                return false;
+            }
+            let wait = intended.saturating_duration_since(Instant::now());
+            if wait.is_zero() {
+                break;
+            }
+            // In slices, so that an end of routing is noticed at any rate.
+            std::thread::sleep(wait.min(SLICE));
+        }
+        if due.send(intended).is_err() {
+            return false;
+        }
+    }
+    true
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]

@@ -173,7 +173,8 @@ pub(crate) struct Process {
     pub(crate) left_ms: Option<f64>,
     /// It was still there at the end of the grace period.
     pub(crate) sigkill_needed: bool,
-    /// Processes of its group that outlived it; null where the system does not tell.
+    /// Processes of its group that outlived it; null where the system does not tell, and when the
+    /// whole group was killed.
     pub(crate) left_behind: Option<usize>,
 }
 

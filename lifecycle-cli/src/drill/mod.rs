@@ -29,6 +29,7 @@ mod tally;
 mod tests;
 mod verdict;
 mod wire;
+mod words;
 
 use std::fmt;
 use std::sync::Arc;
@@ -92,7 +93,7 @@ pub(crate) enum Event<'a> {
 
 impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let span = |duration: Duration| verdict::span(duration.as_secs_f64() * 1_000.0);
+        let span = |duration: Duration| words::span(duration.as_secs_f64() * 1_000.0);
         match *self {
             Self::Started { pid } => write!(f, "started, process {pid}"),
             Self::Output(line) => f.write_str(line),

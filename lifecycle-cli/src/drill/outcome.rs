@@ -32,7 +32,7 @@ pub(super) const IDLE_CLOSE: Duration = Duration::from_millis(20);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// Answered, and not with a server error.
-    Served,
+    Served(u16),
     /// 503 with `Connection: close` or `Retry-After`: turned away in a way that clients understand.
     Refused,
     /// No connection, or none that took the request.
@@ -113,7 +113,7 @@ pub(super) fn classify(seen: &Observed) -> Option<Outcome> {
         Some(status) if seen.complete => Some(match status {
             503 if seen.says_when => Outcome::Refused,
             500.. => Outcome::Failed(status),
-            _ => Outcome::Served,
+            _ => Outcome::Served(status),
         }),
         Some(_) if seen.timed_out => Some(Outcome::Lost(Lost::Unanswered)),
         Some(_) => Some(Outcome::Lost(Lost::Cut)),
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn answers() {
         for status in [200, 204, 301, 404, 499] {
-            assert_eq!(classify(&answered(status)), Some(Outcome::Served));
+            assert_eq!(classify(&answered(status)), Some(Outcome::Served(status)));
         }
         for status in [500, 502, 503, 504] {
             assert_eq!(classify(&answered(status)), Some(Outcome::Failed(status)));

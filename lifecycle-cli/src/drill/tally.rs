@@ -23,6 +23,8 @@ const LONGEST_US: u64 = 3_600_000_000;
 pub(crate) struct Counts {
     /// Answered with 2xx, 3xx or 4xx.
     pub(crate) served: u64,
+    /// Of those: answered with 4xx.
+    pub(crate) client_error: u64,
     /// 503 with `Connection: close` or `Retry-After`.
     pub(crate) refused: u64,
     /// No connection, or one that closed before the request was written.
@@ -42,7 +44,10 @@ pub(crate) struct Counts {
 impl Counts {
     fn add(&mut self, outcome: Outcome) {
         let field = match outcome {
-            Outcome::Served => &mut self.served,
+            Outcome::Served(status) => {
+                self.client_error += u64::from((400..500).contains(&status));
+                &mut self.served
+            }
             Outcome::Refused => &mut self.refused,
             Outcome::RefusedAtConnect => &mut self.refused_at_connect,
             Outcome::Failed(_) => &mut self.server_error,
@@ -68,6 +73,7 @@ impl Counts {
     pub(crate) const fn plus(self, other: Self) -> Self {
         Self {
             served: self.served + other.served,
+            client_error: self.client_error + other.client_error,
             refused: self.refused + other.refused,
             refused_at_connect: self.refused_at_connect + other.refused_at_connect,
             server_error: self.server_error + other.server_error,
@@ -165,7 +171,7 @@ impl Tally {
         let phase = stage.phase(finished.sent);
         self.phases[phase as usize].add(finished.outcome);
         match finished.outcome {
-            Outcome::Served => {
+            Outcome::Served(_) => {
                 let latencies = if phase == Phase::Before {
                     &mut self.before
                 } else {
@@ -288,7 +294,7 @@ mod tests {
     fn outcomes_are_counted_in_the_phase_in_which_they_were_sent() {
         let stage = Stage::new();
         let mut tally = Tally::new().unwrap();
-        record(&mut tally, &stage, Outcome::Served);
+        record(&mut tally, &stage, Outcome::Served(200));
         let asked = stage.ask(Duration::ZERO);
         record(&mut tally, &stage, Outcome::Refused);
         record(&mut tally, &stage, Outcome::Lost(Lost::IdleClose));

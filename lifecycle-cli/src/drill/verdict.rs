@@ -7,6 +7,7 @@ use super::measured::{Course, Finding, Measured, Severity};
 use super::probe::Flip;
 use super::process::{Status, signal_name};
 use super::tally::Counts;
+use super::words::{count, grouped, moment, span};
 
 /// Requests that are late by more than this, ninety-nine in a hundred, are not the load asked for.
 const BEHIND_MS: f64 = 50.0;
@@ -31,6 +32,7 @@ pub(super) fn findings(measured: &Measured, start_timeout: Duration) -> Vec<Find
         refused(measured),
         slow_steps(measured),
         left_behind(measured),
+        off_target(measured),
         load(measured),
     ]
     .into_iter()
@@ -113,14 +115,14 @@ fn lost(measured: &Measured) -> Option<Finding> {
     }
     let mut message = format!(
         "{} of {} {} lost: accepted, and neither answered nor refused",
-        all.lost,
+        grouped(all.lost),
         count(all.sent(), "request"),
         was(all.lost)
     );
     let mut wheres = Vec::new();
     for (counts, when) in phases(measured) {
         if counts.lost > 0 {
-            wheres.push(format!("{} sent {when}", counts.lost));
+            wheres.push(format!("{} sent {when}", grouped(counts.lost)));
         }
     }
     let _infallible = write!(message, " ({})", wheres.join(", "));
@@ -289,26 +291,49 @@ fn exit(measured: &Measured) -> Option<Finding> {
 
 /// Refusals are not losses, but their users noticed unless something retried.
 fn refused(measured: &Measured) -> Option<Finding> {
-    let after = measured.requests.as_ref()?.after();
-    let refused = after.refused + after.refused_at_connect;
-    if refused == 0 {
+    let requests = measured.requests.as_ref()?;
+    let (all, after) = (requests.all(), requests.after());
+    let refused = |counts: &Counts| counts.refused + counts.refused_at_connect;
+    if refused(&all) == 0 {
         return None;
     }
     let wheres: Vec<_> = phases(measured)
-        .filter(|(counts, _)| counts.refused + counts.refused_at_connect > 0)
-        .map(|(counts, when)| format!("{} sent {when}", counts.refused + counts.refused_at_connect))
+        .filter(|(counts, _)| refused(counts) > 0)
+        .map(|(counts, when)| format!("{} sent {when}", grouped(refused(&counts))))
         .collect();
     warning(
         "request-refused",
         format!(
             "{} refused ({} with 503, {} at the connection) while routing still sent them: {}",
-            count(refused, "request"),
-            after.refused,
-            after.refused_at_connect,
+            count(refused(&all), "request"),
+            grouped(all.refused),
+            grouped(all.refused_at_connect),
             wheres.join(", ")
         ),
-        "the process stops taking requests before routing has noticed that it leaves; a longer \
-         settle time covers it",
+        if refused(&after) == 0 {
+            "the service cannot take this load; no stop was asked yet"
+        } else {
+            "the process stops taking requests before routing has noticed that it leaves; a longer \
+             settle time covers it"
+        },
+    )
+}
+
+/// A load that the service turns away says little about how it stops.
+fn off_target(measured: &Measured) -> Option<Finding> {
+    let all = measured.requests.as_ref()?.all();
+    if all.client_error == 0 || all.client_error * 2 < all.served {
+        return None;
+    }
+    warning(
+        "load-off-target",
+        format!(
+            "{} of {} answered with 4xx",
+            grouped(all.client_error),
+            count(all.served, "request")
+        ),
+        "the paths of the load do not exist, or want credentials; such answers say little about \
+         how the service stops",
     )
 }
 
@@ -418,62 +443,6 @@ fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
 }
 
-/// A length of time as a person reads it: `4.2ms`, `850ms`, `2.50s`, `30s`.
-pub(super) fn span(ms: f64) -> String {
-    let tenths = (ms.abs() * 10.0).round() / 10.0;
-    if tenths < 10.0 && tenths.fract() != 0.0 {
-        format!("{tenths:.1}ms")
-    } else if tenths.round() < 1_000.0 {
-        format!("{tenths:.0}ms")
-    } else if (tenths / 1_000.0).fract() == 0.0 {
-        format!("{:.0}s", tenths / 1_000.0)
-    } else {
-        format!("{:.2}s", tenths / 1_000.0)
-    }
-}
-
-/// A moment on the timeline: `+850ms`, `-5s`, `0ms`.
-pub(super) fn moment(ms: f64) -> String {
-    let span = span(ms);
-    match ms {
-        _ if span == "0ms" => span,
-        ..0.0 => format!("-{span}"),
-        _ => format!("+{span}"),
-    }
-}
-
-fn count(number: u64, what: &str) -> String {
-    let plural = match what {
-        "process" => "processes".to_owned(),
-        other => format!("{other}s"),
-    };
-    if number == 1 {
-        format!("1 {what}")
-    } else {
-        format!("{number} {plural}")
-    }
-}
-
 const fn was(number: u64) -> &'static str {
     if number == 1 { "was" } else { "were" }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_short_and_signed() {
-        let spans = [
-            0.0, 0.04, 4.25, 9.96, 850.4, 999.6, 1_000.0, 2_503.0, 30_000.0,
-        ];
-        let words = spans.map(span);
-        let expected = [
-            "0ms", "0ms", "4.3ms", "10ms", "850ms", "1.00s", "1s", "2.50s", "30s",
-        ];
-        assert_eq!(words, expected);
-        assert_eq!(moment(-0.01), "0ms");
-        assert_eq!(moment(-5_000.0), "-5s");
-        assert_eq!(moment(0.1), "+0.1ms");
-    }
 }

@@ -1,4 +1,4 @@
-//! Kubernetes: Deployment, Service and PodDisruptionBudget.
+//! Kubernetes: Deployment, Service and `PodDisruptionBudget`.
 
 use std::time::Duration;
 

@@ -9,6 +9,7 @@ mod kubernetes;
 mod template;
 
 use std::io::Write as _;
+use std::path::Path;
 
 use anyhow::Result;
 use lifecycle_manifest::duration::millis;
@@ -79,7 +80,10 @@ pub(crate) fn run(args: &GenArgs) -> Result<Outcome> {
 fn print(files: &[File]) -> Result<()> {
     let mut out = anstream::stdout().lock();
     for file in files {
-        if file.name.ends_with(".yaml") {
+        if Path::new(file.name)
+            .extension()
+            .is_some_and(|ending| ending == "yaml")
+        {
             writeln!(out, "---")?;
         }
         write!(out, "{}", file.text)?;
@@ -163,8 +167,8 @@ fn port_name(name: &str, taken: impl Fn(&str) -> bool) -> String {
     if !taken(&whole) {
         return whole;
     }
-    (2..)
-        .map(|number| format!("{}-{number}", short(11)))
+    (2..=usize::from(u16::MAX))
+        .map(|number| format!("{}-{number}", short(9)))
         .find(|name| !taken(name))
         .unwrap_or(whole)
 }

@@ -1,5 +1,7 @@
 //! Rendering a template so that no value can break out of its place.
 
+use std::fmt::Write as _;
+
 use anyhow::{Result, anyhow};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
@@ -76,7 +78,8 @@ pub(super) fn quote(text: &str) -> String {
             | '\u{feff}'
             | '\u{fffe}'
             | '\u{ffff}' => {
-                quoted.push_str(&format!("\\u{:04x}", u32::from(c)));
+                // Writing to a `String` cannot fail.
+                let _ = write!(quoted, "\\u{:04x}", u32::from(c));
             }
             c => quoted.push(c),
         }

@@ -265,7 +265,11 @@ fn version(table: &mut Table<'_, '_>) -> Option<Written<Version>> {
     }
     let finding = Finding::new(
         &shape::WRONG_TYPE,
-        format!("`{}` takes a Kubernetes version", text.route),
+        format!(
+            "`{}` takes a Kubernetes version, and this is `{}`",
+            text.route,
+            text.value.chars().take(40).collect::<String>()
+        ),
         Place::Value(text.route),
     );
     table.push(finding.help("write it in quotes, such as `\"1.34\"`"));

@@ -69,9 +69,13 @@ impl Common {
                 if !resources.contains(&entry.key.as_str()) {
                     let shown: String = entry.key.chars().take(60).collect();
                     let message = format!("there is no resource `{shown}`");
-                    let finding =
-                        named_wrongly(message, Place::Key(here.clone()), &entry.key, resources);
-                    inner.push(finding);
+                    let place = Place::Key(here.clone());
+                    let free: Vec<&str> = resources
+                        .iter()
+                        .copied()
+                        .filter(|name| inner.entries().iter().all(|entry| entry.key != *name))
+                        .collect();
+                    inner.push(named_wrongly(message, place, &entry.key, &free));
                 }
                 if let Some(timeout) = inner.duration_of(&entry.value, here, Zero::Allowed) {
                     timeouts.push((entry.key.clone(), timeout));
@@ -261,12 +265,20 @@ impl Platforms {
                 let shown: String = entry.key.chars().take(60).collect();
                 let place = Place::Key(here);
                 let message = format!("there is no platform `{shown}`");
-                let mut finding = Finding::new(&shape::UNKNOWN_KEY, message, place.clone());
-                if let Some(near) = nearest(&entry.key, Platform::KEYS.iter().copied()) {
-                    finding = finding.fix(format!("did you mean `{near}`?"), place, near);
-                }
-                let known = list(Platform::KEYS.iter().copied());
-                table.push(finding.help(format!("the platforms are {known}")));
+                let finding = Finding::new(&shape::UNKNOWN_KEY, message, place.clone());
+                let near = nearest(&entry.key, Platform::KEYS.iter().copied());
+                let is_there = |key: &str| table.entries().iter().any(|entry| entry.key == key);
+                let finding = match near {
+                    Some(near) if is_there(near) => {
+                        finding.help(format!("`{near}` stands here as well: keep one of them"))
+                    }
+                    Some(near) => finding.fix(format!("did you mean `{near}`?"), place, near),
+                    None => {
+                        let known = list(Platform::KEYS.iter().copied(), "and");
+                        finding.note(format!("the platforms are {known}"))
+                    }
+                };
+                table.push(finding);
                 continue;
             }
             if let Some(inner) = Table::new(&entry.value, here, table.findings()) {

@@ -4,7 +4,7 @@ mod drill;
 mod suggest;
 mod table;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 pub(crate) use suggest::nearest;
 pub(crate) use table::{Table, Zero, list, wrong_type};
@@ -29,32 +29,15 @@ pub(crate) fn manifest(document: &Document, findings: &mut Vec<Finding>) -> Opti
         return None;
     }
     let mut root = Table::new(&document.root, Route::root(), findings)?;
-    let format = root.number("lifecycle", 1..=u32::MAX);
-    match &format {
-        Some(format) if format.value != 1 => {
-            let place = Place::Value(format.route.clone());
-            let finding = Finding::new(
-                &shape::UNSUPPORTED_FORMAT,
-                format!("format {} is not known to this version", format.value),
-                place.clone(),
-            );
-            root.push(finding.fix("write `lifecycle: 1`", place, "1"));
-        }
-        None if document.root.entry("lifecycle").is_none() => {
-            root.missing(
-                "lifecycle",
-                "add `lifecycle: 1` as its first line: the format's number",
-            );
-        }
-        _ => {}
-    }
+    format(&mut root)?;
     let service = root.text("service");
     match &service {
-        Some(name) => name_is_usable(
-            &name.value,
-            Place::Value(name.route.clone()),
-            root.findings(),
-        ),
+        Some(name) => {
+            let place = Place::Value(name.route.clone());
+            if let Some(finding) = unusable(&name.value, place, None) {
+                root.push(finding);
+            }
+        }
         None if document.root.entry("service").is_none() => {
             root.missing("service", "add `service: NAME`");
         }
@@ -88,6 +71,12 @@ pub(crate) fn manifest(document: &Document, findings: &mut Vec<Finding>) -> Opti
         .unwrap_or_default();
     let drill = root.table("drill").map(drill::drill);
     root.finish();
+    // Such a name is a finding by now; in a sum or a summary it would write to somebody's terminal.
+    let hostile = |name: &str| name.chars().any(char::is_control);
+    if service.as_ref().is_some_and(|name| hostile(&name.value)) || names.iter().any(|n| hostile(n))
+    {
+        return None;
+    }
     Some(Manifest {
         service: service?,
         drift,
@@ -99,13 +88,50 @@ pub(crate) fn manifest(document: &Document, findings: &mut Vec<Finding>) -> Opti
     })
 }
 
+/// The format's number. In a format that is not known nothing else has a meaning: `None`.
+fn format(root: &mut Table<'_, '_>) -> Option<()> {
+    let Some(entry) = root.entry("lifecycle") else {
+        root.missing(
+            "lifecycle",
+            "add `lifecycle: 1` as its first line: the format's number",
+        );
+        return Some(());
+    };
+    let Some(text) = root.scalar(
+        &entry.value,
+        Route::keys(["lifecycle"]),
+        "the format's number",
+    ) else {
+        return Some(());
+    };
+    if text.value == "1" {
+        return Some(());
+    }
+    let place = Place::Value(text.route);
+    let shown = entry.value.describe();
+    if text.value.bytes().all(|byte| byte.is_ascii_digit()) {
+        let message = format!("format {shown} is not known to this version");
+        let finding = Finding::new(&shape::UNSUPPORTED_FORMAT, message, place);
+        root.push(finding.help("this version reads format 1; a newer one may read this"));
+        return None;
+    }
+    let message = format!("`lifecycle` takes the format's number, and this is {shown}");
+    let finding = Finding::new(&shape::WRONG_TYPE, message, place.clone());
+    root.push(finding.fix("write `lifecycle: 1`", place, "1"));
+    Some(())
+}
+
 /// What is wrong with the text itself, as findings.
 pub(crate) fn syntax(error: SyntaxError) -> Finding {
     let place = Place::Bytes(error.span);
     match error.kind {
         SyntaxErrorKind::NotYaml(words) => {
-            Finding::new(&shape::SYNTAX, format!("this is not YAML: {words}"), place)
-                .label("the reader gave up here")
+            let finding = Finding::new(&shape::SYNTAX, format!("this is not YAML: {words}"), place)
+                .label("the reader gave up here");
+            match likely(&words) {
+                Some(help) => finding.help(help),
+                None => finding,
+            }
         }
         SyntaxErrorKind::Unsupported(what, instead) => Finding::new(
             &shape::UNSUPPORTED_YAML,
@@ -123,13 +149,60 @@ pub(crate) fn syntax(error: SyntaxError) -> Finding {
             .related(Place::Bytes(first), "it stands here first")
             .help("keep one of them")
         }
-        SyntaxErrorKind::TooLarge(what) => Finding::new(
+        SyntaxErrorKind::TooLarge(what, help) => Finding::new(
             &shape::UNSUPPORTED_YAML,
             format!("too large for a manifest: {what}"),
             place,
         )
-        .help("split the service, or write values out instead of repeating them by alias"),
+        .help(help),
     }
+}
+
+/// Bytes that are no text.
+pub(crate) fn not_utf8(span: crate::text::Span, utf16: bool) -> Finding {
+    let (message, help) = match utf16 {
+        true => ("this file is UTF-16", "save it as UTF-8"),
+        false => (
+            "this byte is not UTF-8",
+            "save the file as UTF-8, or write the character anew",
+        ),
+    };
+    Finding::new(&shape::SYNTAX, message, Place::Bytes(span)).help(help)
+}
+
+/// What is usually behind the parser's words.
+fn likely(words: &str) -> Option<&'static str> {
+    let usual = [
+        (
+            "tabs disallowed",
+            "indent with spaces: YAML takes no tabs there",
+        ),
+        ("unclosed quote", "close the quote that begins here"),
+        (
+            "flow mapping",
+            "a `{` before this is not closed, or a `,` is missing",
+        ),
+        (
+            "flow sequence",
+            "a `[` before this is not closed, or a `,` is missing",
+        ),
+        (
+            "block mapping",
+            "the keys of one mapping begin in one column, each with `: ` after it",
+        ),
+        (
+            "unknown anchor",
+            "an alias `*name` repeats what an anchor `&name` before it has marked",
+        ),
+        (
+            "document start",
+            "the manifest has ended before this: take the rest away",
+        ),
+    ];
+    usual
+        .iter()
+        .find(|(part, _)| words.contains(part))
+        .map(|(_, help)| *help)
 }
 
 fn keys(node: &crate::text::Node) -> Vec<&str> {
@@ -198,28 +271,21 @@ fn resources(mut table: Table<'_, '_>, names: &[&str]) -> Vec<Resource> {
     let route = table.route().clone();
     let entries = table.entries();
     if entries.is_empty() {
-        table.missing(
-            "any resource",
-            "name what this service must let go of, such as `http`",
-        );
+        let message = "`resources` names nothing to let go of";
+        let finding = Finding::new(&shape::MISSING_KEY, message, Place::Key(route.clone()));
+        table.push(finding.help("add one, such as `http: { kind: http-server, timeout: 15s }`"));
     }
     let known: HashSet<&str> = names.iter().copied().collect();
-    let mut fields: HashMap<String, &str> = HashMap::new();
     let mut resources = Vec::with_capacity(entries.len());
     for entry in entries {
         let here = route.key(&entry.key);
         let place = Place::Key(here.clone());
-        name_is_usable(&entry.key, place.clone(), table.findings());
-        if let Some(other) = fields.insert(entry.key.replace('-', "_"), &entry.key) {
-            let finding = Finding::new(
-                &shape::BAD_NAME,
-                format!(
-                    "`{}` and `{other}` are the same field in the program",
-                    entry.key
-                ),
-                place,
-            );
-            table.push(finding.related(Place::Key(route.key(other)), "the other one"));
+        if ["self", "super", "crate"].contains(&entry.key.as_str()) {
+            let message = format!("`{}` cannot be the name of a resource", entry.key);
+            let finding = Finding::new(&shape::BAD_NAME, message, place);
+            table.push(finding.help("it becomes a field, and Rust keeps this word for itself"));
+        } else if let Some(finding) = unusable(&entry.key, place, Some(names)) {
+            table.push(finding);
         }
         if let Some(inner) = Table::new(&entry.value, here, table.findings()) {
             resources.extend(resource(entry, inner, names, &known));
@@ -241,7 +307,7 @@ fn resource(
         .collect();
     let kind = table.word("kind", "a kind of resource", &words);
     if kind.is_none() && entry.value.entry("kind").is_none() {
-        let kinds = list(Kind::ALL.iter().map(|kind| kind.as_str()));
+        let kinds = list(Kind::ALL.iter().map(|kind| kind.as_str()), "or");
         table.missing("kind", format!("add `kind:` with one of {kinds}"));
     }
     let timeout = table.duration("timeout", Zero::Allowed);
@@ -312,15 +378,15 @@ fn reference(
     known: &HashSet<&str>,
 ) -> Option<Finding> {
     let place = Place::Value(name.route.clone());
+    let shown: String = name.value.chars().take(60).collect();
     if name.value == resource {
-        let message = format!("`{resource}` cannot wait for itself");
+        let message = format!("`{shown}` cannot wait for itself");
         let finding = Finding::new(&shape::UNKNOWN_RESOURCE, message, place);
         return Some(finding.help("name another resource, or take this away"));
     }
     if known.contains(name.value.as_str()) {
         return None;
     }
-    let shown: String = name.value.chars().take(60).collect();
     let message = format!("there is no resource `{shown}`");
     Some(named_wrongly(message, place, &name.value, names))
 }
@@ -330,42 +396,62 @@ pub(crate) fn named_wrongly(message: String, place: Place, name: &str, names: &[
     let finding = Finding::new(&shape::UNKNOWN_RESOURCE, message, place.clone());
     match nearest(name, names.iter().copied()) {
         Some(near) => finding.fix(format!("did you mean `{near}`?"), place, near),
-        None if names.len() <= 12 => {
-            finding.help(format!("the resources are {}", list(names.iter().copied())))
-        }
+        None if names.len() <= 12 => finding.note(format!(
+            "the resources are {}",
+            list(names.iter().copied(), "and")
+        )),
         None => finding,
     }
 }
 
 /// A DNS label (RFC 1123, beginning with a letter): what Kubernetes takes for a Service's name, ECS
 /// for a family, and what becomes a Rust field.
-fn name_is_usable(name: &str, place: Place, findings: &mut Vec<Finding>) {
-    let label = name.len() <= 63
-        && !["self", "super", "crate"].contains(&name)
+fn is_label(name: &str) -> bool {
+    name.len() <= 63
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && !name.ends_with('-')
         && name
             .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
-    if label {
-        return;
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+/// The finding for a name that is no label, with one that is where there is a plain one. `beside` are
+/// the names of the resources, where it is one of them: these are named elsewhere too, in `after`, in
+/// `uses` and in the program, so that a change here alone would mend nothing.
+fn unusable(name: &str, place: Place, beside: Option<&[&str]>) -> Option<Finding> {
+    if is_label(name) {
+        return None;
     }
     let shown: String = name.chars().take(70).collect();
-    let better: String = name
-        .to_ascii_lowercase()
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .collect();
-    let better = better.trim_matches(|c: char| c == '-' || c.is_ascii_digit());
     let finding = Finding::new(
         &shape::BAD_NAME,
         format!("`{shown}` cannot be a name"),
         place.clone(),
     );
-    let rule = "lower-case letters, digits and `-`, beginning with a letter, at most 63";
-    findings.push(if better.is_empty() || better.len() > 63 {
-        finding.help(rule)
-    } else {
-        finding.fix(format!("write `{better}`: {rule}"), place, better)
-    });
+    let finding = finding.note(
+        "a name has lower-case letters, digits and `-`, begins with a letter, does not end with `-`, and is at most 63 long",
+    );
+    let better = label(name);
+    Some(match (better, beside) {
+        (None, _) => finding,
+        (Some(better), None) => finding.fix(format!("write `{better}`"), place, better),
+        (Some(better), Some(names)) if names.contains(&better.as_str()) => {
+            finding.help(format!("`{better}` is the name of another one already"))
+        }
+        (Some(better), Some(_)) => {
+            finding.help(format!("write `{better}`, here and wherever it is named"))
+        }
+    })
+}
+
+/// `Orders_DB` as `orders-db`; `None` where too little of the name is left, or it is too long.
+fn label(name: &str) -> Option<String> {
+    let words: Vec<String> = name
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_ascii_lowercase)
+        .collect();
+    let label = words.join("-");
+    let label = label.trim_start_matches(|c: char| c == '-' || c.is_ascii_digit());
+    (is_label(label) && label.len() * 2 >= name.len()).then(|| label.to_owned())
 }

@@ -25,6 +25,7 @@ pub(crate) struct Table<'d, 'f> {
     route: Route,
     entries: &'d [Entry],
     known: Vec<&'static str>,
+    missing: Vec<(&'static str, Finding)>,
     other_names: &'static [(&'static str, &'static str)],
     findings: &'f mut Vec<Finding>,
 }
@@ -49,6 +50,7 @@ impl<'d, 'f> Table<'d, 'f> {
             route,
             entries,
             known: Vec::new(),
+            missing: Vec::new(),
             other_names: &[],
             findings,
         })
@@ -82,8 +84,8 @@ impl<'d, 'f> Table<'d, 'f> {
         self.entries.iter().find(|entry| entry.key == key)
     }
 
-    /// A finding that `key` is missing.
-    pub(crate) fn missing(&mut self, key: &str, help: impl Into<String>) {
+    /// Notes that `key` is missing. [`finish`](Self::finish) reports it, unless it is there misspelt.
+    pub(crate) fn missing(&mut self, key: &'static str, help: impl Into<String>) {
         let what = match self.route.segments().is_empty() {
             true => "the manifest".to_owned(),
             false => format!("`{}`", self.route),
@@ -94,7 +96,7 @@ impl<'d, 'f> Table<'d, 'f> {
             Place::Key(self.route.clone()),
         )
         .help(help);
-        self.push(finding);
+        self.missing.push((key, finding));
     }
 
     /// A mapping within this one.
@@ -140,9 +142,11 @@ impl<'d, 'f> Table<'d, 'f> {
             }),
             Err(error) => {
                 let place = Place::Value(text.route);
-                let finding =
-                    Finding::new(&shape::BAD_DURATION, error.to_string(), place).help(error.help());
-                self.push(finding);
+                let finding = Finding::new(&shape::BAD_DURATION, error.to_string(), place.clone());
+                self.push(match error.meant() {
+                    Some(meant) => finding.fix(error.help(), place, meant),
+                    None => finding.help(error.help()),
+                });
                 None
             }
         }
@@ -190,8 +194,9 @@ impl<'d, 'f> Table<'d, 'f> {
                 let finding = Finding::new(
                     &shape::OUT_OF_RANGE,
                     format!(
-                        "`{}` is outside of what `{}` can hold",
-                        text.value, text.route
+                        "{} is outside of what `{}` can hold",
+                        entry.value.describe(),
+                        text.route
                     ),
                     Place::Value(text.route),
                 )
@@ -208,7 +213,36 @@ impl<'d, 'f> Table<'d, 'f> {
 
     /// `true` or `false`.
     pub(crate) fn boolean(&mut self, key: &'static str) -> Option<Written<bool>> {
-        self.word(key, "a truth value", &[("true", true), ("false", false)])
+        let entry = self.entry(key)?;
+        let text = self.scalar(&entry.value, self.route.key(key), "`true` or `false`")?;
+        // The words of YAML 1.1, which other readers still take for truth values.
+        let (value, meant) = match text.value.as_str() {
+            "true" => (Some(true), None),
+            "false" => (Some(false), None),
+            other => match other.to_ascii_lowercase().as_str() {
+                "true" | "yes" | "y" | "on" => (None, Some("true")),
+                "false" | "no" | "n" | "off" => (None, Some("false")),
+                _ => (None, None),
+            },
+        };
+        if let Some(value) = value {
+            return Some(Written {
+                value,
+                route: text.route,
+            });
+        }
+        let message = format!(
+            "`{}` takes `true` or `false`, and this is {}",
+            text.route,
+            entry.value.describe()
+        );
+        let place = Place::Value(text.route);
+        let finding = Finding::new(&shape::UNKNOWN_VALUE, message, place.clone());
+        self.push(match meant {
+            Some(meant) => finding.fix(format!("write `{meant}`"), place, meant),
+            None => finding,
+        });
+        None
     }
 
     /// One of a few words.
@@ -233,10 +267,10 @@ impl<'d, 'f> Table<'d, 'f> {
             format!("{} is not {what}", entry.value.describe()),
             place.clone(),
         );
-        if let Some(near) = nearest(&text.value, names.clone()) {
-            finding = finding.fix(format!("did you mean `{near}`?"), place, near);
-        }
-        let finding = finding.help(format!("it can be {}", list(names)));
+        finding = match nearest(&text.value, names.clone()) {
+            Some(near) => finding.fix(format!("did you mean `{near}`?"), place, near),
+            None => finding.help(format!("it can be {}", list(names, "or"))),
+        };
         self.push(finding);
         None
     }
@@ -303,41 +337,56 @@ impl<'d, 'f> Table<'d, 'f> {
         }
     }
 
-    /// Reports every key that nobody asked for.
+    /// Reports every key that nobody asked for, and every missing one that none of those was meant
+    /// to be.
     pub(crate) fn finish(self) {
         let Self {
             route,
             entries,
             known,
+            mut missing,
             other_names,
             findings,
         } = self;
+        let is_there = |key: &str| entries.iter().any(|entry| entry.key == key);
         for entry in entries
             .iter()
             .filter(|entry| !known.contains(&entry.key.as_str()))
         {
-            let here = route.key(&entry.key);
-            let place = Place::Key(here);
+            let place = Place::Key(route.key(&entry.key));
             let within = match route.segments().is_empty() {
                 true => String::new(),
                 false => format!(" in `{route}`"),
             };
             let shown: String = entry.key.chars().take(60).collect();
-            let mut finding = Finding::new(
+            let finding = Finding::new(
                 &shape::UNKNOWN_KEY,
                 format!("there is no key `{shown}`{within}"),
                 place.clone(),
             );
             let other = other_names.iter().find(|(name, _)| *name == entry.key);
-            finding = if let Some((_, ours)) = other {
-                finding.fix(format!("here it is called `{ours}`"), place, *ours)
-            } else if let Some(near) = nearest(&entry.key, known.iter().copied()) {
-                finding.fix(format!("did you mean `{near}`?"), place, near)
-            } else {
-                finding.help(format!("the keys here are {}", list(known.iter().copied())))
+            let near = match other {
+                Some((_, ours)) => Some((format!("here it is called `{ours}`"), *ours)),
+                None => nearest(&entry.key, known.iter().copied())
+                    .map(|near| (format!("did you mean `{near}`?"), near)),
             };
-            findings.push(finding);
+            findings.push(match near {
+                None => finding.note(format!(
+                    "the keys here are {}",
+                    list(known.iter().copied(), "and")
+                )),
+                Some((_, ours)) if is_there(ours) => {
+                    finding.help(format!("`{ours}` stands here as well: keep one of them"))
+                }
+                // Where ours is more than one key, there is nothing to put in this one's stead.
+                Some((text, ours)) if ours.contains(' ') => finding.help(text),
+                Some((text, ours)) => {
+                    missing.retain(|(key, _)| *key != ours);
+                    finding.fix(text, place, ours)
+                }
+            });
         }
+        findings.extend(missing.into_iter().map(|(_, finding)| finding));
     }
 }
 
@@ -360,15 +409,22 @@ pub(crate) fn wrong_type(route: &Route, what: &str, node: &Node) -> Finding {
         true => Place::Key(route.clone()),
         false => Place::Value(route.clone()),
     };
-    Finding::new(rule, message, place)
+    let finding = Finding::new(rule, message, place);
+    match &node.value {
+        Value::Scalar { text, .. } if route.segments().is_empty() && text.contains(':') => {
+            finding.help("a key's `:` needs a space after it: `lifecycle: 1`")
+        }
+        _ => finding,
+    }
 }
 
-/// `a`, `b` or `c`.
-pub(crate) fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {
-    let words: Vec<String> = words.map(|word| format!("`{word}`")).collect();
+/// `a`, `b` or `c`, with the joining word that is asked for.
+pub(crate) fn list<'a>(words: impl Iterator<Item = &'a str>, join: &str) -> String {
+    let shown = |word: &str| word.chars().take(60).collect::<String>();
+    let words: Vec<String> = words.map(|word| format!("`{}`", shown(word))).collect();
     match words.split_last() {
         None => "none".to_owned(),
         Some((last, [])) => last.clone(),
-        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        Some((last, rest)) => format!("{} {join} {last}", rest.join(", ")),
     }
 }

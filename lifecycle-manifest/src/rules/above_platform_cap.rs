@@ -1,8 +1,10 @@
 //! What the plan needs, the platform cannot give.
 
+use std::time::Duration;
+
 use super::Context;
 use super::verdict::{Verdict, platform_place, with, with_longest_steps};
-use crate::duration::human;
+use crate::duration::{human, show};
 use crate::finding::Finding;
 
 rule! {
@@ -57,17 +59,36 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             human(cap.limit)
         ));
         let path = line.longest_path_names(context.plan);
-        let example = path.first().map_or(String::new(), |step| {
-            format!(", such as `timeouts: {{ {step}: … }}`")
-        });
+        let excess = line.needed().saturating_sub(cap.limit);
+        let longest = line
+            .longest_path
+            .iter()
+            .max_by_key(|&&step| line.windows[step].timeout.value);
+        let example = longest
+            .map(|&step| {
+                (
+                    &context.plan.steps[step].name,
+                    line.windows[step].timeout.value,
+                )
+            })
+            .and_then(|(name, timeout)| Some((name, whole(timeout.checked_sub(excess)?)?)))
+            .map_or(String::new(), |(name, rest)| {
+                format!(", such as `timeouts: {{ {name}: {} }}`", show(rest))
+            });
         findings.push(
             finding
                 .help(format!(
                     "take {} from the longest path on this platform ({}){example}",
-                    human(line.needed().saturating_sub(cap.limit)),
+                    human(excess),
                     path.join(" → "),
                 ))
                 .help("or make the work resumable and hand it back at the signal, or run it elsewhere"),
         );
     }
+}
+
+/// A timeout that people write: whole seconds, where there is one left.
+fn whole(timeout: Duration) -> Option<Duration> {
+    let seconds = Duration::from_secs(timeout.as_secs());
+    (!seconds.is_zero()).then_some(seconds)
 }

@@ -1,9 +1,9 @@
 //! The hook alone is longer than the grace period.
 
 use super::Context;
-use super::verdict::{Verdict, grace_label, grace_place, with, with_sum_and_grace};
+use super::verdict::{Verdict, grace_label, grace_place, with, with_hook, with_sum_and_grace};
 use crate::duration::human;
-use crate::finding::{Finding, Place};
+use crate::finding::Finding;
 
 rule! {
     /// The preStop hook takes longer than the whole grace period.
@@ -48,15 +48,10 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             human(hook.value),
             human(line.grace().value)
         );
-        let mut finding = Finding::new(&RULE, message, grace_place(context, line))
+        let finding = Finding::new(&RULE, message, grace_place(context, line))
             .on(line.platform())
             .label(grace_label(line));
-        if let Some(route) = hook.origin.route() {
-            finding = finding.related(
-                Place::Value(route.clone()),
-                "the signal would come after this",
-            );
-        }
+        let finding = with_hook(finding, line, "the signal would come after this");
         findings.push(with_sum_and_grace(finding, line));
     }
 }

@@ -1,9 +1,9 @@
 //! The hook is exactly as long as the grace period.
 
 use super::Context;
-use super::verdict::{Verdict, grace_label, grace_place, with, with_sum_and_grace};
+use super::verdict::{Verdict, grace_label, grace_place, with, with_hook, with_sum_and_grace};
 use crate::duration::human;
-use crate::finding::{Finding, Place};
+use crate::finding::Finding;
 
 rule! {
     /// The preStop hook takes the whole grace period.
@@ -47,12 +47,10 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             hook.label,
             human(hook.value)
         );
-        let mut finding = Finding::new(&RULE, message, grace_place(context, line))
+        let finding = Finding::new(&RULE, message, grace_place(context, line))
             .on(line.platform())
             .label(grace_label(line));
-        if let Some(route) = hook.origin.route() {
-            finding = finding.related(Place::Value(route.clone()), "the signal comes after this");
-        }
+        let finding = with_hook(finding, line, "the signal comes after this");
         findings.push(with_sum_and_grace(finding, line));
     }
 }

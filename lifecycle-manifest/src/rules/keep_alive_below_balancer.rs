@@ -58,7 +58,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             continue;
         }
         let message = format!(
-            "the server closes idle connections after {}, the load balancer only after {}",
+            "the server closes idle connections after {}, and the load balancer keeps them for {}",
             human(keep_alive.value),
             human(idle.value)
         );

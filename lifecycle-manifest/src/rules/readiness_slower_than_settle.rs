@@ -71,10 +71,17 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         human(settle.value)
     );
     let mut finding = Finding::new(&RULE, message, place)
-        .label(format!("asked every {}", human(health.period)))
+        .label(match &written.period {
+            Some(_) => format!("asked every {}", human(health.period)),
+            None => format!(
+                "no `period`: asked every {} by default",
+                human(health.period)
+            ),
+        })
         .note(format!(
-            "{} failures × {} period = {}, settle {} ({})",
+            "{} failure{} × {} period = {}, settle {} ({})",
             health.failures,
+            if health.failures == 1 { "" } else { "s" },
             human(health.period),
             human(notice),
             human(settle.value),

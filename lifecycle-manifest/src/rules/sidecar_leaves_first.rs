@@ -10,11 +10,11 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A sidecar with `native: false` whose own shutdown is shorter than the program's.
+    /// A sidecar with `native: false` whose own shutdown is shorter than the program's hook and shutdown together.
     ///
     /// ## Why it matters
     ///
-    /// Such a sidecar gets its signal together with the program. Once the proxy is gone, the program's last calls (to the database, to a peer, to the collector) fail.
+    /// Such a sidecar gets its signal when the pod is stopped, whatever hook the program has. Once the proxy is gone, the program's last calls (to the database, to a peer, to the collector) fail.
     ///
     /// ## Example
     ///
@@ -46,14 +46,16 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         else {
             continue;
         };
-        let end = line.steps_end();
+        // Its signal does not wait for the program's hook: the kubelet stops every container by
+        // itself, each after its own hook.
+        let end = line.signal_at() + line.steps_end();
         for sidecar in kubernetes
             .sidecars
             .iter()
             .filter(|s| !s.native && s.timeout.value < end)
         {
             let message = format!(
-                "the sidecar `{}` leaves {} after the signal, and the program needs up to {}",
+                "the sidecar `{}` leaves {} after the stop, and the program needs up to {}",
                 sidecar.name.value,
                 human(sidecar.timeout.value),
                 human(end)
@@ -61,7 +63,12 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             let place = Place::Value(sidecar.timeout.route.clone());
             let finding = Finding::new(&RULE, message, place)
                 .on(line.platform())
-                .label("it gets its signal together with the program");
+                .label("it gets its signal at the pod's stop")
+                .note(format!(
+                    "the program: {} to the signal, {} from it",
+                    human(line.signal_at()),
+                    human(line.steps_end())
+                ));
             findings.push(
                 finding
                     .help("make it a native sidecar, and take `native: false` away: it then stops last")

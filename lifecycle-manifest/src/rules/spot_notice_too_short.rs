@@ -1,5 +1,7 @@
 //! Interruptible nodes give less notice than the plan needs.
 
+use std::time::Duration;
+
 use super::Context;
 use super::verdict::{grace_place, platform_place};
 use crate::duration::human;
@@ -88,6 +90,10 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
                     );
                 let mut finding = Finding::new(&RULE, message, place).on(line.platform());
                 if let Some(delay) = &delay {
+                    finding = finding.label(match delay.origin.is_written() {
+                        true => "deregistration takes up to this long".to_owned(),
+                        false => format!("no `deregistration_delay` here: {}", human(delay.value)),
+                    });
                     let words = format!(
                         "deregistration delay {} ({})",
                         human(delay.value),
@@ -96,11 +102,18 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
                     finding = finding.note(words);
                 }
                 finding.severity = Severity::Error;
-                findings.push(finding.note(format!("sum: {}", line.sum())).help(format!(
-                    "keep both together below {}: a deregistration delay of at most {}",
-                    human(notice),
-                    human(notice.saturating_sub(line.needed()))
-                )));
+                let finding = finding.note(format!("sum: {}", line.sum()));
+                let room = notice.saturating_sub(line.needed());
+                findings.push(match &delay {
+                    Some(_) if room >= Duration::from_secs(1) => finding.help(format!(
+                        "keep both together within {}: a deregistration delay of at most {}",
+                        human(notice),
+                        human(Duration::from_secs(room.as_secs()))
+                    )),
+                    _ => finding.help(
+                        "shorten the steps, or run this service on capacity that is not interrupted",
+                    ),
+                });
             }
             _ => {}
         }

@@ -43,7 +43,16 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for line in context.timelines {
         let (grace, needed) = (line.grace(), line.needed());
         let Some(spare) = line.spare() else { continue };
-        if !grace.origin.is_written() || spare < A_LOT || grace.value < needed * 2 {
+        // A value that the platform refuses is a finding of its own, and so is a plan of nothing.
+        let refused = line
+            .terms
+            .cap
+            .as_ref()
+            .is_some_and(|cap| grace.value > cap.limit);
+        if !grace.origin.is_written() || refused || needed.is_zero() {
+            continue;
+        }
+        if spare < A_LOT || grace.value < needed * 2 {
             continue;
         }
         let message = format!(

@@ -48,11 +48,14 @@ impl Verdict {
             .map(|sidecar| sidecar.value)
             .sum();
         let taken = hook + line.app_settle.value + sidecars + line.reserve.value;
-        match hook.cmp(&grace) {
-            std::cmp::Ordering::Greater => Self::HookOutlives,
-            std::cmp::Ordering::Equal => Self::HookTakesWhole,
-            std::cmp::Ordering::Less if taken >= grace => Self::NoRoom,
-            std::cmp::Ordering::Less => Self::TooShort,
+        if hook > grace {
+            Self::HookOutlives
+        } else if hook == grace && !hook.is_zero() {
+            Self::HookTakesWhole
+        } else if taken >= grace {
+            Self::NoRoom
+        } else {
+            Self::TooShort
         }
     }
 }
@@ -111,6 +114,27 @@ pub(super) fn grace_words(line: &Timeline) -> String {
         human(line.grace().value),
         line.grace().origin
     )
+}
+
+/// Adds the place that makes the hook as long as it is: its own, or the settle time's that it pays.
+pub(super) fn with_hook(finding: Finding, line: &Timeline, text: &str) -> Finding {
+    let Some(hook) = &line.terms.hook else {
+        return finding;
+    };
+    if let Some(route) = hook.origin.route() {
+        return finding.related(Place::Value(route.clone()), text);
+    }
+    match line.terms.settle.origin.route() {
+        Some(route) => finding.related(
+            Place::Value(route.clone()),
+            "the hook pays this settle time",
+        ),
+        None => finding.note(format!(
+            "no hook is written: it pays the settle time, {} ({})",
+            human(line.terms.settle.value),
+            line.terms.settle.origin
+        )),
+    }
 }
 
 /// Adds the sum, and the way out by a longer grace period.

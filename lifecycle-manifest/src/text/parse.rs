@@ -13,16 +13,19 @@ pub struct Limits {
     pub bytes: usize,
     /// Values, those that aliases repeat included.
     pub nodes: usize,
+    /// Bytes that aliases may repeat: a long text is small once, and not a million times.
+    pub repeated: usize,
     /// Mappings and sequences within one another.
     pub depth: usize,
 }
 
 impl Default for Limits {
-    /// 4 MiB, 400,000 values, 64 levels: far above any manifest, far below harm.
+    /// 4 MiB, 400,000 values, 4 MiB repeated, 64 levels: far above any manifest, far below harm.
     fn default() -> Self {
         Self {
             bytes: 4 << 20,
             nodes: 400_000,
+            repeated: 4 << 20,
             depth: 64,
         }
     }
@@ -46,8 +49,8 @@ pub enum SyntaxErrorKind {
     Unsupported(&'static str, &'static str),
     /// A key that stands twice in one mapping; where it stood first.
     DuplicateKey(String, Span),
-    /// Larger than [`Limits`] allow; which limit.
-    TooLarge(String),
+    /// Larger than [`Limits`] allow; which limit, and what to do about it.
+    TooLarge(String, &'static str),
 }
 
 /// Parses a text. Faults that leave the tree readable are collected beside it, so that one run can
@@ -58,7 +61,8 @@ pub fn parse(text: &str, limits: Limits) -> (Option<Document>, Vec<SyntaxError>)
         text: source.text(),
         limits,
         nodes: 0,
-        depth: 0,
+        text_bytes: 0,
+        repeated: 0,
         anchors: HashMap::new(),
         errors: Vec::new(),
     };
@@ -79,9 +83,17 @@ struct Builder<'t> {
     text: &'t str,
     limits: Limits,
     nodes: usize,
-    depth: usize,
-    anchors: HashMap<usize, (Node, usize)>,
+    text_bytes: usize,
+    repeated: usize,
+    anchors: HashMap<usize, Anchored>,
     errors: Vec<SyntaxError>,
+}
+
+/// An anchor's node, and what repeating it costs.
+struct Anchored {
+    node: Node,
+    nodes: usize,
+    bytes: usize,
 }
 
 type Events<'t> = Parser<'t, granit_parser::StrInput<'t>>;
@@ -91,11 +103,14 @@ impl<'t> Builder<'t> {
         if self.text.len() > self.limits.bytes {
             return Err(error(
                 Span::new(0, 0),
-                SyntaxErrorKind::TooLarge(format!(
-                    "the file has {} bytes, and at most {} are read",
-                    self.text.len(),
-                    self.limits.bytes
-                )),
+                SyntaxErrorKind::TooLarge(
+                    format!(
+                        "the file has {} bytes, and at most {} are read",
+                        self.text.len(),
+                        self.limits.bytes
+                    ),
+                    "this is some other file, or one that a program wrote",
+                ),
             ));
         }
         let mut options = granit_parser::options! {
@@ -153,7 +168,16 @@ impl<'t> Builder<'t> {
             .byte_offset()
             .unwrap_or(self.text.len())
             .min(self.text.len());
-        error(Span::new(at, at), SyntaxErrorKind::NotYaml(scan.info()))
+        let words = scan.info();
+        let kind = if words.contains("recursion limit") {
+            SyntaxErrorKind::TooLarge(
+                format!("more than {} levels within one another", self.limits.depth),
+                "a manifest needs five",
+            )
+        } else {
+            SyntaxErrorKind::NotYaml(words)
+        };
+        error(Span::new(at, at), kind)
     }
 
     fn count(&mut self, more: usize, at: Span) -> Step<()> {
@@ -161,10 +185,10 @@ impl<'t> Builder<'t> {
         if self.nodes > self.limits.nodes {
             return Err(error(
                 at,
-                SyntaxErrorKind::TooLarge(format!(
-                    "more than {} values, aliases expanded",
-                    self.limits.nodes
-                )),
+                SyntaxErrorKind::TooLarge(
+                    format!("more than {} values, aliases expanded", self.limits.nodes),
+                    "write values out instead of repeating them by alias",
+                ),
             ));
         }
         Ok(())
@@ -174,26 +198,19 @@ impl<'t> Builder<'t> {
         self.count(1, span)?;
         if event.tag().is_some() {
             self.errors.push(error(
-                span,
+                self.tag_span(span),
                 SyntaxErrorKind::Unsupported("a tag", "write the value without `!…`"),
             ));
         }
-        let before = self.nodes;
+        let before = (self.nodes, self.text_bytes);
         let anchor = event.anchor_id();
         let node = match event {
-            Event::Scalar(text, style, ..) => Node {
-                span,
-                value: Value::Scalar {
-                    text: text.into_owned(),
-                    plain: style == ScalarStyle::Plain,
-                },
-            },
-            Event::SequenceStart(style, ..) => {
-                self.nested(|builder| builder.sequence(style, span, events))?
+            Event::Scalar(text, style, ..) => {
+                self.text_bytes += text.len();
+                self.scalar(text.into_owned(), style, span)
             }
-            Event::MappingStart(style, ..) => {
-                self.nested(|builder| builder.mapping(style, span, events))?
-            }
+            Event::SequenceStart(style, ..) => self.sequence(style, span, events)?,
+            Event::MappingStart(style, ..) => self.mapping(style, span, events)?,
             Event::Alias(id) => return self.alias(id, span),
             _ => {
                 return Err(error(
@@ -203,21 +220,50 @@ impl<'t> Builder<'t> {
             }
         };
         if let Some(id) = anchor {
-            self.anchors
-                .insert(id, (node.clone(), self.nodes - before + 1));
+            let anchored = Anchored {
+                node: node.clone(),
+                nodes: self.nodes - before.0 + 1,
+                bytes: self.text_bytes - before.1,
+            };
+            self.anchors.insert(id, anchored);
         }
         Ok(node)
     }
 
-    fn nested(&mut self, read: impl FnOnce(&mut Self) -> Step<Node>) -> Step<Node> {
-        self.depth += 1;
-        let node = read(self);
-        self.depth -= 1;
-        node
+    /// A block scalar's last line break belongs to the way it is written: no value of a manifest
+    /// ends with one.
+    fn scalar(&self, mut text: String, style: ScalarStyle, mut span: Span) -> Node {
+        if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
+            text.truncate(text.trim_end_matches('\n').len());
+            if let Some(written) = self.text.get(span.range()) {
+                span.end = span.start + written.trim_end().len();
+            }
+        }
+        Node {
+            span,
+            value: Value::Scalar {
+                text,
+                plain: style == ScalarStyle::Plain,
+            },
+        }
     }
 
+    /// The tag before a value; the value where there is none in sight.
+    fn tag_span(&self, value: Span) -> Span {
+        let before = self.text.get(..value.start).unwrap_or_default().trim_end();
+        let start = before
+            .rfind(|c: char| c.is_whitespace() || "[{,".contains(c))
+            .map_or(0, |at| at + 1);
+        match before.get(start..) {
+            Some(tag) if tag.starts_with('!') => Span::new(start, before.len()),
+            _ => value,
+        }
+    }
+
+    /// What an alias stands for, at the alias's own place: what is wrong with the value here, or is
+    /// to be changed here, need not be so at the anchor.
     fn alias(&mut self, id: usize, span: Span) -> Step<Node> {
-        let Some(size) = self.anchors.get(&id).map(|(_, size)| *size) else {
+        let Some(Anchored { nodes, bytes, .. }) = self.anchors.get(&id) else {
             return Err(error(
                 span,
                 SyntaxErrorKind::Unsupported(
@@ -226,8 +272,22 @@ impl<'t> Builder<'t> {
                 ),
             ));
         };
-        self.count(size, span)?;
-        Ok(self.anchors[&id].0.clone())
+        let (nodes, bytes) = (*nodes, *bytes);
+        self.count(nodes, span)?;
+        self.text_bytes += bytes;
+        self.repeated += bytes;
+        if self.repeated > self.limits.repeated {
+            return Err(error(
+                span,
+                SyntaxErrorKind::TooLarge(
+                    format!("aliases repeat more than {} bytes", self.limits.repeated),
+                    "write values out instead of repeating them by alias",
+                ),
+            ));
+        }
+        let mut node = self.anchors[&id].node.clone();
+        node.span = span;
+        Ok(node)
     }
 
     fn sequence(
@@ -257,6 +317,7 @@ impl<'t> Builder<'t> {
         events: &mut Events<'t>,
     ) -> Step<Node> {
         let mut entries: Vec<Entry> = Vec::new();
+        let mut merged: Vec<Entry> = Vec::new();
         let mut seen: HashMap<String, Span> = HashMap::new();
         let mut first = None;
         let mut last = None;
@@ -265,6 +326,8 @@ impl<'t> Builder<'t> {
             if matches!(event, Event::MappingEnd) {
                 let start = first.unwrap_or(start);
                 let span = collection_end(style, start, span, last);
+                merged.retain(|entry| !seen.contains_key(&entry.key));
+                entries.append(&mut merged);
                 return Ok(Node {
                     span,
                     value: Value::Mapping(entries),
@@ -295,6 +358,10 @@ impl<'t> Builder<'t> {
                     key.span,
                     SyntaxErrorKind::Unsupported("a merge key", "write the keys out"),
                 ));
+                // Read all the same, so that what it brings is not missed as well.
+                if let Value::Mapping(brought) = value.value {
+                    merged.extend(brought);
+                }
                 continue;
             }
             if let Some(&earlier) = seen.get(&name) {

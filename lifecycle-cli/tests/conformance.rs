@@ -1,0 +1,174 @@
+//! Generated files, read by the platforms' own readers.
+//!
+//! `LIFECYCLE_CONFORMANCE_PYTHON` names a Python with `kubernetes-validate` and `botocore`; without
+//! it this suite says that it was skipped.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// One manifest with every knob that reaches a generated file, its strings as odd as they may be.
+const EVERY_KNOB: &str = r#"
+lifecycle: 1
+service: every-knob
+traffic:
+  settle: 2500ms
+  keep_alive: 75s
+  health: { port: 9090, ready: "/ready'd", live: "/live~*", period: 2500ms, failures: 2 }
+resources:
+  a-server-with-a-very-long-name-indeed: { kind: http-server, port: 8080, timeout: 15s }
+  a-server-with-a-very-long-name-too: { kind: grpc-server, port: 8081, timeout: 15s }
+  health: { kind: websocket, port: 8082, timeout: 5s }
+platforms:
+  kubernetes:
+    grace_period: 60s500ms
+    image: "reg.example.com/a: b # c 'd' \"e\" {{ f }}:1"
+    namespace: "no"
+    replicas: 3
+    version: "1.34"
+    mesh: linkerd
+    sidecars: [{ name: proxy, timeout: 5s }]
+  ecs:
+    grace_period: 60s
+    image: "on"
+    spot: true
+    desired_count: 4
+    cpu: 512
+    memory: 1024
+    cluster: "prod: one"
+    execution_role_arn: "arn:aws:iam::1:role/x"
+    subnets: [subnet-1, "~"]
+    security_groups: ["sg 1"]
+    load_balancer: { deregistration_delay: 20s, idle_timeout: 60s, target_group_arn: "arn:aws:elasticloadbalancing:x" }
+"#;
+
+const EXEC_HOOK: &str = r#"
+lifecycle: 1
+service: hook
+resources:
+  jobs: { kind: queue-consumer, timeout: 5s }
+platforms:
+  kubernetes: { image: x, mesh: istio, pre_stop: { exec: ["/bin/sh", "-c", "echo 'a' \"b\"; sleep 2"], timeout: 3s } }
+  ecs: { image: x, launch_type: ec2 }
+"#;
+
+fn lifecycle() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_lifecycle"))
+}
+
+fn generate(manifest: &Path, target: &str, into: &Path) -> Vec<PathBuf> {
+    let output = lifecycle()
+        .args(["gen", target, "--image", "example.com/x:1", "-o"])
+        .arg(into)
+        .arg(manifest)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    std::fs::read_dir(into)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect()
+}
+
+#[test]
+fn the_platforms_own_readers_accept_what_is_generated() {
+    let Some(python) = std::env::var_os("LIFECYCLE_CONFORMANCE_PYTHON") else {
+        eprintln!(
+            "SKIPPED: LIFECYCLE_CONFORMANCE_PYTHON names no Python with kubernetes-validate and botocore"
+        );
+        return;
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let mut files = Vec::new();
+    let written = [("every-knob", EVERY_KNOB), ("exec-hook", EXEC_HOOK)].map(|(name, text)| {
+        let path = scratch.path().join(format!("{name}.yaml"));
+        std::fs::write(&path, text).unwrap();
+        (name, path)
+    });
+    let example = root.join("examples/checkout-api/lifecycle.yaml");
+    for (name, manifest) in written.into_iter().chain([("checkout-api", example)]) {
+        for target in ["k8s", "ecs"] {
+            files.extend(generate(
+                &manifest,
+                target,
+                &scratch.path().join(name).join(target),
+            ));
+        }
+    }
+    let output = Command::new(python)
+        .arg(root.join("tests/conformance/validate.py"))
+        .args(&files)
+        .output()
+        .unwrap();
+    let words = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{words}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let accepted = words
+        .lines()
+        .filter(|line| line.starts_with("accepted"))
+        .count();
+    assert_eq!(accepted, files.len());
+}
+
+#[test]
+fn every_string_of_the_manifest_arrives_as_it_is() {
+    let scratch = tempfile::tempdir().unwrap();
+    let manifest = scratch.path().join("lifecycle.yaml");
+    std::fs::write(&manifest, EVERY_KNOB).unwrap();
+    let run = |target: &str| {
+        let output = lifecycle()
+            .args(["gen", target])
+            .arg(&manifest)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let yaml = run("k8s");
+    let documents: Vec<serde_yaml::Value> = serde_yaml::Deserializer::from_str(&yaml)
+        .map(|document| serde::Deserialize::deserialize(document).unwrap())
+        .collect();
+    let pod = &documents[0]["spec"]["template"]["spec"];
+    let container = &pod["containers"][0];
+    assert_eq!(documents[0]["metadata"]["namespace"], "no");
+    assert_eq!(
+        container["image"],
+        "reg.example.com/a: b # c 'd' \"e\" {{ f }}:1"
+    );
+    assert_eq!(container["readinessProbe"]["httpGet"]["path"], "/ready'd");
+    assert_eq!(
+        pod["terminationGracePeriodSeconds"], 61,
+        "a window is rounded up"
+    );
+    assert_eq!(
+        container["readinessProbe"]["periodSeconds"], 2,
+        "a period is rounded down"
+    );
+    assert_eq!(container["lifecycle"]["preStop"]["sleep"]["seconds"], 3);
+    let names = [0, 1, 2, 3].map(|at: usize| container["ports"][at]["name"].as_str().unwrap());
+    assert_eq!(
+        names,
+        ["a-server-with-a", "a-server-2", "health", "health-2"]
+    );
+    let json = run("ecs");
+    let documents: Vec<serde_json::Value> = serde_json::Deserializer::from_str(&json)
+        .into_iter()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(documents[0]["containerDefinitions"][0]["image"], "on");
+    assert_eq!(documents[1]["cluster"], "prod: one");
+    let subnets = &documents[1]["networkConfiguration"]["awsvpcConfiguration"]["subnets"];
+    assert_eq!(subnets[1], "~");
+    assert_eq!(documents[2]["Attributes"][0]["Value"], "20");
+}

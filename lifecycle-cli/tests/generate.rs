@@ -1,0 +1,124 @@
+//! `lifecycle gen` on disk: whole files or none, nobody else's, and fresh or not.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+const MANIFEST: &str = "\
+lifecycle: 1
+service: shop
+resources:
+  http: { kind: http-server, port: 8080, timeout: 10s }
+platforms:
+  kubernetes: { image: x }
+";
+
+fn lifecycle(directory: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_lifecycle"))
+        .args(args)
+        .current_dir(directory)
+        .output()
+        .unwrap()
+}
+
+fn words(output: &Output) -> String {
+    let both = [&output.stdout[..], &output.stderr[..]].concat();
+    String::from_utf8_lossy(&both).into_owned()
+}
+
+fn project() -> tempfile::TempDir {
+    let project = tempfile::tempdir().unwrap();
+    std::fs::write(project.path().join("lifecycle.yaml"), MANIFEST).unwrap();
+    project
+}
+
+#[test]
+fn what_was_written_is_fresh_until_the_manifest_changes() {
+    let project = project();
+    let missing = lifecycle(project.path(), &["gen", "k8s", "-o", "k8s", "--check"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(
+        !project.path().join("k8s").exists(),
+        "--check writes nothing"
+    );
+    assert!(
+        lifecycle(project.path(), &["gen", "k8s", "-o", "k8s"])
+            .status
+            .success()
+    );
+    let first = std::fs::read(project.path().join("k8s/deployment.yaml")).unwrap();
+    assert!(
+        lifecycle(project.path(), &["gen", "k8s", "-o", "k8s"])
+            .status
+            .success()
+    );
+    let again = std::fs::read(project.path().join("k8s/deployment.yaml")).unwrap();
+    assert_eq!(first, again, "the same manifest gives the same bytes");
+    assert!(
+        lifecycle(project.path(), &["gen", "k8s", "-o", "k8s", "--check"])
+            .status
+            .success()
+    );
+
+    let changed = MANIFEST.replace("timeout: 10s", "timeout: 12s");
+    std::fs::write(project.path().join("lifecycle.yaml"), changed).unwrap();
+    let stale = lifecycle(project.path(), &["gen", "k8s", "-o", "k8s", "--check"]);
+    assert_eq!(stale.status.code(), Some(1));
+    let text = words(&stale);
+    assert!(
+        text.contains("lifecycle/plan-digest") && text.contains("stale"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_file_that_somebody_else_wrote_is_left_alone_and_so_are_the_others() {
+    let project = project();
+    let directory = project.path().join("k8s");
+    std::fs::create_dir(&directory).unwrap();
+    std::fs::write(directory.join("service.yaml"), "mine: true\n").unwrap();
+    let refused = lifecycle(project.path(), &["gen", "k8s", "-o", "k8s"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(words(&refused).contains("--force"), "{}", words(&refused));
+    assert_eq!(
+        std::fs::read_to_string(directory.join("service.yaml")).unwrap(),
+        "mine: true\n"
+    );
+    assert!(
+        !directory.join("deployment.yaml").exists(),
+        "all or nothing"
+    );
+    assert!(
+        lifecycle(project.path(), &["gen", "k8s", "-o", "k8s", "--force"])
+            .status
+            .success()
+    );
+    assert!(directory.join("deployment.yaml").exists());
+}
+
+#[test]
+fn nothing_is_generated_from_a_manifest_with_errors() {
+    let project = project();
+    let manifest = MANIFEST.replace("timeout: 10s", "timeout: 60s");
+    std::fs::write(project.path().join("lifecycle.yaml"), manifest).unwrap();
+    let refused = lifecycle(project.path(), &["gen", "k8s", "-o", "k8s"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(refused.stdout.is_empty());
+    assert!(words(&refused).contains("LC101"), "{}", words(&refused));
+    assert!(!project.path().join("k8s").exists());
+}
+
+#[test]
+fn a_platform_that_is_not_named_and_an_image_that_is_missing_are_said() {
+    let project = project();
+    let ecs = lifecycle(project.path(), &["gen", "ecs"]);
+    assert_eq!(ecs.status.code(), Some(2));
+    assert!(words(&ecs).contains("add `ecs: {}`"), "{}", words(&ecs));
+    std::fs::write(
+        project.path().join("lifecycle.yaml"),
+        MANIFEST.replace("{ image: x }", "{}"),
+    )
+    .unwrap();
+    let image = lifecycle(project.path(), &["gen", "k8s"]);
+    assert_eq!(image.status.code(), Some(2));
+    assert!(words(&image).contains("--image"), "{}", words(&image));
+}
