@@ -245,7 +245,8 @@ fn script(resolved: &Resolved, line: &Timeline) -> Script {
         kill_floor: line.facts.kill_floor,
         routing_lag: terms.settle.value,
         readiness_budget: READINESS_BUDGET,
-        liveness_probed: line.facts.probes_liveness_while_stopping,
+        // Kubernetes would not ask any more; a program that calls itself dead is a fault all the same.
+        liveness_probed: true,
         deadline: Some(line.deadline()),
         env: vec![
             ("LIFECYCLE_PLATFORM".to_owned(), line.platform().to_owned()),

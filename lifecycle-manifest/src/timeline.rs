@@ -350,7 +350,6 @@ static UNMANAGED: Facts = Facts {
     default_grace: Duration::ZERO,
     unit: Duration::from_millis(1),
     kill_floor: Duration::ZERO,
-    probes_liveness_while_stopping: false,
     routing: "",
     other_names: &[],
 };

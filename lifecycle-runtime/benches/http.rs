@@ -177,9 +177,11 @@ fn throughput(pairs: u64, turn: Duration) {
         let _ = std::io::stdout().flush();
     }
     println!();
+    let pairs = rates[0].iter().zip(&rates[1]);
+    let pairs = median(pairs.map(|(ours, axum)| ours / axum).collect());
     let [ours, axum] = rates.map(median);
     println!(
-        "requests/s   lifecycle {ours:.0}   axum {axum:.0}   ratio {:.3}",
+        "requests/s   lifecycle {ours:.0}   axum {axum:.0}   ratio {:.3}   median of the pairs' ratios {pairs:.3}",
         ours / axum
     );
     let [ours, axum] = costs.map(median);

@@ -48,9 +48,8 @@ async fn start(configure: impl FnOnce(HttpServer) -> HttpServer) -> Setup {
     }
 }
 
-fn router(gate: Gate) -> Router {
-    let slow = Arc::clone(&gate);
-    let stream = Arc::clone(&gate);
+fn router(slow: Gate) -> Router {
+    let stream = Arc::clone(&slow);
     Router::new()
         .route("/", get(|| async { "hello" }))
         .route(
@@ -235,20 +234,28 @@ async fn connections_in_the_backlog_are_served() {
     stopped(stop).await;
 }
 
-/// As above; the linger ends before the reactor has heard of the request.
+/// On one thread, which is kept busy until both timers have run out; then the first one sends, and
+/// the second one ends the linger, before the reactor can hear of what was sent.
 #[tokio::test(flavor = "current_thread")]
 async fn a_request_that_has_arrived_when_the_linger_ends_is_served() {
+    let milliseconds = Duration::from_millis;
     let Setup {
         address, server, ..
-    } = start(|server| server.linger(Duration::ZERO)).await;
+    } = start(|server| server.linger(milliseconds(100))).await;
     let mut client = Client::connect(address).await;
     client.get("/").await;
     let mut stream = client.stream.into_std().unwrap();
-    stream.write_all(request("/").as_bytes()).unwrap();
     let stop = stop(&server);
+    let busy = tokio::spawn(async move {
+        tokio::time::sleep(milliseconds(20)).await;
+        std::thread::sleep(milliseconds(200));
+    });
+    tokio::time::sleep(milliseconds(50)).await;
+    stream.write_all(request("/").as_bytes()).unwrap();
     let answer = adopt(stream).answer().await;
     assert_eq!(answer.status, 200);
     assert!(answer.closes());
+    busy.await.unwrap();
     stopped(stop).await;
 }
 

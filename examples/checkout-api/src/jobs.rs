@@ -2,7 +2,8 @@
 //!
 //! A job is claimed by moving its `claimable_at` ahead, is claimed longer by moving it again, and is
 //! handed back by moving it to now. So a job is never lost: whoever holds it finishes it, hands it
-//! back, or dies and lets the claim run out.
+//! back, or dies and lets the claim run out. A mail may be sent twice, if its worker dies between the
+//! sending and the note of it; the relay tells it by its `Message-ID`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,11 +103,25 @@ impl Jobs {
         }))
     }
 
-    /// Makes the job claimable `after` from now: the length of a lease renews the claim, zero hands
-    /// the job back. False if `worker` no longer holds it.
-    async fn claimable(&self, job: &Job, worker: &str, after: Duration) -> sqlx::Result<bool> {
+    /// Claims the job for the length of `lease` from now. False if `worker` no longer holds it.
+    async fn renew(&self, job: &Job, worker: &str, lease: Duration) -> sqlx::Result<bool> {
         let updated = sqlx::query(
             "UPDATE jobs SET claimable_at = $1
+             WHERE id = $2 AND claimed_by = $3 AND done_at IS NULL",
+        )
+        .bind(now_ms().saturating_add(millis(lease)))
+        .bind(&job.id)
+        .bind(worker)
+        .execute(&self.db)
+        .await?;
+        Ok(updated.rows_affected() == 1)
+    }
+
+    /// Hands the job back, for anyone to claim `after` from now. False if `worker` no longer holds
+    /// it. From here on it does not: a renewal that is still on its way comes to nothing.
+    async fn hand_back(&self, job: &Job, worker: &str, after: Duration) -> sqlx::Result<bool> {
+        let updated = sqlx::query(
+            "UPDATE jobs SET claimable_at = $1, claimed_by = NULL
              WHERE id = $2 AND claimed_by = $3 AND done_at IS NULL",
         )
         .bind(now_ms().saturating_add(millis(after)))
@@ -117,6 +132,7 @@ impl Jobs {
         Ok(updated.rows_affected() == 1)
     }
 
+    /// Notes that the job is done. False if `worker` no longer holds it.
     async fn done(&self, job: &Job, worker: &str) -> sqlx::Result<bool> {
         let updated = sqlx::query(
             "UPDATE jobs SET done_at = $1 WHERE id = $2 AND claimed_by = $3 AND done_at IS NULL",
@@ -201,12 +217,12 @@ impl Worker {
             Ending::Failed(error) => {
                 tracing::warn!(error = format!("{error:#}"), "a mail was not sent");
                 let after = backoff(job.attempts);
-                self.jobs.claimable(job, &self.name, after).await?
+                self.jobs.hand_back(job, &self.name, after).await?
             }
             Ending::Cut => {
                 tracing::warn!("no time left: the job is handed back");
                 let at_once = Duration::ZERO;
-                self.jobs.claimable(job, &self.name, at_once).await?
+                self.jobs.hand_back(job, &self.name, at_once).await?
             }
             Ending::Lost => false,
         };
@@ -232,7 +248,7 @@ impl Worker {
         loop {
             // Two renewals may fail before the claim runs out.
             tokio::time::sleep(lease / 3).await;
-            match self.jobs.claimable(job, &self.name, lease).await {
+            match self.jobs.renew(job, &self.name, lease).await {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(error) => tracing::warn!(%error, "a claim was not renewed"),
@@ -301,7 +317,7 @@ mod tests {
         let late = queue.claim("late", Duration::ZERO).await.unwrap().unwrap();
         let job = queue.claim("next", HOUR).await.unwrap().unwrap();
         assert_eq!((&job.id, job.attempts), (&late.id, 2));
-        assert!(!queue.claimable(&late, "late", HOUR).await.unwrap());
+        assert!(!queue.renew(&late, "late", HOUR).await.unwrap());
         assert!(!queue.done(&late, "late").await.unwrap());
         assert!(queue.done(&job, "next").await.unwrap());
         assert!(!queue.done(&job, "next").await.unwrap());
@@ -313,7 +329,8 @@ mod tests {
         let (queue, _directory) = queue(1).await;
         let job = queue.claim("a", HOUR).await.unwrap().unwrap();
         assert!(queue.claim("b", HOUR).await.unwrap().is_none());
-        assert!(queue.claimable(&job, "a", Duration::ZERO).await.unwrap());
+        assert!(queue.hand_back(&job, "a", Duration::ZERO).await.unwrap());
+        assert!(!queue.renew(&job, "a", HOUR).await.unwrap());
         assert!(queue.claim("b", HOUR).await.unwrap().is_some());
     }
 

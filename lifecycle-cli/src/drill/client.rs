@@ -1,8 +1,11 @@
 //! One HTTP/1.1 connection and one exchange on it.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -57,19 +60,32 @@ impl Template {
     }
 }
 
+/// The state machine between the sender and the socket.
+type Driver = Pin<Box<http1::Connection<TokioIo<Wire>, Full<Bytes>>>>;
+
 /// A connection, and what passed over it.
+///
+/// Nothing drives it between requests, and during a request the request itself does: what is sent
+/// is on the wire in the same instant, as it is with a plain blocking client. A task of its own
+/// would write it a scheduling round later, and at saturation would notice first that the server
+/// has closed, which hides the very race that the drill is to find.
 pub(super) struct Connection {
     sender: SendRequest<Full<Bytes>>,
+    /// Dropped as soon as it is over: only then does the sender learn of it.
+    driver: Option<Driver>,
     traffic: Arc<Traffic>,
     used: bool,
-    driver: tokio::task::AbortHandle,
+    manner: Manner,
 }
 
-impl Drop for Connection {
-    fn drop(&mut self) {
-        // Closes the socket now, not when the server has finished with it.
-        self.driver.abort();
-    }
+/// How a client uses a connection that it kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// It looks first whether the server has closed the connection, as a pool does.
+    Looks,
+    /// It writes at once. A client that has just read an answer and sends its next request has no
+    /// time to look; that this one sometimes would have is only for want of processor time.
+    Writes,
 }
 
 /// Why there is no connection.
@@ -81,7 +97,11 @@ pub(super) enum NoConnection {
 }
 
 impl Connection {
-    pub(super) async fn open(address: SocketAddr, until: Instant) -> Result<Self, NoConnection> {
+    pub(super) async fn open(
+        address: SocketAddr,
+        until: Instant,
+        manner: Manner,
+    ) -> Result<Self, NoConnection> {
         let connected = timeout_at(until.into(), TcpStream::connect(address)).await;
         let stream = match connected {
             Ok(Ok(stream)) => stream,
@@ -95,15 +115,13 @@ impl Connection {
         let Ok((sender, connection)) = http1::handshake(TokioIo::new(wire)).await else {
             return Err(NoConnection::Refused);
         };
-        let driver = tokio::spawn(async move {
-            // What went wrong is seen by the request that was on the connection.
-            let _seen_elsewhere = connection.await;
-        });
+        let driver = Some(Box::pin(connection));
         Ok(Self {
             sender,
+            driver,
             traffic,
             used: false,
-            driver: driver.abort_handle(),
+            manner,
         })
     }
 
@@ -114,7 +132,8 @@ impl Connection {
 
     /// Waits until the connection can carry another request; `false` when it is closed instead.
     pub(super) async fn idle(&mut self) -> bool {
-        self.sender.ready().await.is_ok()
+        let Self { sender, driver, .. } = self;
+        driving(driver, sender.ready()).await.is_ok()
     }
 
     /// Sends one request and follows its answer to the end.
@@ -136,6 +155,9 @@ impl Connection {
             seen.timed_out = true;
         }
         self.used = true;
+        if self.manner == Manner::Writes && seen.complete {
+            self.traffic.stop_listening();
+        }
         seen.head_written = self.traffic.head_written();
         seen.received = self.traffic.received();
         seen.end = self.traffic.end();
@@ -144,18 +166,44 @@ impl Connection {
     }
 
     async fn answer(&mut self, template: &Template, seen: &mut Observed) {
-        if self.sender.ready().await.is_err() {
-            return;
-        }
-        match self.sender.try_send_request(template.build()).await {
-            Ok(response) => {
-                seen.status = Some(response.status().as_u16());
-                seen.says_when = says_when(response.headers());
-                seen.complete = read_to_end(response).await;
+        let Self { sender, driver, .. } = self;
+        let request = template.build();
+        let answer = async {
+            if sender.ready().await.is_err() {
+                return;
             }
-            Err(refused) => seen.garbled = refused.error().is_parse(),
-        }
+            match sender.try_send_request(request).await {
+                Ok(response) => {
+                    seen.status = Some(response.status().as_u16());
+                    seen.says_when = says_when(response.headers());
+                    seen.complete = read_to_end(response).await;
+                }
+                Err(refused) => seen.garbled = refused.error().is_parse(),
+            }
+        };
+        driving(driver, answer).await;
     }
+}
+
+/// Waits for `work` while the connection that it needs is driven.
+async fn driving<T>(driver: &mut Option<Driver>, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    poll_fn(|cx| {
+        // What the work hands to the connection goes out in this same turn, and what comes in is
+        // seen by the work in it.
+        if let Poll::Ready(done) = work.as_mut().poll(cx) {
+            return Poll::Ready(done);
+        }
+        if driver
+            .as_mut()
+            .is_some_and(|driver| driver.as_mut().poll(cx).is_ready())
+        {
+            // What went wrong is seen by the request that was on the connection.
+            *driver = None;
+        }
+        work.as_mut().poll(cx)
+    })
+    .await
 }
 
 /// Reads an answer to its end without keeping it; `false` when it broke off.
@@ -203,7 +251,7 @@ pub(super) async fn probe(
     limit: Duration,
 ) -> Option<u16> {
     let until = Instant::now() + limit;
-    let mut connection = Connection::open(address, until).await.ok()?;
+    let mut connection = Connection::open(address, until, Manner::Looks).await.ok()?;
     let mut seen = Observed::default();
     timeout_at(until.into(), connection.answer(template, &mut seen))
         .await

@@ -12,7 +12,7 @@ use anyhow::Context;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
-use super::client::{Connection, NoConnection, Template};
+use super::client::{Connection, Manner, NoConnection, Template};
 use super::outcome::{Lost, Outcome};
 use super::script::{Endpoint, Load, Pace, RequestSpec};
 use super::stage::Stage;
@@ -34,6 +34,10 @@ pub(super) fn start(
     let generator = Arc::new(Generator {
         address: base.address(),
         timeout: load.timeout,
+        manner: match load.pace {
+            Pace::Open { .. } => Manner::Looks,
+            Pace::Closed { .. } => Manner::Writes,
+        },
         stage: Arc::clone(stage),
         tally: Mutex::new(Tally::new()?),
         pool: Mutex::new(Pool::default()),
@@ -95,6 +99,7 @@ async fn run(generator: &Arc<Generator>, load: &Load, choose: Choice) {
 struct Generator {
     address: SocketAddr,
     timeout: Duration,
+    manner: Manner,
     stage: Arc<Stage>,
     tally: Mutex<Tally>,
     pool: Mutex<Pool>,
@@ -222,7 +227,7 @@ impl Generator {
         template: &Template,
         until: Instant,
     ) -> (Outcome, Option<Connection>) {
-        match Connection::open(self.address, until).await {
+        match Connection::open(self.address, until, self.manner).await {
             Ok(mut connection) => {
                 let outcome = connection.exchange(template, until).await;
                 (

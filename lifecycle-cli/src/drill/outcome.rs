@@ -16,6 +16,9 @@
 //! A request on a kept-alive connection that the server closes in the same instant is lost too.
 //! Many clients would send it again; a POST may not be, and a client without retries cannot. It is
 //! counted as its own kind, [`Lost::IdleClose`].
+//! On a schedule, where connections rest between requests, the drill looks first whether the server
+//! has closed one, as a pool of connections does; at saturation it writes at once, as a client does
+//! that has only just read an answer.
 
 use std::time::Duration;
 

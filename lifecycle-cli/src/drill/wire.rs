@@ -6,9 +6,9 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
-use std::task::{Context, Poll, ready};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -33,6 +33,10 @@ pub(super) struct Traffic {
     received: AtomicU64,
     closed: AtomicBool,
     reset: AtomicBool,
+    /// Nothing is read until the next head is written.
+    deaf: AtomicBool,
+    /// Who wanted to read meanwhile.
+    reader: Mutex<Option<Waker>>,
 }
 
 impl Traffic {
@@ -40,6 +44,25 @@ impl Traffic {
     pub(super) fn begin(&self) {
         self.head.store(0, Relaxed);
         self.received.store(0, Relaxed);
+    }
+
+    /// Reads nothing more until the next head is written, so that a close by the other side goes
+    /// unnoticed until then.
+    pub(super) fn stop_listening(&self) {
+        self.deaf.store(true, Relaxed);
+    }
+
+    /// Whether reading has to wait; if so, `reader` is woken when it need not any more.
+    fn is_deaf(&self, reader: &Waker) -> bool {
+        let deaf = self.deaf.load(Relaxed);
+        if deaf {
+            *self.lock_reader() = Some(reader.clone());
+        }
+        deaf
+    }
+
+    fn lock_reader(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the head of the current request was handed to the kernel in full.
@@ -76,6 +99,12 @@ impl Traffic {
             };
         }
         self.head.store(seen, Relaxed);
+        if seen == 4 && self.deaf.swap(false, Relaxed) {
+            let reader = self.lock_reader().take();
+            if let Some(reader) = reader {
+                reader.wake();
+            }
+        }
     }
 
     fn failed(&self, error: &io::Error) {
@@ -116,6 +145,9 @@ impl AsyncRead for Wire {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.traffic.is_deaf(cx.waker()) {
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
         let result = ready!(Pin::new(&mut this.stream).poll_read(cx, buffer));
         match &result {

@@ -17,7 +17,6 @@ pub(crate) static FACTS: Facts = Facts {
     default_grace: WINDOW,
     unit: Duration::from_secs(1),
     kill_floor: Duration::ZERO,
-    probes_liveness_while_stopping: false,
     // The router and the instance manager are one system; that it stops routing first is not
     // documented, so a settle time that the manifest writes is still paid, by the program.
     routing: "the platform's own router stops sending",

@@ -23,8 +23,6 @@ pub(crate) static FACTS: Facts = Facts {
     // integer seconds.
     unit: Duration::from_secs(1),
     kill_floor: Duration::ZERO,
-    // What becomes of a container's health check while it stops is not documented.
-    probes_liveness_while_stopping: false,
     routing: "targets are deregistered before the signal",
     other_names: &[
         ("stopTimeout", "grace_period"),

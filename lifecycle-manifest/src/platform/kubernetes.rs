@@ -24,8 +24,6 @@ pub(crate) static FACTS: Facts = Facts {
     unit: Duration::from_secs(1),
     // Kubelet v1.36 `minimumGracePeriodInSeconds`: a floor, not an addition.
     kill_floor: Duration::from_secs(2),
-    // Liveness and startup probes of main containers stop when termination begins (PR 98571).
-    probes_liveness_while_stopping: false,
     // Endpoint removal and the stop run side by side, with no order between them.
     routing: "endpoints are removed while the pod stops",
     other_names: &[

@@ -35,8 +35,6 @@ pub struct Facts {
     pub unit: Duration,
     /// The least time between the signal and SIGKILL, however the grace period ran out.
     pub kill_floor: Duration,
-    /// Liveness is still asked for once the platform stops the instance.
-    pub probes_liveness_while_stopping: bool,
     /// What stops traffic before or after the stop signal, in words for pictures.
     pub routing: &'static str,
     /// Keys of the platform's own files that people write here, and ours.

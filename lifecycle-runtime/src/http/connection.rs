@@ -75,28 +75,27 @@ impl Connection {
 
     /// Lets the protocol do all it can.
     fn serve(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            let ended = match &mut self.protocol {
-                #[cfg(feature = "http2")]
-                Protocol::Unknown(sniff) => {
-                    use super::sniff::Spoken;
-                    self.protocol = match std::task::ready!(sniff.poll(cx)) {
-                        Spoken::Http1(socket) => Protocol::Http1(serve_http1(socket)),
-                        Spoken::Http2(connection) => Protocol::Http2(connection),
-                        Spoken::Nothing => return Poll::Ready(()),
-                    };
-                    continue;
-                }
-                Protocol::Http1(connection) => Pin::new(connection).poll(cx),
-                #[cfg(feature = "http2")]
-                Protocol::Http2(connection) => connection.as_mut().poll(cx),
+        #[cfg(feature = "http2")]
+        if let Protocol::Unknown(sniff) = &mut self.protocol {
+            use super::sniff::Spoken;
+            self.protocol = match std::task::ready!(sniff.poll(cx)) {
+                Spoken::Http1(socket) => Protocol::Http1(serve_http1(socket)),
+                Spoken::Http2(connection) => Protocol::Http2(connection),
+                Spoken::Nothing => return Poll::Ready(()),
             };
-            return ended.map(|result| {
-                if let Err(error) = result {
-                    tracing::debug!(peer = %self.track.peer, %error, "a connection ended early");
-                }
-            });
         }
+        let ended = match &mut self.protocol {
+            Protocol::Http1(connection) => Pin::new(connection).poll(cx),
+            #[cfg(feature = "http2")]
+            Protocol::Http2(connection) => connection.as_mut().poll(cx),
+            #[cfg(feature = "http2")]
+            Protocol::Unknown(_) => return Poll::Pending,
+        };
+        ended.map(|result| {
+            if let Err(error) = result {
+                tracing::debug!(peer = %self.track.peer, %error, "a connection ended early");
+            }
+        })
     }
 
     /// Reads once more, from the kernel itself, and serves what was there.
@@ -233,6 +232,8 @@ impl Future for Connection {
         if this.obey(stage, cx).is_ready() {
             return Poll::Ready(());
         }
+        // Here, and not when it came in: a request that is answered at once needs no clock.
+        this.track.note_time();
         if this.timer.is_some() && !this.draining {
             return this.bound_idleness(cx);
         }

@@ -104,6 +104,8 @@ impl Server {
         // idle ones for nothing would only delay those that have something to do.
         let everyone = stage >= Stage::Draining;
         for track in self.tracks() {
+            // A handler that blocks its thread has not come to where its time is noted.
+            track.note_time();
             if everyone || track.http2.get() {
                 track.wake();
             }

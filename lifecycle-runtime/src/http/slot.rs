@@ -9,11 +9,17 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 /// How much of a path is kept: enough for most routes, and a report has little room.
 const WORDS: usize = 12;
 
+/// There is no request.
+const FREE: u64 = 0;
+/// There is one, and the clock has not been read for it: nearly all are answered without anybody
+/// asking, and the clock costs as much as everything else here.
+const UNTIMED: u64 = 1;
+
 #[derive(Default)]
 pub(super) struct Slot {
     /// Odd while the rest is being written.
     version: AtomicU32,
-    /// When the request came, as its writer counts; zero: there is none.
+    /// Since when the request has been waited for, as the server counts; [`FREE`] or [`UNTIMED`].
     since: AtomicU64,
     /// At most eight bytes, which all methods but invented ones have.
     method: AtomicU64,
@@ -24,7 +30,7 @@ pub(super) struct Slot {
 
 /// What a slot held.
 pub(super) struct Written {
-    pub(super) since: u64,
+    pub(super) since: Option<u64>,
     pub(super) method: String,
     /// The beginning of the path; whether it goes on.
     pub(super) path: (String, bool),
@@ -36,12 +42,12 @@ impl Slot {
 
     /// Whether a request is in flight.
     pub(super) fn is_taken(&self) -> bool {
-        self.since.load(Ordering::Relaxed) != 0
+        self.since.load(Ordering::Relaxed) != FREE
     }
 
-    pub(super) fn take(&self, since: u64, method: &str, path: &str) {
+    pub(super) fn take(&self, method: &str, path: &str) {
         self.write(|| {
-            self.since.store(since.max(1), Ordering::Relaxed);
+            self.since.store(UNTIMED, Ordering::Relaxed);
             let method = word(method.as_bytes());
             self.method.store(method, Ordering::Relaxed);
             let length = u32::try_from(path.len()).unwrap_or(u32::MAX);
@@ -53,7 +59,20 @@ impl Slot {
     }
 
     pub(super) fn free(&self) {
-        self.write(|| self.since.store(0, Ordering::Relaxed));
+        self.write(|| self.since.store(FREE, Ordering::Relaxed));
+    }
+
+    /// Whether there is a request whose time has not been noted.
+    pub(super) fn is_untimed(&self) -> bool {
+        self.since.load(Ordering::Relaxed) == UNTIMED
+    }
+
+    /// Notes that the request is waited for at `now`, unless that has been noted before. The one
+    /// store that others than the connection's task may do; the worst it can hit is the next request.
+    pub(super) fn note_time(&self, now: u64) {
+        let now = now.max(UNTIMED + 1);
+        let relaxed = Ordering::Relaxed;
+        let _ = self.since.compare_exchange(UNTIMED, now, relaxed, relaxed);
     }
 
     fn write(&self, stores: impl FnOnce()) {
@@ -80,15 +99,16 @@ impl Slot {
                 .take(length)
                 .collect();
             fence(Ordering::Acquire);
-            if version % 2 == 0 && version == self.version.load(Ordering::Relaxed) {
+            if version.is_multiple_of(2) && version == self.version.load(Ordering::Relaxed) {
                 let used = method.iter().position(|byte| *byte == 0);
-                return (since != 0).then(|| Written {
-                    since,
+                return (since != FREE).then(|| Written {
+                    since: (since != UNTIMED).then_some(since),
                     method: text(&method[..used.unwrap_or(method.len())]),
                     path: (text(&path), path.len() < length),
                 });
             }
-            std::hint::spin_loop();
+            // Whoever writes is a few stores from the end, and perhaps not on a processor.
+            std::thread::yield_now();
         }
     }
 }
@@ -115,13 +135,18 @@ mod tests {
         let slot = Slot::default();
         assert!(slot.read().is_none());
         for path in ["", "/", "/orders", "/orders/1", "/a/path/of/some/length"] {
-            slot.take(7, "PROPPATCH", path);
+            slot.take("PROPPATCH", path);
+            assert!(slot.is_untimed());
+            assert_eq!(slot.read().unwrap().since, None);
+            slot.note_time(7);
+            slot.note_time(8);
             let written = slot.read().unwrap();
-            assert_eq!(written.since, 7);
+            assert_eq!(written.since, Some(7));
             assert_eq!(written.method, "PROPPATC");
             assert_eq!(written.path, (path.to_owned(), false));
         }
         slot.free();
+        slot.note_time(9);
         assert!(!slot.is_taken());
         assert!(slot.read().is_none());
     }
@@ -130,7 +155,7 @@ mod tests {
     fn a_long_path_is_cut() {
         let slot = Slot::default();
         let path = "/0123456789".repeat(20);
-        slot.take(1, "GET", &path);
+        slot.take("GET", &path);
         let written = slot.read().unwrap();
         assert_eq!(written.path, (path[..8 * WORDS].to_owned(), true));
     }
@@ -143,7 +168,7 @@ mod tests {
             let writer = scope.spawn(|| {
                 for _ in 0..20_000 {
                     for (method, path) in requests {
-                        slot.take(1, method, path);
+                        slot.take(method, path);
                     }
                 }
             });

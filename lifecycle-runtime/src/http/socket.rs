@@ -112,7 +112,7 @@ impl AsyncWrite for Socket {
     ) -> Poll<io::Result<usize>> {
         /// Up to here a copy and a plain write cost less than the kernel's handling of a list of
         /// buffers: about 4 % of the throughput of small answers, which are a head and a body.
-        const SMALL: usize = 1024;
+        const SMALL: usize = 512;
         let length: usize = bufs.iter().map(|buf| buf.len()).sum();
         let written = if length <= SMALL {
             let mut whole = [0; SMALL];

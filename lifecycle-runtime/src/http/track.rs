@@ -124,16 +124,14 @@ impl Track {
     pub(super) fn enter(self: &Arc<Self>, method: &Method, uri: &Uri) -> Ticket {
         self.unparsed.set(false);
         self.asked.set(true);
-        let now = Instant::now();
         let place = if self.http2.get() {
             self.open_stream(Stream {
-                since: now,
+                since: Instant::now(),
                 method: method.clone(),
                 path: uri.path_and_query().cloned(),
             })
         } else {
-            let since = self.server.nanoseconds(now);
-            self.slot.take(since, method.as_str(), uri.path());
+            self.slot.take(method.as_str(), uri.path());
             0
         };
         Ticket {
@@ -172,6 +170,13 @@ impl Track {
         }
     }
 
+    /// Notes that the request in flight is being waited for, if there is one and that is news.
+    pub(super) fn note_time(&self) {
+        if self.slot.is_untimed() {
+            self.slot.note_time(self.server.nanoseconds(Instant::now()));
+        }
+    }
+
     /// Whether nothing is being answered and nothing written waits for the client.
     pub(super) fn is_quiet(&self) -> bool {
         !self.unsent.get()
@@ -198,11 +203,12 @@ impl Track {
         let peer = self.peer;
         let before = found.len();
         if let Some(request) = self.slot.read() {
-            let since = Duration::from_nanos(request.since);
+            let age = self.server.age(now);
+            let since = request.since.map_or(age, Duration::from_nanos);
             let (path, cut) = request.path;
             let method = request.method;
             found.push(InFlight {
-                age: self.server.age(now).saturating_sub(since),
+                age: age.saturating_sub(since),
                 name: format!("{method} {path}{} {peer}", if cut { "…" } else { "" }),
             });
         }

@@ -8,6 +8,8 @@ use tokio::task::JoinSet;
 
 use crate::ORDER;
 use crate::client::{Answer, Client, get, post};
+use crate::service::Place;
+use crate::store;
 
 /// What all customers saw.
 #[derive(Debug, Default)]
@@ -53,6 +55,30 @@ impl Load {
             customer.unwrap();
         }
         std::mem::take(&mut *self.seen.lock().await)
+    }
+}
+
+impl Seen {
+    /// Every request was answered or politely refused, and every confirmed order is there, with its
+    /// mail sent once or waiting for whoever comes next. The service has ended.
+    pub(crate) async fn assert_nothing_lost(&self, place: &Place) {
+        assert!(self.broken.is_empty(), "{:#?}", self.broken);
+        assert_eq!(self.rude, 0, "refusals that say neither `close` nor when");
+        assert!(self.served > 50, "hardly a load: {}", self.served);
+        assert!(!self.orders.is_empty());
+
+        let jobs = store::jobs(&place.database()).await;
+        for order in &self.orders {
+            let job = jobs.get(order).expect("an order that was confirmed");
+            assert!(
+                job.done || job.claimable,
+                "nobody has it and nobody may: {job:?}"
+            );
+            // Claimed twice would be sent twice; claimed and not done would be lost work.
+            assert_eq!(job.attempts, i64::from(job.done), "{job:?}");
+            let mail = place.mail().join(format!("{}.eml", job.id));
+            assert_eq!(mail.exists(), job.done, "{job:?}");
+        }
     }
 }
 

@@ -235,7 +235,6 @@ impl Victim {
             _ => LINGER,
         };
         std::thread::sleep(stay);
-        // The listener, and with it liveness, stays until the work is done.
         while self.busy.load(SeqCst) > 0 {
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -268,8 +267,7 @@ impl Victim {
                         victim.connections.fetch_sub(1, SeqCst);
                     });
                 }
-                // The backlog is empty: only now may the listener go.
-                Err(_) if self.closed.load(SeqCst) => return,
+                // It listens to the end, so that liveness holds as long as the process lives.
                 Err(_) => std::thread::sleep(Duration::from_millis(1)),
             }
         }

@@ -1,0 +1,54 @@
+//! What a server tells the executor of its work; everything else is tested from outside.
+
+use axum::Router;
+use axum::routing::get;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::HttpServer;
+use crate::work::{Active, Work};
+
+#[tokio::test]
+async fn what_is_in_flight_has_a_name_and_an_age() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let never = get(|| async { std::future::pending::<()>().await });
+    let server = HttpServer::new(listener, Router::new().fallback(never));
+    assert_eq!(server.active(), Active::default());
+    server.begin();
+    let mut expected = Vec::new();
+    let mut clients = Vec::new();
+    for path in ["/reports/7", &"/long".repeat(40)] {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {path}?token=secret HTTP/1.1\r\nHost: test\r\n\r\n");
+        client.write_all(request.as_bytes()).await.unwrap();
+        let peer = client.local_addr().unwrap();
+        let shown = match path.get(..96) {
+            Some(beginning) => format!("{beginning}…"),
+            None => path.to_owned(),
+        };
+        expected.push(format!("GET {shown} {peer}"));
+        clients.push(client);
+        while server.active().count < clients.len() as u64 {
+            tokio::task::yield_now().await;
+        }
+    }
+    let active = server.active();
+    // The oldest first.
+    assert_eq!(active.names, expected);
+    assert!(active.oldest.is_some());
+    drop(clients);
+    while server.active() != Active::default() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn one_that_was_never_started_stops_and_frees_its_port() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = HttpServer::new(listener, Router::new());
+    server.settle();
+    server.stop().await.unwrap();
+    TcpListener::bind(address).await.unwrap();
+}
