@@ -71,6 +71,9 @@ fn check(function: &ItemFn) -> Result<(), Error> {
     Ok(())
 }
 
+/// So many errors of a manifest are shown; nobody reads further.
+const MOST_SHOWN: usize = 50;
+
 /// One compile error an error of the manifest, in the words of `lifecycle check`.
 fn errors(manifest: &Manifest) -> Vec<TokenStream> {
     let analysis = &manifest.analysis;
@@ -78,6 +81,7 @@ fn errors(manifest: &Manifest) -> Vec<TokenStream> {
         .findings
         .iter()
         .filter(|finding| finding.severity == Severity::Error)
+        .take(MOST_SHOWN)
         .map(|finding| {
             let text = render::finding(analysis, &manifest.shown, finding, render::Style::Plain);
             // The compiler says "error" by itself: `error: LC101: …`.

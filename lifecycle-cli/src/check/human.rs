@@ -41,10 +41,13 @@ pub(super) fn print(inputs: &[Input]) -> Result<()> {
     Ok(())
 }
 
-/// All findings of a manifest, each with its place.
+/// So many findings of a file are shown; nobody reads further, and drawing takes its time.
+const MOST_SHOWN: usize = 200;
+
+/// The findings of a manifest, each with its place.
 pub(crate) fn findings(input: &Input) -> String {
     let mut text = String::new();
-    for finding in &input.analysis.findings {
+    for finding in input.analysis.findings.iter().take(MOST_SHOWN) {
         text.push_str(&render::finding(
             &input.analysis,
             &input.name,
@@ -52,6 +55,11 @@ pub(crate) fn findings(input: &Input) -> String {
             Rendering::Colour,
         ));
         text.push('\n');
+    }
+    let left = input.analysis.findings.len().saturating_sub(MOST_SHOWN);
+    if left > 0 {
+        let more = format!("… and {left} findings more in {}\n\n", input.name);
+        text.push_str(&more);
     }
     text
 }

@@ -128,7 +128,9 @@ proptest! {
             all.clone().any(|other| reach[at][other] && resources[at].phase() < resources[other].phase())
         });
         let circular = all.clone().any(|at| reach[at][at]);
-        prop_assume!(!contradicts && !circular);
+        if contradicts || circular {
+            return Ok(());
+        }
         let analysis = analysis(&resources);
         let plan = &analysis.resolved.as_ref().expect("no circle").plan;
         for (at, waits) in planned(plan, &resources).iter().enumerate() {
