@@ -87,17 +87,20 @@ impl Analysis {
             if let Some(manifest) = read::manifest(document, &mut findings) {
                 resolved = resolve(manifest, &mut findings);
             }
-            findings.sort_by_cached_key(|finding| {
-                let span = finding.primary.place.span(document);
-                (span, finding.rule.code, finding.platform)
-            });
         }
-        Self {
+        let mut analysis = Self {
             source,
             document,
             resolved,
             findings,
-        }
+        };
+        let mut findings = std::mem::take(&mut analysis.findings);
+        findings.sort_by_cached_key(|finding| {
+            let span = analysis.span(&finding.primary.place);
+            (span, finding.rule.code, finding.platform)
+        });
+        analysis.findings = findings;
+        analysis
     }
 
     /// The same for a file's bytes. A manifest is UTF-8; what is not is an error, and is shown as the

@@ -198,11 +198,11 @@ impl Plan {
         } else {
             Vec::new()
         };
-        (Self::assemble(manifest, graph, &order), cycles)
+        (Self::assemble(manifest, &graph, &order), cycles)
     }
 
     /// Steps in the order found, indices renamed accordingly.
-    fn assemble(manifest: &Manifest, graph: Graph<'_>, order: &[On]) -> Self {
+    fn assemble(manifest: &Manifest, graph: &Graph<'_>, order: &[On]) -> Self {
         let mut place = vec![0; manifest.resources.len()];
         let in_order = order.iter().filter_map(|on| match on {
             On::Step(old) => Some(*old),

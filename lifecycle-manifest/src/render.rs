@@ -63,11 +63,11 @@ pub fn finding(analysis: &Analysis, path: &str, finding: &Finding, style: Style)
             )),
             Some(edit) => {
                 let span = analysis.span(&edit.place);
-                let patch = Patch::new(span.range(), edit.replacement.as_str());
+                let change = Patch::new(span.range(), edit.replacement.as_str());
                 groups.push(
                     Level::HELP
                         .secondary_title(help.text.as_str())
-                        .element(Snippet::source(source).path(path).patch(patch)),
+                        .element(Snippet::source(source).path(path).patch(change)),
                 );
             }
         }

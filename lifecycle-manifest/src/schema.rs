@@ -179,5 +179,6 @@ pub(crate) struct CommonSchema {
     /// How long the program itself keeps serving after the signal. Unset: what the platform has not paid of the settle time.
     app_settle: Option<DurationSchema>,
     /// Timeouts of steps that differ on this platform, by resource.
+    #[allow(clippy::zero_sized_map_values, reason = "only its shape is read")]
     timeouts: Option<BTreeMap<String, DurationSchema>>,
 }

@@ -182,10 +182,7 @@ impl<'d, 'f> Table<'d, 'f> {
             self.push(finding);
             return None;
         };
-        match number
-            .and_then(|number| N::try_from(number).ok())
-            .filter(|n| bounds.contains(n))
-        {
+        match N::try_from(number).ok().filter(|n| bounds.contains(n)) {
             Some(value) => Some(Written {
                 value,
                 route: text.route,
@@ -390,12 +387,12 @@ impl<'d, 'f> Table<'d, 'f> {
     }
 }
 
-/// Digits only: neither `0o17` nor `1_000` nor `017` is a number here. The inner `None` is a number
-/// too large for any field.
-fn whole_number(text: &str) -> Option<Option<u64>> {
+/// Digits only: neither `0o17` nor `1_000` nor `017` is a number here. One that no integer holds is
+/// the greatest of them, which no field holds either.
+fn whole_number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let plain = text == "0" || !text.starts_with('0');
-    (digits && plain).then(|| text.parse().ok())
+    (digits && plain).then(|| text.parse().unwrap_or(u64::MAX))
 }
 
 pub(crate) fn wrong_type(route: &Route, what: &str, node: &Node) -> Finding {

@@ -59,16 +59,19 @@ pub(super) fn finding(_plan: &Plan, cycle: &Cycle) -> Finding {
 
 /// `a (after) → b (uses) → a`.
 pub(super) fn circle(cycle: &Cycle) -> String {
-    let mut text = String::from("circle: ");
-    for edge in &cycle.edges {
-        text.push_str(&format!(
-            "{} waits for {} ({}), ",
-            edge.waiter,
-            edge.on,
-            edge.why.as_str()
-        ));
-    }
-    text.trim_end_matches(", ").to_owned()
+    let waits: Vec<String> = cycle
+        .edges
+        .iter()
+        .map(|edge| {
+            format!(
+                "{} waits for {} ({})",
+                edge.waiter,
+                edge.on,
+                edge.why.as_str()
+            )
+        })
+        .collect();
+    format!("circle: {}", waits.join(", "))
 }
 
 pub(super) fn place(edge: &CycleEdge) -> Option<Place> {

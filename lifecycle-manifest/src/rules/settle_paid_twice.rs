@@ -47,7 +47,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         if before.is_zero() || after.is_zero() || before + after <= owed {
             continue;
         }
-        let twice = (before + after - owed).min(after);
+        let twice = (before + after).saturating_sub(owed).min(after);
         let message = format!(
             "{} of settle time are paid twice on {}",
             human(twice),

@@ -6,7 +6,7 @@ use super::Context;
 use super::verdict::{grace_place, platform_place};
 use crate::duration::human;
 use crate::finding::{Finding, Place, Severity};
-use crate::platform::Platform;
+use crate::platform::{LoadBalancer, Platform};
 
 rule! {
     /// The notice of an interruptible node is shorter than the shutdown.
@@ -70,7 +70,10 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             }
             Some(Platform::Ecs(ecs)) if ecs.is_spot() => {
                 let notice = crate::platform::SPOT_NOTICE;
-                let delay = ecs.load_balancer.as_ref().map(|b| b.deregistration_delay());
+                let delay = ecs
+                    .load_balancer
+                    .as_ref()
+                    .map(LoadBalancer::deregistration_delay);
                 let total =
                     line.needed() + delay.as_ref().map_or_else(Default::default, |d| d.value);
                 if total <= notice {

@@ -47,10 +47,10 @@ pub(super) fn finding(_plan: &Plan, cycle: &Cycle) -> Option<Finding> {
         return None;
     };
     // `waiter` is what is used: it waits for its user by `uses`, and its user for it by `after`.
-    let (used, user) = (&edge.waiter, &edge.on);
+    let (closed, by) = (&edge.waiter, &edge.on);
     let mut finding = Finding::new(
         &RULE,
-        format!("`{used}` is closed while `{user}` still uses it"),
+        format!("`{closed}` is closed while `{by}` still uses it"),
         cycle
             .edges
             .iter()
@@ -59,9 +59,9 @@ pub(super) fn finding(_plan: &Plan, cycle: &Cycle) -> Option<Finding> {
     )
     .label("this order closes it first");
     if let Some(place) = place(edge) {
-        finding = finding.related(place, format!("`{user}` uses it until it has drained"));
+        finding = finding.related(place, format!("`{by}` uses it until it has drained"));
     }
     Some(finding.note(circle(cycle)).help(format!(
-        "take the `after` away: `uses` already makes `{used}` wait for `{user}`"
+        "take the `after` away: `uses` already makes `{closed}` wait for `{by}`"
     )))
 }

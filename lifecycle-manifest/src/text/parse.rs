@@ -124,7 +124,6 @@ impl<'t> Builder<'t> {
             let (event, span) = self.next(&mut events)?;
             match event {
                 Event::StreamEnd => break,
-                Event::StreamStart | Event::DocumentEnd => {}
                 Event::DocumentStart(..) if root.is_some() => {
                     self.errors.push(error(
                         span,
@@ -135,7 +134,7 @@ impl<'t> Builder<'t> {
                     ));
                     break;
                 }
-                Event::DocumentStart(..) => {}
+                Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
                 event => root = Some(self.node(event, span, &mut events)?),
             }
         }

@@ -40,7 +40,7 @@ pub struct Entry {
 }
 
 impl Node {
-    /// A plain scalar that YAML reads as nothing: ``, `~` or `null`.
+    /// A plain scalar that YAML reads as nothing: `~`, `null` or no text at all.
     pub fn is_null(&self) -> bool {
         matches!(&self.value, Value::Scalar { text, plain: true }
             if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))

@@ -69,8 +69,8 @@ fn terms(model: &Model, platform: &str) -> (Terms, Common) {
         "ecs" => {
             let ecs = model.ecs.clone().expect("it is in the manifest");
             let drained_first = ecs.balancer.is_some() && ecs.spot != Some(true);
-            let before = match ecs.balancer {
-                Some(delay) if drained_first => seconds_up(delay.unwrap_or(300_000)),
+            let before = match &ecs.balancer {
+                Some(balancer) if drained_first => seconds_up(balancer.delay.unwrap_or(300_000)),
                 _ => 0,
             };
             let terms = Terms {

@@ -37,8 +37,8 @@ fn spelt_out(model: &Model) -> Yaml {
     if let Some(ecs) = &mut model.ecs {
         ecs.common.grace.get_or_insert(30_000);
         ecs.spot.get_or_insert(false);
-        if let Some(delay) = &mut ecs.balancer {
-            delay.get_or_insert(300_000);
+        if let Some(balancer) = &mut ecs.balancer {
+            balancer.delay.get_or_insert(300_000);
         }
     }
     let mut tree = model::tree(&model);
@@ -79,6 +79,11 @@ fn spell_out_platforms(platforms: &mut [(String, Yaml)], model: &Model) {
     }
 }
 
+/// A second more, where it is written.
+fn second(number: &mut Option<u64>) -> bool {
+    number.as_mut().map(|number| *number += 1_000).is_some()
+}
+
 /// Every number that decides a shutdown, each changed by itself.
 fn changed(model: &Model) -> Vec<(String, Model)> {
     let mut all = Vec::new();
@@ -88,9 +93,6 @@ fn changed(model: &Model) -> Vec<(String, Model)> {
             all.push((what.to_owned(), model));
         }
     };
-    fn second(number: &mut Option<u64>) -> bool {
-        number.as_mut().map(|number| *number += 1_000).is_some()
-    }
     change("reserve", &|m| second(&mut m.reserve));
     change("unwind", &|m| second(&mut m.unwind));
     change("settle", &|m| second(&mut m.settle));
@@ -159,7 +161,9 @@ fn changed(model: &Model) -> Vec<(String, Model)> {
         });
         change("ecs.deregistration_delay", &|m| {
             m.ecs.as_mut().is_some_and(|ecs| {
-                ecs.spot != Some(true) && ecs.balancer.as_mut().is_some_and(second)
+                let balancer = ecs.balancer.as_mut();
+                ecs.spot != Some(true)
+                    && balancer.is_some_and(|balancer| second(&mut balancer.delay))
             })
         });
     }

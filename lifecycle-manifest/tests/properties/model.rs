@@ -74,8 +74,12 @@ pub(crate) struct Ecs {
     pub(crate) common: Common,
     pub ec2: bool,
     pub(crate) spot: Option<bool>,
-    /// Behind a balancer, with its deregistration delay.
-    pub(crate) balancer: Option<Option<u64>>,
+    pub(crate) balancer: Option<Balancer>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Balancer {
+    pub(crate) delay: Option<u64>,
 }
 
 impl Resource {
@@ -185,7 +189,10 @@ fn ecs(count: usize) -> impl Strategy<Value = Ecs> {
         common(count),
         any::<bool>(),
         weighted(0.3, any::<bool>()),
-        weighted(0.6, weighted(0.8, time(90_000))),
+        weighted(
+            0.6,
+            weighted(0.8, time(90_000)).prop_map(|delay| Balancer { delay }),
+        ),
     )
         .prop_map(|(common, ec2, spot, balancer)| Ecs {
             common,
@@ -362,7 +369,7 @@ fn ecs_tree(ecs: &Ecs) -> Yaml {
     if let Some(spot) = ecs.spot {
         entries.push(("spot".to_owned(), text(spot)));
     }
-    if let Some(delay) = ecs.balancer {
+    if let Some(Balancer { delay }) = &ecs.balancer {
         let balancer = map([("deregistration_delay", delay.map(Yaml::Millis))]);
         entries.push(("load_balancer".to_owned(), balancer));
     }

@@ -28,8 +28,8 @@ pub(crate) fn map<const N: usize>(entries: [(&str, Option<Yaml>); N]) -> Yaml {
 }
 
 /// Shorthand for text.
-pub(crate) fn text(text: impl ToString) -> Yaml {
-    Yaml::Text(text.to_string())
+pub(crate) fn text(text: impl std::fmt::Display) -> Yaml {
+    Yaml::Text(format!("{text}"))
 }
 
 /// Decisions about style, taken one after another from a list of bytes; all zero is the plainest.
@@ -217,18 +217,18 @@ impl Writer {
     }
 
     fn scalar(&mut self, text: &str) {
-        match self.style.pick(5) {
-            2 => self.out.text.push_str(&format!("\"{text}\"")),
-            3 => self.out.text.push_str(&format!("'{text}'")),
+        let written = match self.style.pick(5) {
+            2 => format!("\"{text}\""),
+            3 => format!("'{text}'"),
             4 => {
                 // An escape for the first character: the bytes are not the text.
                 let mut rest = text.chars();
                 let first = rest.next().map_or(0, u32::from);
-                let rest = rest.as_str();
-                self.out.text.push_str(&format!("\"\\u{first:04x}{rest}\""));
+                format!("\"\\u{first:04x}{}\"", rest.as_str())
             }
-            _ => self.out.text.push_str(text),
-        }
+            _ => text.to_owned(),
+        };
+        self.out.text.push_str(&written);
     }
 
     fn spelling(&mut self, millis: u64) -> String {
