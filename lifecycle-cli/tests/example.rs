@@ -3,6 +3,8 @@
 //! `LIFECYCLE_BLESS=1` writes the expected picture anew; the other files are remade by the commands
 //! that the failures name.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

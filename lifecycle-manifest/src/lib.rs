@@ -83,10 +83,10 @@ impl Analysis {
         let (document, errors) = text::parse(source.text(), Limits::default());
         let mut findings: Vec<Finding> = errors.into_iter().map(read::syntax).collect();
         let mut resolved = None;
-        if let Some(document) = &document {
-            if let Some(manifest) = read::manifest(document, &mut findings) {
-                resolved = resolve(manifest, &mut findings);
-            }
+        if let Some(document) = &document
+            && let Some(manifest) = read::manifest(document, &mut findings)
+        {
+            resolved = resolve(manifest, &mut findings);
         }
         let mut analysis = Self {
             source,
