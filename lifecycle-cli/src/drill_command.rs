@@ -18,6 +18,8 @@ use crate::{Outcome, check, picture};
 
 /// How long after the signal readiness may still say yes without being called late.
 const READINESS_BUDGET: std::time::Duration = std::time::Duration::from_millis(500);
+/// The name of the manifest that a bare command is given.
+const NO_MANIFEST: &str = "<no manifest>";
 /// Idle connections in the pool of kept-alive ones.
 const KEPT_ALIVE: usize = 16;
 /// The share of requests on a connection of their own, and the share of slow ones.
@@ -38,7 +40,8 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
     };
     let line = timeline(resolved, args.platform.as_deref())?;
     let human = args.format == Format::Human;
-    if human {
+    let invented = input.name == NO_MANIFEST;
+    if human && !invented {
         anstream::print!(
             "{}\n{}",
             check::summary(&input),
@@ -56,6 +59,11 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
     };
     let target = target(args, resolved, command)?;
     let mut script = script(resolved, line);
+    if invented {
+        // Its timeouts are nobody's plan; what is measured is shown beside the platform alone.
+        script.steps.clear();
+        script.deadline = None;
+    }
     if let Some(lag) = args.routing_lag {
         script.routing_lag = lag;
     }
@@ -112,7 +120,7 @@ fn manifest(args: &DrillArgs) -> Result<Input> {
         "note: no lifecycle.yaml: drilled as a plain pod, default grace period, no preStop hook"
     );
     Ok(Input {
-        name: "<no manifest>".to_owned(),
+        name: NO_MANIFEST.to_owned(),
         analysis: Analysis::of(&text),
     })
 }

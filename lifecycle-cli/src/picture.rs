@@ -117,7 +117,7 @@ pub(crate) fn draw(resolved: &Resolved, lines: &[&Timeline], width: usize) -> St
     } else {
         let _ = writeln!(
             text,
-            "\n{DIM}* longest path █   other steps ▒   platform ░   reserve ·   | SIGTERM   X SIGKILL{DIM:#}"
+            "\n{DIM}* █ longest path   ▒ other steps   ░ platform   · reserve{DIM:#}"
         );
     }
     text

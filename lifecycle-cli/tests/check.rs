@@ -1,5 +1,7 @@
 //! `lifecycle check` as a command: what it finds by itself, its exit codes, its JSON.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -3,6 +3,8 @@
 //! `LIFECYCLE_CONFORMANCE_PYTHON` names a Python with `kubernetes-validate` and `botocore`; without
 //! it this suite says that it was skipped.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -1,5 +1,7 @@
 //! `lifecycle gen` on disk: whole files or none, nobody else's, and fresh or not.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::path::Path;
 use std::process::{Command, Output};
 

@@ -71,8 +71,7 @@ pub(super) fn files(resolved: &Resolved, asked_image: Option<&str>) -> Result<Ve
     let (Platform::Ecs(ecs), line) = platform(resolved, "ecs")? else {
         bail!("`ecs` is not ECS");
     };
-    let written_image = ecs.image.as_ref().map(|image| image.value.as_str());
-    let image = image(asked_image, written_image, "ecs")?;
+    let image = image(asked_image, resolved, "ecs")?;
     let common = || Common {
         header: format!("{MARK} ecs"),
         service: &resolved.plan.service,

@@ -60,8 +60,7 @@ pub(super) fn files(resolved: &Resolved, asked_image: Option<&str>) -> Result<Ve
     let (Platform::Kubernetes(kubernetes), line) = platform(resolved, "kubernetes")? else {
         bail!("`kubernetes` is not Kubernetes");
     };
-    let written_image = kubernetes.image.as_ref().map(|image| image.value.as_str());
-    let image = image(asked_image, written_image, "kubernetes")?;
+    let image = image(asked_image, resolved, "kubernetes")?;
     let data = data(resolved, kubernetes, line, image);
     let header = format!(
         "{MARK} k8s from lifecycle.yaml; change the manifest and run it again with -o and this directory"

@@ -106,8 +106,12 @@ fn platform<'a>(resolved: &'a Resolved, key: &str) -> Result<(&'a Platform, &'a 
     }
 }
 
-fn image<'a>(asked: Option<&'a str>, written: Option<&'a str>, key: &str) -> Result<&'a str> {
-    asked.or(written).ok_or_else(|| {
+/// The image to run: asked for, the platform's own, or the one that the manifest names elsewhere.
+fn image<'a>(asked: Option<&'a str>, resolved: &'a Resolved, key: &str) -> Result<&'a str> {
+    let platforms = &resolved.manifest.platforms;
+    let own = || platforms.get(key).and_then(Platform::image);
+    let elsewhere = || platforms.iter().find_map(Platform::image);
+    asked.or_else(own).or_else(elsewhere).ok_or_else(|| {
         anyhow::anyhow!(
             "which image? write `image:` under `platforms.{key}` in the manifest, or give `--image`"
         )

@@ -212,6 +212,12 @@ macro_rules! platforms {
                 match self { $(Self::$Type(platform) => platform.terms(manifest),)* }
             }
 
+            /// The image it runs.
+            pub fn image(&self) -> Option<&str> {
+                let image = match self { $(Self::$Type(platform) => &platform.image,)* };
+                image.as_ref().map(|image| image.value.as_str())
+            }
+
             fn read(key: &str, mut table: Table<'_, '_>, resources: &[&str]) -> Option<Self> {
                 match key { $(stringify!($key) => {
                     table.other_names($key::FACTS.other_names);

@@ -217,7 +217,7 @@ fn keys(node: &crate::text::Node) -> Vec<&str> {
 
 fn budget(mut table: Table<'_, '_>) -> Budget {
     let budget = Budget {
-        reserve: table.duration("reserve", Zero::Allowed),
+        reserve: table.duration("reserve", Zero::Refused),
         unwind: table.duration("unwind", Zero::Allowed),
     };
     table.finish();

@@ -132,7 +132,7 @@ impl<'d, 'f> Table<'d, 'f> {
                     format!("`{}` cannot be zero", text.route),
                     Place::Value(text.route),
                 )
-                .help("write how long it may take, such as `5s`");
+                .help("write a duration above zero, such as `5s`");
                 self.push(finding);
                 None
             }

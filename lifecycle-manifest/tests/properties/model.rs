@@ -208,7 +208,7 @@ pub(crate) fn manifest() -> impl Strategy<Value = Model> {
         let count = resources.len();
         (
             (
-                weighted(0.4, prop_oneof![Just(0), time(10_000)]),
+                weighted(0.4, time(10_000)),
                 weighted(0.4, 0..2_000_u64),
                 weighted(0.5, prop_oneof![Just(0), time(15_000)]),
                 weighted(0.3, time(90_000)),

@@ -1,0 +1,82 @@
+//! The example's files are what its manifest makes, and its pictures are what they were.
+//!
+//! `LIFECYCLE_BLESS=1` writes the expected picture anew; the other files are remade by the commands
+//! that the failures name.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn lifecycle(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_lifecycle"))
+        .args(args)
+        .current_dir(root())
+        .output()
+        .unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[test]
+fn its_manifest_has_nothing_to_object_to() {
+    let output = lifecycle(&["check", "--deny", "warnings", "examples/checkout-api"]);
+    assert!(output.status.success(), "{}", stdout(&output));
+}
+
+#[test]
+fn its_deployments_are_fresh() {
+    for target in ["k8s", "ecs"] {
+        let directory = format!("examples/checkout-api/deploy/{target}");
+        let output = lifecycle(&[
+            "gen",
+            target,
+            "examples/checkout-api",
+            "-o",
+            &directory,
+            "--check",
+        ]);
+        assert!(
+            output.status.success(),
+            "lifecycle gen {target} -o {directory}\n{}",
+            stdout(&output)
+        );
+    }
+}
+
+#[test]
+fn its_schema_is_the_one_that_editors_should_use() {
+    let schema =
+        std::fs::read_to_string(root().join("examples/checkout-api/lifecycle.schema.json"));
+    assert_eq!(
+        schema.unwrap().replace("\r\n", "\n"),
+        stdout(&lifecycle(&["schema"])),
+        "lifecycle schema > examples/checkout-api/lifecycle.schema.json"
+    );
+}
+
+#[test]
+fn its_timeline_fits_eighty_columns_and_needs_no_colour() {
+    let output = lifecycle(&["plan", "--width", "80", "examples/checkout-api"]);
+    let picture = stdout(&output);
+    assert!(output.status.success());
+    for line in picture.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    assert!(!picture.contains('\u{1b}'));
+    let stored = root().join("tests/cases/plan/checkout-api.txt");
+    if std::env::var_os("LIFECYCLE_BLESS").is_some() {
+        std::fs::create_dir_all(stored.parent().unwrap()).unwrap();
+        std::fs::write(&stored, &picture).unwrap();
+    }
+    let expected = std::fs::read_to_string(&stored)
+        .unwrap()
+        .replace("\r\n", "\n");
+    assert_eq!(picture, expected, "LIFECYCLE_BLESS=1 writes it anew");
+}
