@@ -7,7 +7,7 @@
 //! spare, and reads the report that a process with the `lifecycle` runtime leaves of its steps.
 //!
 //! It knows no manifest. [`Script`], [`Target`] and [`Load`] are all it is told, and [`Measured`]
-//! is what it answers: to people through [`human`], to programs as JSON.
+//! is what it answers: to people through [`human()`], to programs as JSON.
 //!
 //! What it does not do: it only ever connects to loopback addresses, it does not follow processes
 //! that leave their process group, and it cannot clean up after being killed with SIGKILL itself.
