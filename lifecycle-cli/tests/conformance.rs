@@ -174,3 +174,93 @@ fn every_string_of_the_manifest_arrives_as_it_is() {
     assert_eq!(subnets[1], "~");
     assert_eq!(documents[2]["Attributes"][0]["Value"], "20");
 }
+
+/// Faults of the shape that a JSON Schema can see too.
+const SHAPE: [&str; 5] = [
+    "unknown-key",
+    "wrong-type",
+    "bad-duration",
+    "unknown-value",
+    "missing-key",
+];
+
+#[test]
+fn the_schema_accepts_what_the_reader_accepts_and_refuses_what_it_refuses() {
+    let Some(python) = std::env::var_os("LIFECYCLE_CONFORMANCE_PYTHON") else {
+        eprintln!("SKIPPED: LIFECYCLE_CONFORMANCE_PYTHON names no Python with jsonschema");
+        return;
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let cases = walk(&root.join("tests/cases"));
+    assert!(cases.len() > 100, "{} cases", cases.len());
+    let mut list = String::new();
+    for path in cases {
+        // The reader forgives the line end of a block scalar; a schema cannot.
+        if path.ends_with("accepted/block-scalars.yaml") {
+            continue;
+        }
+        let output = lifecycle()
+            .args(["check", "--format", "json"])
+            .arg(&path)
+            .output()
+            .unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let names: Vec<&str> = report["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|f| f["name"].as_str().unwrap())
+            .collect();
+        // What is no plain YAML to begin with is not the schema's to judge.
+        let beyond = ["syntax", "unsupported-yaml", "duplicate-key"];
+        if names.iter().any(|name| beyond.contains(name)) {
+            continue;
+        }
+        let refused = names.iter().any(|name| SHAPE.contains(name));
+        let others = [
+            "out-of-range",
+            "bad-name",
+            "unsupported-format",
+            "key-not-for-kind",
+            "unknown-resource",
+        ];
+        if !refused && names.iter().any(|name| others.contains(name)) {
+            continue;
+        }
+        let verdict = if refused { "refuses" } else { "accepts" };
+        list.push_str(&format!("{verdict} {}\n", path.display()));
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let schema = scratch.path().join("schema.json");
+    std::fs::write(&schema, lifecycle().arg("schema").output().unwrap().stdout).unwrap();
+    let mut child = Command::new(python)
+        .arg(root.join("tests/conformance/schema.py"))
+        .arg(&schema)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), list.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}
+
+fn walk(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                walk(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
+        .collect()
+}

@@ -57,6 +57,7 @@ struct ManifestSchema {
     /// How requests reach the service.
     traffic: Option<TrafficSchema>,
     /// What the service holds and must let go of, by name.
+    #[schemars(extend("minProperties" = 1))]
     resources: BTreeMap<String, ResourceSchema>,
     /// Where it runs; each may be empty (`{}`) for the platform's defaults.
     platforms: Option<PlatformsSchema>,

@@ -80,6 +80,11 @@ impl Runtime {
 
 /// What a service's `main` may return: [`Resources`], or a `Result` of them with any error that can
 /// be shown, such as `anyhow::Error` or `Box<dyn Error>`.
+#[diagnostic::on_unimplemented(
+    message = "`main` returns `{Self}`, which holds nothing to stop later",
+    label = "return `Resources`, or a `Result` of it",
+    note = "write `async fn main() -> anyhow::Result<Resources>` and end it with `Ok(Resources {{ … }})`"
+)]
 pub trait MainResult: sealed::IntoWiring {}
 
 impl<R: Resources> MainResult for R {}
