@@ -1,5 +1,6 @@
 //! `lifecycle drill`: fills in what the engine is told, from the manifest and the command line.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -42,11 +43,12 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
     let human = args.format == Format::Human;
     let invented = input.name == NO_MANIFEST;
     if human && !invented {
-        anstream::print!(
+        write!(
+            anstream::stdout(),
             "{}\n{}",
             check::summary(&input),
             picture::draw(resolved, &[line], 80)
-        );
+        )?;
     }
     let directory = args.directory.as_deref();
     let command = match args.command.is_empty() {
@@ -76,9 +78,13 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
         .context("could not start the async runtime")?;
     let measured = runtime.block_on(drill::run(&target, &script, &load, &progress))?;
     if human {
-        anstream::print!("\n{}", drill::human(&measured));
+        write!(anstream::stdout(), "\n{}", drill::human(&measured))?;
     } else {
-        anstream::println!("{}", serde_json::to_string_pretty(&measured)?);
+        writeln!(
+            anstream::stdout(),
+            "{}",
+            serde_json::to_string_pretty(&measured)?
+        )?;
     }
     Ok(if measured.passed {
         Outcome::Clean
@@ -107,6 +113,7 @@ fn manifest(args: &DrillArgs) -> Result<Input> {
     let name: String = program
         .to_lowercase()
         .chars()
+        .take(60)
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
         .collect();
     let name = match name.trim_matches(|c: char| c == '-' || c.is_ascii_digit()) {
@@ -205,9 +212,7 @@ fn build(directory: &Path, profile: &str) -> Result<PathBuf> {
 }
 
 fn target(args: &DrillArgs, resolved: &Resolved, command: Vec<String>) -> Result<Target> {
-    let port = args
-        .port
-        .or(resolved.plan.steps.iter().find_map(|step| step.port));
+    let port = args.port.or(resolved.plan.main_port(&resolved.manifest));
     let Some(port) = port else {
         bail!(
             "where does the program listen? write `port:` at its server in the manifest, or give `--port`"
@@ -340,7 +345,10 @@ fn written(request: &DrillRequest) -> RequestSpec {
 fn asked(spec: &str) -> Result<RequestSpec> {
     let (method, rest) = spec.split_once(' ').unwrap_or(("GET", spec));
     let (path, weight) = match rest.rsplit_once('=') {
-        Some((path, weight)) if weight.parse::<u32>().is_ok() => (path, weight.parse()?),
+        // In a query, `=` belongs to the path.
+        Some((path, weight)) if !path.contains('?') && weight.parse::<u32>().is_ok() => {
+            (path, weight.parse()?)
+        }
         _ => (rest, 1),
     };
     if !path.starts_with('/') {

@@ -63,9 +63,10 @@ pub(crate) fn run(args: &PlanArgs) -> Result<Outcome> {
     write!(out, "{}", draw(resolved, &lines, width))?;
     let errors = input.analysis.findings.len();
     if errors > 0 {
+        let findings = if errors == 1 { "a finding" } else { "findings" };
         writeln!(
             out,
-            "{DIM}`lifecycle check` has {errors} findings on this manifest{DIM:#}"
+            "{DIM}`lifecycle check` has {findings} on this manifest{DIM:#}"
         )?;
     }
     Ok(if input.analysis.has_errors() {

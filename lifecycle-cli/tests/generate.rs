@@ -124,3 +124,33 @@ fn a_platform_that_is_not_named_and_an_image_that_is_missing_are_said() {
     assert_eq!(image.status.code(), Some(2));
     assert!(words(&image).contains("--image"), "{}", words(&image));
 }
+
+#[test]
+fn a_file_that_the_manifest_no_longer_makes_is_stale_and_goes() {
+    let project = project();
+    let generate = ["gen", "k8s", "-o", "k8s"];
+    assert!(lifecycle(project.path(), &generate).status.success());
+    assert!(project.path().join("k8s/service.yaml").exists());
+    let without = MANIFEST.replace("port: 8080, ", "");
+    std::fs::write(project.path().join("lifecycle.yaml"), without).unwrap();
+    let stale = lifecycle(project.path(), &["gen", "k8s", "-o", "k8s", "--check"]);
+    assert_eq!(stale.status.code(), Some(1));
+    assert!(words(&stale).contains("left over"), "{}", words(&stale));
+    assert!(lifecycle(project.path(), &generate).status.success());
+    assert!(!project.path().join("k8s/service.yaml").exists());
+}
+
+#[test]
+fn no_name_breaks_out_of_its_line() {
+    let project = project();
+    let sidecar = "sidecars: [{ name: \"x\\nhostNetwork: true #\", timeout: 1s }]";
+    let manifest = MANIFEST.replace("image: x", &format!("image: x, {sidecar}"));
+    std::fs::write(project.path().join("lifecycle.yaml"), manifest).unwrap();
+    let refused = lifecycle(project.path(), &["gen", "k8s"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", words(&refused));
+    assert!(
+        words(&refused).contains("LC010") && refused.stdout.is_empty(),
+        "{}",
+        words(&refused)
+    );
+}

@@ -1,6 +1,7 @@
 //! The attribute's output. On an error, as much as can still be said is emitted beside it, so that
 //! the error is the only one.
 
+use lifecycle_manifest::rules::shape;
 use lifecycle_manifest::{Severity, render};
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
@@ -30,7 +31,12 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
         Err(error) => return with_empty_main(&error),
     };
     let errors = errors(&manifest);
-    let Some(resolved) = &manifest.analysis.resolved else {
+    // A name that cannot be a name cannot be a field either.
+    let findings = &manifest.analysis.findings;
+    let nameable = findings
+        .iter()
+        .all(|finding| finding.rule != &shape::BAD_NAME);
+    let Some(resolved) = manifest.analysis.resolved.as_ref().filter(|_| nameable) else {
         let watched = watch(&manifest);
         return quote!(#(#errors)* #watched fn main() {});
     };

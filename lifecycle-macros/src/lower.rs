@@ -97,7 +97,11 @@ pub(crate) fn resources(resolved: &Resolved, krate: &Path) -> TokenStream {
 /// `nightly-report` as `nightly_report`, `type` as `r#type`.
 fn field(name: &str) -> Ident {
     let name = name.replace('-', "_");
-    syn::parse_str(&name).unwrap_or_else(|_| Ident::new_raw(&name, Span::call_site()))
+    match name.as_str() {
+        // A keyword since edition 2024, which the parser of an older one takes for a name.
+        "gen" => Ident::new_raw(&name, Span::call_site()),
+        _ => syn::parse_str(&name).unwrap_or_else(|_| Ident::new_raw(&name, Span::call_site())),
+    }
 }
 
 fn step(plan: &Plan, at: usize, krate: &Path) -> TokenStream {

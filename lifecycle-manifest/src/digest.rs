@@ -3,6 +3,7 @@
 //! What counts is what a shutdown does: steps, waits, times, platforms' terms. An image, a number of
 //! replicas or a comment does not.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use crate::duration::millis;
@@ -42,8 +43,11 @@ fn canonical(manifest: &Manifest, plan: &Plan, timelines: &[Timeline]) -> String
     if let Some(keep_alive) = &manifest.traffic.keep_alive {
         let _ = writeln!(text, "keep_alive {}", millis(keep_alive.value));
     }
+    let gates: Vec<OpenGate> = (0..plan.gates.len())
+        .map(|gate| OpenGate::new(plan, gate))
+        .collect();
     let mut steps: Vec<String> = (0..plan.steps.len())
-        .map(|step| step_line(plan, step))
+        .map(|step| step_line(plan, step, &gates))
         .collect();
     steps.sort_unstable();
     let mut platforms: Vec<String> = timelines
@@ -59,28 +63,10 @@ fn canonical(manifest: &Manifest, plan: &Plan, timelines: &[Timeline]) -> String
     text
 }
 
-fn step_line(plan: &Plan, at: usize) -> String {
+fn step_line(plan: &Plan, at: usize, gates: &[OpenGate]) -> String {
     let step = &plan.steps[at];
-    let name = |step: usize| plan.steps[step].name.as_str();
-    let mut waits: Vec<String> = step
-        .waits
-        .iter()
-        .map(|wait| match wait.on {
-            On::Step(other) => name(other).to_owned(),
-            On::Gate(gate) => {
-                // Gates are sets of whole phases: their size and the first names of the sorted
-                // members tell them apart without writing ten thousand names ten thousand times.
-                let gate = &plan.gates[gate];
-                let hash = gate.members.iter().fold(0_u64, |sum, &member| {
-                    sum.wrapping_add(fnv1a(name(member).as_bytes()))
-                });
-                format!("gate:{}:{hash:x}:{}", gate.members.len(), gate.gates.len())
-            }
-        })
-        .collect();
-    waits.sort_unstable();
     format!(
-        "step {} {} {} {} best_effort {} port {:?} lease {:?} waits {}",
+        "step {} {} {} {} best_effort {} port {:?} lease {:?} waits {:x}",
         step.name,
         step.kind.as_str(),
         step.phase.as_str(),
@@ -88,8 +74,52 @@ fn step_line(plan: &Plan, at: usize) -> String {
         step.best_effort,
         step.port,
         step.lease.map(millis),
-        waits.join(" "),
+        waits(plan, at, gates),
     )
+}
+
+/// A gate with the gates within it opened.
+struct OpenGate {
+    members: HashSet<usize>,
+    /// Over the members' names; a sum does not depend on their order.
+    sum: u64,
+}
+
+impl OpenGate {
+    fn new(plan: &Plan, gate: usize) -> Self {
+        let mut members = HashSet::new();
+        let mut inner = vec![gate];
+        while let Some(gate) = inner.pop() {
+            members.extend(&plan.gates[gate].members);
+            inner.extend(&plan.gates[gate].gates);
+        }
+        let sum = sum(plan, members.iter().copied());
+        Self { members, sum }
+    }
+}
+
+/// The set of steps that a step waits for, whoever said so: a wait that is written where it would
+/// hold by default means the same.
+fn waits(plan: &Plan, at: usize, gates: &[OpenGate]) -> u64 {
+    let mut opened: Vec<&OpenGate> = Vec::new();
+    let mut direct: HashSet<usize> = HashSet::new();
+    for wait in &plan.steps[at].waits {
+        match wait.on {
+            On::Gate(gate) => opened.push(&gates[gate]),
+            On::Step(other) => {
+                direct.insert(other);
+            }
+        }
+    }
+    direct.retain(|other| opened.iter().all(|gate| !gate.members.contains(other)));
+    // Gates of one step are of different phases and share no member.
+    let gates = opened.iter().map(|gate| gate.sum);
+    gates.fold(sum(plan, direct.into_iter()), u64::wrapping_add)
+}
+
+fn sum(plan: &Plan, steps: impl Iterator<Item = usize>) -> u64 {
+    let hashes = steps.map(|step| fnv1a(plan.steps[step].name.as_bytes()));
+    hashes.fold(0, u64::wrapping_add)
 }
 
 fn platform_line(plan: &Plan, line: &Timeline) -> String {

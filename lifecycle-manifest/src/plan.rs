@@ -298,6 +298,24 @@ impl Plan {
         steps
     }
 
+    /// The port that requests and, without a server of its own, health probes go to: the first HTTP
+    /// server's in the order of the file, else the first port there is.
+    pub fn main_port(&self, manifest: &Manifest) -> Option<u16> {
+        let port = |resource: &Resource| resource.port.as_ref().map(|port| port.value);
+        let http = |resource: &&Resource| resource.kind.value == Kind::HttpServer;
+        let resources = &manifest.resources;
+        let first = resources.iter().filter(http).find_map(port);
+        first.or_else(|| resources.iter().find_map(port))
+    }
+
+    /// The port that health probes go to; `None` where there is no health to ask for.
+    pub fn health_port(&self, manifest: &Manifest) -> Option<u16> {
+        self.health
+            .as_ref()?
+            .port
+            .or_else(|| self.main_port(manifest))
+    }
+
     /// The step with this name.
     pub fn step(&self, name: &str) -> Option<&Step> {
         self.steps.iter().find(|step| step.name == name)

@@ -18,7 +18,58 @@ use crate::platform::PlatformsSchema;
 pub fn schema() -> Schema {
     let mut schema = schemars::schema_for!(ManifestSchema);
     schema.insert("title".into(), "lifecycle.yaml".into());
+    no_null(&mut schema);
     schema
+}
+
+/// Mappings that may stand empty, as in `kubernetes:` with nothing behind it.
+const MAY_BE_EMPTY: [&str; 8] = [
+    "budget",
+    "traffic",
+    "health",
+    "drill",
+    "load_balancer",
+    "kubernetes",
+    "ecs",
+    "cloud_run",
+];
+
+/// An optional value is one that may be left away; written, it is not nothing.
+fn no_null(schema: &mut Schema) {
+    if let Some(properties) = schema.get_mut("properties").and_then(|p| p.as_object_mut()) {
+        for (name, property) in properties {
+            if !MAY_BE_EMPTY.contains(&name.as_str()) {
+                drop_null(property);
+            }
+        }
+    }
+    schemars::transform::transform_subschemas(&mut no_null, schema);
+}
+
+fn drop_null(property: &mut serde_json::Value) {
+    let is_null = |value: &serde_json::Value| value == "null" || value["type"] == "null";
+    for key in ["type", "anyOf"] {
+        let Some(choices) = property
+            .get_mut(key)
+            .and_then(serde_json::Value::as_array_mut)
+        else {
+            continue;
+        };
+        choices.retain(|choice| !is_null(choice));
+        if let [only] = choices.as_mut_slice() {
+            let only = only.take();
+            match (property.as_object_mut(), only) {
+                (Some(property), serde_json::Value::Object(choice)) => {
+                    property.remove(key);
+                    property.extend(choice);
+                }
+                (Some(property), only) => {
+                    property.insert(key.to_owned(), only);
+                }
+                (None, _) => {}
+            }
+        }
+    }
 }
 
 /// A duration: hours, minutes, seconds and milliseconds, such as `15s`, `250ms` or `1m30s`.
@@ -150,7 +201,7 @@ struct DrillSchema {
 }
 
 #[derive(JsonSchema)]
-#[schemars(untagged)]
+#[schemars(untagged, deny_unknown_fields)]
 enum RequestSchema {
     /// A method and a path, such as `GET /`.
     Plain(String),

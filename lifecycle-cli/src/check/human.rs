@@ -1,5 +1,6 @@
 //! Findings and sums for people.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use anstyle::{AnsiColor, Style};
@@ -82,7 +83,17 @@ pub(crate) fn summary(input: &Input) -> String {
     for line in &resolved.timelines {
         text.push_str(&verdict(line, width));
     }
-    if resolved.timelines.is_empty() {
+    for platform in resolved.manifest.platforms.iter() {
+        let judged = |line: &Timeline| line.platform() == platform.key();
+        if !resolved.timelines.iter().any(judged) {
+            let _ = writeln!(
+                text,
+                "  {:width$}  no verdict: see what is said above",
+                platform.key()
+            );
+        }
+    }
+    if resolved.manifest.platforms.iter().next().is_none() {
         text.push_str("  no platform is named: nothing to compare with\n");
     }
     text.push('\n');

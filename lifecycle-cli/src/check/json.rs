@@ -81,8 +81,10 @@ struct Platform<'a> {
     /// `null` where the platform cannot give that much.
     smallest_grace_ms: Option<u64>,
     longest_path: Vec<&'a str>,
+    /// The terms of `needed_ms`, in the order of time.
     sum: Vec<Term>,
-    unwind_ms: u64,
+    /// Paid before the grace period begins, such as a deregistration delay.
+    outside_ms: u64,
 }
 
 #[derive(Serialize)]
@@ -194,15 +196,30 @@ fn platform<'a>(resolved: &'a Resolved, line: &'a Timeline) -> Platform<'a> {
             - i64::try_from(needed).unwrap_or(i64::MAX),
         smallest_grace_ms: line.smallest_grace().map(millis),
         longest_path: line.longest_path_names(&resolved.plan),
-        sum: line
-            .terms_of_needed()
-            .into_iter()
-            .map(|term| Term {
-                ms: millis(term.value),
-                origin: term.origin.to_string(),
-                label: term.label,
-            })
-            .collect(),
-        unwind_ms: millis(line.unwind * u32::try_from(line.longest_path.len()).unwrap_or(u32::MAX)),
+        sum: sum(resolved, line),
+        outside_ms: line
+            .terms
+            .outside
+            .as_ref()
+            .map_or(0, |outside| millis(outside.value)),
     }
+}
+
+fn sum(resolved: &Resolved, line: &Timeline) -> Vec<Term> {
+    let mut terms: Vec<Term> = line
+        .terms_of_needed()
+        .into_iter()
+        .map(|term| Term {
+            ms: millis(term.value),
+            origin: term.origin.to_string(),
+            label: term.label,
+        })
+        .collect();
+    let count = u32::try_from(line.longest_path.len()).unwrap_or(u32::MAX);
+    terms.push(Term {
+        label: "unwind".to_owned(),
+        ms: millis(line.unwind.saturating_mul(count)),
+        origin: resolved.plan.unwind.origin.to_string(),
+    });
+    terms
 }

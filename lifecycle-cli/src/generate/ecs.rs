@@ -3,12 +3,19 @@
 
 use anyhow::{Result, bail};
 use lifecycle_manifest::duration::{seconds_down, seconds_up};
-use lifecycle_manifest::platform::{Ecs, LaunchType};
+use lifecycle_manifest::platform::{self, Ecs, LaunchType};
 use lifecycle_manifest::{Platform, Resolved, Timeline};
 use serde::Serialize;
 
 use super::files::MARK;
-use super::{Common, File, Port, environment, image, platform, ports, template};
+use super::{Common, File, Port, environment, image, ports, template};
+
+/// Every file that this target may write.
+pub(super) const NAMES: &[&str] = &[
+    "task-definition.json",
+    "service.json",
+    "target-group-attributes.json",
+];
 
 /// The smallest size of a Fargate task.
 const CPU: u32 = 256;
@@ -68,12 +75,12 @@ struct TargetGroup<'a> {
 }
 
 pub(super) fn files(resolved: &Resolved, asked_image: Option<&str>) -> Result<Vec<File>> {
-    let (Platform::Ecs(ecs), line) = platform(resolved, "ecs")? else {
+    let (Platform::Ecs(ecs), line) = super::platform(resolved, "ecs")? else {
         bail!("`ecs` is not ECS");
     };
     let image = image(asked_image, resolved, "ecs")?;
     let common = || Common {
-        header: format!("{MARK} ecs"),
+        header: format!("{MARK} ecs -o DIRECTORY"),
         service: &resolved.plan.service,
         digest: &resolved.digest,
         image,
@@ -97,6 +104,17 @@ pub(super) fn files(resolved: &Resolved, asked_image: Option<&str>) -> Result<Ve
             )?,
         },
     ];
+    if ecs.subnets.is_empty() {
+        anstream::eprintln!(
+            "note: no `subnets` under `platforms.ecs`: give them to aws with `--network-configuration`"
+        );
+    }
+    if ecs.health_check.is_none() {
+        anstream::eprintln!(
+            "note: no `health_check` under `platforms.ecs`, so the container has none; `health_check: \
+             runtime` lets a program with this runtime ask itself"
+        );
+    }
     if let Some(balancer) = &ecs.load_balancer {
         let arn = balancer
             .target_group_arn
@@ -139,8 +157,7 @@ fn task_definition<'a>(
 ) -> TaskDefinition<'a> {
     let mut ports = ports(resolved);
     let health = resolved.plan.health.as_ref();
-    let health_port = health.and_then(|h| h.port.or(ports.first().map(|port| port.number)));
-    if let Some(port) = health_port
+    if let Some(port) = resolved.plan.health_port(&resolved.manifest)
         && ports.iter().all(|other| other.number != port)
     {
         let name = super::port_name("health", |name| ports.iter().any(|port| port.name == name));
@@ -160,22 +177,24 @@ fn task_definition<'a>(
             .as_ref()
             .map(|role| role.value.as_str()),
         grace_seconds: seconds_up(line.grace().value),
-        health_check: health.zip(health_port).map(|(health, port)| {
-            let path = health.live.replace('\'', "%27");
-            let url = format!("http://127.0.0.1:{port}{path}");
-            HealthCheck {
-                // Whichever of the two the image has.
-                command: vec![
-                    "CMD-SHELL".to_owned(),
-                    format!(
-                        "wget -q -O /dev/null '{url}' || curl -fsS -o /dev/null '{url}' || exit 1"
-                    ),
-                ],
-                interval: seconds_down(health.period).clamp(*INTERVAL.start(), *INTERVAL.end()),
-                timeout: 2,
-                retries: health.failures.clamp(3, 10),
-                start_period: START_PERIOD,
-            }
+        health_check: ecs.health_check.as_ref().map(|check| HealthCheck {
+            command: match check {
+                // PID 1 is the program itself, so that nothing else need be in the image.
+                platform::HealthCheck::Runtime => {
+                    ["CMD", "/proc/1/exe", "--lifecycle-probe", "live"]
+                        .map(str::to_owned)
+                        .to_vec()
+                }
+                platform::HealthCheck::Command(words) => {
+                    words.iter().map(|word| word.value.clone()).collect()
+                }
+            },
+            interval: health
+                .map_or(*INTERVAL.start(), |health| seconds_down(health.period))
+                .clamp(*INTERVAL.start(), *INTERVAL.end()),
+            timeout: 2,
+            retries: 3,
+            start_period: START_PERIOD,
         }),
         ports,
     }
@@ -186,7 +205,7 @@ fn service<'a>(resolved: &Resolved, ecs: &'a Ecs, common: Common<'a>) -> Service
         .load_balancer
         .as_ref()
         .and_then(|balancer| balancer.target_group_arn.as_ref());
-    let port = ports(resolved).first().map(|port| port.number);
+    let port = resolved.plan.main_port(&resolved.manifest);
     let values = |list: &'a [lifecycle_manifest::Written<String>]| -> Vec<&'a str> {
         list.iter().map(|item| item.value.as_str()).collect()
     };

@@ -12,6 +12,13 @@ use serde::Serialize;
 use super::files::MARK;
 use super::{Common, File, Port, environment, image, platform, ports, template};
 
+/// Every file that this target may write.
+pub(super) const NAMES: &[&str] = &[
+    "deployment.yaml",
+    "service.yaml",
+    "poddisruptionbudget.yaml",
+];
+
 /// The kubelet's own default for both, written out so that nobody has to know it.
 const LIVE_PERIOD: Duration = Duration::from_secs(10);
 const LIVE_FAILURES: u32 = 3;
@@ -62,12 +69,29 @@ pub(super) fn files(resolved: &Resolved, asked_image: Option<&str>) -> Result<Ve
     };
     let image = image(asked_image, resolved, "kubernetes")?;
     let data = data(resolved, kubernetes, line, image);
+    if data.probes.is_none() {
+        anstream::eprintln!(
+            "note: the manifest has no `traffic.health`, so the Deployment has no probes: Kubernetes \
+             takes a pod for ready as soon as it runs"
+        );
+    }
+    if line
+        .terms
+        .sidecars
+        .iter()
+        .any(|sidecar| !sidecar.value.is_zero())
+    {
+        anstream::eprintln!(
+            "note: sidecars count in the sum and are not in the Deployment: they come by injection, or \
+             are yours to add"
+        );
+    }
     let header = format!(
         "{MARK} k8s from lifecycle.yaml; change the manifest and run it again with -o and this directory"
     );
     let render = |name: &'static str, source: &str| -> Result<File> {
         let context = minijinja::context! {
-            header => Value::from_safe_string(header.clone()),
+            header => template::comment(&header),
             ..Value::from(minijinja::value::Serde(&data))
         };
         Ok(File {
@@ -107,11 +131,7 @@ fn data<'a>(
         let name = super::port_name("health", |name| ports.iter().any(|port| port.name == name));
         ports.push(Port { name, number: port });
     }
-    let probe_port = health.and_then(|health| {
-        health
-            .port
-            .or(service_ports.first().map(|port| port.number))
-    });
+    let probe_port = resolved.plan.health_port(&resolved.manifest);
     let exec_command = match &kubernetes.pre_stop {
         Some(PreStop::Exec { command, .. }) => {
             Some(command.iter().map(|word| word.value.as_str()).collect())
@@ -127,7 +147,7 @@ fn data<'a>(
             image,
             environment: environment(resolved, line, Some("/dev/termination-log")),
         },
-        sum: Value::from_safe_string(line.sum()),
+        sum: template::comment(&line.sum()),
         namespace: kubernetes
             .namespace
             .as_ref()

@@ -63,17 +63,19 @@ pub(crate) fn run(args: &GenArgs) -> Result<Outcome> {
         Target::K8s => kubernetes::files(resolved, args.image.as_deref())?,
         Target::Ecs => ecs::files(resolved, args.image.as_deref())?,
     };
-    match &args.output {
-        None => {
-            print(&files)?;
-            Ok(Outcome::Clean)
-        }
-        Some(directory) if args.check => files::compare(directory, &files),
-        Some(directory) => {
-            files::write(directory, &files, args.force)?;
-            Ok(Outcome::Clean)
-        }
+    let Some(directory) = &args.output else {
+        print(&files)?;
+        return Ok(Outcome::Clean);
+    };
+    let all = match args.target {
+        Target::K8s => kubernetes::NAMES,
+        Target::Ecs => ecs::NAMES,
+    };
+    if args.check {
+        return files::compare(directory, &files, all);
     }
+    files::write(directory, &files, all, args.force)?;
+    Ok(Outcome::Clean)
 }
 
 /// YAML documents are told apart by `---`; JSON documents stand after one another as a stream.

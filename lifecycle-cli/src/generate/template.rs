@@ -33,6 +33,12 @@ pub(super) fn render(name: &str, source: &str, data: impl Serialize) -> Result<S
     })
 }
 
+/// Text for a comment: one line, whatever is in it.
+pub(super) fn comment(text: &str) -> Value {
+    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}');
+    Value::from_safe_string(text.replace(breaks, " "))
+}
+
 fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
     let text = match value.kind() {
         ValueKind::Undefined | ValueKind::None | ValueKind::Map => {

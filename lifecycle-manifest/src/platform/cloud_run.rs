@@ -67,10 +67,14 @@ impl CloudRun {
     }
 }
 
-/// The JSON Schema's view.
 #[cfg(feature = "schema")]
 #[derive(schemars::JsonSchema)]
-#[schemars(deny_unknown_fields, title = "cloud_run")]
+#[schemars(
+    deny_unknown_fields,
+    title = "cloud_run",
+    rename = "CloudRun",
+    description = "How the service stops on Google Cloud Run."
+)]
 #[allow(dead_code, reason = "only its shape is read")]
 pub(crate) struct Schema {
     #[schemars(flatten)]

@@ -8,11 +8,14 @@
 
 use std::time::Duration;
 
-use super::{Cap, Common, Facts, Terms, owed_settle};
+use super::{Cap, Common, Facts, Terms, held, owed_settle};
+use crate::duration::human;
 use crate::figure::{Figure, Origin};
+use crate::finding::{Finding, Place};
 use crate::manifest::{Manifest, Written};
 use crate::read::{Table, Zero};
-use crate::text::Route;
+use crate::rules::shape;
+use crate::text::{Route, Value};
 
 pub(crate) static FACTS: Facts = Facts {
     key: "ecs",
@@ -49,6 +52,12 @@ const DEFAULT_DEREGISTRATION_DELAY: Duration = Duration::from_secs(300);
 /// (`idle_timeout.timeout_seconds`).
 const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// The most a target group takes for its deregistration delay.
+const DEREGISTRATION_DELAY_CAP: Duration = Duration::from_secs(3_600);
+
+/// The most an Application Load Balancer takes for its idle timeout.
+const IDLE_TIMEOUT_CAP: Duration = Duration::from_secs(4_000);
+
 /// `platforms.ecs`.
 #[derive(Debug, Clone)]
 pub struct Ecs {
@@ -76,6 +85,18 @@ pub struct Ecs {
     pub security_groups: Vec<Written<String>>,
     /// `load_balancer`: the service is behind a target group.
     pub load_balancer: Option<LoadBalancer>,
+    /// `health_check`: how ECS asks the container itself; none when not written.
+    pub health_check: Option<HealthCheck>,
+}
+
+/// `health_check`: a command that ECS runs inside the container.
+#[derive(Debug, Clone)]
+pub enum HealthCheck {
+    /// `runtime`: the program asks itself. Needs this project's runtime, and nothing else in the
+    /// image.
+    Runtime,
+    /// A command of the image, as in `[CMD-SHELL, "curl -f http://localhost/ || exit 1"]`.
+    Command(Vec<Written<String>>),
 }
 
 /// `launch_type`.
@@ -101,6 +122,22 @@ pub struct LoadBalancer {
     pub idle_timeout: Option<Written<Duration>>,
     /// `target_group_arn`.
     pub target_group_arn: Option<Written<String>>,
+}
+
+/// What AWS would refuse is refused here, with the limit.
+fn bounded(
+    written: Option<Written<Duration>>,
+    most: Duration,
+    table: &mut Table<'_, '_>,
+) -> Option<Written<Duration>> {
+    let written = written?;
+    if written.value <= most {
+        return Some(written);
+    }
+    let message = format!("`{}` is at most {}", written.route, human(most));
+    let finding = Finding::new(&shape::OUT_OF_RANGE, message, Place::Value(written.route));
+    table.push(finding.help("that is the limit of AWS"));
+    None
 }
 
 impl LoadBalancer {
@@ -132,11 +169,7 @@ fn figure(
     whose: &'static str,
 ) -> Figure {
     match written {
-        Some(written) => Figure::new(
-            super::round_up(written.value, FACTS.unit),
-            label,
-            Origin::Written(written.route.clone()),
-        ),
+        Some(written) => held(written, label, FACTS.unit),
         None => Figure::new(default, label, Origin::PlatformDefault(whose)),
     }
 }
@@ -145,6 +178,7 @@ impl Ecs {
     pub(super) fn read(common: Common, table: &mut Table<'_, '_>) -> Self {
         let launch_types = [("fargate", LaunchType::Fargate), ("ec2", LaunchType::Ec2)];
         Self {
+            health_check: health_check(table),
             common,
             image: table.text("image"),
             launch_type: table.word("launch_type", "a launch type", &launch_types),
@@ -159,8 +193,16 @@ impl Ecs {
             load_balancer: table.table("load_balancer").map(|mut table| {
                 let balancer = LoadBalancer {
                     route: table.route().clone(),
-                    deregistration_delay: table.duration("deregistration_delay", Zero::Allowed),
-                    idle_timeout: table.duration("idle_timeout", Zero::Refused),
+                    deregistration_delay: bounded(
+                        table.duration("deregistration_delay", Zero::Allowed),
+                        DEREGISTRATION_DELAY_CAP,
+                        &mut table,
+                    ),
+                    idle_timeout: bounded(
+                        table.duration("idle_timeout", Zero::Refused),
+                        IDLE_TIMEOUT_CAP,
+                        &mut table,
+                    ),
                     target_group_arn: table.text("target_group_arn"),
                 };
                 table.finish();
@@ -207,10 +249,37 @@ impl Ecs {
     }
 }
 
-/// The JSON Schema's view.
+fn health_check(table: &mut Table<'_, '_>) -> Option<HealthCheck> {
+    let entry = table.entry("health_check")?;
+    if !matches!(entry.value.value, Value::Sequence(_)) {
+        let words = [("runtime", ())];
+        return table
+            .word("health_check", "a way to ask for health", &words)
+            .map(|_| HealthCheck::Runtime);
+    }
+    let command = table.names("health_check").unwrap_or_default();
+    let known = ["CMD", "CMD-SHELL"];
+    if command.len() < 2 || !known.contains(&command[0].value.as_str()) {
+        let route = table.route().key("health_check");
+        let finding = Finding::new(
+            &shape::WRONG_TYPE,
+            format!("`{route}` takes a command that begins with `CMD` or `CMD-SHELL`"),
+            Place::Value(route),
+        );
+        table.push(finding.help("write `[CMD, PROGRAM, ARGUMENT]`, or `runtime`"));
+        return None;
+    }
+    Some(HealthCheck::Command(command))
+}
+
 #[cfg(feature = "schema")]
 #[derive(schemars::JsonSchema)]
-#[schemars(deny_unknown_fields, title = "ecs")]
+#[schemars(
+    deny_unknown_fields,
+    title = "ecs",
+    rename = "Ecs",
+    description = "How the service stops on Amazon ECS."
+)]
 #[allow(dead_code, reason = "only its shape is read")]
 pub(crate) struct Schema {
     #[schemars(flatten)]
@@ -237,6 +306,29 @@ pub(crate) struct Schema {
     security_groups: Option<Vec<String>>,
     /// The service is behind a target group, which is deregistered before the signal.
     load_balancer: Option<LoadBalancerSchema>,
+    /// How ECS asks the container itself. `runtime`: the program asks itself, whatever else the image has. None when not written.
+    health_check: Option<HealthCheckSchema>,
+}
+
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code, reason = "only its shape is read")]
+enum HealthCheckSchema {
+    /// The program asks itself.
+    Runtime(RuntimeSchema),
+    /// A command of the image, beginning with `CMD` or `CMD-SHELL`.
+    #[schemars(title = "command")]
+    Command(#[schemars(length(min = 2))] Vec<String>),
+}
+
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+#[allow(dead_code, reason = "only its shape is read")]
+enum RuntimeSchema {
+    /// The program asks itself.
+    Runtime,
 }
 
 #[cfg(feature = "schema")]

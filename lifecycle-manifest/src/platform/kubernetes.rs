@@ -6,11 +6,11 @@
 
 use std::time::Duration;
 
-use super::{Common, Facts, Terms, owed_settle, round_up};
+use super::{Common, Facts, Terms, held, owed_settle, round_up};
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place};
 use crate::manifest::{Manifest, Written};
-use crate::read::{Table, Zero, wrong_type};
+use crate::read::{Table, Zero, unusable, wrong_type};
 use crate::rules::shape;
 use crate::text::{Node, Route, Value};
 
@@ -36,7 +36,11 @@ pub(crate) static FACTS: Facts = Facts {
 
 /// The minor version from which `preStop.sleep` works without a feature gate (beta, on by default).
 /// Kubernetes, KEP-3960.
-const NATIVE_SLEEP_SINCE: u32 = 30;
+pub(crate) const NATIVE_SLEEP_SINCE: u32 = 30;
+
+/// The minor version from which native sidecars work without a feature gate (beta, on by default).
+/// Kubernetes, KEP-753.
+pub(crate) const NATIVE_SIDECARS_SINCE: u32 = 29;
 
 /// `platforms.kubernetes`.
 #[derive(Debug, Clone)]
@@ -156,7 +160,7 @@ impl Kubernetes {
         Self {
             image: table.text("image"),
             replicas: table.number("replicas", 0..=10_000),
-            namespace: table.text("namespace"),
+            namespace: namespace(table),
             version: version(table),
             pre_stop: pre_stop(table),
             sidecars: sidecars(table),
@@ -182,6 +186,13 @@ impl Kubernetes {
         }
     }
 
+    /// The cluster has native sidecars.
+    pub fn has_native_sidecars(&self) -> bool {
+        self.version
+            .as_ref()
+            .is_none_or(|version| version.value.minor >= NATIVE_SIDECARS_SINCE)
+    }
+
     /// The cluster has `preStop.sleep`.
     pub fn has_native_sleep(&self) -> bool {
         self.version
@@ -196,7 +207,11 @@ impl Kubernetes {
             grace: self.common.grace(&FACTS),
             cap: None,
             outside: None,
-            paid_before_signal: hook.as_ref().map_or(Duration::ZERO, |hook| hook.value),
+            // A command may take its whole time and may return at once: it pays for nothing.
+            paid_before_signal: match (&self.pre_stop, &hook) {
+                (None | Some(PreStop::Sleep(_)), Some(hook)) => hook.value,
+                _ => Duration::ZERO,
+            },
             hook,
             routing_lags: true,
             settle,
@@ -219,15 +234,7 @@ impl Kubernetes {
     fn hook(&self, settle: &Figure) -> Option<Figure> {
         match &self.pre_stop {
             Some(PreStop::Sleep(written)) => {
-                let held = round_up(written.value, FACTS.unit);
-                let origin = match held == written.value {
-                    true => Origin::Written(written.route.clone()),
-                    false => Origin::Rounded {
-                        route: written.route.clone(),
-                        from: written.value,
-                    },
-                };
-                (!held.is_zero()).then(|| Figure::new(held, "preStop sleep", origin))
+                (!written.value.is_zero()).then(|| held(written, "preStop sleep", FACTS.unit))
             }
             Some(PreStop::Exec { timeout, .. }) => Some(Figure::new(
                 timeout.value,
@@ -250,6 +257,18 @@ impl Kubernetes {
             None => None,
         }
     }
+}
+
+fn namespace(table: &mut Table<'_, '_>) -> Option<Written<String>> {
+    let namespace = table.text("namespace")?;
+    if let Some(finding) = unusable(
+        &namespace.value,
+        Place::Value(namespace.route.clone()),
+        None,
+    ) {
+        table.push(finding);
+    }
+    Some(namespace)
 }
 
 fn version(table: &mut Table<'_, '_>) -> Option<Written<Version>> {
@@ -289,7 +308,7 @@ fn pre_stop(table: &mut Table<'_, '_>) -> Option<PreStop> {
         .filter_map(|(route, item)| table.scalar(item, route, "text"))
         .collect();
     let timeout = table.duration("timeout", Zero::Refused);
-    if command.is_empty() && !has(&entry.value, "exec") {
+    if command.is_empty() {
         table.missing(
             "exec",
             "write `pre_stop: 5s` for a sleep, or `exec: [PROGRAM, ARGUMENT]`",
@@ -338,6 +357,11 @@ fn sidecars(table: &mut Table<'_, '_>) -> Vec<Sidecar> {
                 table.missing(key, help);
             }
         }
+        if let Some(name) = &name
+            && let Some(finding) = unusable(&name.value, Place::Value(name.route.clone()), None)
+        {
+            table.push(finding);
+        }
         table.finish();
         if let (Some(name), Some(timeout)) = (name, timeout) {
             sidecars.push(Sidecar {
@@ -350,10 +374,14 @@ fn sidecars(table: &mut Table<'_, '_>) -> Vec<Sidecar> {
     sidecars
 }
 
-/// The JSON Schema's view.
 #[cfg(feature = "schema")]
 #[derive(schemars::JsonSchema)]
-#[schemars(deny_unknown_fields, title = "kubernetes")]
+#[schemars(
+    deny_unknown_fields,
+    title = "kubernetes",
+    rename = "Kubernetes",
+    description = "How the service stops on Kubernetes."
+)]
 #[allow(dead_code, reason = "only its shape is read")]
 pub(crate) struct Schema {
     #[schemars(flatten)]
@@ -380,7 +408,7 @@ pub(crate) struct Schema {
 
 #[cfg(feature = "schema")]
 #[derive(schemars::JsonSchema)]
-#[schemars(untagged)]
+#[schemars(untagged, deny_unknown_fields)]
 #[allow(dead_code, reason = "only its shape is read")]
 enum PreStopSchema {
     /// A native sleep.
@@ -389,6 +417,7 @@ enum PreStopSchema {
     #[schemars(title = "command")]
     Exec {
         /// The program and its arguments; no shell is implied.
+        #[schemars(length(min = 1))]
         exec: Vec<String>,
         /// How long it takes at most; the kubelet sets no limit but the grace period.
         timeout: crate::schema::DurationSchema,

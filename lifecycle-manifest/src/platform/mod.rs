@@ -7,11 +7,13 @@ mod cloud_run;
 mod ecs;
 mod kubernetes;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 pub use cloud_run::CloudRun;
-pub use ecs::{Ecs, LaunchType, LoadBalancer, SPOT_NOTICE};
+pub use ecs::{Ecs, HealthCheck, LaunchType, LoadBalancer, SPOT_NOTICE};
 pub use kubernetes::{Balancer, Kubernetes, Mesh, PreStop, Sidecar, Spot, Version};
+pub(crate) use kubernetes::{NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE};
 
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place};
@@ -62,17 +64,20 @@ impl Common {
         let mut timeouts = Vec::new();
         if let Some(mut inner) = table.table("timeouts") {
             let at = inner.route().clone();
+            let known: HashSet<&str> = resources.iter().copied().collect();
+            let written: HashSet<&str> = inner.entries().iter().map(|e| e.key.as_str()).collect();
+            // Edit distances of thousands of names against thousands are not worth their time.
+            let mut free: Vec<&str> = match written.len() + known.len() > 500 {
+                true => Vec::new(),
+                false => known.difference(&written).copied().collect(),
+            };
+            free.sort_unstable();
             for entry in inner.entries() {
                 let here = at.key(&entry.key);
-                if !resources.contains(&entry.key.as_str()) {
+                if !known.contains(entry.key.as_str()) {
                     let shown: String = entry.key.chars().take(60).collect();
                     let message = format!("there is no resource `{shown}`");
                     let place = Place::Key(here.clone());
-                    let free: Vec<&str> = resources
-                        .iter()
-                        .copied()
-                        .filter(|name| inner.entries().iter().all(|entry| entry.key != *name))
-                        .collect();
                     inner.push(named_wrongly(message, place, &entry.key, &free));
                 }
                 if let Some(timeout) = inner.duration_of(&entry.value, here, Zero::Allowed) {
@@ -96,17 +101,7 @@ impl Common {
                 "grace period",
                 Origin::PlatformDefault(facts.name),
             ),
-            Some(written) => {
-                let held = round_up(written.value, facts.unit);
-                let origin = match held == written.value {
-                    true => Origin::Written(written.route.clone()),
-                    false => Origin::Rounded {
-                        route: written.route.clone(),
-                        from: written.value,
-                    },
-                };
-                Figure::new(held, "grace period", origin)
-            }
+            Some(written) => held(written, "grace period", facts.unit),
         }
     }
 }
@@ -153,17 +148,17 @@ pub const DEFAULT_SETTLE: Duration = Duration::from_secs(5);
 /// The settle time a platform owes: written, or the default where something takes traffic and the
 /// platform's routing lags behind its stop.
 pub(crate) fn owed_settle(manifest: &Manifest, routing_lags: bool) -> Figure {
-    if let Some(written) = &manifest.traffic.settle {
+    let takes_traffic = manifest
+        .resources
+        .iter()
+        .any(|resource| resource.kind.value.takes_traffic());
+    if let Some(written) = manifest.traffic.settle.as_ref().filter(|_| takes_traffic) {
         return Figure::new(
             written.value,
             "settle",
             Origin::Written(written.route.clone()),
         );
     }
-    let takes_traffic = manifest
-        .resources
-        .iter()
-        .any(|r| r.kind.value.takes_traffic());
     match takes_traffic && routing_lags {
         true => Figure::new(DEFAULT_SETTLE, "settle", Origin::FormatDefault),
         false => Figure::new(
@@ -175,6 +170,20 @@ pub(crate) fn owed_settle(manifest: &Manifest, routing_lags: bool) -> Figure {
             }),
         ),
     }
+}
+
+/// A written duration as a platform holds it: rounded up to its unit, and said to be.
+pub(crate) fn held(written: &Written<Duration>, label: &str, unit: Duration) -> Figure {
+    let value = round_up(written.value, unit);
+    let route = written.route.clone();
+    let origin = match value == written.value {
+        true => Origin::Written(route),
+        false => Origin::Rounded {
+            route,
+            from: written.value,
+        },
+    };
+    Figure::new(value, label, origin)
 }
 
 /// The next whole multiple of `unit`.
@@ -235,7 +244,7 @@ macro_rules! platforms {
         #[schemars(deny_unknown_fields)]
         #[allow(dead_code, reason = "only its shape is read")]
         pub(crate) struct PlatformsSchema { $(
-            #[doc = concat!("How the service stops on ", stringify!($Type), "; `{}` for its defaults.")]
+            #[doc = "May be empty, for the platform's defaults."]
             #[schemars(default)]
             $key: Option<$key::Schema>,
         )* }

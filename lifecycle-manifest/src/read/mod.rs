@@ -5,6 +5,7 @@ mod suggest;
 mod table;
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 pub(crate) use suggest::nearest;
 pub(crate) use table::{Table, Zero, list, wrong_type};
@@ -241,12 +242,29 @@ fn health(mut table: Table<'_, '_>) -> Health {
         port: table.number("port", 1..=u16::MAX),
         ready: path(&mut table, "ready"),
         live: path(&mut table, "live"),
-        period: table.duration("period", Zero::Refused),
+        period: period(&mut table),
         failures: table.number("failures", 1..=1_000),
         route,
     };
     table.finish();
     health
+}
+
+/// No platform asks more often than once a second.
+fn period(table: &mut Table<'_, '_>) -> Option<Written<Duration>> {
+    let period = table.duration("period", Zero::Refused)?;
+    if period.value >= Duration::from_secs(1) {
+        return Some(period);
+    }
+    let message = format!(
+        "`{}` is at least 1s: no platform asks more often",
+        period.route
+    );
+    let place = Place::Value(period.route);
+    table.push(
+        Finding::new(&shape::OUT_OF_RANGE, message, place.clone()).fix("write `1s`", place, "1s"),
+    );
+    None
 }
 
 fn path(table: &mut Table<'_, '_>, key: &'static str) -> Option<Written<String>> {
@@ -420,6 +438,7 @@ fn is_label(name: &str) -> bool {
     name.len() <= 63
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && !name.ends_with('-')
+        && !name.contains("--")
         && name
             .chars()
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
@@ -428,7 +447,7 @@ fn is_label(name: &str) -> bool {
 /// The finding for a name that is no label, with one that is where there is a plain one. `beside` are
 /// the names of the resources, where it is one of them: these are named elsewhere too, in `after`, in
 /// `uses` and in the program, so that a change here alone would mend nothing.
-fn unusable(name: &str, place: Place, beside: Option<&[&str]>) -> Option<Finding> {
+pub(crate) fn unusable(name: &str, place: Place, beside: Option<&[&str]>) -> Option<Finding> {
     if is_label(name) {
         return None;
     }
@@ -439,7 +458,7 @@ fn unusable(name: &str, place: Place, beside: Option<&[&str]>) -> Option<Finding
         place.clone(),
     );
     let finding = finding.note(
-        "a name has lower-case letters, digits and `-`, begins with a letter, does not end with `-`, and is at most 63 long",
+        "a name has lower-case letters, digits and single `-` between them, begins with a letter, and is at most 63 long",
     );
     let better = label(name);
     Some(match (better, beside) {

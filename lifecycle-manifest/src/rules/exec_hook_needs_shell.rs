@@ -40,7 +40,10 @@ rule! {
 }
 
 /// Words in the names of images that hold one program and nothing else.
-const BARE: [&str; 5] = ["scratch", "distroless", "static", "chainguard", "busyless"];
+const BARE: [&str; 4] = ["scratch", "distroless", "static", "chainguard"];
+
+/// Programs that come with a shell's userland and not with a service.
+const USERLAND: [&str; 6] = ["sleep", "sh", "bash", "ash", "curl", "wget"];
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for line in context.timelines {
@@ -57,13 +60,18 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         else {
             continue;
         };
-        let Some(image) = kubernetes.image.as_ref().filter(|image| {
-            BARE.iter()
-                .any(|word| image.value.to_lowercase().contains(word))
-        }) else {
+        let Some(image) = kubernetes
+            .image
+            .as_ref()
+            .filter(|image| is_bare(&image.value))
+        else {
             continue;
         };
         let program = command.first().map_or("", |word| word.value.as_str());
+        let name = program.rsplit('/').next().unwrap_or(program);
+        if !USERLAND.contains(&name) {
+            continue;
+        }
         let message =
             format!("the hook runs `{program}`, and the image has nothing but the program");
         let finding = Finding::new(&RULE, message, Place::Value(route.key("exec")))
@@ -80,4 +88,11 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             sleep,
         ));
     }
+}
+
+/// A whole word of the image's path or tag says that nothing but the program is in it.
+fn is_bare(image: &str) -> bool {
+    let image = image.to_lowercase();
+    let mut parts = image.split(['/', ':', '@']);
+    parts.any(|part| BARE.contains(&part) || part.starts_with("distroless"))
 }

@@ -76,7 +76,9 @@ mod hook_outlives_grace;
 mod hook_takes_whole_grace;
 mod keep_alive_below_balancer;
 mod longest_request_outlives_drain;
+mod needs_newer_cluster;
 mod no_drain_time;
+mod port_taken;
 mod readiness_slower_than_settle;
 mod settle_paid_twice;
 mod settle_unpaid;
@@ -120,6 +122,8 @@ pub static ALL: &[&Rule] = &[
     &sidecar_leaves_first::RULE,
     &exec_hook_needs_shell::RULE,
     &spot_notice_too_short::RULE,
+    &needs_newer_cluster::RULE,
+    &port_taken::RULE,
 ];
 
 /// The rule with this code or name, whatever the case.

@@ -44,7 +44,18 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         let Some(route) = line.app_settle.origin.route() else {
             continue;
         };
-        if before.is_zero() || after.is_zero() || before + after <= owed {
+        // A hook that was derived is rounded up to the platform's unit; that is not twice.
+        let derived = line
+            .terms
+            .hook
+            .as_ref()
+            .is_some_and(|hook| !hook.origin.is_written());
+        let slack = if derived {
+            line.facts.unit
+        } else {
+            std::time::Duration::ZERO
+        };
+        if before.is_zero() || after.is_zero() || before + after <= owed + slack {
             continue;
         }
         let twice = (before + after).saturating_sub(owed).min(after);

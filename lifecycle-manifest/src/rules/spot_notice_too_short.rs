@@ -79,8 +79,12 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
                 if total <= notice {
                     continue;
                 }
+                let what = match &delay {
+                    Some(_) => "deregistration and shutdown together need",
+                    None => "shutdown needs",
+                };
                 let message = format!(
-                    "deregistration and shutdown take {} together, and Spot gives {} of notice",
+                    "{what} {}, and Spot gives {} of notice",
                     human(total),
                     human(notice)
                 );

@@ -1,0 +1,85 @@
+//! A hook or a sidecar that the declared cluster does not have.
+
+use super::Context;
+use crate::finding::{Finding, Place};
+use crate::platform::{Platform, PreStop};
+
+rule! {
+    /// The manifest relies on something that the declared Kubernetes version does not have.
+    ///
+    /// ## What it finds
+    ///
+    /// A native sleep below 1.30, or a native sidecar below 1.29.
+    ///
+    /// ## Why it matters
+    ///
+    /// The API server refuses the object, or drops the field: the hook does nothing and the signal comes at once; the sidecar keeps the pod from ever ending.
+    ///
+    /// ## Example
+    ///
+    /// ```yaml
+    /// platforms:
+    ///   kubernetes: { version: "1.28", pre_stop: 5s }
+    /// ```
+    ///
+    /// ## What to write instead
+    ///
+    /// Leave `pre_stop` away: below 1.30 the program waits by itself after the signal. A sidecar takes `native: false`.
+    ///
+    /// ## When to allow it
+    ///
+    /// When the feature gate is on in that cluster.
+    ///
+    /// ## Source
+    ///
+    /// KEP-3960: `preStop.sleep` is on by default from 1.30. KEP-753: native sidecars are on by default from 1.29.
+    pub(super) RULE = "LC404", "needs-newer-cluster", Error, check
+}
+
+fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    for line in context.timelines {
+        let Some(Platform::Kubernetes(kubernetes)) =
+            context.manifest.platforms.get(line.platform())
+        else {
+            continue;
+        };
+        let Some(version) = &kubernetes.version else {
+            continue;
+        };
+        let finding = |what: &str, since: u32, place: Place| {
+            let message = format!("Kubernetes 1.{} has no {what}", version.value.minor);
+            Finding::new(&RULE, message, place)
+                .on(line.platform())
+                .label(format!("from 1.{since} on"))
+                .related(
+                    Place::Value(version.route.clone()),
+                    "the oldest cluster it must work on",
+                )
+        };
+        if let Some(PreStop::Sleep(sleep)) = &kubernetes.pre_stop
+            && !sleep.value.is_zero()
+            && !kubernetes.has_native_sleep()
+        {
+            let place = Place::Value(sleep.route.clone());
+            findings.push(
+                finding("native sleep", crate::platform::NATIVE_SLEEP_SINCE, place).help(
+                    "take `pre_stop` away: the program then keeps serving after the signal instead",
+                ),
+            );
+        }
+        if kubernetes.has_native_sidecars() {
+            continue;
+        }
+        for sidecar in kubernetes.sidecars.iter().filter(|sidecar| sidecar.native) {
+            let place = Place::Value(sidecar.name.route.clone());
+            findings.push(
+                finding(
+                    "native sidecars",
+                    crate::platform::NATIVE_SIDECARS_SINCE,
+                    place,
+                )
+                .help("write `native: false`, and give it a drain as long as the program's"),
+            );
+        }
+    }
+}
