@@ -308,7 +308,8 @@ fn pre_stop(table: &mut Table<'_, '_>) -> Option<PreStop> {
         .filter_map(|(route, item)| table.scalar(item, route, "text"))
         .collect();
     let timeout = table.duration("timeout", Zero::Refused);
-    if command.is_empty() {
+    let empty = |entry: &crate::text::Entry| matches!(&entry.value.value, Value::Sequence(items) if items.is_empty());
+    if entry.value.entry("exec").is_none_or(empty) {
         table.missing(
             "exec",
             "write `pre_stop: 5s` for a sleep, or `exec: [PROGRAM, ARGUMENT]`",

@@ -10,7 +10,7 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A command as hook for an image that by its name has neither shell nor tools: scratch, distroless, static.
+    /// A command as hook for an image that by its name has neither shell nor tools: scratch, distroless, chainguard.
     ///
     /// ## Why it matters
     ///
@@ -40,7 +40,7 @@ rule! {
 }
 
 /// Words in the names of images that hold one program and nothing else.
-const BARE: [&str; 4] = ["scratch", "distroless", "static", "chainguard"];
+const BARE: [&str; 3] = ["scratch", "distroless", "chainguard"];
 
 /// Programs that come with a shell's userland and not with a service.
 const USERLAND: [&str; 6] = ["sleep", "sh", "bash", "ash", "curl", "wget"];
@@ -93,6 +93,6 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
 /// A whole word of the image's path or tag says that nothing but the program is in it.
 fn is_bare(image: &str) -> bool {
     let image = image.to_lowercase();
-    let mut parts = image.split(['/', ':', '@']);
-    parts.any(|part| BARE.contains(&part) || part.starts_with("distroless"))
+    let mut words = image.split(|c: char| !c.is_ascii_alphanumeric());
+    words.any(|word| BARE.contains(&word))
 }
