@@ -38,9 +38,8 @@ struct Terms {
 fn terms(model: &Model, platform: &str) -> (Terms, Common) {
     let traffic = model.resources.iter().any(model::Resource::takes_traffic);
     let owed = |lags: bool| {
-        model
-            .settle
-            .unwrap_or(if lags && traffic { 5_000 } else { 0 })
+        let written = model.settle.filter(|_| traffic);
+        written.unwrap_or(if lags && traffic { 5_000 } else { 0 })
     };
     match platform {
         "kubernetes" => {

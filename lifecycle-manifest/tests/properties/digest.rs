@@ -95,7 +95,10 @@ fn changed(model: &Model) -> Vec<(String, Model)> {
     };
     change("reserve", &|m| second(&mut m.reserve));
     change("unwind", &|m| second(&mut m.unwind));
-    change("settle", &|m| second(&mut m.settle));
+    // Without traffic the settle time decides nothing.
+    if model.resources.iter().any(model::Resource::takes_traffic) {
+        change("settle", &|m| second(&mut m.settle));
+    }
     change("keep_alive", &|m| second(&mut m.keep_alive));
     change("health.period", &|m| second(&mut m.period));
     for at in 0..model.resources.len() {

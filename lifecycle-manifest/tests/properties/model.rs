@@ -212,7 +212,7 @@ pub(crate) fn manifest() -> impl Strategy<Value = Model> {
                 weighted(0.4, 0..2_000_u64),
                 weighted(0.5, prop_oneof![Just(0), time(15_000)]),
                 weighted(0.3, time(90_000)),
-                weighted(0.4, time(5_000)),
+                weighted(0.4, (1..=5_u64).prop_map(|seconds| seconds * 1_000)),
             ),
             Just(resources),
             weighted(0.8, kubernetes(count)),

@@ -52,6 +52,7 @@ compiles! { keywords_as_names_and_a_warning,
     #[lifecycle::main(manifest = "tests/macros/nested/keywords.yaml")]
     async fn main() -> anyhow::Result<Resources> {
         Ok(Resources {
+            r#gen: Task::new(|stopping| async move { stopping.requested().await }),
             r#type: Task::new(|stopping| async move { stopping.requested().await }),
             r#match: Database::new(|| async {}),
             r#async: Cache::new(|| async {}),

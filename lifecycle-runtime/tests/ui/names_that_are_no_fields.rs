@@ -1,0 +1,4 @@
+#[lifecycle::main(manifest = "names.yaml")]
+async fn main() -> anyhow::Result<Resources> {
+    unreachable!()
+}
