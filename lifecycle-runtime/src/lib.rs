@@ -154,9 +154,10 @@
 //! exits within a second: with 0 for an answer of 200, with 1 for any other, for none, and for a plan
 //! without a health port, with 2 for another word. What is not 0 says why in a line on stderr.
 //!
-//! `/proc/1/exe` is the program if it is the container's first process. Where an init or a shell
-//! stays in front of it, or the container shares another's process namespace, write its path instead.
-//! [`Lifecycle`] does not look at arguments: they are its caller's.
+//! `/proc/1/exe` is the program if it is the container's first process. Write its path instead where
+//! an init or a shell stays in front of it, where the container shares another's process namespace,
+//! and where the file grants capabilities (`setcap`), since Linux then keeps `/proc/1/exe` from anyone
+//! but root. [`Lifecycle`] does not look at arguments: they are its caller's.
 //!
 //! # Exit codes
 //!
