@@ -132,6 +132,33 @@
 //! is blocked, and also while a `main` that has its exit code does not return. It does not wait for
 //! exit handlers, and for the report no longer than a quarter of a second.
 //!
+//! # Health
+//!
+//! With a health port in the plan, `traffic.health.port`, a small server answers on all addresses.
+//! Readiness is 200 while everything is up, and 503 before that and from the signal on. Liveness is
+//! 200 as long as the process answers at all. Without a port, [`health()`] tells the same, for the
+//! service to answer on a server of its own.
+//!
+//! ## The program as its own probe
+//!
+//! Some platforms, ECS among them, check health by a command inside the container, and a bare image
+//! has neither a shell nor `wget` to run. So a program that is built with `#[lifecycle::main]`, or
+//! calls [`Runtime::run`], is that command as well:
+//!
+//! ```json
+//! ["CMD", "/proc/1/exe", "--lifecycle-probe", "live"]
+//! ```
+//!
+//! With `--lifecycle-probe` as its first argument it serves nothing and runs no `main`. It asks
+//! 127.0.0.1 on the plan's health port for `live` or `ready`, whichever is the second argument, and
+//! exits within a second: with 0 for an answer of 200, with 1 for any other, for none, and for a plan
+//! without a health port, with 2 for another word. What is not 0 says why in a line on stderr.
+//!
+//! `/proc/1/exe` is the program if it is the container's first process. Write its path instead where
+//! an init or a shell stays in front of it, where the container shares another's process namespace,
+//! and where the file grants capabilities (`setcap`), since Linux then keeps `/proc/1/exe` from anyone
+//! but root. [`Lifecycle`] does not look at arguments: they are its caller's.
+//!
 //! # Exit codes
 //!
 //! | code | |
@@ -179,6 +206,7 @@ mod health;
 mod http;
 mod lifecycle;
 pub mod plan;
+mod probe;
 mod report;
 mod resource;
 mod runtime;

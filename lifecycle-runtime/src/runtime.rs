@@ -9,6 +9,7 @@ use crate::environment::Environment;
 use crate::health::health;
 use crate::lifecycle::{StopHandle, announce};
 use crate::plan::Plan;
+use crate::probe;
 use crate::report::words;
 use crate::session::{Session, StartError};
 use crate::wiring::{Resources, Wiring};
@@ -51,11 +52,20 @@ impl Runtime {
     /// SIGTERM and SIGINT belong to this call from its beginning until the end of the process. Return
     /// the exit code from `main` soon: once a stop has begun, the watchdog ends the process at the
     /// plan's deadline, whatever it is doing then.
+    ///
+    /// A process whose first argument is `--lifecycle-probe` does none of this. It asks the service
+    /// that runs beside it, on 127.0.0.1 and the plan's health port, whether it is `live` or `ready`,
+    /// as the second argument says, and returns the answer within a second:
+    /// [0, 1 or 2](crate#the-program-as-its-own-probe). So let nothing come before this call that a
+    /// health check must not do every few seconds.
     pub fn run<M, F>(mut self, plan: &'static Plan, main: M) -> ExitCode
     where
         M: FnOnce() -> F,
         F: Future<Output: MainResult>,
     {
+        if let Some(code) = probe::asked(plan) {
+            return code;
+        }
         let environment = Environment::read();
         let session = Session::begin(plan.into(), Some(environment), None, health());
         announce(StopHandle::of(&session.control));

@@ -27,6 +27,9 @@ use super::wirable;
 /// });
 /// ```
 ///
+/// That is for a claim that can be dropped while it waits. Where it cannot, as with SQL and SQS, wait
+/// inside [`Claims::next`] and claim outside it: there is an example.
+///
 /// The step is done when the future has ended and every clone of [`Claims`] is gone, so workers that
 /// were spawned with a clone each are waited for too. An error or a panic of the future while the
 /// service runs stops the service in order, with a non-zero exit code.
@@ -63,6 +66,42 @@ impl Claims {
     /// A `claim` that is still waiting then is dropped, so a long poll is not waited for; one that is
     /// ready in the same moment is returned, so no claimed job is thrown away. A job that the queue
     /// has granted while its answer was still on the way stays claimed until its lease ends.
+    ///
+    /// Where that can happen, the claim is not cancel-safe: an `UPDATE … RETURNING` that the database
+    /// carries out while nobody waits for the rows any more, a message that SQS hides for a receiver
+    /// that has gone. Split it then: wait for work inside `next`, and claim outside it.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # struct Job { id: u64 }
+    /// # struct Jobs { added: tokio::sync::Notify }
+    /// # impl Jobs {
+    /// #     async fn claim(&self) -> Result<Option<Job>, std::io::Error> { Ok(None) }
+    /// #     async fn work_on(&self, _: Job) -> Result<(), std::io::Error> { Ok(()) }
+    /// # }
+    /// # let jobs = Jobs { added: tokio::sync::Notify::new() };
+    /// use lifecycle::QueueConsumer;
+    ///
+    /// let emails = QueueConsumer::new(|claims| async move {
+    ///     // Only the waiting is cut short when intake stops: for word of a job, or for the time to
+    ///     // look for one of which there was no word.
+    ///     let due = || tokio::time::timeout(Duration::from_secs(1), jobs.added.notified());
+    ///     while claims.next(due()).await.is_some() {
+    ///         while !claims.is_stopping() {
+    ///             // A claim is seen through, and the job it gives is worked on.
+    ///             let Some(job) = jobs.claim().await? else {
+    ///                 break;
+    ///             };
+    ///             let _working = claims.working(job.id);
+    ///             jobs.work_on(job).await?;
+    ///         }
+    ///     }
+    ///     Ok::<(), std::io::Error>(())
+    /// });
+    /// ```
+    ///
+    /// A queue that can only wait by claiming, as SQS does, is asked the same way with a short wait
+    /// (`WaitTimeSeconds` of 0 or 1); the stop waits for that one answer.
     pub async fn next<F: Future>(&self, claim: F) -> Option<F::Output> {
         if self.is_stopping() {
             return None;

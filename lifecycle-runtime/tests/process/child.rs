@@ -132,7 +132,8 @@ pub(crate) fn run(scenario: &str) -> ExitCode {
             }
         }),
         "jobs" => jobs(),
-        "health" => health(),
+        "health" => health(ms(1500)),
+        "health-settling-long" => health(FOREVER),
         other => start(other),
     }
 }
@@ -194,7 +195,7 @@ fn jobs() -> ExitCode {
     })
 }
 
-fn health() -> ExitCode {
+fn health(settle: Duration) -> ExitCode {
     let port: u16 = std::env::var("HEALTH_PORT")
         .expect("set")
         .parse()
@@ -208,7 +209,7 @@ fn health() -> ExitCode {
     two_workers().run(
         leak(Plan {
             health,
-            ..shop(ms(1500))
+            ..shop(settle)
         }),
         || async {
             say("starting");

@@ -1,0 +1,332 @@
+//! The program as its own health check: some platforms run the check as a command inside the
+//! container, and a bare image has no other program that could ask.
+
+use std::ffi::OsString;
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use crate::plan::Plan;
+
+/// The first argument that makes a probe of the process; the second says what it asks for.
+const FLAG: &str = "--lifecycle-probe";
+/// From the first packet to the verdict. Platforms give a check two seconds and more.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Longest status line read, in bytes.
+const LINE_LIMIT: usize = 1024;
+
+/// Why the exit code is not 0.
+#[derive(Debug, PartialEq)]
+struct No {
+    code: u8,
+    line: String,
+}
+
+/// The exit code of a process that was started as a probe; `None`: it was started to serve.
+pub(crate) fn asked(plan: &Plan) -> Option<ExitCode> {
+    let verdict = verdict(std::env::args_os().skip(1), plan, PATIENCE)?;
+    Some(match verdict {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(No { code, line }) => {
+            // `eprintln!` panics where nobody listens, and the code says enough.
+            let _ = writeln!(io::stderr(), "Error: {}: {line}", plan.service);
+            code.into()
+        }
+    })
+}
+
+fn verdict(
+    mut arguments: impl Iterator<Item = OsString>,
+    plan: &Plan,
+    patience: Duration,
+) -> Option<Result<(), No>> {
+    arguments.next().filter(|first| first == FLAG)?;
+    let word = arguments.next().unwrap_or_default();
+    let word = word.to_string_lossy();
+    if word != "live" && word != "ready" {
+        return Some(Err(No {
+            code: 2,
+            line: format!("`{FLAG}` takes `live` or `ready`, not {word:?}"),
+        }));
+    }
+    let health = plan.health.as_ref();
+    let Some((health, port)) = health.and_then(|health| Some((health, health.port?))) else {
+        return Some(Err(No {
+            code: 1,
+            line: "there is nobody to ask: the plan has no health port".to_owned(),
+        }));
+    };
+    let path = match &*word {
+        "live" => &health.live,
+        _ => &health.ready,
+    };
+    let why = match ask(port, path, patience) {
+        Ok(200) => return Some(Ok(())),
+        Ok(status) => format!("the answer is {status}"),
+        Err(error) => match error.kind() {
+            // The first is what Unix says when a socket's time to read or write is over.
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "no answer in time".to_owned(),
+            _ => error.to_string(),
+        },
+    };
+    Some(Err(No {
+        code: 1,
+        line: format!("not {word}: http://127.0.0.1:{port}{path}: {why}"),
+    }))
+}
+
+/// The status that this machine's `port` answers for `path`, or an error once `patience` is over.
+fn ask(port: u16, path: &str, patience: Duration) -> io::Result<u16> {
+    let begun = Instant::now();
+    let left = || match patience.saturating_sub(begun.elapsed()) {
+        // As a socket's timeout, zero would mean for ever, or an error.
+        Duration::ZERO => Err(io::Error::from(io::ErrorKind::TimedOut)),
+        left => Ok(left),
+    };
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut stream = TcpStream::connect_timeout(&address, left()?)?;
+    let request = format!(
+        "GET {path} HTTP/1.1\r\n\
+         Host: {address}\r\n\
+         User-Agent: lifecycle-probe\r\n\
+         Connection: close\r\n\
+         \r\n"
+    );
+    stream.set_write_timeout(Some(left()?))?;
+    // As much as this fits into an empty socket's buffer, so it is one write.
+    stream.write_all(request.as_bytes())?;
+
+    let mut line = [0; LINE_LIMIT];
+    let mut length = 0;
+    while length < line.len() && !line[..length].contains(&b'\n') {
+        stream.set_read_timeout(Some(left()?))?;
+        match stream.read(&mut line[length..]) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    status(&line[..length])
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP/1"))
+}
+
+/// The status in an answer's first line, which must be whole.
+fn status(answer: &[u8]) -> Option<u16> {
+    let end = answer.iter().position(|byte| *byte == b'\n')?;
+    let line = std::str::from_utf8(&answer[..end]).ok()?;
+    let (_minor, rest) = line.strip_prefix("HTTP/1.")?.split_once(' ')?;
+    rest.split_ascii_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+    use crate::plan::{Drift, Health, Timeline};
+
+    /// For answers that come: it is not used up.
+    const LONG: Duration = Duration::from_secs(60);
+    /// For answers that do not.
+    const SHORT: Duration = Duration::from_millis(200);
+
+    fn plan(health: Option<Health>) -> Plan {
+        Plan {
+            service: "shop".into(),
+            digest: "00112233aabbccdd".into(),
+            health,
+            keep_alive: None,
+            drift: Drift::Warn,
+            steps: Vec::new().into(),
+            timelines: Vec::new().into(),
+            unmanaged: Timeline {
+                platform: "unmanaged".into(),
+                settle: Duration::ZERO,
+                timeouts: Vec::new().into(),
+                unwind: Duration::ZERO,
+                deadline: Duration::ZERO,
+                grace: Duration::ZERO,
+            },
+        }
+    }
+
+    fn on(port: Option<u16>) -> Plan {
+        plan(Some(Health {
+            port,
+            ready: "/up/ready".into(),
+            live: "/up/live".into(),
+        }))
+    }
+
+    fn started_with(arguments: &[&str], plan: &Plan, patience: Duration) -> Option<Result<(), No>> {
+        verdict(arguments.iter().map(OsString::from), plan, patience)
+    }
+
+    fn probe(word: &str, plan: &Plan, patience: Duration) -> Result<(), No> {
+        started_with(&[FLAG, word], plan, patience).expect("it is a probe")
+    }
+
+    /// A plan whose health port is answered once: with these pieces, then with silence if it `hangs`.
+    /// The thread's result is the request.
+    fn answering(
+        pieces: &'static [&'static str],
+        hangs: bool,
+    ) -> (Plan, thread::JoinHandle<String>) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("bound");
+        let port = listener.local_addr().expect("bound").port();
+        let answering = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("accepted");
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).expect("a whole head");
+                request.extend(byte);
+            }
+            for piece in pieces {
+                stream.write_all(piece.as_bytes()).expect("sent");
+                thread::sleep(Duration::from_millis(5));
+            }
+            if hangs {
+                // Until the probe has given up and closed.
+                let _ = stream.read(&mut [0]);
+            }
+            String::from_utf8(request).expect("text")
+        });
+        (on(Some(port)), answering)
+    }
+
+    fn refused(pieces: &'static [&'static str]) -> String {
+        let (plan, answering) = answering(pieces, false);
+        let no = probe("ready", &plan, LONG).expect_err("not ready");
+        answering.join().expect("asked");
+        assert_eq!(no.code, 1);
+        no.line
+    }
+
+    #[test]
+    fn other_arguments_are_the_services_own() {
+        for arguments in [
+            &[][..],
+            &["live"],
+            &["--lifecycle-probes", "live"],
+            &["serve", FLAG, "live"],
+        ] {
+            assert_eq!(started_with(arguments, &on(None), SHORT), None);
+        }
+    }
+
+    #[test]
+    fn each_word_asks_for_its_path_and_200_is_yes() {
+        for word in ["live", "ready"] {
+            let (plan, answering) = answering(&["HTTP/1.1 200 OK\r\n\r\nOK\n"], false);
+            assert_eq!(probe(word, &plan, LONG), Ok(()));
+            let request = answering.join().expect("asked");
+            assert!(
+                request.starts_with(&format!("GET /up/{word} HTTP/1.1\r\nHost: 127.0.0.1:")),
+                "{request}"
+            );
+            assert!(request.contains("\r\nConnection: close\r\n"), "{request}");
+        }
+    }
+
+    #[test]
+    fn an_answer_in_pieces_is_put_together() {
+        let (plan, answering) = answering(&["HT", "TP/1.0 2", "00", "\n"], true);
+        assert_eq!(probe("live", &plan, LONG), Ok(()));
+        answering.join().expect("asked");
+    }
+
+    #[test]
+    fn any_other_answer_is_no() {
+        let unavailable = refused(&["HTTP/1.1 503 Service Unavailable\r\n\r\n"]);
+        assert!(
+            unavailable.starts_with("not ready: http://127.0.0.1:"),
+            "{unavailable}"
+        );
+        assert!(
+            unavailable.ends_with("/up/ready: the answer is 503"),
+            "{unavailable}"
+        );
+        for (pieces, why) in [
+            (&["HTTP/1.1 204 No Content\r\n\r\n"][..], "204"),
+            (&["HTTP/1.1 2000 OK\r\n\r\n"], "2000"),
+            (&["HTTP/1.1 200 OK"], "not HTTP/1"),
+            (&["SSH-2.0-OpenSSH_9.9\r\n"], "not HTTP/1"),
+            (&["HTTP/2 200\r\n"], "not HTTP/1"),
+            (&[], "not HTTP/1"),
+        ] {
+            let line = refused(pieces);
+            assert!(line.ends_with(why), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_line_without_end_is_not_read_to_its_end() {
+        const LINE: &str = match std::str::from_utf8(&[b'x'; LINE_LIMIT]) {
+            Ok(line) => line,
+            Err(_) => "",
+        };
+        let (plan, answering) = answering(&[LINE], true);
+        let begun = Instant::now();
+        let no = probe("live", &plan, LONG).expect_err("not live");
+        assert!(no.line.ends_with("not HTTP/1"), "{}", no.line);
+        assert!(
+            begun.elapsed() < LONG / 2,
+            "the limit ended it, not the time"
+        );
+        answering.join().expect("asked");
+    }
+
+    #[test]
+    fn who_does_not_answer_is_not_waited_for() {
+        for pieces in [&[][..], &["HTTP/1.1 200"]] {
+            let (plan, answering) = answering(pieces, true);
+            let no = probe("live", &plan, SHORT).expect_err("not live");
+            assert!(no.line.ends_with("no answer in time"), "{}", no.line);
+            answering.join().expect("asked");
+        }
+    }
+
+    #[test]
+    fn who_answers_byte_by_byte_has_no_more_time() {
+        // A hundred pieces of 5 ms each are longer than `SHORT`.
+        let (plan, answering) = answering(&["x"; 100], false);
+        let no = probe("live", &plan, SHORT).expect_err("not live");
+        assert!(no.line.ends_with("no answer in time"), "{}", no.line);
+        // The pieces after that find nobody.
+        let _ = answering.join();
+    }
+
+    #[test]
+    fn nobody_there_is_no() {
+        // Reserved for a service that no machine runs; a port that is just free might be taken by
+        // another test.
+        let no = probe("live", &on(Some(1)), LONG).expect_err("not live");
+        assert_eq!(no.code, 1);
+        let place = "not live: http://127.0.0.1:1/up/live: ";
+        assert!(no.line.starts_with(place), "{}", no.line);
+    }
+
+    #[test]
+    fn a_plan_without_a_health_port_is_no() {
+        for plan in [plan(None), on(None)] {
+            let no = probe("live", &plan, LONG).expect_err("not live");
+            assert_eq!(no.code, 1);
+            assert!(no.line.contains("no health port"), "{}", no.line);
+        }
+    }
+
+    #[test]
+    fn an_unknown_word_is_a_mistake() {
+        for arguments in [&[FLAG][..], &[FLAG, "alive"], &[FLAG, ""]] {
+            let no = started_with(arguments, &on(Some(1)), LONG)
+                .expect("it is a probe")
+                .expect_err("not a word");
+            assert_eq!(no.code, 2);
+            assert!(no.line.contains("`live` or `ready`"), "{}", no.line);
+        }
+    }
+}
