@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -228,7 +229,7 @@ fn the_schema_accepts_what_the_reader_accepts_and_refuses_what_it_refuses() {
             continue;
         }
         let verdict = if refused { "refuses" } else { "accepts" };
-        list.push_str(&format!("{verdict} {}\n", path.display()));
+        writeln!(list, "{verdict} {}", path.display()).unwrap();
     }
     let scratch = tempfile::tempdir().unwrap();
     let schema = scratch.path().join("schema.json");
