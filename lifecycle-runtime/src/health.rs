@@ -15,11 +15,16 @@ const STOPPING: u8 = 2;
 /// Whether the service is ready and live, for a service that mounts the answers on its own router
 /// instead of setting `traffic.health.port`.
 ///
+/// Each answer is a status that an axum handler may return as it is:
+///
 /// ```
-/// fn ready() -> u16 {
-///     if lifecycle::health().is_ready() { 200 } else { 503 }
-/// }
-/// # assert_eq!(ready(), 503);
+/// # #[cfg(feature = "http")] {
+/// use axum::{Router, routing::get};
+///
+/// let router: Router = Router::new()
+///     .route("/health/ready", get(|| async { lifecycle::health().readiness() }))
+///     .route("/health/live", get(|| async { lifecycle::health().liveness() }));
+/// # }
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Health(Arc<AtomicU8>);
@@ -49,6 +54,24 @@ impl Health {
     /// Whether the service has been asked to stop.
     pub fn is_stopping(&self) -> bool {
         self.0.load(Ordering::Acquire) == STOPPING
+    }
+
+    /// The readiness answer: 200 while traffic should come, 503 before and after.
+    #[cfg(feature = "http")]
+    pub fn readiness(&self) -> http::StatusCode {
+        match self.is_ready() {
+            true => http::StatusCode::OK,
+            false => http::StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The liveness answer: 200 as long as the process should be left alone.
+    #[cfg(feature = "http")]
+    pub fn liveness(&self) -> http::StatusCode {
+        match self.is_live() {
+            true => http::StatusCode::OK,
+            false => http::StatusCode::SERVICE_UNAVAILABLE,
+        }
     }
 
     pub(crate) fn starting(&self) {

@@ -3,7 +3,6 @@
 use super::Context;
 use crate::duration::{human, show};
 use crate::finding::{Finding, Place, Severity};
-use crate::platform::Platform;
 
 rule! {
     /// The load balancer keeps sending requests after the pod has stopped listening.
@@ -41,55 +40,50 @@ rule! {
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    for line in context.timelines {
-        let Some(Platform::Kubernetes(kubernetes)) =
-            context.manifest.platforms.get(line.platform())
-        else {
-            continue;
-        };
-        let Some(balancer) = &kubernetes.load_balancer else {
-            continue;
-        };
-        let waited = line.terms.paid_before_signal + line.app_settle.value;
-        if let Some(propagation) = balancer.propagation.as_ref().filter(|p| p.value > waited) {
-            let message = format!(
-                "the load balancer sends requests for {}, and the pod stops listening after {}",
-                human(propagation.value),
-                human(waited)
-            );
-            let mut finding = Finding::new(&RULE, message, Place::Value(propagation.route.clone()))
-                .on(line.platform())
-                .label("it still sends for this long");
-            let hook = line
-                .terms
-                .hook
-                .as_ref()
-                .and_then(|hook| hook.origin.route());
-            if let Some(route) = hook.or(line.terms.settle.origin.route()) {
-                finding =
-                    finding.related(Place::Value(route.clone()), "nobody waits longer than this");
-            }
-            findings.push(finding.help(format!(
-                "write `pre_stop: {}`, and see that the grace period holds it",
-                show(propagation.value)
-            )));
-        }
-        if let Some(delay) = balancer
-            .deregistration_delay
+    let Some((line, kubernetes)) = context.kubernetes() else {
+        return;
+    };
+    let Some(balancer) = &kubernetes.load_balancer else {
+        return;
+    };
+    let waited = line.terms.paid_before_signal + line.app_settle.value;
+    if let Some(propagation) = balancer.propagation.as_ref().filter(|p| p.value > waited) {
+        let message = format!(
+            "the load balancer sends requests for {}, and the pod stops listening after {}",
+            human(propagation.value),
+            human(waited)
+        );
+        let mut finding = Finding::new(&RULE, message, Place::Value(propagation.route.clone()))
+            .on(line.platform())
+            .label("it still sends for this long");
+        let hook = line
+            .terms
+            .hook
             .as_ref()
-            .filter(|d| d.value > line.grace().value)
-        {
-            let message = format!(
-                "the balancer lets requests last {}, and the pod is gone after {}",
-                human(delay.value),
-                human(line.grace().value)
-            );
-            let mut finding = Finding::new(&RULE, message, Place::Value(delay.route.clone()))
-                .on(line.platform())
-                .label("longer than the grace period")
-                .help("a delay no longer than the grace period frees the target in time");
-            finding.severity = Severity::Warning;
-            findings.push(finding);
+            .and_then(|hook| hook.origin.route());
+        if let Some(route) = hook.or(line.terms.settle.origin.route()) {
+            finding = finding.related(Place::Value(route.clone()), "nobody waits longer than this");
         }
+        findings.push(finding.help(format!(
+            "write `pre_stop: {}`, and see that the grace period holds it",
+            show(propagation.value)
+        )));
+    }
+    if let Some(delay) = balancer
+        .deregistration_delay
+        .as_ref()
+        .filter(|d| d.value > line.grace().value)
+    {
+        let message = format!(
+            "the balancer lets requests last {}, and the pod is gone after {}",
+            human(delay.value),
+            human(line.grace().value)
+        );
+        let mut finding = Finding::new(&RULE, message, Place::Value(delay.route.clone()))
+            .on(line.platform())
+            .label("longer than the grace period")
+            .help("a delay no longer than the grace period frees the target in time");
+        finding.severity = Severity::Warning;
+        findings.push(finding);
     }
 }

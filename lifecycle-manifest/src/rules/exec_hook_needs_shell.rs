@@ -3,7 +3,7 @@
 use super::Context;
 use crate::duration::show;
 use crate::finding::{Finding, Place};
-use crate::platform::{Platform, PreStop};
+use crate::platform::PreStop;
 
 rule! {
     /// The preStop command is not in the image.
@@ -46,48 +46,43 @@ const BARE: [&str; 3] = ["scratch", "distroless", "chainguard"];
 const USERLAND: [&str; 6] = ["sleep", "sh", "bash", "ash", "curl", "wget"];
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    for line in context.timelines {
-        let Some(Platform::Kubernetes(kubernetes)) =
-            context.manifest.platforms.get(line.platform())
-        else {
-            continue;
-        };
-        let Some(PreStop::Exec {
-            route,
-            command,
-            timeout,
-        }) = &kubernetes.pre_stop
-        else {
-            continue;
-        };
-        let Some(image) = kubernetes
-            .image
-            .as_ref()
-            .filter(|image| is_bare(&image.value))
-        else {
-            continue;
-        };
-        let program = command.first().map_or("", |word| word.value.as_str());
-        let name = program.rsplit('/').next().unwrap_or(program);
-        if !USERLAND.contains(&name) {
-            continue;
-        }
-        let message =
-            format!("the hook runs `{program}`, and the image has nothing but the program");
-        let finding = Finding::new(&RULE, message, Place::Value(route.key("exec")))
-            .on(line.platform())
-            .label("fails, and the signal comes at once")
-            .related(
-                Place::Value(image.route.clone()),
-                "an image without shell and tools",
-            );
-        let sleep = show(timeout.value);
-        findings.push(finding.fix(
-            format!("let the kubelet sleep: `pre_stop: {sleep}`"),
-            Place::Value(route.clone()),
-            sleep,
-        ));
+    let Some((line, kubernetes)) = context.kubernetes() else {
+        return;
+    };
+    let Some(PreStop::Exec {
+        route,
+        command,
+        timeout,
+    }) = &kubernetes.pre_stop
+    else {
+        return;
+    };
+    let Some(image) = kubernetes
+        .image
+        .as_ref()
+        .filter(|image| is_bare(&image.value))
+    else {
+        return;
+    };
+    let program = command.first().map_or("", |word| word.value.as_str());
+    let name = program.rsplit('/').next().unwrap_or(program);
+    if !USERLAND.contains(&name) {
+        return;
     }
+    let message = format!("the hook runs `{program}`, and the image has nothing but the program");
+    let finding = Finding::new(&RULE, message, Place::Value(route.key("exec")))
+        .on(line.platform())
+        .label("fails, and the signal comes at once")
+        .related(
+            Place::Value(image.route.clone()),
+            "an image without shell and tools",
+        );
+    let sleep = show(timeout.value);
+    findings.push(finding.fix(
+        format!("let the kubelet sleep: `pre_stop: {sleep}`"),
+        Place::Value(route.clone()),
+        sleep,
+    ));
 }
 
 /// A whole word of the image's path or tag says that nothing but the program is in it.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::Context;
 use crate::duration::{human, show};
 use crate::finding::{Finding, Place};
-use crate::platform::Platform;
 
 rule! {
     /// The server closes idle connections before the load balancer does.
@@ -46,39 +45,37 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let Some(keep_alive) = &context.manifest.traffic.keep_alive else {
         return;
     };
-    for line in context.timelines {
-        let Some(Platform::Ecs(ecs)) = context.manifest.platforms.get(line.platform()) else {
-            continue;
-        };
-        let Some(balancer) = &ecs.load_balancer else {
-            continue;
-        };
-        let idle = balancer.idle_timeout();
-        if keep_alive.value > idle.value {
-            continue;
-        }
-        let message = format!(
-            "the server closes idle connections after {}, and the load balancer keeps them for {}",
-            human(keep_alive.value),
-            human(idle.value)
-        );
-        let place = Place::Value(keep_alive.route.clone());
-        let mut finding = Finding::new(&RULE, message, place.clone())
-            .on(line.platform())
-            .label("the balancer may still use the connection then")
-            .note(format!(
-                "idle timeout {} ({})",
-                human(idle.value),
-                idle.origin
-            ));
-        if let Some(route) = idle.origin.route() {
-            finding = finding.related(Place::Value(route.clone()), "the balancer's own limit");
-        }
-        let longer = show(idle.value + ROOM);
-        findings.push(finding.fix(
-            format!("write `keep_alive: {longer}` or more"),
-            place,
-            longer,
-        ));
+    let Some((line, ecs)) = context.ecs() else {
+        return;
+    };
+    let Some(balancer) = &ecs.load_balancer else {
+        return;
+    };
+    let idle = balancer.idle_timeout();
+    if keep_alive.value > idle.value {
+        return;
     }
+    let message = format!(
+        "the server closes idle connections after {}, and the load balancer keeps them for {}",
+        human(keep_alive.value),
+        human(idle.value)
+    );
+    let place = Place::Value(keep_alive.route.clone());
+    let mut finding = Finding::new(&RULE, message, place.clone())
+        .on(line.platform())
+        .label("the balancer may still use the connection then")
+        .note(format!(
+            "idle timeout {} ({})",
+            human(idle.value),
+            idle.origin
+        ));
+    if let Some(route) = idle.origin.route() {
+        finding = finding.related(Place::Value(route.clone()), "the balancer's own limit");
+    }
+    let longer = show(idle.value + ROOM);
+    findings.push(finding.fix(
+        format!("write `keep_alive: {longer}` or more"),
+        place,
+        longer,
+    ));
 }

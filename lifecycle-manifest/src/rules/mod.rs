@@ -6,6 +6,7 @@
 use crate::finding::{Finding, Severity};
 use crate::manifest::Manifest;
 use crate::plan::{Cycle, Plan};
+use crate::platform::{Ecs, Kubernetes, Platform};
 use crate::timeline::Timeline;
 
 /// What a rule is: its two names, how bad its findings are, and its page.
@@ -45,6 +46,32 @@ pub struct Context<'a> {
     pub plan: &'a Plan,
     /// The plan on each platform's clock.
     pub timelines: &'a [Timeline],
+}
+
+impl<'a> Context<'a> {
+    /// The Kubernetes entry with its timeline, where there is one.
+    fn kubernetes(&self) -> Option<(&'a Timeline, &'a Kubernetes)> {
+        self.timelines
+            .iter()
+            .find_map(|line| match self.entry(line) {
+                Some(Platform::Kubernetes(kubernetes)) => Some((line, kubernetes)),
+                _ => None,
+            })
+    }
+
+    /// The ECS entry with its timeline, where there is one.
+    fn ecs(&self) -> Option<(&'a Timeline, &'a Ecs)> {
+        self.timelines
+            .iter()
+            .find_map(|line| match self.entry(line) {
+                Some(Platform::Ecs(ecs)) => Some((line, ecs)),
+                _ => None,
+            })
+    }
+
+    fn entry(&self, line: &Timeline) -> Option<&'a Platform> {
+        self.manifest.platforms.get(line.platform())
+    }
 }
 
 /// Declares a rule; its doc comment is its page.

@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::finding::{Finding, Place};
-use crate::platform::{Platform, PreStop};
+use crate::platform::PreStop;
 
 rule! {
     /// The manifest relies on something that the declared Kubernetes version does not have.
@@ -37,49 +37,45 @@ rule! {
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    for line in context.timelines {
-        let Some(Platform::Kubernetes(kubernetes)) =
-            context.manifest.platforms.get(line.platform())
-        else {
-            continue;
-        };
-        let Some(version) = &kubernetes.version else {
-            continue;
-        };
-        let finding = |what: &str, since: u32, place: Place| {
-            let message = format!("Kubernetes 1.{} has no {what}", version.value.minor);
-            Finding::new(&RULE, message, place)
-                .on(line.platform())
-                .label(format!("from 1.{since} on"))
-                .related(
-                    Place::Value(version.route.clone()),
-                    "the oldest cluster it must work on",
-                )
-        };
-        if let Some(PreStop::Sleep(sleep)) = &kubernetes.pre_stop
-            && !sleep.value.is_zero()
-            && !kubernetes.has_native_sleep()
-        {
-            let place = Place::Value(sleep.route.clone());
-            findings.push(
-                finding("native sleep", crate::platform::NATIVE_SLEEP_SINCE, place).help(
-                    "take `pre_stop` away: the program then keeps serving after the signal instead",
-                ),
-            );
-        }
-        if kubernetes.has_native_sidecars() {
-            continue;
-        }
-        for sidecar in kubernetes.sidecars.iter().filter(|sidecar| sidecar.native) {
-            let place = Place::Value(sidecar.name.route.clone());
-            findings.push(
-                finding(
-                    "native sidecars",
-                    crate::platform::NATIVE_SIDECARS_SINCE,
-                    place,
-                )
-                .help("write `native: false`, and give it a drain as long as the program's"),
-            );
-        }
+    let Some((line, kubernetes)) = context.kubernetes() else {
+        return;
+    };
+    let Some(version) = &kubernetes.version else {
+        return;
+    };
+    let finding = |what: &str, since: u32, place: Place| {
+        let message = format!("Kubernetes 1.{} has no {what}", version.value.minor);
+        Finding::new(&RULE, message, place)
+            .on(line.platform())
+            .label(format!("from 1.{since} on"))
+            .related(
+                Place::Value(version.route.clone()),
+                "the oldest cluster it must work on",
+            )
+    };
+    if let Some(PreStop::Sleep(sleep)) = &kubernetes.pre_stop
+        && !sleep.value.is_zero()
+        && !kubernetes.has_native_sleep()
+    {
+        let place = Place::Value(sleep.route.clone());
+        findings.push(
+            finding("native sleep", crate::platform::NATIVE_SLEEP_SINCE, place).help(
+                "take `pre_stop` away: the program then keeps serving after the signal instead",
+            ),
+        );
+    }
+    if kubernetes.has_native_sidecars() {
+        return;
+    }
+    for sidecar in kubernetes.sidecars.iter().filter(|sidecar| sidecar.native) {
+        let place = Place::Value(sidecar.name.route.clone());
+        findings.push(
+            finding(
+                "native sidecars",
+                crate::platform::NATIVE_SIDECARS_SINCE,
+                place,
+            )
+            .help("write `native: false`, and give it a drain as long as the program's"),
+        );
     }
 }

@@ -3,7 +3,6 @@
 use super::Context;
 use crate::duration::human;
 use crate::finding::{Finding, Place};
-use crate::platform::Platform;
 
 rule! {
     /// A sidecar that is not native leaves before the program has finished.
@@ -40,40 +39,36 @@ rule! {
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    for line in context.timelines {
-        let Some(Platform::Kubernetes(kubernetes)) =
-            context.manifest.platforms.get(line.platform())
-        else {
-            continue;
-        };
-        // Its signal does not wait for the program's hook: the kubelet stops every container by
-        // itself, each after its own hook.
-        let end = line.signal_at() + line.steps_end();
-        for sidecar in kubernetes
-            .sidecars
-            .iter()
-            .filter(|s| !s.native && s.timeout.value < end)
-        {
-            let message = format!(
-                "the sidecar `{}` leaves {} after the stop, and the program needs up to {}",
-                sidecar.name.value,
-                human(sidecar.timeout.value),
-                human(end)
-            );
-            let place = Place::Value(sidecar.timeout.route.clone());
-            let finding = Finding::new(&RULE, message, place)
-                .on(line.platform())
-                .label("it gets its signal at the pod's stop")
-                .note(format!(
-                    "the program: {} to the signal, {} from it",
-                    human(line.signal_at()),
-                    human(line.steps_end())
-                ));
-            findings.push(
-                finding
-                    .help("make it a native sidecar, and take `native: false` away: it then stops last")
-                    .help(format!("or let it drain for {}", human(end))),
-            );
-        }
+    let Some((line, kubernetes)) = context.kubernetes() else {
+        return;
+    };
+    // Its signal does not wait for the program's hook: the kubelet stops every container by
+    // itself, each after its own hook.
+    let end = line.signal_at() + line.steps_end();
+    for sidecar in kubernetes
+        .sidecars
+        .iter()
+        .filter(|s| !s.native && s.timeout.value < end)
+    {
+        let message = format!(
+            "the sidecar `{}` leaves {} after the stop, and the program needs up to {}",
+            sidecar.name.value,
+            human(sidecar.timeout.value),
+            human(end)
+        );
+        let place = Place::Value(sidecar.timeout.route.clone());
+        let finding = Finding::new(&RULE, message, place)
+            .on(line.platform())
+            .label("it gets its signal at the pod's stop")
+            .note(format!(
+                "the program: {} to the signal, {} from it",
+                human(line.signal_at()),
+                human(line.steps_end())
+            ));
+        findings.push(
+            finding
+                .help("make it a native sidecar, and take `native: false` away: it then stops last")
+                .help(format!("or let it drain for {}", human(end))),
+        );
     }
 }

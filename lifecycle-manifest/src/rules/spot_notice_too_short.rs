@@ -6,7 +6,7 @@ use super::Context;
 use super::verdict::{grace_place, platform_place};
 use crate::duration::human;
 use crate::finding::{Finding, Place, Severity};
-use crate::platform::{LoadBalancer, Platform};
+use crate::platform::LoadBalancer;
 
 rule! {
     /// The notice of an interruptible node is shorter than the shutdown.
@@ -41,88 +41,93 @@ rule! {
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    for line in context.timelines {
-        match context.manifest.platforms.get(line.platform()) {
-            Some(Platform::Kubernetes(kubernetes)) => {
-                let Some(spot) = &kubernetes.spot else {
-                    continue;
-                };
-                let notice = spot.value.notice();
-                if line.needed() <= notice {
-                    continue;
-                }
-                let message = format!(
-                    "shutdown needs {}, and {} gives {} of notice",
-                    human(line.needed()),
-                    spot.value.name(),
-                    human(notice)
-                );
-                let finding = Finding::new(&RULE, message, Place::Value(spot.route.clone()))
-                    .on(line.platform())
-                    .label(format!("ordinary pods have {} here", human(notice)))
-                    .related(
-                        grace_place(context, line),
-                        "the grace period does not help there",
-                    );
-                findings.push(finding.note(format!("sum: {}", line.sum())).help(
-                    "shorten the steps, or run this service on nodes that are not interrupted",
-                ));
-            }
-            Some(Platform::Ecs(ecs)) if ecs.is_spot() => {
-                let notice = crate::platform::SPOT_NOTICE;
-                let delay = ecs
-                    .load_balancer
-                    .as_ref()
-                    .map(LoadBalancer::deregistration_delay);
-                let total =
-                    line.needed() + delay.as_ref().map_or_else(Default::default, |d| d.value);
-                if total <= notice {
-                    continue;
-                }
-                let what = match &delay {
-                    Some(_) => "deregistration and shutdown together need",
-                    None => "shutdown needs",
-                };
-                let message = format!(
-                    "{what} {}, and Spot gives {} of notice",
-                    human(total),
-                    human(notice)
-                );
-                let place = delay
-                    .as_ref()
-                    .and_then(|delay| delay.origin.route())
-                    .map_or_else(
-                        || platform_place(context, line),
-                        |r| Place::Value(r.clone()),
-                    );
-                let mut finding = Finding::new(&RULE, message, place).on(line.platform());
-                if let Some(delay) = &delay {
-                    finding = finding.label(match delay.origin.is_written() {
-                        true => "deregistration takes up to this long".to_owned(),
-                        false => format!("no `deregistration_delay` here: {}", human(delay.value)),
-                    });
-                    let words = format!(
-                        "deregistration delay {} ({})",
-                        human(delay.value),
-                        delay.origin
-                    );
-                    finding = finding.note(words);
-                }
-                finding.severity = Severity::Error;
-                let finding = finding.note(format!("sum: {}", line.sum()));
-                let room = notice.saturating_sub(line.needed());
-                findings.push(match &delay {
-                    Some(_) if room >= Duration::from_secs(1) => finding.help(format!(
-                        "keep both together within {}: a deregistration delay of at most {}",
-                        human(notice),
-                        human(Duration::from_secs(room.as_secs()))
-                    )),
-                    _ => finding.help(
-                        "shorten the steps, or run this service on capacity that is not interrupted",
-                    ),
-                });
-            }
-            _ => {}
-        }
+    on_kubernetes(context, findings);
+    on_ecs(context, findings);
+}
+
+fn on_kubernetes(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    let Some((line, kubernetes)) = context.kubernetes() else {
+        return;
+    };
+    let Some(spot) = &kubernetes.spot else {
+        return;
+    };
+    let notice = spot.value.notice();
+    if line.needed() <= notice {
+        return;
     }
+    let message = format!(
+        "shutdown needs {}, and {} gives {} of notice",
+        human(line.needed()),
+        spot.value.name(),
+        human(notice)
+    );
+    let finding = Finding::new(&RULE, message, Place::Value(spot.route.clone()))
+        .on(line.platform())
+        .label(format!("ordinary pods have {} here", human(notice)))
+        .related(
+            grace_place(context, line),
+            "the grace period does not help there",
+        );
+    findings.push(
+        finding
+            .note(format!("sum: {}", line.sum()))
+            .help("shorten the steps, or run this service on nodes that are not interrupted"),
+    );
+}
+
+fn on_ecs(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    let Some((line, ecs)) = context.ecs().filter(|(_, ecs)| ecs.is_spot()) else {
+        return;
+    };
+    let notice = crate::platform::SPOT_NOTICE;
+    let delay = ecs
+        .load_balancer
+        .as_ref()
+        .map(LoadBalancer::deregistration_delay);
+    let total = line.needed() + delay.as_ref().map_or_else(Default::default, |d| d.value);
+    if total <= notice {
+        return;
+    }
+    let what = match &delay {
+        Some(_) => "deregistration and shutdown together need",
+        None => "shutdown needs",
+    };
+    let message = format!(
+        "{what} {}, and Spot gives {} of notice",
+        human(total),
+        human(notice)
+    );
+    let place = delay
+        .as_ref()
+        .and_then(|delay| delay.origin.route())
+        .map_or_else(
+            || platform_place(context, line),
+            |r| Place::Value(r.clone()),
+        );
+    let mut finding = Finding::new(&RULE, message, place).on(line.platform());
+    if let Some(delay) = &delay {
+        finding = finding.label(match delay.origin.is_written() {
+            true => "deregistration takes up to this long".to_owned(),
+            false => format!("no `deregistration_delay` here: {}", human(delay.value)),
+        });
+        let words = format!(
+            "deregistration delay {} ({})",
+            human(delay.value),
+            delay.origin
+        );
+        finding = finding.note(words);
+    }
+    finding.severity = Severity::Error;
+    let finding = finding.note(format!("sum: {}", line.sum()));
+    let room = notice.saturating_sub(line.needed());
+    findings.push(match &delay {
+        Some(_) if room >= Duration::from_secs(1) => finding.help(format!(
+            "keep both together within {}: a deregistration delay of at most {}",
+            human(notice),
+            human(Duration::from_secs(room.as_secs()))
+        )),
+        _ => finding
+            .help("shorten the steps, or run this service on capacity that is not interrupted"),
+    });
 }
