@@ -1,5 +1,6 @@
 //! Health on the service's own router, through a whole stop on real sockets.
 #![cfg(feature = "http")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod common;
 
@@ -29,15 +30,14 @@ async fn readiness_falls_with_the_stop_and_liveness_does_not() {
     let service = Lifecycle::new(plan(
         settle,
         vec![step("http", Kind::HttpServer, ms(5_000), &[])],
-    ));
+    ))
+    .embedded();
     let (ready, live) = (service.health(), service.health());
     let router = Router::new()
         .route("/", get(|| async { "hello" }))
         .route("/ready", get(|| async move { ready.readiness() }))
         .route("/live", get(|| async move { live.liveness() }));
-    let service = service
-        .with("http", HttpServer::new(listener, router))
-        .embedded();
+    let service = service.with("http", HttpServer::new(listener, router));
     let (stop, health) = (service.stop_handle(), service.health());
     let running = tokio::spawn(service.run());
     while !health.is_ready() {
