@@ -80,3 +80,18 @@ fn its_timeline_fits_eighty_columns_and_needs_no_colour() {
         .replace("\r\n", "\n");
     assert_eq!(picture, expected, "LIFECYCLE_BLESS=1 writes it anew");
 }
+
+#[test]
+fn the_readme_shows_what_check_says() {
+    let said = std::fs::read_to_string(root().join("tests/cases/design/readme.stdout")).unwrap();
+    let said = said
+        .replace("\r\n", "\n")
+        .replace("design/readme.yaml", "lifecycle.yaml");
+    let (_, finding) = said.split_once('\n').unwrap();
+    let (finding, _) = finding.split_once("\n\n").unwrap();
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    assert!(
+        readme.replace("\r\n", "\n").contains(finding),
+        "README.md lacks:\n{finding}"
+    );
+}
