@@ -105,6 +105,13 @@ pub(crate) fn draw(resolved: &Resolved, lines: &[&Timeline], width: usize) -> St
         end,
         columns: width.saturating_sub(names + 3 + NUMBER),
     };
+    if let [_, _, ..] = lines {
+        text.push_str("\nside by side\n");
+        text.push_str(&scale.axis(names));
+        for line in lines {
+            text.push_str(&strip(line, names, &scale));
+        }
+    }
     for (line, rows) in &pictures {
         text.push('\n');
         text.push_str(&headline(line));
@@ -139,6 +146,44 @@ fn headline(line: &Timeline) -> String {
         human(line.grace().value),
         line.grace().origin
     )
+}
+
+/// A platform in one line: what it pays, what the program does, the reserve, and where it kills.
+fn strip(line: &Timeline, names: usize, scale: &Scale) -> String {
+    let outside = line
+        .terms
+        .outside
+        .as_ref()
+        .map_or(Duration::ZERO, |outside| outside.value);
+    let signal = outside + line.signal_at();
+    let steps = signal + line.steps_end();
+    let sidecars: Duration = line
+        .terms
+        .sidecars
+        .iter()
+        .map(|sidecar| sidecar.value)
+        .sum();
+    let mut bar = vec![' '; scale.columns + 1];
+    let mut at = Duration::ZERO;
+    let spans = [
+        (signal, '░'),
+        (steps, '█'),
+        (steps + sidecars, '░'),
+        (steps + sidecars + line.reserve.value, '·'),
+    ];
+    for (end, glyph) in spans {
+        let columns = scale.column(at)..scale.column(end).min(bar.len());
+        if let Some(cells) = bar.get_mut(columns) {
+            cells.fill(glyph);
+        }
+        at = end;
+    }
+    let kill = scale
+        .column(outside + line.grace().value)
+        .min(scale.columns);
+    bar[kill] = 'X';
+    let bar: String = bar.into_iter().collect();
+    format!("  {} {}\n", fit(line.platform(), names), bar.trim_end())
 }
 
 struct Row {

@@ -100,6 +100,7 @@ struct ManifestSchema {
     lifecycle: u32,
     /// The service's name: program, manifests and report carry it. Lower-case letters, digits and `-`.
     #[schemars(regex(pattern = "^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"))]
+    #[schemars(extend("examples" = ["checkout-api"]))]
     service: String,
     /// What the program does when its deployment was generated from another plan; `warn` when not written.
     drift: Option<Drift>,
@@ -108,9 +109,10 @@ struct ManifestSchema {
     /// How requests reach the service.
     traffic: Option<TrafficSchema>,
     /// What the service holds and must let go of, by name.
-    #[schemars(extend("minProperties" = 1))]
+    #[schemars(extend("minProperties" = 1, "examples" = [{ "http": { "kind": "http-server", "port": 8080, "timeout": "15s" } }]))]
     resources: BTreeMap<String, ResourceSchema>,
     /// Where it runs; each may be empty (`{}`) for the platform's defaults.
+    #[schemars(extend("examples" = [{ "kubernetes": { "grace_period": "45s" } }]))]
     platforms: Option<PlatformsSchema>,
     /// How `lifecycle drill` starts and loads the service.
     drill: Option<DrillSchema>,
@@ -146,9 +148,11 @@ struct HealthSchema {
     port: Option<u16>,
     /// Path of the readiness answer; `/health/ready` when not written.
     #[schemars(regex(pattern = "^/[!-~]*$"))]
+    #[schemars(extend("examples" = ["/health/ready"]))]
     ready: Option<String>,
     /// Path of the liveness answer; `/health/live` when not written.
     #[schemars(regex(pattern = "^/[!-~]*$"))]
+    #[schemars(extend("examples" = ["/health/live"]))]
     live: Option<String>,
     /// How often the platform asks; 2s when not written.
     period: Option<DurationSchema>,
@@ -167,8 +171,10 @@ struct ResourceSchema {
     /// When it is let go, instead of its kind's phase.
     phase: Option<Phase>,
     /// Exactly these must have ended before it begins. Unset: all of earlier phases.
+    #[schemars(extend("examples" = [["http"]]))]
     after: Option<NamesSchema>,
     /// What it calls while it drains: those wait for it, whatever else is written.
+    #[schemars(extend("examples" = [["orders-db"]]))]
     uses: Option<NamesSchema>,
     /// Its timeout or failure is reported and does not change the exit code.
     best_effort: Option<bool>,
@@ -197,6 +203,7 @@ struct DrillSchema {
     /// Environment of the process.
     env: Option<BTreeMap<String, String>>,
     /// What is sent: `GET /`, or a mapping with method, path and body.
+    #[schemars(extend("examples" = [["GET /"]]))]
     requests: Option<Vec<RequestSchema>>,
 }
 

@@ -80,5 +80,6 @@ pub(crate) struct Schema {
     #[schemars(flatten)]
     common: crate::schema::CommonSchema,
     /// The container's image.
+    #[schemars(extend("examples" = ["registry.example.com/checkout:1.4.2"]))]
     image: Option<String>,
 }

@@ -285,6 +285,7 @@ pub(crate) struct Schema {
     #[schemars(flatten)]
     common: crate::schema::CommonSchema,
     /// The container's image.
+    #[schemars(extend("examples" = ["registry.example.com/checkout:1.4.2"]))]
     image: Option<String>,
     /// Where the tasks run; `fargate` when not written.
     launch_type: Option<LaunchType>,

@@ -388,16 +388,19 @@ pub(crate) struct Schema {
     #[schemars(flatten)]
     common: crate::schema::CommonSchema,
     /// The container's image, such as `registry.example.com/checkout:1.4.2`.
+    #[schemars(extend("examples" = ["registry.example.com/checkout:1.4.2"]))]
     image: Option<String>,
     /// How many pods; 2 when not written.
     replicas: Option<u32>,
     /// The namespace the objects are written for.
     namespace: Option<String>,
     /// The oldest cluster the manifests must work on, such as `"1.34"`. Below 1.30 there is no native sleep, and the program pays the settle time itself.
+    #[schemars(extend("examples" = ["1.34"]))]
     version: Option<String>,
     /// What runs before the signal, inside the grace period. Unset: a native sleep of the settle time. `0s`: nothing, and the program pays the settle time itself.
     pre_stop: Option<PreStopSchema>,
     /// Containers beside the program's. Native ones stop after it, one after another, inside the same grace period.
+    #[schemars(extend("examples" = [[{ "name": "proxy", "timeout": "5s" }]]))]
     sidecars: Option<Vec<SidecarSchema>>,
     /// The service mesh, its proxy a native sidecar.
     mesh: Option<Mesh>,
