@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::{Event, Progress};
 
@@ -11,10 +12,16 @@ const LINES: usize = 40;
 /// No line is kept beyond this many bytes; the rest of it is dropped.
 const LINE_BYTES: usize = 2_048;
 
+/// How long lines that are still on their way are waited for once the process has ended.
+const STRAGGLERS: Duration = Duration::from_millis(500);
+
 /// The last lines of a process.
 #[derive(Default)]
 pub(super) struct Output {
     lines: Mutex<VecDeque<String>>,
+    /// How many streams are still being read.
+    open: Mutex<usize>,
+    ended: Condvar,
 }
 
 impl Output {
@@ -28,6 +35,7 @@ impl Output {
         progress: &Progress,
     ) -> std::io::Result<()> {
         let (output, progress) = (Arc::clone(self), Arc::clone(progress));
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         // Never joined: a stream ends when the last process that holds it ends, and a process that
         // left the group may hold it for ever.
         std::thread::Builder::new()
@@ -37,6 +45,8 @@ impl Output {
                     progress(Event::Output(line));
                     output.push(line.to_owned());
                 });
+                *output.open.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+                output.ended.notify_all();
             })?;
         Ok(())
     }
@@ -49,8 +59,14 @@ impl Output {
         lines.push_back(line);
     }
 
-    /// The last lines so far, the oldest first.
+    /// The last lines, the oldest first. The process has ended: what it wrote just before is waited
+    /// for, but not for whoever has inherited its streams.
     pub(super) fn last(&self) -> Vec<String> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(
+            self.ended
+                .wait_timeout_while(open, STRAGGLERS, |open| *open > 0),
+        );
         self.lines
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
