@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use lifecycle_manifest::duration::{human, millis};
+use lifecycle_manifest::duration::human;
 use lifecycle_manifest::{Analysis, DrillRequest, Resolved, Timeline};
 
 use crate::cli::{DrillArgs, Format};
@@ -15,7 +15,7 @@ use crate::drill::{
     Target,
 };
 use crate::input::{self, Input};
-use crate::{Outcome, check, picture};
+use crate::{Outcome, check, contract, picture};
 
 /// How long after the signal readiness may still say yes without being called late.
 const READINESS_BUDGET: std::time::Duration = std::time::Duration::from_millis(500);
@@ -261,14 +261,10 @@ fn script(resolved: &Resolved, line: &Timeline) -> Script {
         // Kubernetes would not ask any more; a program that calls itself dead is a fault all the same.
         liveness_probed: true,
         deadline: Some(line.deadline()),
-        env: vec![
-            ("LIFECYCLE_PLATFORM".to_owned(), line.platform().to_owned()),
-            ("LIFECYCLE_DIGEST".to_owned(), resolved.digest.clone()),
-            (
-                "LIFECYCLE_GRACE_MS".to_owned(),
-                millis(line.grace().value).to_string(),
-            ),
-        ],
+        env: contract::environment(resolved, line)
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
         settle_payer: payer,
         steps: resolved
             .plan

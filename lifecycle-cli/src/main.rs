@@ -4,6 +4,7 @@
 
 mod check;
 mod cli;
+mod contract;
 mod drill;
 mod drill_command;
 mod explain;

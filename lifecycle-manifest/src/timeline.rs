@@ -198,14 +198,6 @@ impl Timeline {
         }
     }
 
-    /// The most the platform can give; the grace period itself where there is no limit.
-    pub fn room(&self) -> Duration {
-        self.terms
-            .cap
-            .as_ref()
-            .map_or(self.grace().value, |cap| cap.limit)
-    }
-
     /// The terms of [`needed`](Self::needed), in the order of time.
     pub fn terms_of_needed(&self) -> Vec<Figure> {
         let mut terms: Vec<Figure> = self.terms.hook.iter().cloned().collect();
@@ -346,10 +338,8 @@ pub fn unmanaged(manifest: &Manifest, plan: &Plan) -> Timeline {
 static UNMANAGED: Facts = Facts {
     key: "unmanaged",
     name: "no platform",
-    grace_field: "",
     default_grace: Duration::ZERO,
     unit: Duration::from_millis(1),
     kill_floor: Duration::ZERO,
-    routing: "",
     other_names: &[],
 };

@@ -18,14 +18,15 @@ use tokio::sync::watch;
 use super::output::Output;
 use super::script::{Script, Target};
 use super::{Event, Progress};
+use crate::contract;
 
 /// Where the process leaves its own report.
-const REPORT: &str = "LIFECYCLE_REPORT";
+const REPORT: &str = contract::REPORT;
 /// Never inherited from the drill's own surroundings: only the script says what these are.
 const OWN_VARIABLES: [&str; 4] = [
-    "LIFECYCLE_PLATFORM",
-    "LIFECYCLE_DIGEST",
-    "LIFECYCLE_GRACE_MS",
+    contract::PLATFORM,
+    contract::DIGEST,
+    contract::GRACE,
     REPORT,
 ];
 /// How long a process that was killed may take to be gone; more means it is stuck in the kernel.

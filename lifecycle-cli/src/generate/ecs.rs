@@ -22,9 +22,7 @@ const CPU: u32 = 256;
 const MEMORY: u32 = 512;
 /// The fewest tasks with which one can leave and one still serves.
 const COUNT: u32 = 2;
-/// What ECS takes for the seconds between two health checks, and between start and the first that
-/// counts (API reference of `HealthCheck`).
-const INTERVAL: std::ops::RangeInclusive<u64> = 5..=300;
+/// From the start to the first check that counts.
 const START_PERIOD: u64 = 60;
 
 #[derive(Serialize)]
@@ -190,8 +188,13 @@ fn task_definition<'a>(
                 }
             },
             interval: health
-                .map_or(*INTERVAL.start(), |health| seconds_down(health.period))
-                .clamp(*INTERVAL.start(), *INTERVAL.end()),
+                .map_or(*platform::HEALTH_CHECK_INTERVAL.start(), |health| {
+                    seconds_down(health.period)
+                })
+                .clamp(
+                    *platform::HEALTH_CHECK_INTERVAL.start(),
+                    *platform::HEALTH_CHECK_INTERVAL.end(),
+                ),
             timeout: 2,
             retries: 3,
             start_period: START_PERIOD,

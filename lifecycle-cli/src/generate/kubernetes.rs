@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use lifecycle_manifest::duration::{seconds_down, seconds_up};
-use lifecycle_manifest::platform::{Kubernetes, Mesh, PreStop};
+use lifecycle_manifest::platform::{
+    DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, Kubernetes, Mesh, PreStop,
+};
 use lifecycle_manifest::{Platform, Resolved, Timeline};
 use minijinja::Value;
 use serde::Serialize;
@@ -19,9 +21,6 @@ pub(super) const NAMES: &[&str] = &[
     "poddisruptionbudget.yaml",
 ];
 
-/// The kubelet's own default for both, written out so that nobody has to know it.
-const LIVE_PERIOD: Duration = Duration::from_secs(10);
-const LIVE_FAILURES: u32 = 3;
 /// How long a pod may take to start before it is started again.
 const STARTUP: Duration = Duration::from_secs(120);
 /// The fewest pods with which one can leave and one still serves.
@@ -168,8 +167,8 @@ fn data<'a>(
                 period_seconds: period,
                 failures: health.failures,
                 startup_failures: seconds_up(STARTUP).div_ceil(period),
-                live_period_seconds: seconds_up(LIVE_PERIOD),
-                live_failures: LIVE_FAILURES,
+                live_period_seconds: seconds_up(DEFAULT_PROBE_PERIOD),
+                live_failures: DEFAULT_PROBE_FAILURES,
             }
         }),
         ports,

@@ -12,12 +12,13 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Result;
-use lifecycle_manifest::duration::millis;
+use lifecycle_manifest::platform::PORT_NAME_LONGEST;
 use lifecycle_manifest::{Platform, Resolved, Timeline};
 use serde::Serialize;
 
 use crate::Outcome;
 use crate::cli::{GenArgs, Target};
+use crate::contract;
 use crate::input;
 
 /// A file to be.
@@ -122,26 +123,12 @@ fn image<'a>(asked: Option<&'a str>, resolved: &'a Resolved, key: &str) -> Resul
 
 /// What the runtime reads from its environment.
 fn environment(resolved: &Resolved, line: &Timeline, report: Option<&str>) -> Vec<Variable> {
-    let grace = millis(line.grace().value).to_string();
-    let mut variables = vec![
-        Variable {
-            name: "LIFECYCLE_PLATFORM",
-            value: line.platform().to_owned(),
-        },
-        Variable {
-            name: "LIFECYCLE_DIGEST",
-            value: resolved.digest.clone(),
-        },
-        Variable {
-            name: "LIFECYCLE_GRACE_MS",
-            value: grace,
-        },
-    ];
-    variables.extend(report.map(|path| Variable {
-        name: "LIFECYCLE_REPORT",
-        value: path.to_owned(),
-    }));
-    variables
+    let report = report.map(|path| (contract::REPORT, path.to_owned()));
+    contract::environment(resolved, line)
+        .into_iter()
+        .chain(report)
+        .map(|(name, value)| Variable { name, value })
+        .collect()
 }
 
 /// The ports of the steps that listen, each under a name that a platform takes.
@@ -162,19 +149,19 @@ fn ports(resolved: &Resolved) -> Vec<Port> {
     ports
 }
 
-/// At most fifteen characters (RFC 6335, which Kubernetes holds ports to), and not twice the same.
+/// As long as a platform takes, and not twice the same.
 fn port_name(name: &str, taken: impl Fn(&str) -> bool) -> String {
     let short = |room: usize| {
         name[..name.len().min(room)]
             .trim_end_matches('-')
             .to_owned()
     };
-    let whole = short(15);
+    let whole = short(PORT_NAME_LONGEST);
     if !taken(&whole) {
         return whole;
     }
     (2..=usize::from(u16::MAX))
-        .map(|number| format!("{}-{number}", short(9)))
+        .map(|number| format!("{}-{number}", short(PORT_NAME_LONGEST - 6)))
         .find(|name| !taken(name))
         .unwrap_or(whole)
 }

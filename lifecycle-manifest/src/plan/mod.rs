@@ -317,9 +317,4 @@ impl Plan {
             .port
             .or_else(|| self.main_port(manifest))
     }
-
-    /// The step with this name.
-    pub fn step(&self, name: &str) -> Option<&Step> {
-        self.steps.iter().find(|step| step.name == name)
-    }
 }

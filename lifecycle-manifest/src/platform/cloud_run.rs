@@ -13,13 +13,9 @@ use crate::read::Table;
 pub(crate) static FACTS: Facts = Facts {
     key: "cloud_run",
     name: "Cloud Run",
-    grace_field: "its fixed window",
     default_grace: WINDOW,
     unit: Duration::from_secs(1),
     kill_floor: Duration::ZERO,
-    // The router and the instance manager are one system; that it stops routing first is not
-    // documented, so a settle time that the manifest writes is still paid, by the program.
-    routing: "the platform's own router stops sending",
     other_names: &[("timeoutSeconds", "traffic: { longest_request: … }")],
 };
 
@@ -60,6 +56,8 @@ impl CloudRun {
             outside: None,
             hook: None,
             paid_before_signal: Duration::ZERO,
+            // The router and the instance manager are one system; that it stops routing first is not
+            // documented, so a settle time that the manifest writes is still paid, by the program.
             routing_lags: false,
             settle: owed_settle(manifest, false),
             sidecars: Vec::new(),

@@ -20,13 +20,11 @@ use crate::text::{Route, Value};
 pub(crate) static FACTS: Facts = Facts {
     key: "ecs",
     name: "ECS",
-    grace_field: "stopTimeout",
     // `defaultDockerStopTimeout` in the ECS agent; the same on Fargate.
     default_grace: Duration::from_secs(30),
     // integer seconds.
     unit: Duration::from_secs(1),
     kill_floor: Duration::ZERO,
-    routing: "targets are deregistered before the signal",
     other_names: &[
         ("stopTimeout", "grace_period"),
         ("stop_timeout", "grace_period"),
@@ -51,6 +49,10 @@ const DEFAULT_DEREGISTRATION_DELAY: Duration = Duration::from_secs(300);
 /// The idle timeout of an Application Load Balancer when nothing is said
 /// (`idle_timeout.timeout_seconds`).
 const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What ECS takes for the seconds between two health checks of a container (API reference of
+/// `HealthCheck`).
+pub const HEALTH_CHECK_INTERVAL: std::ops::RangeInclusive<u64> = 5..=300;
 
 /// The most a target group takes for its deregistration delay.
 const DEREGISTRATION_DELAY_CAP: Duration = Duration::from_secs(3_600);

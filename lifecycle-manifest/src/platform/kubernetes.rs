@@ -17,15 +17,12 @@ use crate::text::{Node, Route, Value};
 pub(crate) static FACTS: Facts = Facts {
     key: "kubernetes",
     name: "Kubernetes",
-    grace_field: "terminationGracePeriodSeconds",
     // `DefaultTerminationGracePeriodSeconds` in core/v1/types.go.
     default_grace: Duration::from_secs(30),
     // int64 seconds.
     unit: Duration::from_secs(1),
     // Kubelet v1.36 `minimumGracePeriodInSeconds`: a floor, not an addition.
     kill_floor: Duration::from_secs(2),
-    // Endpoint removal and the stop run side by side, with no order between them.
-    routing: "endpoints are removed while the pod stops",
     other_names: &[
         ("terminationGracePeriodSeconds", "grace_period"),
         ("termination_grace_period_seconds", "grace_period"),
@@ -41,6 +38,15 @@ pub(crate) const NATIVE_SLEEP_SINCE: u32 = 30;
 /// The minor version from which native sidecars work without a feature gate (beta, on by default).
 /// Kubernetes, KEP-753.
 pub(crate) const NATIVE_SIDECARS_SINCE: u32 = 29;
+
+/// How often the kubelet probes, and how many failures it takes, when nothing is said
+/// (core/v1/types.go, `Probe`).
+pub const DEFAULT_PROBE_PERIOD: Duration = Duration::from_secs(10);
+/// See [`DEFAULT_PROBE_PERIOD`].
+pub const DEFAULT_PROBE_FAILURES: u32 = 3;
+
+/// The longest name of a port (RFC 6335, which Kubernetes holds ports to).
+pub const PORT_NAME_LONGEST: usize = 15;
 
 /// `platforms.kubernetes`.
 #[derive(Debug, Clone)]

@@ -11,8 +11,11 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 pub use cloud_run::CloudRun;
-pub use ecs::{Ecs, HealthCheck, LaunchType, LoadBalancer, SPOT_NOTICE};
-pub use kubernetes::{Balancer, Kubernetes, Mesh, PreStop, Sidecar, Spot, Version};
+pub use ecs::{Ecs, HEALTH_CHECK_INTERVAL, HealthCheck, LaunchType, LoadBalancer, SPOT_NOTICE};
+pub use kubernetes::{
+    Balancer, DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, Kubernetes, Mesh, PORT_NAME_LONGEST,
+    PreStop, Sidecar, Spot, Version,
+};
 pub(crate) use kubernetes::{NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE};
 
 use crate::figure::{Figure, Origin};
@@ -29,16 +32,12 @@ pub struct Facts {
     pub key: &'static str,
     /// Its name in sentences.
     pub name: &'static str,
-    /// What it calls the grace period.
-    pub grace_field: &'static str,
     /// Its grace period when nothing is said.
     pub default_grace: Duration,
     /// The unit it counts the grace period in.
     pub unit: Duration,
     /// The least time between the signal and SIGKILL, however the grace period ran out.
     pub kill_floor: Duration,
-    /// What stops traffic before or after the stop signal, in words for pictures.
-    pub routing: &'static str,
     /// Keys of the platform's own files that people write here, and ours.
     pub(crate) other_names: &'static [(&'static str, &'static str)],
 }

@@ -1,7 +1,7 @@
 //! Steps that wait for one another in a circle.
 
 use crate::finding::{Finding, Place};
-use crate::plan::{Cycle, CycleEdge, Plan, Why};
+use crate::plan::{Cycle, CycleEdge, Why};
 
 rule! {
     /// Steps wait for one another in a circle.
@@ -32,7 +32,7 @@ rule! {
     pub(super) RULE = "LC201", "dependency-cycle", Error
 }
 
-pub(super) fn finding(_plan: &Plan, cycle: &Cycle) -> Finding {
+pub(super) fn finding(cycle: &Cycle) -> Finding {
     let first = cycle
         .edges
         .first()

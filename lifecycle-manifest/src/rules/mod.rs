@@ -161,10 +161,10 @@ pub fn find(code_or_name: &str) -> Option<&'static Rule> {
 }
 
 /// What is wrong with circles of waits, each by the rule it belongs to.
-pub(crate) fn circles(plan: &Plan, cycles: &[Cycle]) -> Vec<Finding> {
+pub(crate) fn circles(cycles: &[Cycle]) -> Vec<Finding> {
     let finding = |cycle| {
-        step_closed_before_its_user::finding(plan, cycle)
-            .unwrap_or_else(|| dependency_cycle::finding(plan, cycle))
+        step_closed_before_its_user::finding(cycle)
+            .unwrap_or_else(|| dependency_cycle::finding(cycle))
     };
     cycles.iter().map(finding).collect()
 }

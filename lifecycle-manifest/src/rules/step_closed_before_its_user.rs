@@ -2,7 +2,7 @@
 
 use super::dependency_cycle::{circle, place};
 use crate::finding::Finding;
-use crate::plan::{Cycle, Plan, Why};
+use crate::plan::{Cycle, Why};
 
 rule! {
     /// A resource is closed while something that uses it still runs.
@@ -38,7 +38,7 @@ rule! {
 }
 
 /// The finding, where the circle is one `uses` against an order by `after`.
-pub(super) fn finding(_plan: &Plan, cycle: &Cycle) -> Option<Finding> {
+pub(super) fn finding(cycle: &Cycle) -> Option<Finding> {
     let mut uses = cycle
         .edges
         .iter()
