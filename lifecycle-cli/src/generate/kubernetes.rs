@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::files::MARK;
 use super::{Common, File, Port, environment, image, platform, ports, template};
+use crate::talk::say;
 
 /// Every file that this target may write.
 pub(super) const NAMES: &[&str] = &[
@@ -69,7 +70,7 @@ pub(super) fn files(resolved: &Resolved, asked_image: Option<&str>) -> Result<Ve
     let image = image(asked_image, resolved, "kubernetes")?;
     let data = data(resolved, kubernetes, line, image);
     if data.probes.is_none() {
-        anstream::eprintln!(
+        say!(
             "note: the manifest has no `traffic.health`, so the Deployment has no probes: Kubernetes \
              takes a pod for ready as soon as it runs"
         );
@@ -80,7 +81,7 @@ pub(super) fn files(resolved: &Resolved, asked_image: Option<&str>) -> Result<Ve
         .iter()
         .any(|sidecar| !sidecar.value.is_zero())
     {
-        anstream::eprintln!(
+        say!(
             "note: sidecars count in the sum and are not in the Deployment: they come by injection, or \
              are yours to add"
         );

@@ -37,16 +37,27 @@ pub struct Position {
 pub struct Source {
     text: String,
     line_starts: Vec<usize>,
+    mark: usize,
 }
 
 impl Source {
     /// Takes a file's text; a leading byte order mark is dropped, so that offsets count what is seen.
     pub fn new(text: &str) -> Self {
+        let whole = text.len();
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
         let line_starts = std::iter::once(0)
             .chain(text.match_indices('\n').map(|(at, _)| at + 1))
             .collect();
-        Self { text, line_starts }
+        Self {
+            mark: whole - text.len(),
+            text,
+            line_starts,
+        }
+    }
+
+    /// How many bytes of the file stand before the text: those of a byte order mark.
+    pub fn mark(&self) -> usize {
+        self.mark
     }
 
     /// The whole text.
@@ -104,6 +115,7 @@ mod tests {
         assert_eq!(source.position(0), Position { line: 1, column: 1 });
         assert_eq!(source.position(6), Position { line: 2, column: 1 });
         assert_eq!(source.position(10_000), Position { line: 2, column: 5 });
+        assert_eq!((source.mark(), Source::new("a").mark()), (3, 0));
         assert_eq!(Source::new("").position(3), Position { line: 1, column: 1 });
     }
 
