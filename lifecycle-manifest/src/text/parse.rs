@@ -64,6 +64,7 @@ pub fn parse(text: &str, limits: Limits) -> (Option<Document>, Vec<SyntaxError>)
         text_bytes: 0,
         repeated: 0,
         anchors: HashMap::new(),
+        kept: (0, 0),
         errors: Vec::new(),
         comments: Vec::new(),
     };
@@ -92,6 +93,8 @@ struct Builder<'t> {
     text_bytes: usize,
     repeated: usize,
     anchors: HashMap<usize, Anchored>,
+    /// What the anchors hold together: each is a copy, and one may stand within another.
+    kept: (usize, usize),
     errors: Vec<SyntaxError>,
     comments: Vec<Comment>,
 }
@@ -252,14 +255,28 @@ impl<'t> Builder<'t> {
             }
         };
         if let Some(id) = anchor {
-            let anchored = Anchored {
-                node: node.clone(),
-                nodes: self.nodes - before.0 + 1,
-                bytes: self.text_bytes - before.1,
-            };
-            self.anchors.insert(id, anchored);
+            let nodes = self.nodes - before.0 + 1;
+            let bytes = self.text_bytes - before.1;
+            self.keep(nodes, bytes, span)?;
+            let node = node.clone();
+            self.anchors.insert(id, Anchored { node, nodes, bytes });
         }
         Ok(node)
+    }
+
+    fn keep(&mut self, nodes: usize, bytes: usize, at: Span) -> Step<()> {
+        self.kept.0 += nodes;
+        self.kept.1 += bytes;
+        if self.kept.0 <= self.limits.nodes && self.kept.1 <= self.limits.bytes {
+            return Ok(());
+        }
+        Err(error(
+            at,
+            SyntaxErrorKind::TooLarge(
+                "its anchors mark more than all of it could hold".into(),
+                "take away the anchors that no alias repeats",
+            ),
+        ))
     }
 
     /// A block scalar's last line break belongs to the way it is written: no value of a manifest
