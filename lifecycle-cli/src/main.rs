@@ -9,8 +9,10 @@ mod drill_command;
 mod explain;
 mod generate;
 mod input;
+mod levels;
 mod picture;
 mod schema;
+mod whole;
 
 use std::process::ExitCode;
 

@@ -126,5 +126,6 @@ fn empty() -> Document {
             span: crate::text::Span::default(),
             value: Value::Sequence(Vec::new()),
         },
+        comments: Vec::new(),
     }
 }
