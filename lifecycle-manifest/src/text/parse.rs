@@ -413,7 +413,7 @@ impl<'t> Builder<'t> {
                 entries.append(&mut merged);
                 return Ok(Node {
                     span,
-                    value: Value::Mapping(entries),
+                    value: Value::Mapping(entries.into()),
                 });
             }
             let key = self.node(event, span, events)?;
