@@ -128,6 +128,8 @@ fn manifest(args: &DrillArgs) -> Result<Input> {
     );
     Ok(Input {
         name: NO_MANIFEST.to_owned(),
+        path: None,
+        has_mark: false,
         analysis: Analysis::of(&text),
     })
 }

@@ -10,9 +10,11 @@ mod drill_command;
 mod explain;
 mod generate;
 mod input;
+mod levels;
 mod lsp;
 mod picture;
 mod schema;
+mod whole;
 
 use std::process::ExitCode;
 

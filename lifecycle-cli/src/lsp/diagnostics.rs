@@ -82,13 +82,15 @@ pub(super) fn diagnostic(open: &Open, finding: &Finding, client: &Client) -> Dia
                 .collect()
         }),
         // Editors fade what has no effect.
-        tags: (rule == &shape::KEY_NOT_FOR_KIND).then(|| vec![DiagnosticTag::UNNECESSARY]),
+        tags: [&shape::KEY_NOT_FOR_KIND, &shape::UNUSED_ALLOWANCE]
+            .contains(&rule)
+            .then(|| vec![DiagnosticTag::UNNECESSARY]),
         data: None,
     }
 }
 
 /// The address of a rule's page.
-fn page(rule: &Rule) -> Option<Uri> {
+pub(super) fn page(rule: &Rule) -> Option<Uri> {
     let repository = env!("CARGO_PKG_REPOSITORY");
     let address = format!("{repository}/blob/main/docs/rules/{}.md", rule.name);
     address.parse().ok()

@@ -3,11 +3,13 @@
 use std::fmt::Write as _;
 
 use lifecycle_manifest::duration::human;
-use lifecycle_manifest::text::{Document, Part, Route, Segment, Value};
+use lifecycle_manifest::rules::{self, Rule};
+use lifecycle_manifest::text::{Document, Part, Route, Segment, Span, Value};
 use lifecycle_manifest::{Figure, Kind, Resolved, Timeline, schema};
 use lsp_types::{Hover, HoverContents, MarkupContent};
 
 use super::definition::resource_named;
+use super::diagnostics::page;
 use super::documents::Open;
 use super::hints::{lines, spare};
 use super::server::Client;
@@ -16,12 +18,17 @@ use super::server::Client;
 pub(super) fn at(open: &Open, offset: usize, client: &Client) -> Option<Hover> {
     let analysis = open.analysis();
     let document = analysis.document.as_ref()?;
-    let (route, part) = document.at(offset)?;
-    let resolved = analysis.resolved.as_ref();
-    let value = text(document, &route, &part, resolved)?;
-    let span = match part {
-        Part::Key => document.key_span(&route),
-        Part::Value => document.value_span(&route),
+    let (span, value) = match rule_in_comment(document, offset) {
+        Some((span, rule)) => (span, rule_page(rule)),
+        None => {
+            let (route, part) = document.at(offset)?;
+            let span = match part {
+                Part::Key => document.key_span(&route),
+                Part::Value => document.value_span(&route),
+            };
+            let resolved = analysis.resolved.as_ref();
+            (span, text(document, &route, &part, resolved)?)
+        }
     };
     let kind = client.hover.clone();
     Some(Hover {
@@ -30,12 +37,53 @@ pub(super) fn at(open: &Open, offset: usize, client: &Client) -> Option<Hover> {
     })
 }
 
+/// A rule's code or name under the cursor, in a comment that speaks to this tool.
+fn rule_in_comment(document: &Document, offset: usize) -> Option<(Span, &'static Rule)> {
+    let mut comments = document.comments.iter();
+    let comment = comments.find(|it| it.span.start <= offset && offset <= it.span.end)?;
+    let text = document.source.slice(comment.span);
+    let at = offset - comment.span.start;
+    let is_end = |c: char| !c.is_ascii_alphanumeric() && c != '-';
+    let start = text.get(..at)?.rfind(is_end).map_or(0, |end| end + 1);
+    let end = text
+        .get(at..)?
+        .find(is_end)
+        .map_or(text.len(), |end| at + end);
+    let rule = rules::find(text.get(start..end)?)?;
+    let span = Span::new(comment.span.start + start, comment.span.start + end);
+    Some((span, rule))
+}
+
+/// A rule in short.
+fn rule_page(rule: &Rule) -> String {
+    let Rule {
+        code,
+        name,
+        severity,
+        ..
+    } = rule;
+    let summary = rule.summary();
+    match page(rule) {
+        Some(page) => format!(
+            "**[{name}]({})** ({code}, {severity}): {summary}",
+            page.as_str()
+        ),
+        None => format!("**{name}** ({code}, {severity}): {summary}"),
+    }
+}
+
 fn text(
     document: &Document,
     route: &Route,
     part: &Part,
     resolved: Option<&Resolved>,
 ) -> Option<String> {
+    if let [Segment::Key(first), Segment::Key(name)] = route.segments()
+        && first == "lints"
+        && *part == Part::Key
+    {
+        return rules::find(name).map(rule_page);
+    }
     let mut parts: Vec<String> = Vec::new();
     let word = match &document.get(route)?.value {
         Value::Scalar { text, .. } => Some(text.as_str()),

@@ -319,9 +319,66 @@ fn a_quick_fix_mends_the_text_and_nothing_else() {
     client.edit(&mut text, "[ledger]", "[lodger]");
     assert_eq!(codes(&client.findings(&text)), ["LC008"]);
     let offered = actions(&mut client, &text, "lodger");
+    assert!(
+        offered[0].get("isPreferred").is_none(),
+        "it changes what is meant"
+    );
     assert_eq!(offered[0]["title"], "did you mean `ledger`?");
     apply(&mut client, &mut text, &offered[0]);
     assert_eq!(codes(&client.findings(&text)), [] as [&str; 0]);
+    assert_eq!(client.end(), 0);
+}
+
+#[test]
+fn all_safe_fixes_are_one_action() {
+    let mut client = session();
+    let broken = FITS.replace("grace_period: 40s, ", "").replace(
+        "load_balancer: { deregistration_delay: 20s }",
+        "grace_period: 16s",
+    );
+    let mut text = client.open(URI, &broken);
+    assert_eq!(codes(&client.findings(&text)), ["LC101", "LC101"]);
+    let range =
+        json!({ "start": { "line": 0, "character": 0 }, "end": { "line": 0, "character": 0 } });
+    let params = json!({
+        "textDocument": { "uri": URI },
+        "range": range,
+        "context": { "diagnostics": [], "only": ["source"] },
+    });
+    let offered = client.request("textDocument/codeAction", params);
+    assert_eq!(offered.as_array().unwrap().len(), 1, "{offered}");
+    assert_eq!(offered[0]["kind"], "source.fixAll");
+    apply(&mut client, &mut text, &offered[0]);
+    assert_eq!(codes(&client.findings(&text)), [] as [&str; 0]);
+    assert!(
+        text.content.contains("grace_period: 35s }"),
+        "{}",
+        text.content
+    );
+    assert!(text.content.contains("# 🦀 first"), "{}", text.content);
+    assert_eq!(client.end(), 0);
+}
+
+#[test]
+fn allowances_are_explained_and_those_without_effect_fade() {
+    let mut client = session();
+    let allowed = FITS.replace(
+        "  ecs:",
+        "  # lifecycle: allow(unused-grace) é is slow\n  ecs:",
+    );
+    let text = client.open(
+        URI,
+        &(allowed + "lints: { keep-alive-below-balancer: warn }\n"),
+    );
+    let findings = client.findings(&text);
+    assert_eq!(codes(&findings), ["LC016"]);
+    assert_eq!(findings[0]["tags"], json!([1]), "unnecessary");
+    let rule = client.hover(&text, "grace) é");
+    assert!(rule.starts_with("**[unused-grace](http"), "{rule}");
+    assert!(rule.contains("(LC105, warning): "), "{rule}");
+    let rule = client.hover(&text, "keep-alive-below");
+    assert!(rule.contains("(LC305, error): "), "{rule}");
+    assert_eq!(client.hover(&text, "slow"), "");
     assert_eq!(client.end(), 0);
 }
 

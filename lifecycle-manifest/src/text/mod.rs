@@ -10,4 +10,4 @@ mod tree;
 pub use parse::{Limits, SyntaxError, SyntaxErrorKind, parse};
 pub use route::{Route, Segment};
 pub use source::{Position, Source, Span};
-pub use tree::{Document, Entry, Node, Part, Value};
+pub use tree::{Comment, Document, Entry, Node, Part, Value};

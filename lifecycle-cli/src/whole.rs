@@ -1,0 +1,30 @@
+//! Files are written whole or not at all.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::Result;
+
+/// Into a file beside it, then into its place: whoever looks sees the old file or the new one. A link
+/// stays a link, and what it points to is replaced; the mode stays what it was.
+pub(crate) fn write(path: &Path, text: &[u8]) -> Result<()> {
+    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let directory = match target.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::Builder::new()
+        .prefix(".lifecycle-")
+        .tempfile_in(directory)?;
+    file.write_all(text)?;
+    file.as_file().sync_all()?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(&target).map_or(0o644, |there| there.permissions().mode());
+        file.as_file()
+            .set_permissions(std::fs::Permissions::from_mode(mode))?;
+    }
+    file.persist(&target)?;
+    Ok(())
+}
