@@ -17,9 +17,9 @@ use crate::whole;
 const ROUNDS: usize = 10;
 
 /// What was made of a manifest.
-pub(super) struct Fixed {
+pub(crate) struct Fixed {
     /// The new text, without a byte order mark.
-    pub(super) text: String,
+    pub(crate) text: String,
     /// How many findings were mended.
     pub(super) count: usize,
     analysis: Analysis,
@@ -27,7 +27,7 @@ pub(super) struct Fixed {
 
 /// Makes all fixes of a manifest that are at most as unsafe as asked for. `None` where there is
 /// nothing to make.
-pub(super) fn fix(analysis: &Analysis, at_most: Safety, options: &Options) -> Option<Fixed> {
+pub(crate) fn fix(analysis: &Analysis, at_most: Safety, options: &Options) -> Option<Fixed> {
     let mut fixed: Option<Fixed> = None;
     for _ in 0..ROUNDS {
         let now = fixed.as_ref().map_or(analysis, |fixed| &fixed.analysis);
@@ -138,12 +138,11 @@ fn is_no_worse(before: &Analysis, after: &Analysis) -> bool {
         && (errors(after) < errors(before) || after.findings.len() < before.findings.len())
 }
 
-/// What a fix changes, for reading.
+/// What a fix changes, as `patch` reads it.
 pub(super) fn diff(input: &Input, fixed: &Fixed) -> String {
-    let fixed_name = format!("{} (fixed)", input.name);
     TextDiff::from_lines(input.analysis.source.text(), &fixed.text)
         .unified_diff()
-        .header(&input.name, &fixed_name)
+        .header(&input.name, &input.name)
         .to_string()
 }
 

@@ -14,6 +14,7 @@ use crate::Outcome;
 use crate::cli::{CheckArgs, Format};
 use crate::input::{self, Input};
 
+pub(crate) use fix::fix;
 pub(crate) use human::{findings, summary};
 pub(crate) use located::Located;
 
@@ -61,6 +62,8 @@ fn show_fixes(inputs: &[Input], at_most: Safety, options: &Options) -> Result<Ou
     for input in inputs {
         if let Some(fixed) = fix::fix(&input.analysis, at_most, options) {
             write!(out, "{}", fix::diff(input, &fixed))?;
+            let things = findings_in_words(fixed.count);
+            anstream::eprintln!("would fix {things} in {}", input.name);
             outcome = Outcome::Findings;
         }
     }
@@ -76,8 +79,8 @@ fn make_fixes(inputs: &mut [Input], at_most: Safety, options: &Options) -> Resul
             Some(fixed) => {
                 let count = fixed.count;
                 fix::write(input, fixed)?;
-                let things = if count == 1 { "finding" } else { "findings" };
-                anstream::eprintln!("fixed {count} {things} in {}", input.name);
+                let things = findings_in_words(count);
+                anstream::eprintln!("fixed {things} in {}", input.name);
             }
             None if input.path.is_none() => {
                 std::io::stdout()
@@ -88,4 +91,11 @@ fn make_fixes(inputs: &mut [Input], at_most: Safety, options: &Options) -> Resul
         }
     }
     Ok(())
+}
+
+fn findings_in_words(count: usize) -> String {
+    match count {
+        1 => "1 finding".to_owned(),
+        count => format!("{count} findings"),
+    }
 }
