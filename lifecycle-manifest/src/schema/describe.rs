@@ -35,10 +35,9 @@ pub fn describe(route: &Route) -> Option<&'static str> {
 /// assert_eq!(schema::describe_word(&kind, "database"), Some("A database pool."));
 /// ```
 pub fn describe_word(route: &Route, word: &str) -> Option<&'static str> {
-    schemas(route.segments())
+    words(route)
         .into_iter()
-        .find(|schema| schema["const"] == word)
-        .and_then(|schema| schema["description"].as_str())
+        .find_map(|(known, text)| (known == word).then_some(text))
 }
 
 /// The keys that a mapping at a route may have, each with what it is about.
@@ -59,9 +58,11 @@ pub fn words(route: &Route) -> Vec<(&'static str, &'static str)> {
     schemas(route.segments())
         .into_iter()
         .filter_map(|schema| {
-            let text = schema["description"].as_str().unwrap_or_default();
-            Some((schema["const"].as_str()?, text))
+            let texts = schema["markdownEnumDescriptions"].as_array()?;
+            Some(schema["enum"].as_array()?.iter().zip(texts))
         })
+        .flatten()
+        .filter_map(|(word, text)| Some((word.as_str()?, text.as_str()?)))
         .collect()
 }
 

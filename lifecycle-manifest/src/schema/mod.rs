@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "only the shapes are read")]
 
 mod describe;
+mod editor;
 
 use std::collections::BTreeMap;
 
@@ -23,7 +24,10 @@ pub fn schema() -> Schema {
     let mut schema = schemars::schema_for!(ManifestSchema);
     schema.insert("title".into(), "lifecycle.yaml".into());
     no_null(&mut schema);
-    schema
+    let mut value = schema.to_value();
+    editor::dress(&mut value);
+    // It was one before, and is one still.
+    Schema::try_from(value).unwrap_or_default()
 }
 
 /// Mappings that may stand empty, as in `kubernetes:` with nothing behind it.
@@ -80,6 +84,9 @@ fn drop_null(property: &mut serde_json::Value) {
 /// A duration: hours, minutes, seconds and milliseconds, such as `15s`, `250ms` or `1m30s`.
 pub(crate) struct DurationSchema;
 
+/// Said of a text that is none.
+const MEANT: &str = "write a duration with a unit, such as `15s`, `250ms` or `1m30s`";
+
 impl JsonSchema for DurationSchema {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Duration".into()
@@ -87,11 +94,17 @@ impl JsonSchema for DurationSchema {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
+            "title": "duration",
             "type": "string",
-            "description": "A duration with a unit, from large to small: `15s`, `250ms`, `1m30s`.",
             "pattern": PATTERN,
-            "patternErrorMessage": "write a duration with a unit, such as `15s`, `250ms` or `1m30s`",
-            "examples": ["15s", "250ms", "1m30s"],
+            "patternErrorMessage": MEANT,
+            "errorMessage": MEANT,
+            // An example would be shown in every hover; a snippet is only offered.
+            "defaultSnippets": [
+                { "label": "15s", "body": "15s", "description": "seconds" },
+                { "label": "250ms", "body": "250ms", "description": "milliseconds" },
+                { "label": "1m30s", "body": "1m30s", "description": "from large to small" },
+            ],
         })
     }
 }
@@ -101,11 +114,14 @@ impl JsonSchema for DurationSchema {
 #[schemars(deny_unknown_fields)]
 struct ManifestSchema {
     /// The format's number.
-    #[schemars(range(min = 1, max = 1))]
+    #[schemars(extend("const" = 1, "errorMessage" = "this version reads format 1"))]
     lifecycle: u32,
     /// The service's name: program, manifests and report carry it. Lower-case letters, digits and `-`.
     #[schemars(regex(pattern = "^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"))]
-    #[schemars(extend("examples" = ["checkout-api"]))]
+    #[schemars(extend(
+        "examples" = ["checkout-api"],
+        "patternErrorMessage" = "a name has lower-case letters, digits and single `-` between them, and begins with a letter"
+    ))]
     service: String,
     /// What the program does when its deployment was generated from another plan; `warn` when not written.
     drift: Option<Drift>,
@@ -114,10 +130,13 @@ struct ManifestSchema {
     /// How requests reach the service.
     traffic: Option<TrafficSchema>,
     /// What the service holds and must let go of, by name.
-    #[schemars(extend("minProperties" = 1, "examples" = [{ "http": { "kind": "http-server", "port": 8080, "timeout": "15s" } }]))]
+    #[schemars(extend("minProperties" = 1, "defaultSnippets" = [{
+        "label": "a resource",
+        "description": "Something the service holds, with its kind and the time it needs.",
+        "body": { "${1:http}": { "kind": "${2:http-server}", "timeout": "${3:15s}" } },
+    }]))]
     resources: BTreeMap<String, ResourceSchema>,
     /// Where it runs; each may be empty (`{}`) for the platform's defaults.
-    #[schemars(extend("examples" = [{ "kubernetes": { "grace_period": "45s" } }]))]
     platforms: Option<PlatformsSchema>,
     /// How `lifecycle drill` starts and loads the service.
     drill: Option<DrillSchema>,
@@ -218,8 +237,9 @@ struct HealthSchema {
     failures: Option<u32>,
 }
 
+/// Something that the service holds and must let go of when it stops.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, title = "resource")]
+#[schemars(deny_unknown_fields, title = "resource", extend("allOf" = for_kinds()))]
 struct ResourceSchema {
     /// What it is; decides its phase and how it is let go.
     kind: Kind,
@@ -237,9 +257,28 @@ struct ResourceSchema {
     best_effort: Option<bool>,
     /// Where a server listens.
     #[schemars(range(min = 1))]
+    #[schemars(extend("examples" = [8080]))]
     port: Option<u16>,
     /// How long a claimed job stays claimed without renewal (a visibility timeout).
     lease: Option<DurationSchema>,
+}
+
+/// Which keys only some kinds have.
+fn for_kinds() -> serde_json::Value {
+    let only = |key: &str, owner: &str, fits: fn(Kind) -> bool| {
+        let kinds = Kind::ALL.iter().filter(|kind| fits(**kind));
+        let kinds: Vec<&str> = kinds.map(|kind| kind.as_str()).collect();
+        // A pattern, as an enumeration would be shown in the hover of every kind.
+        let kinds = format!("^({})$", kinds.join("|"));
+        serde_json::json!({
+            "if": { "properties": { "kind": { "pattern": kinds } } },
+            "else": { "properties": { key: false }, "errorMessage": format!("`{key}` belongs to {owner}") },
+        })
+    };
+    serde_json::json!([
+        only("port", "a server", Kind::takes_traffic),
+        only("lease", "a queue-consumer", Kind::has_lease),
+    ])
 }
 
 #[derive(JsonSchema)]
