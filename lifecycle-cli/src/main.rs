@@ -4,7 +4,6 @@
 
 mod check;
 mod cli;
-mod contract;
 mod drill;
 mod drill_command;
 mod explain;

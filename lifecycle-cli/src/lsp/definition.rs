@@ -82,7 +82,7 @@ fn declaration<'d>(document: &'d Document, name: &str) -> Option<&'d Entry> {
 
 fn entries(entry: Option<&Entry>) -> impl Iterator<Item = &Entry> {
     let entries = match entry.map(|entry| &entry.value.value) {
-        Some(Value::Mapping(entries)) => entries.as_slice(),
+        Some(Value::Mapping(entries)) => &entries[..],
         _ => &[],
     };
     entries.iter()

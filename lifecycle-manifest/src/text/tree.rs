@@ -1,6 +1,6 @@
 //! The document as a tree in which every key and every value knows its bytes.
 
-use super::{Route, Segment, Source, Span};
+use super::{Mapping, Route, Segment, Source, Span};
 
 /// A value and where it stands.
 #[derive(Debug, Clone)]
@@ -24,8 +24,8 @@ pub enum Value {
     },
     /// A sequence.
     Sequence(Vec<Node>),
-    /// A mapping, in the order of the file, its keys distinct.
-    Mapping(Vec<Entry>),
+    /// A mapping.
+    Mapping(Mapping),
 }
 
 /// One key of a mapping with its value.
@@ -49,7 +49,7 @@ impl Node {
     /// The entry of a mapping; `None` where this is no mapping or has no such key.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         match &self.value {
-            Value::Mapping(entries) => entries.iter().find(|entry| entry.key == key),
+            Value::Mapping(entries) => entries.entry(key),
             _ => None,
         }
     }
