@@ -133,6 +133,41 @@ mod tests {
         assert!(seen > 60, "{seen}");
     }
 
+    /// Keys that must be written have no default to speak of; platforms and lints are set or not.
+    #[test]
+    fn every_key_that_may_be_left_away_says_what_then_holds() {
+        let mut routes = vec![Route::root()];
+        while let Some(route) = routes.pop() {
+            let schemas = schemas(route.segments());
+            let is_required = |key: &str| {
+                let lists = schemas
+                    .iter()
+                    .filter_map(|schema| schema["required"].as_array());
+                lists.flatten().any(|required| required == key)
+            };
+            let named = ["lints", "platforms"].map(str::to_owned);
+            let names_its_own = named.contains(&route.to_string());
+            for (key, text) in keys(&route) {
+                let says = ["Unset: ", "when not written", "defaults"];
+                let said = says.iter().any(|words| text.contains(words));
+                assert!(
+                    said || names_its_own || is_required(key),
+                    "{route}.{key}: what holds when it is not written? {text}"
+                );
+                routes.push(route.key(key));
+            }
+            if schemas
+                .iter()
+                .any(|schema| schema["additionalProperties"].is_object())
+            {
+                routes.push(route.key("anything"));
+            }
+            if schemas.iter().any(|schema| schema["items"].is_object()) {
+                routes.push(route.index(0));
+            }
+        }
+    }
+
     #[test]
     fn names_and_list_items_lead_through() {
         let sidecar = Route::keys(["platforms", "kubernetes", "sidecars"]).index(3);

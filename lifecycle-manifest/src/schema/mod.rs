@@ -125,9 +125,9 @@ struct ManifestSchema {
     service: String,
     /// What the program does when its deployment was generated from another plan; `warn` when not written.
     drift: Option<Drift>,
-    /// What belongs to no single step.
+    /// What belongs to no single step. Unset: the defaults of its keys.
     budget: Option<BudgetSchema>,
-    /// How requests reach the service.
+    /// How requests reach the service. Unset: the defaults of its keys.
     traffic: Option<TrafficSchema>,
     /// What the service holds and must let go of, by name.
     #[schemars(extend("minProperties" = 1, "defaultSnippets" = [{
@@ -138,9 +138,9 @@ struct ManifestSchema {
     resources: BTreeMap<String, ResourceSchema>,
     /// Where it runs; each may be empty (`{}`) for the platform's defaults.
     platforms: Option<PlatformsSchema>,
-    /// How `lifecycle drill` starts and loads the service.
+    /// How `lifecycle drill` starts and loads the service. Unset: `GET /`, 200 times a second.
     drill: Option<DrillSchema>,
-    /// How bad findings of `lifecycle check` are, by rule.
+    /// How bad findings of `lifecycle check` are, by rule. Unset: as bad as each rule says.
     lints: Option<LintsSchema>,
 }
 
@@ -189,7 +189,7 @@ enum LintSchema {
     Reasoned {
         /// What becomes of the rule's findings.
         level: Level,
-        /// Why; must be given to allow.
+        /// Why the level is set. Unset: no reason, which only `allow` asks for.
         reason: Option<String>,
     },
 }
@@ -208,11 +208,11 @@ struct BudgetSchema {
 struct TrafficSchema {
     /// How long routing needs to notice that this instance is leaving. Paid once: by the platform where it can, else by the program. Unset: 5s where routing lags behind the stop.
     settle: Option<DurationSchema>,
-    /// The longest request; what deregistration and drain must cover.
+    /// The longest request; what deregistration and drain must cover. Unset: not known, and nothing is compared with it.
     longest_request: Option<DurationSchema>,
-    /// The server's idle keep-alive; must be longer than the idle timeout of a balancer in front.
+    /// The server's idle keep-alive; must be longer than the idle timeout of a balancer in front. Unset: not known, and nothing is compared with it.
     keep_alive: Option<DurationSchema>,
-    /// Where readiness and liveness are answered.
+    /// Where readiness and liveness are answered. Unset: nowhere, and nobody asks.
     health: Option<HealthSchema>,
 }
 
@@ -245,21 +245,21 @@ struct ResourceSchema {
     kind: Kind,
     /// How long its step may take.
     timeout: DurationSchema,
-    /// When it is let go, instead of its kind's phase.
+    /// When it is let go. Unset: in its kind's phase.
     phase: Option<Phase>,
     /// Exactly these must have ended before it begins. Unset: all of earlier phases.
     #[schemars(extend("examples" = [["http"]]))]
     after: Option<NamesSchema>,
-    /// What it calls while it drains: those wait for it, whatever else is written.
+    /// What it calls while it drains: those wait for it, whatever else is written. Unset: nothing.
     #[schemars(extend("examples" = [["orders-db"]]))]
     uses: Option<NamesSchema>,
-    /// Its timeout or failure is reported and does not change the exit code.
+    /// Its timeout or failure is reported and does not change the exit code; `false` when not written.
     best_effort: Option<bool>,
-    /// Where a server listens.
+    /// Where a server listens. Unset: not known, and not written into what is generated.
     #[schemars(range(min = 1))]
     #[schemars(extend("examples" = [8080]))]
     port: Option<u16>,
-    /// How long a claimed job stays claimed without renewal (a visibility timeout).
+    /// How long a claimed job stays claimed without renewal (a visibility timeout). Unset: not known, and nothing is compared with it.
     lease: Option<DurationSchema>,
 }
 
@@ -296,9 +296,9 @@ struct DrillSchema {
     /// Requests a second; 200 when not written.
     #[schemars(range(min = 1, max = 20_000))]
     rate: Option<u32>,
-    /// Environment variables that the process is started with, by name.
+    /// Environment variables that the process is started with, by name; none when not written.
     env: Option<BTreeMap<String, String>>,
-    /// What is sent: `GET /`, or a mapping with method, path and body.
+    /// What is sent: `GET /`, or a mapping with method, path and body. Unset: `GET /`.
     #[schemars(extend("examples" = [["GET /"]]))]
     requests: Option<Vec<RequestSchema>>,
 }
@@ -321,7 +321,7 @@ enum RequestSchema {
         body: Option<String>,
         /// How often beside the others; 1 when not written.
         weight: Option<u32>,
-        /// Known to take long: kept in flight when the signal comes.
+        /// Known to take long: kept in flight when the signal comes; `false` when not written.
         slow: Option<bool>,
     },
 }
@@ -333,7 +333,7 @@ pub(crate) struct CommonSchema {
     grace_period: Option<DurationSchema>,
     /// How long the program itself keeps serving after the signal. Unset: what the platform has not paid of the settle time.
     app_settle: Option<DurationSchema>,
-    /// Timeouts of steps that differ on this platform, by resource.
+    /// Timeouts of steps that differ on this platform, by resource. Unset: each resource's own.
     #[allow(clippy::zero_sized_map_values, reason = "only its shape is read")]
     timeouts: Option<BTreeMap<String, DurationSchema>>,
 }
