@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Drill(DrillArgs),
     /// Print the JSON Schema of `lifecycle.yaml`, for editors.
     Schema,
+    /// List the rules: what `check` finds.
+    Rules(RulesArgs),
     /// Explain a rule, by its code or its name.
     Explain(ExplainArgs),
 }
@@ -184,8 +186,34 @@ pub(crate) struct DrillArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 printed, written or fresh, 1 a page is stale (with --check), 2 could not run."
+)]
+pub(crate) struct RulesArgs {
+    /// How to print them.
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: RulesFormat,
+    /// Write the pages into this directory, with an index.
+    #[arg(short, long, value_name = "DIR", required_if_eq("format", "markdown"))]
+    pub(crate) output: Option<PathBuf>,
+    /// Compare with what is in the directory, name what is stale, and write nothing.
+    #[arg(long, requires = "output")]
+    pub(crate) check: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RulesFormat {
+    /// A table for people.
+    Human,
+    /// One JSON document, version 1, with every page in it.
+    Json,
+    /// A page a rule and an index, as files.
+    Markdown,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// A code such as LC101, or a name such as grace-too-short. Without it: all rules, one a line.
+    /// A code such as LC101, or a name such as grace-too-short. Without it: all rules, as `lifecycle rules` lists them.
     #[arg(value_name = "RULE")]
     pub(crate) rule: Option<String>,
 }
