@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::catalogue::RulesArgs;
 use crate::levels::LevelArgs;
 
 const EXIT_CODES: &str = "Exit codes: 0 clean, 1 findings, 2 could not run.";
@@ -52,6 +53,8 @@ pub(crate) enum Command {
     Schema,
     /// List the rules: what `check` finds.
     Rules(RulesArgs),
+    /// Serve an editor over the language server protocol: findings, sums and timelines while the manifest is written.
+    Lsp(LspArgs),
     /// Explain a rule, by its code or its name.
     Explain(ExplainArgs),
 }
@@ -187,28 +190,12 @@ pub(crate) struct DrillArgs {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit codes: 0 printed, written or fresh, 1 a page is stale (with --check), 2 could not run."
+    after_help = "Exit codes: 0 the editor has shut the session down, 1 it left without, 2 could not run."
 )]
-pub(crate) struct RulesArgs {
-    /// How to print them.
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub(crate) format: RulesFormat,
-    /// Write the pages into this directory, with an index.
-    #[arg(short, long, value_name = "DIR", required_if_eq("format", "markdown"))]
-    pub(crate) output: Option<PathBuf>,
-    /// Compare with what is in the directory, name what is stale, and write nothing.
-    #[arg(long, requires = "output")]
-    pub(crate) check: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RulesFormat {
-    /// A table for people.
-    Human,
-    /// One JSON document, version 1, with every page in it.
-    Json,
-    /// A page a rule and an index, as files.
-    Markdown,
+pub(crate) struct LspArgs {
+    /// Speak over standard input and output, which is the only way there is; clients pass it by habit.
+    #[arg(long)]
+    pub(crate) stdio: bool,
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ mod drill_command;
 mod generate;
 mod input;
 mod levels;
+mod lsp;
 mod picture;
 mod schema;
 mod whole;
@@ -23,7 +24,7 @@ use clap::Parser as _;
 enum Outcome {
     /// Nothing to object to.
     Clean,
-    /// Findings, stale files, or a drill that lost something.
+    /// Findings, stale files, a drill that lost something, or an editor that left without a word.
     Findings,
 }
 
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         cli::Command::Schema => schema::run(),
         cli::Command::Rules(args) => catalogue::rules(args),
         cli::Command::Explain(args) => catalogue::explain(args),
+        cli::Command::Lsp(_) => lsp::run(),
     };
     match result {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,

@@ -9,15 +9,43 @@ mod json;
 mod markdown;
 mod table;
 
+use std::path::PathBuf;
+
 use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
 use lifecycle_manifest::Safety;
 use lifecycle_manifest::rules::page::Page;
 use lifecycle_manifest::rules::{self, Rule};
 
 use crate::Outcome;
-use crate::cli::{RulesArgs, RulesFormat};
 
 pub(crate) use explain::run as explain;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 printed, written or fresh, 1 a page is stale (with --check), 2 could not run."
+)]
+pub(crate) struct RulesArgs {
+    /// How to print them.
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: RulesFormat,
+    /// Write the pages into this directory, with an index.
+    #[arg(short, long, value_name = "DIR", required_if_eq("format", "markdown"))]
+    pub(crate) output: Option<PathBuf>,
+    /// Compare with what is in the directory, name what is stale, and write nothing.
+    #[arg(long, requires = "output")]
+    pub(crate) check: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RulesFormat {
+    /// A table for people.
+    Human,
+    /// One JSON document, version 1, with every page in it.
+    Json,
+    /// A page a rule and an index, as files.
+    Markdown,
+}
 
 /// A rule with its page and with what it says of its own example.
 struct Entry {

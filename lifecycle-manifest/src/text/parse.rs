@@ -441,7 +441,7 @@ impl<'t> Builder<'t> {
                     Value::Sequence(several) if self.lenient => {
                         merged.extend(several.into_iter().flat_map(|one| match one.value {
                             Value::Mapping(brought) => brought,
-                            _ => Vec::new(),
+                            _ => super::Mapping::EMPTY,
                         }));
                     }
                     _ => {}
