@@ -60,7 +60,12 @@ pub(super) fn run(directory: &Path, check: bool) -> Result<Outcome> {
         return Ok(Outcome::Clean);
     }
     if stale == 0 {
-        writeln!(out, "fresh: {} pages in {}", pages.len(), directory.display())?;
+        writeln!(
+            out,
+            "fresh: {} pages in {}",
+            pages.len(),
+            directory.display()
+        )?;
         return Ok(Outcome::Clean);
     }
     writeln!(out, "run the same command without --check")?;

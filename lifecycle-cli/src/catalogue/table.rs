@@ -43,7 +43,10 @@ pub(super) fn print() -> Result<Outcome> {
                 rule.severity,
                 rule.confidence,
                 entry.fix_word(),
-                cut(&entry.page.summary, most.map(|most| most.saturating_sub(before))),
+                cut(
+                    &entry.page.summary,
+                    most.map(|most| most.saturating_sub(before))
+                ),
             )?;
         }
         writeln!(out)?;
