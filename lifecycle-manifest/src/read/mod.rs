@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 pub(crate) use suggest::nearest;
-pub(crate) use table::{Table, Zero, list, wrong_type};
+pub(crate) use table::{OtherName, Table, Zero, list, wrong_type};
 
 use crate::finding::{Finding, Place};
 use crate::kind::{Kind, Phase};
