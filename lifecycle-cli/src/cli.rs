@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use crate::catalogue::RulesArgs;
 use crate::check::FormatArgs;
 use crate::levels::LevelArgs;
 
@@ -54,6 +55,10 @@ pub(crate) enum Command {
     Drill(DrillArgs),
     /// Print a JSON Schema: of `lifecycle.yaml`, for editors, or of the report of `check --format json`.
     Schema(SchemaArgs),
+    /// List the rules: what `check` finds.
+    Rules(RulesArgs),
+    /// Serve an editor over the language server protocol: findings, sums and timelines while the manifest is written.
+    Lsp(LspArgs),
     /// Explain a rule, by its code or its name.
     Explain(ExplainArgs),
     /// Print the completions of a shell, for it to read at its start.
@@ -227,8 +232,18 @@ pub(crate) struct ManArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 the editor has shut the session down, 1 it left without, 2 could not run."
+)]
+pub(crate) struct LspArgs {
+    /// Speak over standard input and output, which is the only way there is; clients pass it by habit.
+    #[arg(long)]
+    pub(crate) stdio: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// A code such as LC101, or a name such as grace-too-short. Without it: all rules, one a line.
+    /// A code such as LC101, or a name such as grace-too-short. Without it: all rules, as `lifecycle rules` lists them.
     #[arg(value_name = "RULE")]
     pub(crate) rule: Option<String>,
 }

@@ -2,15 +2,15 @@
 //!
 //! This crate reads files, prints and exits. What a manifest means is known to `lifecycle-manifest`.
 
+mod catalogue;
 mod check;
 mod cli;
-mod contract;
 mod drill;
 mod drill_command;
-mod explain;
 mod generate;
 mod input;
 mod levels;
+mod lsp;
 mod picture;
 mod progress;
 mod schema;
@@ -27,7 +27,7 @@ use clap::Parser as _;
 enum Outcome {
     /// Nothing to object to.
     Clean,
-    /// Findings, stale files, or a drill that lost something.
+    /// Findings, stale files, a drill that lost something, or an editor that left without a word.
     Findings,
     /// Some of what was asked for could not be read; the rest has been reported.
     Incomplete,
@@ -45,7 +45,9 @@ fn main() -> ExitCode {
         cli::Command::Plan(args) => picture::run(args),
         cli::Command::Drill(args) => drill_command::run(args),
         cli::Command::Schema(args) => schema::run(args),
-        cli::Command::Explain(args) => explain::run(args),
+        cli::Command::Rules(args) => catalogue::rules(args),
+        cli::Command::Explain(args) => catalogue::explain(args),
+        cli::Command::Lsp(_) => lsp::run(),
         cli::Command::Completions(args) => shell::completions(args),
         cli::Command::Man(args) => shell::man(args),
     };

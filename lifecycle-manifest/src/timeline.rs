@@ -129,6 +129,16 @@ impl Timeline {
         timeline
     }
 
+    /// The same plan with the numbers of a deployment in place of the manifest's. What the program
+    /// itself does stays: that is built into it.
+    #[cfg(feature = "deployed")]
+    pub(crate) fn deployed(&self, grace: Figure, hook: Option<Figure>) -> Self {
+        let mut line = self.clone();
+        line.terms.grace = grace;
+        line.terms.hook = hook;
+        line
+    }
+
     /// The platform's key.
     pub fn platform(&self) -> &'static str {
         self.facts.key
@@ -145,6 +155,24 @@ impl Timeline {
             .hook
             .as_ref()
             .map_or(Duration::ZERO, |hook| hook.value)
+    }
+
+    /// From the moment the platform is asked to stop the instance, where a picture begins, to the
+    /// signal: what is paid outside of the grace period, and then the hook.
+    pub fn stop_to_signal(&self) -> Duration {
+        let outside = self.terms.outside.as_ref();
+        outside.map_or(Duration::ZERO, |outside| outside.value) + self.signal_at()
+    }
+
+    /// A step's begin and end, counted from the moment the platform is asked to stop the instance.
+    pub fn since_stop(&self, window: &Window) -> (Duration, Duration) {
+        let signal = self.stop_to_signal();
+        (signal + window.start, signal + window.end)
+    }
+
+    /// From the moment the platform is asked to stop the instance to SIGKILL.
+    pub fn stop_to_kill(&self) -> Duration {
+        self.stop_to_signal().saturating_sub(self.signal_at()) + self.grace().value
     }
 
     /// From the signal to the end of the last step's window.

@@ -37,7 +37,7 @@ fn words(located: &Located<'_>) -> String {
     let mut words = located.words();
     let rule = located.finding.rule;
     words.push_str("\nsee: ");
-    words.push_str(&super::page_of(rule));
+    words.push_str(&rule.url());
     words
 }
 

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::located::LocatedFix;
 use super::report::Report;
-use super::{Located, Spot, page_of};
+use super::{Located, Spot};
 use crate::input::Input;
 
 /// What `lifecycle check --format json` prints. Fields may be added within a version; none is
@@ -302,7 +302,7 @@ fn finding<'a>(located: &Located<'a>) -> JsonFinding<'a> {
     JsonFinding {
         code: finding.rule.code,
         name: finding.rule.name,
-        url: page_of(finding.rule),
+        url: finding.rule.url(),
         severity: finding.severity.as_str(),
         confidence: finding.confidence.as_str(),
         message: &finding.message,

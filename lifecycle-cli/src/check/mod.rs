@@ -14,7 +14,6 @@ mod sarif;
 use std::io::Write as _;
 
 use anyhow::{Result, bail};
-use lifecycle_manifest::rules::Rule;
 use lifecycle_manifest::{Options, Safety, Severity};
 
 use crate::Outcome;
@@ -24,6 +23,7 @@ use crate::talk::say;
 use report::{Detail, Report};
 use roots::Roots;
 
+pub(crate) use fix::fix;
 pub(crate) use formats::FormatArgs;
 pub(crate) use human::{findings, summary};
 pub(crate) use json::schema as report_schema;
@@ -33,6 +33,7 @@ pub(crate) use located::{Located, LocatedAllowed, Spot};
 pub(crate) fn run(args: &CheckArgs, quiet: u8) -> Result<Outcome> {
     let options = Options {
         levels: args.levels.0.clone(),
+        ..Options::default()
     };
     let mut read = input::many(&args.paths, &options)?;
     for failure in &read.failures {
@@ -84,15 +85,6 @@ fn print(args: &CheckArgs, quiet: u8, read: &input::Read) -> Result<Outcome> {
     })
 }
 
-/// Where a rule's page is on the web.
-fn page_of(rule: &Rule) -> String {
-    format!(
-        "{}/blob/main/docs/rules/{}.md",
-        env!("CARGO_PKG_REPOSITORY"),
-        rule.name
-    )
-}
-
 /// Prints what the fixes would change; findings where there is anything.
 fn show_fixes(inputs: &[Input], at_most: Safety, options: &Options) -> Result<Outcome> {
     let mut out = anstream::stdout().lock();
@@ -100,6 +92,8 @@ fn show_fixes(inputs: &[Input], at_most: Safety, options: &Options) -> Result<Ou
     for input in inputs {
         if let Some(fixed) = fix::fix(&input.analysis, at_most, options) {
             write!(out, "{}", fix::diff(input, &fixed))?;
+            let things = findings_in_words(fixed.count);
+            say!("would fix {things} in {}", input.name);
             outcome = Outcome::Findings;
         }
     }
@@ -115,8 +109,8 @@ fn make_fixes(inputs: &mut [Input], at_most: Safety, options: &Options) -> Resul
             Some(fixed) => {
                 let count = fixed.count;
                 fix::write(input, fixed)?;
-                let things = if count == 1 { "finding" } else { "findings" };
-                say!("fixed {count} {things} in {}", input.name);
+                let things = findings_in_words(count);
+                say!("fixed {things} in {}", input.name);
             }
             None if input.path.is_none() => {
                 std::io::stdout()
@@ -127,4 +121,11 @@ fn make_fixes(inputs: &mut [Input], at_most: Safety, options: &Options) -> Resul
         }
     }
     Ok(())
+}
+
+fn findings_in_words(count: usize) -> String {
+    match count {
+        1 => "1 finding".to_owned(),
+        count => format!("{count} findings"),
+    }
 }

@@ -4,7 +4,6 @@ use lifecycle_manifest::rules::Rule;
 use lifecycle_manifest::{Confidence, Severity};
 
 use super::model::{Configuration, Descriptor, DescriptorProperties, Help, Message};
-use crate::check::page_of;
 
 /// GitHub code scanning shows no longer description.
 const LONGEST_DESCRIPTION: usize = 1024;
@@ -43,7 +42,7 @@ fn descriptor(rule: &'static Rule) -> Descriptor {
         name: rule.name,
         short_description: Message::new(rule.summary()),
         full_description: Message::new(&full_description(rule, page)),
-        help_uri: page_of(rule),
+        help_uri: rule.url(),
         help: Help {
             text: page.to_owned(),
             markdown: page.to_owned(),
