@@ -27,7 +27,12 @@ pub(crate) fn man(args: &ManArgs) -> Result<Outcome> {
     };
     std::fs::create_dir_all(directory)
         .with_context(|| format!("could not make {}", directory.display()))?;
-    let subcommands: Vec<Command> = command.get_subcommands().cloned().collect();
+    // `help` has nothing to say that these pages do not.
+    let subcommands: Vec<Command> = command
+        .get_subcommands()
+        .filter(|command| command.get_name() != "help")
+        .cloned()
+        .collect();
     for command in std::iter::once(command).chain(subcommands) {
         let path = directory.join(format!("{}.1", name(&command)));
         whole::write(&path, &page(command)?)
