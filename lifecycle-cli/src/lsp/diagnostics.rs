@@ -18,14 +18,18 @@ const MOST_TOLD: usize = 200;
 
 /// All that is wrong with a text as it stands.
 pub(super) fn of(open: &Open, client: &Client) -> PublishDiagnosticsParams {
-    let findings = open.analysis().findings.iter().take(MOST_TOLD);
     PublishDiagnosticsParams {
         uri: open.uri.clone(),
-        diagnostics: findings
+        diagnostics: told(open)
             .map(|finding| diagnostic(open, finding, client))
             .collect(),
         version: Some(open.version),
     }
+}
+
+/// The findings that an editor is told.
+pub(super) fn told(open: &Open) -> impl Iterator<Item = &Finding> {
+    open.analysis().findings.iter().take(MOST_TOLD)
 }
 
 /// Nothing is wrong with a text any more.

@@ -7,14 +7,14 @@ use lsp_types::notification::{self, Notification as _};
 use lsp_types::request::{self, Request as _};
 use lsp_types::{
     ClientCapabilities, CodeActionKind, CodeActionOptions, CodeActionProviderCapability,
-    HoverProviderCapability, InitializeParams, InitializeResult, MarkupKind, OneOf,
-    PositionEncodingKind, ServerCapabilities, ServerInfo, TextDocumentSyncCapability,
-    TextDocumentSyncKind,
+    CompletionOptions, CompletionResponse, HoverProviderCapability, InitializeParams,
+    InitializeResult, MarkupKind, OneOf, PositionEncodingKind, ServerCapabilities, ServerInfo,
+    TextDocumentSyncCapability, TextDocumentSyncKind,
 };
 
 use super::documents::Documents;
 use super::position::Encoding;
-use super::{actions, definition, diagnostics, hints, hover};
+use super::{actions, completion, definition, diagnostics, hints, hover};
 use crate::Outcome;
 
 /// What comes of a message.
@@ -194,6 +194,12 @@ impl Server {
                 let declared = params.context.include_declaration;
                 definition::references(open, open.text.offset(at.position), declared)
             }),
+            request::Completion::METHOD => answer::<request::Completion>(request, |params| {
+                let at = params.text_document_position;
+                let open = self.documents.get(&at.text_document.uri)?;
+                let items = completion::at(open, open.text.offset(at.position))?;
+                Some(CompletionResponse::Array(items))
+            }),
             request::DocumentSymbolRequest::METHOD => {
                 answer::<request::DocumentSymbolRequest>(request, |params| {
                     let open = self.documents.get(&params.text_document.uri)?;
@@ -267,6 +273,10 @@ fn capabilities(encoding: Encoding) -> ServerCapabilities {
         hover_provider: Some(HoverProviderCapability::Simple(true)),
         inlay_hint_provider: Some(OneOf::Left(true)),
         definition_provider: Some(OneOf::Left(true)),
+        completion_provider: Some(CompletionOptions {
+            trigger_characters: Some(["[", ",", " "].map(str::to_owned).to_vec()),
+            ..CompletionOptions::default()
+        }),
         references_provider: Some(OneOf::Left(true)),
         document_symbol_provider: Some(OneOf::Left(true)),
         code_action_provider: Some(CodeActionProviderCapability::Options(CodeActionOptions {

@@ -279,6 +279,26 @@ fn names_lead_to_their_resource_and_back() {
     assert_eq!(client.end(), 0);
 }
 
+#[test]
+fn names_are_completed_while_the_text_is_broken() {
+    let mut client = session();
+    let text = client.open(URI, &FITS.replace("[ledger] }   # 🦀 first", "[led"));
+    let mut position = text.range("led\n")["start"].clone();
+    position["character"] = json!(position["character"].as_u64().unwrap() + 3);
+    let params = json!({ "textDocument": { "uri": URI }, "position": position });
+    let items = client.request("textDocument/completion", params);
+    let labels: Vec<&str> = items
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|i| i["label"].as_str().unwrap())
+        .collect();
+    assert_eq!(labels, ["emails", "ledger", "cache"]);
+    assert_eq!(items[1]["detail"], "database, 4s");
+    assert_eq!(text.slice(&items[1]["textEdit"]["range"]), "led");
+    assert_eq!(client.end(), 0);
+}
+
 trait Tap {
     /// The same begin, ending behind `word` on the same line.
     fn tap_end(self, word: &str) -> Self;
