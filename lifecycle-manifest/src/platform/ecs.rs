@@ -37,7 +37,7 @@ pub(crate) static FACTS: Facts = Facts {
 };
 
 /// The most Fargate takes for `stopTimeout` (API reference of `ContainerDefinition`).
-const FARGATE_CAP: Duration = Duration::from_secs(120);
+pub(crate) const FARGATE_CAP: Duration = Duration::from_secs(120);
 
 /// From the Spot notice to the end, on Fargate Spot and EC2 Spot alike.
 pub const SPOT_NOTICE: Duration = Duration::from_secs(120);
