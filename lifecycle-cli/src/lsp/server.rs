@@ -325,3 +325,24 @@ fn publish(params: lsp_types::PublishDiagnosticsParams) -> Message {
     let method = notification::PublishDiagnostics::METHOD.to_owned();
     Notification::new(method, params).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_the_servers_own_is_an_answer_and_not_the_end() {
+        let request = || {
+            let params = serde_json::json!({
+                "textDocument": { "uri": "file:///a" },
+                "position": { "line": 0, "character": 0 },
+            });
+            Request::new(1.into(), "textDocument/hover".to_owned(), params)
+        };
+        let faulty = answer::<request::HoverRequest>(request(), |_| unreachable!());
+        let code = faulty.response_result.map_err(|error| error.code);
+        assert_eq!(code, Err(ErrorCode::InternalError as i32));
+        let sound = answer::<request::HoverRequest>(request(), |_| None);
+        assert!(sound.response_result.is_ok());
+    }
+}
