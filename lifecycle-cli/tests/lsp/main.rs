@@ -6,6 +6,7 @@
 mod cases;
 mod client;
 mod editing;
+mod edits;
 mod protocol;
 mod yaml_language_server;
 
