@@ -50,7 +50,7 @@ fn text(report: &Report<'_>, input: &Input) -> String {
     let shows_sums = match report.detail {
         Detail::Silent | Detail::Findings => false,
         // Of hundreds, those are looked for that are to be mended.
-        Detail::Normal => report.inputs.len() == 1 || !input.analysis.findings.is_empty(),
+        Detail::Normal => report.manifests() == 1 || !input.analysis.findings.is_empty(),
         Detail::Sums => true,
     };
     if shows_sums {
@@ -76,7 +76,10 @@ fn allowed(input: &Input) -> String {
 
 /// The last line: one for all manifests.
 fn verdict_of_all(report: &Report<'_>, counts: &Counts) -> String {
-    let all = report.inputs.len();
+    let all = match (report.manifests(), report.inputs.first()) {
+        (0, Some(alone)) => plural(alone.deployed.len(), "deployed file"),
+        (manifests, _) => plural(manifests, "manifest"),
+    };
     let mut rest = match counts.allowed {
         0 => String::new(),
         allowed => format!("; {} allowed", plural(allowed, "finding")),
@@ -90,17 +93,16 @@ fn verdict_of_all(report: &Report<'_>, counts: &Counts) -> String {
         } else {
             BOLD
         };
-        let files = plural(all, "manifest");
-        return format!("{style}ok{style:#}: {files}, nothing to object to{rest}");
+        return format!("{style}ok{style:#}: {all}, nothing to object to{rest}");
     }
     let style = if counts.errors > 0 { BAD } else { BOLD };
     let (errors, warnings) = (
         plural(counts.errors, "error"),
         plural(counts.warnings, "warning"),
     );
-    let files = match all {
-        1 => plural(1, "manifest"),
-        all => format!("{} of {}", counts.with_findings, plural(all, "manifest")),
+    let files = match report.manifests() {
+        0 | 1 => all,
+        _ => format!("{} of {all}", counts.with_findings),
     };
     format!("{style}found{style:#}: {errors}, {warnings} in {files}{rest}")
 }
@@ -151,6 +153,18 @@ pub(crate) fn summary(input: &Input) -> String {
         .unwrap_or(0);
     for line in &resolved.timelines {
         text.push_str(&verdict(line, width));
+        for compared in &input.analysis.compared {
+            if compared.platform == line.platform() {
+                let file = input.deployed.get(compared.file);
+                let _ = writeln!(
+                    text,
+                    "  {:width$}  compared with {} in {}",
+                    "",
+                    compared.workload,
+                    file.map_or("", |file| file.name.as_str())
+                );
+            }
+        }
     }
     for platform in resolved.manifest.platforms.iter() {
         let judged = |line: &Timeline| line.platform() == platform.key();

@@ -52,6 +52,8 @@ struct Tool {
 struct Summary {
     /// Manifests that were read.
     manifests: usize,
+    /// Files of `--against`.
+    deployed_files: usize,
     /// Manifests with findings.
     manifests_with_findings: usize,
     /// Findings that are errors. The exit code is 1 where there is any.
@@ -212,6 +214,18 @@ struct Platform<'a> {
     sum: Vec<Term>,
     /// Paid before the grace period begins, such as a deregistration delay, in milliseconds.
     outside_ms: u64,
+    /// The deployed workloads that it was compared with.
+    compared: Vec<JsonCompared<'a>>,
+}
+
+/// A deployed workload.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Compared")]
+struct JsonCompared<'a> {
+    /// Its kind and its name.
+    workload: &'a str,
+    /// The file that it stands in.
+    file: &'a str,
 }
 
 /// A term of a sum.
@@ -260,7 +274,8 @@ fn document<'a>(report: &'a Report<'a>) -> Document<'a> {
             version: env!("CARGO_PKG_VERSION"),
         },
         summary: Summary {
-            manifests: report.inputs.len(),
+            manifests: report.manifests(),
+            deployed_files: inputs().map(|it| it.deployed.len()).max().unwrap_or(0),
             manifests_with_findings: counts.with_findings,
             errors: counts.errors,
             warnings: counts.warnings,
@@ -349,12 +364,13 @@ fn service<'a>(input: &'a Input, resolved: &'a Resolved) -> Service<'a> {
         platforms: resolved
             .timelines
             .iter()
-            .map(|line| platform(resolved, line))
+            .map(|line| platform(input, resolved, line))
             .collect(),
     }
 }
 
-fn platform<'a>(resolved: &'a Resolved, line: &'a Timeline) -> Platform<'a> {
+fn platform<'a>(input: &'a Input, resolved: &'a Resolved, line: &'a Timeline) -> Platform<'a> {
+    let compared = input.analysis.compared.iter();
     let (grace, needed) = (millis(line.grace().value), millis(line.needed()));
     Platform {
         platform: line.platform(),
@@ -371,6 +387,13 @@ fn platform<'a>(resolved: &'a Resolved, line: &'a Timeline) -> Platform<'a> {
             .outside
             .as_ref()
             .map_or(0, |outside| millis(outside.value)),
+        compared: compared
+            .filter(|compared| compared.platform == line.platform())
+            .map(|compared| JsonCompared {
+                workload: &compared.workload,
+                file: input.deployed.get(compared.file).map_or("", |it| &it.name),
+            })
+            .collect(),
     }
 }
 

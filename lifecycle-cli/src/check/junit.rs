@@ -19,6 +19,9 @@ use crate::input::{Failure, Input};
 /// The case for what belongs to no platform: the file's shape, its plan.
 const MANIFEST: &str = "manifest";
 
+/// The same where deployed files are looked at without one.
+const DEPLOYED: &str = "deployed";
+
 struct Case<'a> {
     name: &'a str,
     findings: Vec<Located<'a>>,
@@ -54,7 +57,12 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> Result<()> {
 fn cases(input: &Input) -> Vec<Case<'_>> {
     let manifest = input.analysis.resolved.as_ref().map(|it| &it.manifest);
     let named = manifest.iter().flat_map(|it| it.platforms.iter());
-    let mut cases: Vec<Case<'_>> = std::iter::once(MANIFEST)
+    let whole = if input.is_deployed_alone {
+        DEPLOYED
+    } else {
+        MANIFEST
+    };
+    let mut cases: Vec<Case<'_>> = std::iter::once(whole)
         .chain(named.map(Platform::key))
         .map(|name| Case {
             name,
@@ -62,7 +70,7 @@ fn cases(input: &Input) -> Vec<Case<'_>> {
         })
         .collect();
     for located in input.located() {
-        let name = located.finding.platform.unwrap_or(MANIFEST);
+        let name = located.finding.platform.unwrap_or(whole);
         match cases.iter_mut().find(|case| case.name == name) {
             Some(case) => case.findings.push(located),
             None => cases.push(Case {

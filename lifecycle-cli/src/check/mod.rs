@@ -1,5 +1,6 @@
 //! `lifecycle check`.
 
+mod against;
 mod fix;
 mod formats;
 mod github;
@@ -33,7 +34,8 @@ pub(crate) use located::{Located, LocatedAllowed, Spot};
 pub(crate) fn run(args: &CheckArgs, quiet: u8) -> Result<Outcome> {
     let options = Options {
         levels: args.levels.0.clone(),
-        ..Options::default()
+        deployed: against::read(&args.against, &args.paths)?,
+        by_name_only: !args.against.is_empty() && against::is_several(&args.paths),
     };
     let mut read = input::many(&args.paths, &options)?;
     for failure in &read.failures {
@@ -49,6 +51,10 @@ pub(crate) fn run(args: &CheckArgs, quiet: u8) -> Result<Outcome> {
         if args.fix {
             make_fixes(&mut read.inputs, at_most, &options)?;
         }
+        if !args.against.is_empty() {
+            let alone = against::alone(&options, !read.inputs.is_empty());
+            read.inputs.extend(alone);
+        }
         print(args, quiet, &read)?
     };
     Ok(match read.failures.is_empty() {
@@ -59,7 +65,11 @@ pub(crate) fn run(args: &CheckArgs, quiet: u8) -> Result<Outcome> {
 
 fn print(args: &CheckArgs, quiet: u8, read: &input::Read) -> Result<Outcome> {
     // The fixed text itself has gone to standard output.
-    let is_output_taken = args.fix && read.inputs.iter().any(|input| input.path.is_none());
+    let is_output_taken = args.fix
+        && read
+            .inputs
+            .iter()
+            .any(|input| input.path.is_none() && !input.is_deployed_alone);
     if is_output_taken {
         for input in &read.inputs {
             anstream::eprint!("{}", findings(input));

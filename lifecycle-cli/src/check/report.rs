@@ -45,6 +45,12 @@ pub(crate) struct Counts {
 }
 
 impl Report<'_> {
+    /// How many manifests there are; deployed files that are looked at alone are none.
+    pub(crate) fn manifests(&self) -> usize {
+        let manifests = self.inputs.iter().filter(|input| !input.is_deployed_alone);
+        manifests.count()
+    }
+
     pub(crate) fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         for input in self.inputs {
@@ -53,7 +59,8 @@ impl Report<'_> {
             counts.errors += errors;
             counts.warnings += warnings;
             counts.allowed += analysis.allowed.len();
-            counts.with_findings += usize::from(errors + warnings > 0);
+            let is_found = errors + warnings > 0 && !input.is_deployed_alone;
+            counts.with_findings += usize::from(is_found);
             let safe = fix::fixable(analysis, Safety::Safe);
             counts.fixable += safe;
             counts.fixable_unsafe += fix::fixable(analysis, Safety::Unsafe) - safe;
