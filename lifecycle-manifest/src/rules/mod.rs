@@ -195,6 +195,7 @@ mod port_taken;
 mod readiness_slower_than_settle;
 mod settle_paid_twice;
 mod settle_unpaid;
+mod shorter;
 mod sidecar_leaves_first;
 mod spot_notice_too_short;
 mod step_closed_before_its_user;
@@ -250,10 +251,10 @@ pub fn find(code_or_name: &str) -> Option<&'static Rule> {
 }
 
 /// What is wrong with circles of waits, each by the rule it belongs to.
-pub(crate) fn circles(cycles: &[Cycle]) -> Vec<Finding> {
+pub(crate) fn circles(manifest: &Manifest, cycles: &[Cycle]) -> Vec<Finding> {
     let finding = |cycle| {
-        step_closed_before_its_user::finding(cycle)
-            .unwrap_or_else(|| dependency_cycle::finding(cycle))
+        step_closed_before_its_user::finding(manifest, cycle)
+            .unwrap_or_else(|| dependency_cycle::finding(manifest, cycle))
     };
     cycles.iter().map(finding).collect()
 }
