@@ -112,6 +112,17 @@ fn a_rule_is_explained_by_its_code_or_its_name_in_any_case() {
 }
 
 #[test]
+fn every_rule_is_explained_alike_by_code_and_by_name() {
+    for rule in rules() {
+        let by = |key: &str| lifecycle(&["explain", rule[key].as_str().unwrap()]);
+        let page = text(&by("code"));
+        assert_eq!(page, text(&by("name")));
+        let first = format!("{} {}\n", rule["code"], rule["name"]).replace('"', "");
+        assert!(page.starts_with(&first), "{page}");
+    }
+}
+
+#[test]
 fn a_rule_that_does_not_exist_is_an_error_with_the_nearest_one() {
     let near = lifecycle(&["explain", "grace-to-short"]);
     assert_eq!(near.status.code(), Some(2));
