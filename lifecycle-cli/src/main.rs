@@ -9,9 +9,12 @@ mod drill;
 mod drill_command;
 mod explain;
 mod generate;
+mod init;
 mod input;
 mod picture;
 mod schema;
+mod template;
+mod whole;
 
 use std::process::ExitCode;
 
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
     cli.color.apply();
     let result = match &cli.command {
         cli::Command::Check(args) => check::run(args),
+        cli::Command::Init(args) => init::run(args),
         cli::Command::Gen(args) => generate::run(args),
         cli::Command::Plan(args) => picture::run(args),
         cli::Command::Drill(args) => drill_command::run(args),
