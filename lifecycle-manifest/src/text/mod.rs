@@ -5,9 +5,11 @@
 mod parse;
 mod route;
 mod source;
+mod stream;
 mod tree;
 
 pub use parse::{Limits, SyntaxError, SyntaxErrorKind, parse};
 pub use route::{Route, Segment};
 pub use source::{Position, Source, Span};
+pub use stream::parse_stream;
 pub use tree::{Document, Entry, Node, Value};
