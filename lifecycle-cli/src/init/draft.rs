@@ -235,6 +235,8 @@ pub(super) struct Kubernetes {
     pub(super) sidecars: Slot<Vec<Sidecar>>,
     pub(super) mesh: Slot<Mesh>,
     pub(super) spot: Slot<Spot>,
+    /// `load_balancer`, by its deregistration delay.
+    pub(super) load_balancer: Slot<Duration>,
 }
 
 /// `pre_stop`.
@@ -245,6 +247,13 @@ pub(super) enum PreStop {
     Exec {
         /// Not empty.
         command: Vec<String>,
+        /// Not zero.
+        timeout: Duration,
+    },
+    /// A request that the kubelet sends to the container.
+    Http {
+        path: Path,
+        port: u16,
         /// Not zero.
         timeout: Duration,
     },

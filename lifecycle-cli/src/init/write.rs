@@ -35,7 +35,7 @@ pub(super) fn manifest(draft: &Draft) -> Result<String> {
         keep_alive => traffic.line("keep_alive", &draft.keep_alive, |d| show(*d), "75s"),
         health => traffic.line("health", &draft.health, health, &usual_health()),
         phases => phases(),
-        resources => resources(&draft.resources),
+        resources => resources(&draft.resources, !draft.origin.is_empty()),
         kubernetes => kubernetes(draft.kubernetes.as_ref()),
         ecs => ecs(draft.ecs.as_ref()),
         cloud_run => cloud_run(draft.cloud_run.as_ref()),
@@ -201,12 +201,12 @@ fn phases() -> Vec<Value> {
 }
 
 /// What a manifest shows of resources that it does not have.
-fn examples() -> [Resource; 4] {
+fn examples() -> Vec<Resource> {
     let example = |name: &str, kind| Resource {
         active: false,
         ..Resource::new(Name::near(name, "example"), kind)
     };
-    [
+    vec![
         example("jobs", Kind::QueueConsumer),
         example("telemetry", Kind::Telemetry),
         example("cache", Kind::Cache),
@@ -214,12 +214,16 @@ fn examples() -> [Resource; 4] {
     ]
 }
 
-fn resources(resources: &[Resource]) -> Value {
+/// The resources; where nothing was read, with an example of the usual others.
+fn resources(resources: &[Resource], is_read: bool) -> Value {
     let block = Block {
         indent: 2,
         on: true,
     };
-    let examples = examples();
+    let examples = match is_read {
+        true => Vec::new(),
+        false => examples(),
+    };
     let examples = examples
         .iter()
         .filter(|example| resources.iter().all(|other| other.kind != example.kind));
@@ -314,6 +318,12 @@ fn kubernetes(entry: Option<&Kubernetes>) -> Value {
             |spot| match spot { Spot::Aws => "aws", Spot::Gke => "gke" }.to_owned(),
             "aws",
         ),
+        load_balancer => block.line(
+            "load_balancer",
+            &entry.load_balancer,
+            |delay| mapping(&[("deregistration_delay", Some(show(*delay)))]),
+            "{ propagation: 10s, deregistration_delay: 30s }",
+        ),
         ..common
     }
 }
@@ -323,6 +333,15 @@ fn pre_stop(hook: &PreStop) -> String {
         PreStop::Sleep(duration) => show(*duration),
         PreStop::Exec { command, timeout } => mapping(&[
             ("exec", Some(list(command, text))),
+            ("timeout", Some(show(*timeout))),
+        ]),
+        PreStop::Http {
+            path,
+            port,
+            timeout,
+        } => mapping(&[
+            ("http", Some(word(path.as_str()))),
+            ("port", Some(port.to_string())),
             ("timeout", Some(show(*timeout))),
         ]),
     }
