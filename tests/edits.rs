@@ -1,10 +1,10 @@
-//! Every edit that a finding offers, applied as it stands to every case: it mends what it was
+//! Every fix that a finding offers, applied as it stands to every case: it mends what it was
 //! offered for, and breaks nothing of the file's shape.
 
 use std::path::{Path, PathBuf};
 
 use lifecycle_manifest::text::Segment;
-use lifecycle_manifest::{Analysis, Edit, Finding, Place};
+use lifecycle_manifest::{Analysis, Edit, Finding, Fix, Place, Safety, Severity};
 
 #[test]
 fn an_edit_mends_its_finding_and_breaks_nothing() {
@@ -13,33 +13,38 @@ fn an_edit_mends_its_finding_and_breaks_nothing() {
         let bytes = std::fs::read(&path).expect("a readable checkout");
         let before = Analysis::of_bytes(&bytes);
         for finding in &before.findings {
-            for edit in finding.help.iter().filter_map(|help| help.edit.as_ref()) {
+            for fix in finding.help.iter().filter_map(|help| help.fix.as_ref()) {
                 edits += 1;
-                let text = apply(&before, edit);
-                let after = Analysis::of(&text);
                 let case = path.display();
+                let text = apply(&before, fix).unwrap_or_else(|| panic!("{case}: {fix:?}"));
+                let after = Analysis::of(&text);
                 assert!(
                     !after.findings.iter().any(|other| same(other, finding)),
-                    "{case}: {} is still there after `{}`\n{text}",
+                    "{case}: {} is still there after {fix:?}\n{text}",
                     finding.message,
-                    edit.replacement
                 );
                 let known: Vec<&str> = shape(&before).map(|f| f.message.as_str()).collect();
                 let broken: Vec<&str> = shape(&after)
-                    .filter(|other| !was_hidden(other, edit))
+                    .filter(|other| !was_hidden(other, fix))
                     .map(|other| other.message.as_str())
                     .filter(|message| !known.contains(message))
                     .collect();
                 assert!(
                     broken.is_empty(),
-                    "{case}: `{}` for “{}” brings {broken:?}\n{text}",
-                    edit.replacement,
+                    "{case}: {fix:?} for “{}” brings {broken:?}\n{text}",
                     finding.message
                 );
                 assert!(
                     shape(&after).count() <= shape(&before).count(),
                     "{case}: {text}"
                 );
+                if fix.safety == Safety::Safe && before.resolved.is_some() {
+                    let errors = |of: &Analysis| {
+                        let is_error = |f: &&Finding| f.severity == Severity::Error;
+                        of.findings.iter().filter(is_error).count()
+                    };
+                    assert!(errors(&after) <= errors(&before), "{case}: {text}");
+                }
             }
         }
     }
@@ -57,20 +62,29 @@ fn shape(analysis: &Analysis) -> impl Iterator<Item = &Finding> {
 }
 
 /// A value under a misspelt key is looked at only when the key is known.
-fn was_hidden(finding: &Finding, edit: &Edit) -> bool {
-    let (Place::Key(_), Place::Key(route) | Place::Value(route)) =
-        (&edit.place, &finding.primary.place)
-    else {
-        return false;
-    };
-    let new_key = Segment::Key(edit.replacement.clone());
-    route.segments().contains(&new_key)
+fn was_hidden(finding: &Finding, fix: &Fix) -> bool {
+    fix.edits.iter().any(|edit| {
+        let (
+            Edit::Replace {
+                place: Place::Key(_),
+                with,
+            },
+            Place::Key(route) | Place::Value(route),
+        ) = (edit, &finding.primary.place)
+        else {
+            return false;
+        };
+        route.segments().contains(&Segment::Key(with.clone()))
+    })
 }
 
-fn apply(analysis: &Analysis, edit: &Edit) -> String {
+fn apply(analysis: &Analysis, fix: &Fix) -> Option<String> {
     let mut text = analysis.source.text().to_owned();
-    text.replace_range(analysis.span(&edit.place).range(), &edit.replacement);
-    text
+    let document = analysis.document.as_ref()?;
+    for patch in fix.patches(document)?.iter().rev() {
+        text.replace_range(patch.span.range(), &patch.text);
+    }
+    Some(text)
 }
 
 fn cases() -> Vec<PathBuf> {

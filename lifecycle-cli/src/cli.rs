@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::levels::LevelArgs;
+
 const EXIT_CODES: &str = "Exit codes: 0 clean, 1 findings, 2 could not run.";
 
 /// One file says how a service stops; this makes everything agree with it.
@@ -135,9 +137,17 @@ pub(crate) struct CheckArgs {
     /// How to print the result.
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub(crate) format: Format,
-    /// Count findings of this level as errors.
-    #[arg(long, value_name = "LEVEL")]
-    pub(crate) deny: Option<Deny>,
+    #[command(flatten)]
+    pub(crate) levels: LevelArgs,
+    /// Make the fixes that only give more time or mean the same; what is left is reported. With `-`, the fixed text goes to standard output.
+    #[arg(long, help_heading = "Fixes", group = "fixing")]
+    pub(crate) fix: bool,
+    /// Make the others too, with `--fix` or `--diff`: they change what is meant.
+    #[arg(long, help_heading = "Fixes", requires = "fixing")]
+    pub(crate) unsafe_fixes: bool,
+    /// Show what `--fix` would change, and write nothing; exits 1 where there is anything.
+    #[arg(long, help_heading = "Fixes", group = "fixing")]
+    pub(crate) diff: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -146,11 +156,6 @@ pub(crate) enum Format {
     Human,
     /// For programs: one JSON document, version 1.
     Json,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Deny {
-    Warnings,
 }
 
 #[derive(Debug, Args)]

@@ -4,10 +4,16 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use lifecycle_manifest::Analysis;
+use lifecycle_manifest::render::Texts;
+use lifecycle_manifest::{Analysis, Options};
+
+use crate::check::Located;
 
 /// The name a manifest goes by.
 pub(crate) const FILE_NAME: &str = "lifecycle.yaml";
+
+/// What some editors begin a file with.
+pub(crate) const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// The other spelling of the ending.
 const OTHER_NAME: &str = "lifecycle.yml";
@@ -17,27 +23,61 @@ const OTHER_NAME: &str = "lifecycle.yml";
 pub(crate) struct Input {
     /// As it was asked for, for messages.
     pub(crate) name: String,
+    /// Where it can be written back; `None` for standard input.
+    pub(crate) path: Option<PathBuf>,
+    /// The file begins with a byte order mark, which the text does not.
+    pub(crate) has_mark: bool,
     pub(crate) analysis: Analysis,
+}
+
+impl Input {
+    fn new(name: String, path: Option<PathBuf>, bytes: &[u8], options: &Options) -> Self {
+        Self {
+            name,
+            path,
+            has_mark: bytes.starts_with(BYTE_ORDER_MARK.as_bytes()),
+            analysis: Analysis::with_bytes(bytes, options),
+        }
+    }
+
+    /// The texts that its findings speak of.
+    pub(crate) fn texts(&self) -> Texts<'_> {
+        Texts::of(&self.analysis, &self.name)
+    }
+
+    /// Its findings with their lines and columns.
+    pub(crate) fn located(&self) -> Vec<Located<'_>> {
+        let texts = self.texts();
+        let findings = self.analysis.findings.iter();
+        findings
+            .filter_map(|finding| Located::new(&texts, finding))
+            .collect()
+    }
 }
 
 /// Reads one manifest: a file, a directory that holds one, `-`, or the nearest above.
 pub(crate) fn one(path: Option<&Path>) -> Result<Input> {
+    one_with(path, &Options::default())
+}
+
+fn one_with(path: Option<&Path>, options: &Options) -> Result<Input> {
     match path {
-        None => read(&nearest()?),
-        Some(path) if path == Path::new("-") => standard_input(),
-        Some(path) if path.is_dir() => read(
-            &in_directory(path)
-                .with_context(|| format!("there is no {FILE_NAME} in {}", path.display()))?,
-        ),
-        Some(path) => read(path),
+        None => read(&nearest()?, options),
+        Some(path) if path == Path::new("-") => standard_input(options),
+        Some(path) if path.is_dir() => {
+            let file = in_directory(path)
+                .with_context(|| format!("there is no {FILE_NAME} in {}", path.display()))?;
+            read(&file, options)
+        }
+        Some(path) => read(path, options),
     }
 }
 
 /// Reads all manifests of these paths: files as they are, directories walked. In the order given,
 /// each directory's in the order of their paths.
-pub(crate) fn many(paths: &[PathBuf]) -> Result<Vec<Input>> {
+pub(crate) fn many(paths: &[PathBuf], options: &Options) -> Result<Vec<Input>> {
     if paths.is_empty() {
-        return Ok(vec![one(None)?]);
+        return Ok(vec![one_with(None, options)?]);
     }
     let mut inputs = Vec::new();
     for path in paths {
@@ -47,37 +87,33 @@ pub(crate) fn many(paths: &[PathBuf]) -> Result<Vec<Input>> {
                 bail!("there is no {FILE_NAME} in {} or below", path.display());
             }
             for file in found {
-                inputs.push(read(&file)?);
+                inputs.push(read(&file, options)?);
             }
         } else {
-            inputs.push(one(Some(path))?);
+            inputs.push(one_with(Some(path), options)?);
         }
     }
     Ok(inputs)
 }
 
-fn standard_input() -> Result<Input> {
+fn standard_input(options: &Options) -> Result<Input> {
     let mut bytes = Vec::new();
     std::io::stdin()
         .read_to_end(&mut bytes)
         .context("could not read standard input")?;
-    Ok(Input {
-        name: "<stdin>".to_owned(),
-        analysis: Analysis::of_bytes(&bytes),
-    })
+    Ok(Input::new("<stdin>".to_owned(), None, &bytes, options))
 }
 
-fn read(path: &Path) -> Result<Input> {
+fn read(path: &Path, options: &Options) -> Result<Input> {
     let bytes =
         std::fs::read(path).with_context(|| format!("could not read {}", path.display()))?;
-    Ok(Input {
-        name: path
-            .strip_prefix("./")
-            .unwrap_or(path)
-            .display()
-            .to_string(),
-        analysis: Analysis::of_bytes(&bytes),
-    })
+    let name = path.strip_prefix("./").unwrap_or(path);
+    Ok(Input::new(
+        name.display().to_string(),
+        Some(path.to_owned()),
+        &bytes,
+        options,
+    ))
 }
 
 fn in_directory(directory: &Path) -> Option<PathBuf> {

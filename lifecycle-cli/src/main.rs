@@ -4,13 +4,13 @@
 
 mod check;
 mod cli;
-mod contract;
 mod drill;
 mod drill_command;
 mod explain;
 mod generate;
 mod init;
 mod input;
+mod levels;
 mod picture;
 mod schema;
 mod template;

@@ -1,47 +1,43 @@
-//! Files on disk, written whole or not at all.
+//! Files are written whole or not at all.
 
 use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Result;
 
-/// Into a file beside it, then into its place: whoever looks sees the old file or the new one.
-pub(crate) fn write_whole(path: &Path, text: &str) -> Result<()> {
-    let file = beside(path, text)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let mode = std::fs::metadata(path).map_or(0o644, |there| there.permissions().mode());
-        file.as_file()
-            .set_permissions(std::fs::Permissions::from_mode(mode))?;
-    }
-    file.persist(path)?;
+/// Into a file beside it, then into its place: whoever looks sees the old file or the new one. A link
+/// stays a link, and what it points to is replaced; the mode stays what it was.
+pub(crate) fn write(path: &Path, text: &[u8]) -> Result<()> {
+    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let file = beside(&target, text)?;
+    file.persist(&target)?;
     Ok(())
 }
 
-/// As [`write_whole`], and an error where there is a file already, even one that came this moment.
-pub(crate) fn write_new(path: &Path, text: &str) -> Result<()> {
+/// As [`write()`], and an error where there is a file already, even one that came this moment.
+pub(crate) fn write_new(path: &Path, text: &[u8]) -> Result<()> {
     let file = beside(path, text)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        file.as_file()
-            .set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    }
     file.persist_noclobber(path)?;
     Ok(())
 }
 
-fn beside(path: &Path, text: &str) -> Result<tempfile::NamedTempFile> {
-    // A bare name has an empty parent, which no system opens.
-    let directory = match path.parent() {
+/// The text in a file of its own in the same directory, with the mode of the file whose place it takes.
+fn beside(target: &Path, text: &[u8]) -> Result<tempfile::NamedTempFile> {
+    let directory = match target.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
     let mut file = tempfile::Builder::new()
         .prefix(".lifecycle-")
         .tempfile_in(directory)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(text)?;
     file.as_file().sync_all()?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(target).map_or(0o644, |there| there.permissions().mode());
+        file.as_file()
+            .set_permissions(std::fs::Permissions::from_mode(mode))?;
+    }
     Ok(file)
 }

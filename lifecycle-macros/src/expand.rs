@@ -83,13 +83,14 @@ const MOST_SHOWN: usize = 50;
 /// One compile error an error of the manifest, in the words of `lifecycle check`.
 fn errors(manifest: &Manifest) -> Vec<TokenStream> {
     let analysis = &manifest.analysis;
+    let texts = render::Texts::of(analysis, &manifest.shown);
     analysis
         .findings
         .iter()
         .filter(|finding| finding.severity == Severity::Error)
         .take(MOST_SHOWN)
         .map(|finding| {
-            let text = render::finding(analysis, &manifest.shown, finding, render::Style::Plain);
+            let text = render::finding(&texts, finding, render::Style::Plain);
             // The compiler says "error" by itself: `error: LC101: …`.
             let code = finding.rule.code;
             let text = match text.strip_prefix(&format!("error[{code}]: ")) {

@@ -5,6 +5,10 @@ use std::fmt;
 use crate::rules::Rule;
 use crate::text::{Document, Route, Span};
 
+mod edit;
+
+pub use edit::{Edit, Fix, Patch, Safety};
+
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
@@ -30,7 +34,45 @@ impl fmt::Display for Severity {
     }
 }
 
-/// A place in the manifest, by its route: rules never count columns.
+/// How sure a rule is of what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Confidence {
+    /// A guess by a name or by a habit.
+    Low,
+    /// It rests on a default or on what is usual.
+    Medium,
+    /// It follows from what is written and from what the platform documents.
+    High,
+}
+
+impl Confidence {
+    /// The word in every format.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+impl fmt::Display for Confidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Which text a place lies in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Side {
+    /// The manifest.
+    #[default]
+    Manifest,
+    /// The deployed file with this number, in the order they were given.
+    Deployed(usize),
+}
+
+/// A place in a text, by its route: rules never count columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// The key a route ends in.
@@ -56,6 +98,8 @@ impl Place {
 /// A place and what to say of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
+    /// In which text.
+    pub side: Side,
     /// Where.
     pub place: Place,
     /// What is to be said; may be empty.
@@ -67,17 +111,8 @@ pub struct Label {
 pub struct Help {
     /// In words.
     pub text: String,
-    /// The same as an edit, where it is one.
-    pub edit: Option<Edit>,
-}
-
-/// A replacement of bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Edit {
-    /// What is replaced; empty to insert.
-    pub place: Place,
-    /// What comes in its stead.
-    pub replacement: String,
+    /// The same as edits of the manifest, where it is that.
+    pub fix: Option<Fix>,
 }
 
 /// One fact about a manifest that somebody should know.
@@ -87,6 +122,8 @@ pub struct Finding {
     pub rule: &'static Rule,
     /// How bad it is.
     pub severity: Severity,
+    /// How sure it is.
+    pub confidence: Confidence,
     /// The fact in one line, with its numbers.
     pub message: String,
     /// The platform it holds for, by its key; `None`: for all.
@@ -102,14 +139,16 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// A finding of a rule, with the rule's own severity.
+    /// A finding of a rule, with the rule's own severity and confidence.
     pub fn new(rule: &'static Rule, message: impl Into<String>, place: Place) -> Self {
         Self {
             rule,
             severity: rule.severity,
+            confidence: rule.confidence,
             message: message.into(),
             platform: None,
             primary: Label {
+                side: Side::Manifest,
                 place,
                 text: String::new(),
             },
@@ -133,10 +172,24 @@ impl Finding {
         self
     }
 
-    /// Adds a second place.
+    /// The primary place lies in the deployed file with this number.
     #[must_use]
-    pub fn related(mut self, place: Place, text: impl Into<String>) -> Self {
+    pub fn in_deployed(mut self, file: usize) -> Self {
+        self.primary.side = Side::Deployed(file);
+        self
+    }
+
+    /// Adds a second place in the manifest.
+    #[must_use]
+    pub fn related(self, place: Place, text: impl Into<String>) -> Self {
+        self.related_in(Side::Manifest, place, text)
+    }
+
+    /// Adds a second place in one of the texts.
+    #[must_use]
+    pub fn related_in(mut self, side: Side, place: Place, text: impl Into<String>) -> Self {
         self.related.push(Label {
+            side,
             place,
             text: text.into(),
         });
@@ -155,27 +208,38 @@ impl Finding {
     pub fn help(mut self, text: impl Into<String>) -> Self {
         self.help.push(Help {
             text: text.into(),
-            edit: None,
+            fix: None,
         });
         self
     }
 
-    /// Adds a way out that is also an edit.
+    /// Adds a way out that is a replacement which somebody must agree to.
     #[must_use]
-    pub fn fix(
-        mut self,
-        text: impl Into<String>,
-        place: Place,
-        replacement: impl Into<String>,
-    ) -> Self {
-        let edit = Edit {
-            place,
-            replacement: replacement.into(),
-        };
+    pub fn fix(self, text: impl Into<String>, place: Place, with: impl Into<String>) -> Self {
+        self.fix_with(text, Fix::new(Safety::Unsafe, [Edit::replace(place, with)]))
+    }
+
+    /// Adds a way out that is a replacement which means the same, or only gives more time.
+    #[must_use]
+    pub fn safe_fix(self, text: impl Into<String>, place: Place, with: impl Into<String>) -> Self {
+        self.fix_with(text, Fix::new(Safety::Safe, [Edit::replace(place, with)]))
+    }
+
+    /// Adds a way out that is edits.
+    #[must_use]
+    pub fn fix_with(mut self, text: impl Into<String>, fix: Fix) -> Self {
         self.help.push(Help {
             text: text.into(),
-            edit: Some(edit),
+            fix: Some(fix),
         });
         self
+    }
+
+    /// The first way out that is edits, and at most as unsafe as asked for.
+    pub fn first_fix(&self, at_most: Safety) -> Option<&Fix> {
+        self.help
+            .iter()
+            .filter_map(|help| help.fix.as_ref())
+            .find(|fix| fix.safety <= at_most)
     }
 }

@@ -21,6 +21,7 @@
 //! assert_eq!(finding.message, "shutdown needs 40.25s, and Kubernetes allows 30s");
 //! ```
 
+pub mod contract;
 #[cfg(feature = "deployed")]
 pub mod deployed;
 pub mod digest;
@@ -28,6 +29,7 @@ pub mod duration;
 mod figure;
 mod finding;
 mod kind;
+pub mod lints;
 mod manifest;
 pub mod plan;
 pub mod platform;
@@ -40,7 +42,9 @@ pub mod text;
 mod timeline;
 
 pub use figure::{Figure, Origin};
-pub use finding::{Edit, Finding, Help, Label, Place, Severity};
+pub use finding::{
+    Confidence, Edit, Finding, Fix, Help, Label, Patch, Place, Safety, Severity, Side,
+};
 pub use kind::{Kind, Phase};
 pub use manifest::{
     Budget, Drift, Drill, DrillRequest, Health, Manifest, Resource, Traffic, Written,
@@ -50,6 +54,7 @@ pub use platform::{Facts, Platform, Platforms, Terms};
 pub use read::{is_label, nearest};
 pub use timeline::{DEFAULT_RESERVE, Timeline, Window, unmanaged};
 
+pub use lints::{Allowed, Level, Levels};
 use rules::Context;
 use text::{Document, Limits, Source};
 
@@ -64,6 +69,15 @@ pub struct Analysis {
     pub resolved: Option<Resolved>,
     /// What is wrong with it, in the order of the file.
     pub findings: Vec<Finding>,
+    /// What would be, were it not allowed; in the order of the file.
+    pub allowed: Vec<Allowed>,
+}
+
+/// What is asked of a manifest beyond its rules' own levels.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Levels from the command line.
+    pub levels: Levels,
 }
 
 /// A manifest with its plan and the timelines of its platforms.
@@ -82,35 +96,61 @@ pub struct Resolved {
 impl Analysis {
     /// Reads a manifest and applies every rule to it.
     pub fn of(text: &str) -> Self {
+        Self::with(text, &Options::default())
+    }
+
+    /// The same with options.
+    pub fn with(text: &str, options: &Options) -> Self {
         let source = Source::new(text);
         let (document, errors) = text::parse(source.text(), Limits::default());
         let mut findings: Vec<Finding> = errors.into_iter().map(read::syntax).collect();
         let mut resolved = None;
+        let mut allowed = Vec::new();
         if let Some(document) = &document
             && let Some(manifest) = read::manifest(document, &mut findings)
         {
+            let lints = manifest.lints.clone();
             resolved = resolve(manifest, &mut findings);
+            // Where the sums were spoilt, rules had no chance to find what is allowed.
+            let judged = resolved
+                .as_ref()
+                .is_some_and(|it| it.timelines.len() == it.manifest.platforms.iter().count());
+            let sifted = lints::sift(document, &lints, &options.levels, findings, |_| judged);
+            (findings, allowed) = (sifted.findings, sifted.allowed);
         }
         let mut analysis = Self {
             source,
             document,
             resolved,
-            findings,
+            findings: Vec::new(),
+            allowed: Vec::new(),
         };
-        let mut findings = std::mem::take(&mut analysis.findings);
-        findings.sort_by_cached_key(|finding| {
+        let key = |finding: &Finding| {
             let span = analysis.span(&finding.primary.place);
-            (span, finding.rule.code, finding.platform)
-        });
+            (
+                finding.primary.side,
+                span,
+                finding.rule.code,
+                finding.platform,
+            )
+        };
+        findings.sort_by_cached_key(key);
+        allowed.sort_by_cached_key(|allowed| key(&allowed.finding));
         analysis.findings = findings;
+        analysis.allowed = allowed;
         analysis
     }
 
     /// The same for a file's bytes. A manifest is UTF-8; what is not is an error, and is shown as the
     /// replacement character.
     pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self::with_bytes(bytes, &Options::default())
+    }
+
+    /// A file's bytes, with options.
+    pub fn with_bytes(bytes: &[u8], options: &Options) -> Self {
         let Err(error) = std::str::from_utf8(bytes) else {
-            return Self::of(&String::from_utf8_lossy(bytes));
+            return Self::with(&String::from_utf8_lossy(bytes), options);
         };
         let source = Source::new(&String::from_utf8_lossy(bytes));
         let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
@@ -128,6 +168,7 @@ impl Analysis {
         };
         Self {
             findings: vec![read::not_utf8(text::Span::new(at, at), utf16)],
+            allowed: Vec::new(),
             source,
             document: None,
             resolved: None,
@@ -199,9 +240,10 @@ enum Spoilt {
 
 impl Spoilt {
     fn by(finding: &Finding) -> Option<Self> {
-        use rules::shape::{BAD_NAME, KEY_NOT_FOR_KIND, UNKNOWN_KEY};
+        use rules::shape::{BAD_ALLOWANCE, BAD_NAME, KEY_NOT_FOR_KIND, UNKNOWN_KEY, UNKNOWN_RULE};
         // A key that looks like no other was not meant to be a number of ours.
-        let harmless = [&BAD_NAME, &KEY_NOT_FOR_KIND].contains(&finding.rule)
+        let harmless = [&BAD_NAME, &KEY_NOT_FOR_KIND, &UNKNOWN_RULE, &BAD_ALLOWANCE]
+            .contains(&finding.rule)
             || (finding.rule == &UNKNOWN_KEY && finding.help.is_empty());
         if harmless {
             return None;
@@ -210,6 +252,7 @@ impl Spoilt {
             return Some(Self::Everything);
         };
         match route.segments() {
+            [text::Segment::Key(first), ..] if first == "lints" => None,
             [text::Segment::Key(first), text::Segment::Key(platform), ..]
                 if first == "platforms" =>
             {

@@ -45,6 +45,8 @@ pub struct Manifest {
     pub platforms: Platforms,
     /// `drill`: how a rehearsal loads the service.
     pub drill: Option<Drill>,
+    /// `lints`: how bad findings are.
+    pub lints: Vec<crate::lints::Lint>,
 }
 
 /// `drift`: what the program does when its deployment was generated from another plan.

@@ -1,11 +1,13 @@
 //! Findings as text, the way rustc shows them: for the terminal and for the compiler alike.
 
 use annotate_snippets::{
-    AnnotationKind, Element, Group, Level, Patch, Renderer, Snippet, renderer::DecorStyle,
+    Annotation, AnnotationKind, Element, Group, Level, Patch, Renderer, Snippet,
+    renderer::DecorStyle,
 };
 
-use crate::finding::{Finding, Severity};
-use crate::{Analysis, text};
+use crate::Analysis;
+use crate::finding::{Finding, Place, Severity, Side};
+use crate::text::{Document, Source, Span};
 
 /// How to render.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,37 +18,74 @@ pub enum Style {
     Colour,
 }
 
-/// One finding, with its places in the source.
-pub fn finding(analysis: &Analysis, path: &str, finding: &Finding, style: Style) -> String {
+/// A text with its name, for showing.
+#[derive(Debug, Clone, Copy)]
+pub struct Text<'a> {
+    /// Its path, as it was asked for.
+    pub name: &'a str,
+    /// What stands in it.
+    pub source: &'a Source,
+    /// Its tree; `None` where it could not be read.
+    pub document: Option<&'a Document>,
+}
+
+impl Text<'_> {
+    /// The bytes of a place.
+    pub fn span(&self, place: &Place) -> Span {
+        match (self.document, place) {
+            (Some(document), place) => place.span(document),
+            (None, Place::Bytes(span)) => self.source.clamp_span(*span),
+            (None, _) => Span::default(),
+        }
+    }
+}
+
+/// The texts that findings speak of.
+#[derive(Debug, Clone)]
+pub struct Texts<'a> {
+    /// The manifest; `None` where deployed files are looked at alone.
+    pub manifest: Option<Text<'a>>,
+    /// The deployed files, in the order they were given.
+    pub deployed: Vec<Text<'a>>,
+}
+
+impl<'a> Texts<'a> {
+    /// A manifest alone.
+    pub fn of(analysis: &'a Analysis, name: &'a str) -> Self {
+        Self {
+            manifest: Some(Text {
+                name,
+                source: &analysis.source,
+                document: analysis.document.as_ref(),
+            }),
+            deployed: Vec::new(),
+        }
+    }
+
+    /// The text of a side; `None` where there is none.
+    pub fn side(&self, side: Side) -> Option<&Text<'a>> {
+        match side {
+            Side::Manifest => self.manifest.as_ref(),
+            Side::Deployed(file) => self.deployed.get(file),
+        }
+    }
+}
+
+/// One finding, with its places in the sources.
+pub fn finding(texts: &Texts<'_>, finding: &Finding, style: Style) -> String {
     let renderer = match style {
         Style::Plain => Renderer::plain(),
         Style::Colour => Renderer::styled(),
     };
     let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(100);
-    let source = analysis.source.text();
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut snippet = Snippet::source(source).path(path);
-    let primary = visible(source, analysis.span(&finding.primary.place));
-    snippet = snippet.annotation(
-        AnnotationKind::Primary
-            .span(primary.range())
-            .label(finding.primary.text.as_str()),
-    );
-    for label in &finding.related {
-        let span = visible(source, analysis.span(&label.place));
-        snippet = snippet.annotation(
-            AnnotationKind::Context
-                .span(span.range())
-                .label(label.text.as_str()),
-        );
-    }
     let mut main = level
         .primary_title(finding.message.as_str())
         .id(finding.rule.code)
-        .element(snippet);
+        .elements(snippets(texts, finding));
     for note in &finding.notes {
         main = main.element(Level::NOTE.message(note.as_str()));
     }
@@ -54,20 +93,26 @@ pub fn finding(analysis: &Analysis, path: &str, finding: &Finding, style: Style)
     // own, all that follow are groups too.
     let mut groups: Vec<Group<'_>> = Vec::new();
     for help in &finding.help {
-        match &help.edit {
+        let change = help.fix.as_ref().and_then(|fix| {
+            let text = texts.manifest.as_ref()?;
+            Some((text, fix.patches(text.document?)?))
+        });
+        match change {
             None if groups.is_empty() => {
                 main = main.element(Level::HELP.message(help.text.as_str()));
             }
             None => groups.push(Group::with_title(
                 Level::HELP.secondary_title(help.text.as_str()),
             )),
-            Some(edit) => {
-                let span = analysis.span(&edit.place);
-                let change = Patch::new(span.range(), edit.replacement.as_str());
+            Some((text, patches)) => {
+                let mut snippet = Snippet::source(text.source.text()).path(text.name);
+                for patch in patches {
+                    snippet = snippet.patch(Patch::new(patch.span.range(), patch.text));
+                }
                 groups.push(
                     Level::HELP
                         .secondary_title(help.text.as_str())
-                        .element(Snippet::source(source).path(path).patch(change)),
+                        .element(snippet),
                 );
             }
         }
@@ -76,6 +121,36 @@ pub fn finding(analysis: &Analysis, path: &str, finding: &Finding, style: Style)
     let mut text = renderer.render(&groups);
     text.push('\n');
     text
+}
+
+/// One snippet a text, the primary place's first.
+fn snippets<'a>(texts: &Texts<'a>, finding: &'a Finding) -> Vec<Snippet<'a, Annotation<'a>>> {
+    let mut sides = vec![finding.primary.side];
+    for label in &finding.related {
+        if !sides.contains(&label.side) {
+            sides.push(label.side);
+        }
+    }
+    let mut snippets = Vec::new();
+    for side in sides {
+        let Some(text) = texts.side(side) else {
+            continue;
+        };
+        let source = text.source.text();
+        let mut snippet = Snippet::source(source).path(text.name);
+        let labels = std::iter::once((&finding.primary, AnnotationKind::Primary)).chain(
+            finding
+                .related
+                .iter()
+                .map(|label| (label, AnnotationKind::Context)),
+        );
+        for (label, kind) in labels.filter(|(label, _)| label.side == side) {
+            let span = visible(source, text.span(&label.place));
+            snippet = snippet.annotation(kind.span(span.range()).label(label.text.as_str()));
+        }
+        snippets.push(snippet);
+    }
+    snippets
 }
 
 fn see(finding: &Finding) -> Element<'static> {
@@ -88,15 +163,15 @@ fn see(finding: &Finding) -> Element<'static> {
 
 /// A span that shows something: an empty one is widened by a character where there is one, and one
 /// that runs over several lines ends with its first.
-fn visible(source: &str, span: text::Span) -> text::Span {
+fn visible(source: &str, span: Span) -> Span {
     let first_line = source[span.range()].lines().next().map_or(0, str::len);
     let end = span.start + first_line;
     if end > span.start {
-        return text::Span::new(span.start, end);
+        return Span::new(span.start, end);
     }
     let next = source[span.start..]
         .chars()
         .next()
         .filter(|c| !c.is_control());
-    text::Span::new(span.start, span.start + next.map_or(0, char::len_utf8))
+    Span::new(span.start, span.start + next.map_or(0, char::len_utf8))
 }

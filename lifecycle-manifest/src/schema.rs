@@ -11,6 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::duration::PATTERN;
 use crate::kind::{Kind, Phase};
+use crate::lints::Level;
 use crate::manifest::Drift;
 use crate::platform::PlatformsSchema;
 
@@ -23,11 +24,12 @@ pub fn schema() -> Schema {
 }
 
 /// Mappings that may stand empty, as in `kubernetes:` with nothing behind it.
-const MAY_BE_EMPTY: [&str; 8] = [
+const MAY_BE_EMPTY: [&str; 9] = [
     "budget",
     "traffic",
     "health",
     "drill",
+    "lints",
     "load_balancer",
     "kubernetes",
     "ecs",
@@ -116,6 +118,58 @@ struct ManifestSchema {
     platforms: Option<PlatformsSchema>,
     /// How `lifecycle drill` starts and loads the service.
     drill: Option<DrillSchema>,
+    /// How bad findings of `lifecycle check` are, by rule.
+    lints: Option<LintsSchema>,
+}
+
+/// One key a rule, each with the rule's summary.
+struct LintsSchema;
+
+impl JsonSchema for LintsSchema {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Lints".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let lint = generator.subschema_for::<LintSchema>();
+        let described = |description: &str| {
+            let mut lint = lint.clone();
+            lint.insert("description".to_owned(), description.into());
+            lint
+        };
+        let mut properties = serde_json::Map::new();
+        let everything = "Every rule whose level can be set.";
+        properties.insert("all".to_owned(), described(everything).to_value());
+        for rule in crate::rules::ALL {
+            if rule.can_be_allowed() {
+                let text = format!("{}: {}", rule.code, rule.summary().trim());
+                properties.insert(rule.name.to_owned(), described(&text).to_value());
+            }
+        }
+        let codes = "^[Ll][Cc][0-9]{3}$";
+        json_schema!({
+            "type": "object",
+            "title": "lints",
+            "properties": properties,
+            "patternProperties": { codes: lint },
+            "additionalProperties": false,
+        })
+    }
+}
+
+#[derive(JsonSchema)]
+#[schemars(untagged, deny_unknown_fields)]
+enum LintSchema {
+    /// A level.
+    Level(Level),
+    /// A level with its reason.
+    #[schemars(title = "level and reason")]
+    Reasoned {
+        /// What becomes of the rule's findings.
+        level: Level,
+        /// Why; must be given to allow.
+        reason: Option<String>,
+    },
 }
 
 #[derive(JsonSchema)]

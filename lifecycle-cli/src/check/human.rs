@@ -7,8 +7,9 @@ use anstyle::{AnsiColor, Style};
 use anyhow::Result;
 use lifecycle_manifest::duration::human;
 use lifecycle_manifest::render::{self, Style as Rendering};
-use lifecycle_manifest::{Severity, Timeline};
+use lifecycle_manifest::{Safety, Severity, Timeline};
 
+use super::fix;
 use crate::input::Input;
 
 const BOLD: Style = Style::new().bold();
@@ -28,18 +29,47 @@ pub(super) fn print(inputs: &[Input]) -> Result<()> {
     let count = |severity| all().filter(|finding| finding.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     let files = plural(inputs.len(), "manifest");
+    let allowed: usize = inputs
+        .iter()
+        .map(|input| input.analysis.allowed.len())
+        .sum();
+    let allowed = match allowed {
+        0 => String::new(),
+        allowed => format!("; {} allowed", plural(allowed, "finding")),
+    };
     match (errors, warnings) {
-        (0, 0) => writeln!(out, "{GOOD}ok{GOOD:#}: {files}, nothing to object to")?,
+        (0, 0) => writeln!(
+            out,
+            "{GOOD}ok{GOOD:#}: {files}, nothing to object to{allowed}"
+        )?,
         _ => {
             let style = if errors > 0 { BAD } else { BOLD };
             let (errors, warnings) = (plural(errors, "error"), plural(warnings, "warning"));
             writeln!(
                 out,
-                "{style}found{style:#}: {errors}, {warnings} in {files}"
+                "{style}found{style:#}: {errors}, {warnings} in {files}{allowed}"
             )?;
         }
     }
+    write!(out, "{}", mendable(inputs))?;
     Ok(())
+}
+
+/// What `--fix` would take up.
+fn mendable(inputs: &[Input]) -> String {
+    let count = |at_most| -> usize {
+        let inputs = inputs.iter();
+        inputs
+            .map(|input| fix::fixable(&input.analysis, at_most))
+            .sum()
+    };
+    let (safe, all) = (count(Safety::Safe), count(Safety::Unsafe));
+    match (safe, all - safe) {
+        (0, 0) => String::new(),
+        (0, more) => format!("mend: {more} with `--fix --unsafe-fixes`\n"),
+        (safe, 0) => format!("mend: {safe} with `--fix`\n"),
+        (safe, more) => format!("mend: {safe} with `--fix`, {more} more with `--unsafe-fixes`\n"),
+    }
 }
 
 /// So many findings of a file are shown; nobody reads further, and drawing takes its time.
@@ -48,13 +78,9 @@ const MOST_SHOWN: usize = 200;
 /// The findings of a manifest, each with its place.
 pub(crate) fn findings(input: &Input) -> String {
     let mut text = String::new();
+    let texts = input.texts();
     for finding in input.analysis.findings.iter().take(MOST_SHOWN) {
-        text.push_str(&render::finding(
-            &input.analysis,
-            &input.name,
-            finding,
-            Rendering::Colour,
-        ));
+        text.push_str(&render::finding(&texts, finding, Rendering::Colour));
         text.push('\n');
     }
     let left = input.analysis.findings.len().saturating_sub(MOST_SHOWN);

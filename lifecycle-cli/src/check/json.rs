@@ -7,9 +7,10 @@ use std::io::Write as _;
 
 use anyhow::Result;
 use lifecycle_manifest::duration::millis;
-use lifecycle_manifest::{Finding, Place, Resolved, Timeline};
+use lifecycle_manifest::{Help, Resolved, Timeline};
 use serde::Serialize;
 
+use super::Located;
 use crate::input::Input;
 
 #[derive(Serialize)]
@@ -24,6 +25,7 @@ struct JsonFinding<'a> {
     code: &'a str,
     name: &'a str,
     severity: &'a str,
+    confidence: &'a str,
     message: &'a str,
     platform: Option<&'a str>,
     file: &'a str,
@@ -39,6 +41,7 @@ struct JsonFinding<'a> {
 
 #[derive(Serialize)]
 struct Related<'a> {
+    file: &'a str,
     line: usize,
     column: usize,
     end_line: usize,
@@ -50,15 +53,22 @@ struct Related<'a> {
 struct JsonHelp<'a> {
     text: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    edit: Option<JsonEdit<'a>>,
+    fix: Option<JsonFix>,
+}
+
+/// Edits that belong together, in the order of the file.
+#[derive(Serialize)]
+struct JsonFix {
+    safety: &'static str,
+    edits: Vec<JsonEdit>,
 }
 
 /// Bytes of the file to replace, a byte order mark not counted.
 #[derive(Serialize)]
-struct JsonEdit<'a> {
+struct JsonEdit {
     start: usize,
     end: usize,
-    replacement: &'a str,
+    replacement: String,
 }
 
 #[derive(Serialize)]
@@ -100,11 +110,9 @@ pub(super) fn print(inputs: &[Input]) -> Result<()> {
         findings: inputs
             .iter()
             .flat_map(|input| {
-                input
-                    .analysis
-                    .findings
-                    .iter()
-                    .map(move |f| finding(input, f))
+                let located = input.located();
+                let located = located.iter().map(|located| finding(input, located));
+                located.collect::<Vec<_>>()
             })
             .collect(),
         services: inputs
@@ -118,58 +126,52 @@ pub(super) fn print(inputs: &[Input]) -> Result<()> {
     Ok(())
 }
 
-fn finding<'a>(input: &'a Input, finding: &'a Finding) -> JsonFinding<'a> {
-    let [line, column, end_line, end_column] = position(input, &finding.primary.place);
+fn finding<'a>(input: &'a Input, located: &Located<'a>) -> JsonFinding<'a> {
+    let finding = located.finding;
+    let document = input.analysis.document.as_ref();
+    let help = |help: &'a Help| JsonHelp {
+        text: &help.text,
+        fix: help.fix.as_ref().zip(document).and_then(|(fix, document)| {
+            let edits = fix.patches(document)?.into_iter().map(|patch| JsonEdit {
+                start: patch.span.start,
+                end: patch.span.end,
+                replacement: patch.text,
+            });
+            Some(JsonFix {
+                safety: fix.safety.as_str(),
+                edits: edits.collect(),
+            })
+        }),
+    };
+    let primary = &located.primary;
     JsonFinding {
         code: finding.rule.code,
         name: finding.rule.name,
         severity: finding.severity.as_str(),
+        confidence: finding.confidence.as_str(),
         message: &finding.message,
         platform: finding.platform,
-        file: &input.name,
-        line,
-        column,
-        end_line,
-        end_column,
-        label: &finding.primary.text,
-        related: finding
+        file: primary.file,
+        line: primary.start.line,
+        column: primary.start.column,
+        end_line: primary.end.line,
+        end_column: primary.end.column,
+        label: primary.label,
+        related: located
             .related
             .iter()
-            .map(|label| {
-                let [line, column, end_line, end_column] = position(input, &label.place);
-                Related {
-                    line,
-                    column,
-                    end_line,
-                    end_column,
-                    label: &label.text,
-                }
+            .map(|spot| Related {
+                file: spot.file,
+                line: spot.start.line,
+                column: spot.start.column,
+                end_line: spot.end.line,
+                end_column: spot.end.column,
+                label: spot.label,
             })
             .collect(),
         notes: &finding.notes,
-        help: finding
-            .help
-            .iter()
-            .map(|help| JsonHelp {
-                text: &help.text,
-                edit: help.edit.as_ref().map(|edit| {
-                    let span = input.analysis.span(&edit.place);
-                    JsonEdit {
-                        start: span.start,
-                        end: span.end,
-                        replacement: &edit.replacement,
-                    }
-                }),
-            })
-            .collect(),
+        help: finding.help.iter().map(help).collect(),
     }
-}
-
-fn position(input: &Input, place: &Place) -> [usize; 4] {
-    let span = input.analysis.span(place);
-    let start = input.analysis.source.position(span.start);
-    let end = input.analysis.source.position(span.end);
-    [start.line, start.column, end.line, end.column]
 }
 
 fn service<'a>(input: &'a Input, resolved: &'a Resolved) -> Service<'a> {

@@ -1,20 +1,45 @@
 //! `lifecycle check`.
 
+mod fix;
 mod human;
 mod json;
+mod located;
 
-use anyhow::Result;
-use lifecycle_manifest::Severity;
+use std::io::Write as _;
+
+use anyhow::{Result, bail};
+use lifecycle_manifest::{Options, Safety, Severity};
 
 use crate::Outcome;
-use crate::cli::{CheckArgs, Deny, Format};
-use crate::input;
+use crate::cli::{CheckArgs, Format};
+use crate::input::{self, Input};
 
 pub(crate) use human::{findings, summary};
+pub(crate) use located::Located;
 
 pub(crate) fn run(args: &CheckArgs) -> Result<Outcome> {
-    let inputs = input::many(&args.paths)?;
+    let options = Options {
+        levels: args.levels.0.clone(),
+    };
+    let mut inputs = input::many(&args.paths, &options)?;
+    let at_most = match args.unsafe_fixes {
+        true => Safety::Unsafe,
+        false => Safety::Safe,
+    };
+    if args.diff {
+        return show_fixes(&inputs, at_most, &options);
+    }
+    if args.fix {
+        make_fixes(&mut inputs, at_most, &options)?;
+    }
+    // The fixed text itself has gone to standard output.
+    let is_output_taken = args.fix && inputs.iter().any(|input| input.path.is_none());
     match args.format {
+        _ if is_output_taken => {
+            for input in &inputs {
+                anstream::eprint!("{}", findings(input));
+            }
+        }
         Format::Human => human::print(&inputs)?,
         Format::Json => json::print(&inputs)?,
     }
@@ -23,10 +48,44 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Outcome> {
         .flat_map(|i| &i.analysis.findings)
         .map(|f| f.severity)
         .max();
-    Ok(match (worst, args.deny) {
-        (Some(Severity::Error), _) | (Some(Severity::Warning), Some(Deny::Warnings)) => {
-            Outcome::Findings
-        }
+    Ok(match worst {
+        Some(Severity::Error) => Outcome::Findings,
         _ => Outcome::Clean,
     })
+}
+
+/// Prints what the fixes would change; findings where there is anything.
+fn show_fixes(inputs: &[Input], at_most: Safety, options: &Options) -> Result<Outcome> {
+    let mut out = anstream::stdout().lock();
+    let mut outcome = Outcome::Clean;
+    for input in inputs {
+        if let Some(fixed) = fix::fix(&input.analysis, at_most, options) {
+            write!(out, "{}", fix::diff(input, &fixed))?;
+            outcome = Outcome::Findings;
+        }
+    }
+    Ok(outcome)
+}
+
+fn make_fixes(inputs: &mut [Input], at_most: Safety, options: &Options) -> Result<()> {
+    if inputs.len() > 1 && inputs.iter().any(|input| input.path.is_none()) {
+        bail!("standard input is fixed alone: its text goes to standard output");
+    }
+    for input in inputs {
+        match fix::fix(&input.analysis, at_most, options) {
+            Some(fixed) => {
+                let count = fixed.count;
+                fix::write(input, fixed)?;
+                let things = if count == 1 { "finding" } else { "findings" };
+                anstream::eprintln!("fixed {count} {things} in {}", input.name);
+            }
+            None if input.path.is_none() => {
+                std::io::stdout()
+                    .lock()
+                    .write_all(input.analysis.source.text().as_bytes())?;
+            }
+            None => {}
+        }
+    }
+    Ok(())
 }

@@ -4,6 +4,7 @@
 
 mod draft;
 mod fit;
+mod from;
 mod questions;
 mod write;
 
@@ -17,7 +18,7 @@ use lifecycle_manifest::{Analysis, Kind, Severity, is_label, nearest};
 use crate::Outcome;
 use crate::cli::{InitArgs, InitPlatform};
 use crate::input::FILE_NAME;
-use crate::whole::{write_new, write_whole};
+use crate::whole;
 use draft::{CloudRun, Common, Draft, Ecs, Health, Kubernetes, Name, Resource, Slot, USUAL_PORT};
 use questions::Answers;
 
@@ -87,9 +88,8 @@ pub(crate) fn run(args: &InitArgs) -> Result<Outcome> {
         None => anstream::stdout().lock().write_all(text.as_bytes())?,
         Some(path) => {
             let written = match args.force {
-                // Through a link to the file that it names.
-                true => write_whole(&std::fs::canonicalize(path).unwrap_or(path.clone()), &text),
-                false => write_new(path, &text),
+                true => whole::write(path, text.as_bytes()),
+                false => whole::write_new(path, text.as_bytes()),
             };
             written.with_context(|| format!("could not write {}", path.display()))?;
             anstream::eprintln!("wrote {}", path.display());
@@ -158,6 +158,11 @@ fn draft(args: &InitArgs, directory: &Path) -> Result<Option<Draft>> {
         Some(service) => Name::near(service, "my-service"),
         None => found_name(directory),
     };
+    if !args.from.is_empty() {
+        let sources = from::read(&args.from)?;
+        let asked = args.service.is_some().then(|| service.clone());
+        return from::draft(&sources, args.workload.as_deref(), asked, &service).map(Some);
+    }
     if asks(args) {
         let Some(answers) = questions::ask(service.as_str())? else {
             return Ok(None);

@@ -6,10 +6,13 @@
 //! themselves by the rules LC8xx.
 
 mod ecs;
+mod hook;
 mod kubernetes;
+pub mod planned;
 mod read;
 mod workload;
 
+pub use hook::Lasts;
 pub use workload::{
     Action, Binding, Capacity, Container, DependsOn, EcsService, HealthCheck, Hook, Owner, Pairs,
     Port, Probe, ProbeAction, Service, ServicePort, Strategy, TargetGroup, Variable, Workload,
@@ -123,5 +126,6 @@ fn empty() -> Document {
             span: crate::text::Span::default(),
             value: Value::Sequence(Vec::new()),
         },
+        comments: Vec::new(),
     }
 }

@@ -144,7 +144,7 @@ impl<'d, 'f> Table<'d, 'f> {
                 let place = Place::Value(text.route);
                 let finding = Finding::new(&shape::BAD_DURATION, error.to_string(), place.clone());
                 self.push(match error.meant() {
-                    Some(meant) => finding.fix(error.help(), place, meant),
+                    Some(meant) => finding.safe_fix(error.help(), place, meant),
                     None => finding.help(error.help()),
                 });
                 None
@@ -236,7 +236,7 @@ impl<'d, 'f> Table<'d, 'f> {
         let place = Place::Value(text.route);
         let finding = Finding::new(&shape::UNKNOWN_VALUE, message, place.clone());
         self.push(match meant {
-            Some(meant) => finding.fix(format!("write `{meant}`"), place, meant),
+            Some(meant) => finding.safe_fix(format!("write `{meant}`"), place, meant),
             None => finding,
         });
         None
@@ -250,7 +250,18 @@ impl<'d, 'f> Table<'d, 'f> {
         words: &[(&'static str, T)],
     ) -> Option<Written<T>> {
         let entry = self.entry(key)?;
-        let text = self.scalar(&entry.value, self.route.key(key), what)?;
+        self.word_of(&entry.value, self.route.key(key), what, words)
+    }
+
+    /// One of several words, at a node of its own.
+    pub(crate) fn word_of<T: Copy>(
+        &mut self,
+        node: &Node,
+        route: Route,
+        what: &str,
+        words: &[(&'static str, T)],
+    ) -> Option<Written<T>> {
+        let text = self.scalar(node, route, what)?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text.value) {
             return Some(Written {
                 value: *value,
@@ -261,7 +272,7 @@ impl<'d, 'f> Table<'d, 'f> {
         let place = Place::Value(text.route);
         let mut finding = Finding::new(
             &shape::UNKNOWN_VALUE,
-            format!("{} is not {what}", entry.value.describe()),
+            format!("{} is not {what}", node.describe()),
             place.clone(),
         );
         finding = match nearest(&text.value, names.clone()) {
@@ -379,7 +390,11 @@ impl<'d, 'f> Table<'d, 'f> {
                 Some((text, ours)) if ours.contains(' ') => finding.help(text),
                 Some((text, ours)) => {
                     missing.retain(|(key, _)| *key != ours);
-                    finding.fix(text, place, ours)
+                    // Another tool's name for it is meant; a near word may not be.
+                    match other {
+                        Some(_) => finding.safe_fix(text, place, ours),
+                        None => finding.fix(text, place, ours),
+                    }
                 }
             });
         }

@@ -38,7 +38,7 @@ rule! {
     /// ## Source
     ///
     /// Fargate: API reference of `ContainerDefinition.stopTimeout`. Cloud Run: container contract.
-    pub(super) RULE = "LC106", "above-platform-cap", Error, check
+    pub(super) RULE = "LC106", "above-platform-cap", Error, High, check
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {

@@ -29,7 +29,7 @@ rule! {
     /// ## When to allow it
     ///
     /// Never.
-    pub(super) RULE = "LC201", "dependency-cycle", Error
+    pub(super) RULE = "LC201", "dependency-cycle", Error, High
 }
 
 pub(super) fn finding(cycle: &Cycle) -> Finding {

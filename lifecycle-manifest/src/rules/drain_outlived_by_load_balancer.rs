@@ -36,7 +36,7 @@ rule! {
     /// ## Source
     ///
     /// About 1,000 errors a minute at deploy with a sleep of 25s against 30s, none with 35s (EclipseFdn/open-vsx.org#12422).
-    pub(super) RULE = "LC304", "drain-outlived-by-load-balancer", Error, check
+    pub(super) RULE = "LC304", "drain-outlived-by-load-balancer", Error, Medium, check
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {

@@ -36,7 +36,7 @@ rule! {
     /// ## Source
     ///
     /// coredns/helm#43; a real kubelet 1.36 sent SIGTERM 0.2 s after the stop for a hook that was not there.
-    pub(super) RULE = "LC402", "exec-hook-needs-shell", Error, check
+    pub(super) RULE = "LC402", "exec-hook-needs-shell", Error, Medium, check
 }
 
 /// Words in the names of images that hold one program and nothing else.

@@ -33,7 +33,7 @@ rule! {
     /// ## Source
     ///
     /// Cloud Run's container contract: ten seconds from SIGTERM to SIGKILL.
-    pub(super) RULE = "LC108", "grace-not-settable", Error, check
+    pub(super) RULE = "LC108", "grace-not-settable", Error, High, check
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {

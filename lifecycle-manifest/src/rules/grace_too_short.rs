@@ -40,7 +40,7 @@ rule! {
     /// ## Source
     ///
     /// Kubernetes: the hook counts against the grace period (kubernetes/kubernetes#74160).
-    pub(super) RULE = "LC101", "grace-too-short", Error, check
+    pub(super) RULE = "LC101", "grace-too-short", Error, High, check
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {

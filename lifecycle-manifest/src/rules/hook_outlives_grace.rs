@@ -34,7 +34,7 @@ rule! {
     /// ## Source
     ///
     /// Kubelet v1.36 `kuberuntime_container.go`: the hook is bounded by the grace period, and 2 s are the floor for what follows.
-    pub(super) RULE = "LC102", "hook-outlives-grace", Error, check
+    pub(super) RULE = "LC102", "hook-outlives-grace", Error, High, check
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {

@@ -34,7 +34,7 @@ rule! {
     /// ## Source
     ///
     /// Kubernetes `validation.go` refuses a sleep above the grace period and accepts an equal one; a platform team's default of 30s in both left every service without time (Yelp/paasta#3909).
-    pub(super) RULE = "LC103", "hook-takes-whole-grace", Error, check
+    pub(super) RULE = "LC103", "hook-takes-whole-grace", Error, High, check
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {

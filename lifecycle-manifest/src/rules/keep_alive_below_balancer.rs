@@ -36,7 +36,7 @@ rule! {
     /// ## Source
     ///
     /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html>: the idle timeout of the application must be larger than the balancer's.
-    pub(super) RULE = "LC305", "keep-alive-below-balancer", Error, check
+    pub(super) RULE = "LC305", "keep-alive-below-balancer", Error, High, check
 }
 
 const ROOM: Duration = Duration::from_secs(5);

@@ -37,7 +37,7 @@ rule! {
     /// ## Source
     ///
     /// ECS waits for the deregistration delay at most, then sends the signal.
-    pub(super) RULE = "LC306", "longest-request-outlives-drain", Warning, check
+    pub(super) RULE = "LC306", "longest-request-outlives-drain", Warning, High, check
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {

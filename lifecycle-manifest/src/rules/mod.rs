@@ -3,7 +3,7 @@
 //! A rule reads the manifest, the plan and the timelines, and answers with findings that name
 //! routes. It never prints, never reads files, never computes what the timeline has computed.
 
-use crate::finding::{Finding, Severity};
+use crate::finding::{Confidence, Finding, Severity};
 use crate::manifest::Manifest;
 use crate::plan::{Cycle, Plan};
 use crate::platform::{Ecs, Kubernetes, Platform};
@@ -18,6 +18,10 @@ pub struct Rule {
     pub name: &'static str,
     /// How bad its findings are, unless one says otherwise.
     pub severity: Severity,
+    /// How sure its findings are, unless one says otherwise.
+    pub confidence: Confidence,
+    /// The version of this tool that had it first.
+    pub since: &'static str,
     /// Its documentation, in Markdown: the rule's doc comment.
     pub page: &'static str,
     /// How it looks for findings; `None` for what is found while the file is read.
@@ -31,6 +35,12 @@ impl PartialEq for Rule {
 }
 
 impl Rule {
+    /// Its level can be set, and a finding of it allowed. What is wrong with the file's shape or its
+    /// order cannot: there is nothing to go on with.
+    pub fn can_be_allowed(&self) -> bool {
+        self.check.is_some() || self.severity == Severity::Warning
+    }
+
     /// The first line of the page.
     pub fn summary(&self) -> &'static str {
         self.page.trim_start().lines().next().unwrap_or_default()
@@ -76,12 +86,14 @@ impl<'a> Context<'a> {
 
 /// Declares a rule; its doc comment is its page.
 macro_rules! rule {
-    ($(#[doc = $doc:literal])* $vis:vis $id:ident = $code:literal, $name:literal, $severity:ident $(, $check:path)?) => {
+    ($(#[doc = $doc:literal])* $vis:vis $id:ident = $code:literal, $name:literal, $severity:ident, $confidence:ident $(, $check:path)?) => {
         $(#[doc = $doc])*
         $vis static $id: crate::rules::Rule = crate::rules::Rule {
             code: $code,
             name: $name,
             severity: crate::finding::Severity::$severity,
+            confidence: crate::finding::Confidence::$confidence,
+            since: "0.1.0",
             page: concat!($($doc, "\n"),*),
             check: rule!(@check $($check)?),
         };
@@ -130,6 +142,9 @@ pub static ALL: &[&Rule] = &[
     &shape::OUT_OF_RANGE,
     &shape::UNSUPPORTED_FORMAT,
     &shape::KEY_NOT_FOR_KIND,
+    &shape::UNKNOWN_RULE,
+    &shape::BAD_ALLOWANCE,
+    &shape::UNUSED_ALLOWANCE,
     &grace_too_short::RULE,
     &hook_outlives_grace::RULE,
     &hook_takes_whole_grace::RULE,

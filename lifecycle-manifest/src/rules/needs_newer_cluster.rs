@@ -33,7 +33,7 @@ rule! {
     /// ## Source
     ///
     /// KEP-3960: `preStop.sleep` is on by default from 1.30. KEP-753: native sidecars are on by default from 1.29.
-    pub(super) RULE = "LC404", "needs-newer-cluster", Error, check
+    pub(super) RULE = "LC404", "needs-newer-cluster", Error, High, check
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {

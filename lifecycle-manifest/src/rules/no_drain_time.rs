@@ -36,7 +36,7 @@ rule! {
     /// ## Source
     ///
     /// Libraries with a default of zero exist: the Temporal SDK's `shutdownGraceTime` (dust-tt/dust#27048).
-    pub(super) RULE = "LC104", "no-drain-time", Error, check
+    pub(super) RULE = "LC104", "no-drain-time", Error, High, check
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {

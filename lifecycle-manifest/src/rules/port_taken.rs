@@ -31,7 +31,7 @@ rule! {
     /// ## When to allow it
     ///
     /// When one listener serves both resources, as a server that speaks HTTP and WebSocket does: write the port at one of them.
-    pub(super) RULE = "LC501", "port-taken", Error, check
+    pub(super) RULE = "LC501", "port-taken", Error, High, check
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {

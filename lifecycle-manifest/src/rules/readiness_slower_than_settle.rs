@@ -36,7 +36,7 @@ rule! {
     /// ## Source
     ///
     /// Kubernetes: endpoints of a deleted pod are never ready; external balancers poll on their own (KEP-1669).
-    pub(super) RULE = "LC303", "readiness-slower-than-settle", Warning, check
+    pub(super) RULE = "LC303", "readiness-slower-than-settle", Warning, High, check
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {

@@ -34,7 +34,7 @@ rule! {
     /// ## Source
     ///
     /// ECS has drained the target before the signal; a sleep in the program only slows deploys.
-    pub(super) RULE = "LC302", "settle-paid-twice", Warning, check
+    pub(super) RULE = "LC302", "settle-paid-twice", Warning, High, check
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {

@@ -35,7 +35,7 @@ rule! {
     /// ## Source
     ///
     /// Without a settle time every peer refused 499 of 499 requests sent in the half second after SIGTERM. Real kube-proxy, rolling restart: 35 of 1,750 requests failed without a preStop sleep, 0 of 1,952 with one.
-    pub(super) RULE = "LC301", "settle-unpaid", Error, check
+    pub(super) RULE = "LC301", "settle-unpaid", Error, Medium, check
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {

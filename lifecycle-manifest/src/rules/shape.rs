@@ -11,7 +11,7 @@ rule! {
     ///
     /// The place is where the reader gave up; the fault is there or on the line before.
     /// Usual causes: a tab for indentation, a missing space after `:`, a quote that is not closed.
-    pub SYNTAX = "LC001", "syntax", Error
+    pub SYNTAX = "LC001", "syntax", Error, High
 }
 
 rule! {
@@ -24,7 +24,7 @@ rule! {
     /// ## What to write instead
     ///
     /// Keep one of them.
-    pub DUPLICATE_KEY = "LC002", "duplicate-key", Error
+    pub DUPLICATE_KEY = "LC002", "duplicate-key", Error, High
 }
 
 rule! {
@@ -37,7 +37,7 @@ rule! {
     /// ## What to write instead
     ///
     /// The nearest known key is in the help; `lifecycle schema` describes them all.
-    pub UNKNOWN_KEY = "LC003", "unknown-key", Error
+    pub UNKNOWN_KEY = "LC003", "unknown-key", Error, High
 }
 
 rule! {
@@ -50,7 +50,7 @@ rule! {
     /// ## What to write instead
     ///
     /// Add the key that the message names.
-    pub MISSING_KEY = "LC004", "missing-key", Error
+    pub MISSING_KEY = "LC004", "missing-key", Error, High
 }
 
 rule! {
@@ -63,7 +63,7 @@ rule! {
     /// ## What to write instead
     ///
     /// The message says what the key takes.
-    pub WRONG_TYPE = "LC005", "wrong-type", Error
+    pub WRONG_TYPE = "LC005", "wrong-type", Error, High
 }
 
 rule! {
@@ -76,7 +76,7 @@ rule! {
     /// ## What to write instead
     ///
     /// Hours, minutes, seconds and milliseconds from large to small, each at most once: `15s`, `250ms`, `1m30s`.
-    pub BAD_DURATION = "LC006", "bad-duration", Error
+    pub BAD_DURATION = "LC006", "bad-duration", Error, High
 }
 
 rule! {
@@ -89,7 +89,7 @@ rule! {
     /// ## What to write instead
     ///
     /// One of the words in the help.
-    pub UNKNOWN_VALUE = "LC007", "unknown-value", Error
+    pub UNKNOWN_VALUE = "LC007", "unknown-value", Error, High
 }
 
 rule! {
@@ -102,7 +102,7 @@ rule! {
     /// ## What to write instead
     ///
     /// The name of an entry of `resources`.
-    pub UNKNOWN_RESOURCE = "LC008", "unknown-resource", Error
+    pub UNKNOWN_RESOURCE = "LC008", "unknown-resource", Error, High
 }
 
 rule! {
@@ -115,7 +115,7 @@ rule! {
     /// ## What to write instead
     ///
     /// Plain mappings, lists and scalars. Anchors and aliases are fine.
-    pub UNSUPPORTED_YAML = "LC009", "unsupported-yaml", Error
+    pub UNSUPPORTED_YAML = "LC009", "unsupported-yaml", Error, High
 }
 
 rule! {
@@ -128,7 +128,7 @@ rule! {
     /// ## What to write instead
     ///
     /// Lower-case letters, digits and `-`, beginning with a letter, ending with a letter or a digit, at most 63.
-    pub BAD_NAME = "LC010", "bad-name", Error
+    pub BAD_NAME = "LC010", "bad-name", Error, High
 }
 
 rule! {
@@ -141,7 +141,7 @@ rule! {
     /// ## What to write instead
     ///
     /// A value within the bounds that the message names.
-    pub OUT_OF_RANGE = "LC011", "out-of-range", Error
+    pub OUT_OF_RANGE = "LC011", "out-of-range", Error, High
 }
 
 rule! {
@@ -154,7 +154,7 @@ rule! {
     /// ## What to write instead
     ///
     /// `lifecycle: 1`, or use a newer version of the tool.
-    pub UNSUPPORTED_FORMAT = "LC012", "unsupported-format", Error
+    pub UNSUPPORTED_FORMAT = "LC012", "unsupported-format", Error, High
 }
 
 rule! {
@@ -167,5 +167,44 @@ rule! {
     /// ## What to write instead
     ///
     /// Take the key away, or change the kind.
-    pub KEY_NOT_FOR_KIND = "LC013", "key-not-for-kind", Error
+    pub KEY_NOT_FOR_KIND = "LC013", "key-not-for-kind", Error, High
+}
+
+rule! {
+    /// A name that no rule has.
+    ///
+    /// ## Why it matters
+    ///
+    /// An allowance for a rule that does not exist allows nothing.
+    ///
+    /// ## What to write instead
+    ///
+    /// The code or the name of a rule, or `all`; `lifecycle rules` lists them.
+    pub UNKNOWN_RULE = "LC014", "unknown-rule", Error, High
+}
+
+rule! {
+    /// An allowance that cannot be followed: without a rule, without a reason, or for what cannot be allowed.
+    ///
+    /// ## Why it matters
+    ///
+    /// Whoever meets it next must know whether it still holds. What is wrong with the shape of the file cannot be allowed at all: nothing can be judged behind it.
+    ///
+    /// ## What to write instead
+    ///
+    /// `# lifecycle: allow(RULE) why it is fine here`, or under `lints:` `RULE: { level: allow, reason: "…" }`.
+    pub BAD_ALLOWANCE = "LC015", "bad-allowance", Error, High
+}
+
+rule! {
+    /// An allowance for something that is not found.
+    ///
+    /// ## Why it matters
+    ///
+    /// What was allowed has been mended; the next one that comes to this place would pass unseen.
+    ///
+    /// ## What to write instead
+    ///
+    /// Take the allowance away.
+    pub UNUSED_ALLOWANCE = "LC016", "unused-allowance", Warning, High
 }

@@ -35,7 +35,7 @@ rule! {
     /// ## Source
     ///
     /// Istio's agent sleeps `terminationDrainDuration` (5s) and then stops Envoy whatever is open (istio/istio#34855); a Cloud SQL proxy with a term timeout of 0 leaves at once (porter-dev/porter-charts#1104).
-    pub(super) RULE = "LC401", "sidecar-leaves-first", Error, check
+    pub(super) RULE = "LC401", "sidecar-leaves-first", Error, High, check
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {

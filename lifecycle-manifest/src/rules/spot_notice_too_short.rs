@@ -37,7 +37,7 @@ rule! {
     /// ## Source
     ///
     /// EC2 and Fargate Spot: two minutes. GKE Spot: 30 seconds, of which ordinary pods get 15.
-    pub(super) RULE = "LC403", "spot-notice-too-short", Warning, check
+    pub(super) RULE = "LC403", "spot-notice-too-short", Warning, High, check
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {

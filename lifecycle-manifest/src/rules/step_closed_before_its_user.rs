@@ -34,7 +34,7 @@ rule! {
     /// ## Source
     ///
     /// About five HTTP 500s a pod at every deploy, until the order was turned round (lobu-ai/lobu#3077).
-    pub(super) RULE = "LC202", "step-closed-before-its-user", Error
+    pub(super) RULE = "LC202", "step-closed-before-its-user", Error, High
 }
 
 /// The finding, where the circle is one `uses` against an order by `after`.

@@ -34,7 +34,7 @@ rule! {
     /// ## When to allow it
     ///
     /// While timeouts are about to be raised, or when the instance does work that the manifest does not list.
-    pub(super) RULE = "LC105", "unused-grace", Warning, check
+    pub(super) RULE = "LC105", "unused-grace", Warning, Medium, check
 }
 
 const A_LOT: Duration = Duration::from_secs(60);

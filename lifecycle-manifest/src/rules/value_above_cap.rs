@@ -34,7 +34,7 @@ rule! {
     /// ## Source
     ///
     /// Fargate: API reference of `ContainerDefinition.stopTimeout`, at most 120 seconds.
-    pub(super) RULE = "LC107", "value-above-cap", Error, check
+    pub(super) RULE = "LC107", "value-above-cap", Error, High, check
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {

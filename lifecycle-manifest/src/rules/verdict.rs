@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::Context;
 use crate::duration::{human, show};
 use crate::figure::Origin;
-use crate::finding::{Finding, Place};
+use crate::finding::{Edit, Finding, Fix, Place, Safety};
+use crate::text::Route;
 use crate::timeline::Timeline;
 
 /// The most specific thing that can be said.
@@ -145,15 +146,22 @@ pub(super) fn with_sum_and_grace(mut finding: Finding, line: &Timeline) -> Findi
     };
     let text = show(smallest);
     match line.grace().origin.route() {
-        Some(route) => finding.fix(
+        Some(route) => finding.safe_fix(
             format!("set `grace_period: {text}`, the smallest that fits"),
             Place::Value(route.clone()),
             text,
         ),
-        None => finding.help(format!(
-            "set `grace_period: {text}` under `{}`, the smallest that fits",
-            line.platform()
-        )),
+        None => {
+            let platform = Route::keys(["platforms", line.platform()]);
+            let edit = Edit::insert(platform, "grace_period", text.as_str());
+            finding.fix_with(
+                format!(
+                    "set `grace_period: {text}` under `{}`, the smallest that fits",
+                    line.platform()
+                ),
+                Fix::new(Safety::Safe, [edit]),
+            )
+        }
     }
 }
 

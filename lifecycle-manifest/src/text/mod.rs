@@ -12,4 +12,4 @@ pub use parse::{Limits, SyntaxError, SyntaxErrorKind, parse};
 pub use route::{Route, Segment};
 pub use source::{Position, Source, Span};
 pub use stream::parse_stream;
-pub use tree::{Document, Entry, Node, Value};
+pub use tree::{Comment, Document, Entry, Node, Value};

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, StructureStyle};
 
-use super::{Document, Entry, Node, Source, Span, Value};
+use super::{Comment, Document, Entry, Node, Source, Span, Value};
 
 /// How much a file may ask of its reader.
 #[derive(Debug, Clone, Copy)]
@@ -66,8 +66,13 @@ pub fn parse(text: &str, limits: Limits) -> (Option<Document>, Vec<SyntaxError>)
             None
         }
     };
-    let errors = builder.errors;
-    (root.map(|root| Document { source, root }), errors)
+    let (errors, comments) = (builder.errors, builder.comments);
+    let document = root.map(|root| Document {
+        source,
+        root,
+        comments,
+    });
+    (document, errors)
 }
 
 pub(super) type Step<T> = Result<T, SyntaxError>;
@@ -84,6 +89,7 @@ pub(super) struct Builder<'t> {
     repeated: usize,
     anchors: HashMap<usize, Anchored>,
     pub(super) errors: Vec<SyntaxError>,
+    comments: Vec<Comment>,
 }
 
 /// An anchor's node, and what repeating it costs.
@@ -107,6 +113,7 @@ impl<'t> Builder<'t> {
             repeated: 0,
             anchors: HashMap::new(),
             errors: Vec::new(),
+            comments: Vec::new(),
         }
     }
 
@@ -139,7 +146,9 @@ impl<'t> Builder<'t> {
             flow_nesting_limit: self.limits.depth,
             block_nesting_limit: self.limits.depth,
         };
-        options.set_emit_comments(false);
+        // Only those that speak to this tool matter; most files have none, and pay nothing.
+        options.set_emit_comments(!self.lenient && Comment::is_any_in(self.text));
+        options.max_buffered_comment_events = usize::MAX;
         let part = self.text.get(part).unwrap_or_default();
         Parser::new_from_str_with_options(part, options)
     }
@@ -189,19 +198,42 @@ impl<'t> Builder<'t> {
         }))
     }
 
-    fn next(&self, events: &mut Events<'t>) -> Step<(Event<'t>, Span)> {
-        match events.next_event() {
-            Some(Ok((event, span))) => {
-                let range = span.byte_range().unwrap_or_default();
-                let span = Span::new(self.offset + range.start, self.offset + range.end);
-                Ok((event, span))
+    fn next(&mut self, events: &mut Events<'t>) -> Step<(Event<'t>, Span)> {
+        loop {
+            match events.next_event() {
+                Some(Ok((event, span))) => {
+                    let range = span.byte_range().unwrap_or_default();
+                    let span = Span::new(self.offset + range.start, self.offset + range.end);
+                    if let Event::Comment(text, _) = event {
+                        self.comment(&text, span);
+                        continue;
+                    }
+                    return Ok((event, span));
+                }
+                Some(Err(scan)) => return Err(self.not_yaml(&scan)),
+                None => {
+                    let end = self.text.len();
+                    return Ok((Event::StreamEnd, Span::new(end, end)));
+                }
             }
-            Some(Err(scan)) => Err(self.not_yaml(&scan)),
-            None => Ok((
-                Event::StreamEnd,
-                Span::new(self.text.len(), self.text.len()),
-            )),
         }
+    }
+
+    /// Keeps a comment that speaks to this tool.
+    fn comment(&mut self, text: &str, span: Span) {
+        let Some(words) = text.trim().strip_prefix(Comment::MARK) else {
+            return;
+        };
+        let before = &self.text[..span.start.min(self.text.len())];
+        let own_line = before
+            .rsplit('\n')
+            .next()
+            .is_none_or(|line| line.trim().is_empty());
+        self.comments.push(Comment {
+            span,
+            text: words.trim().to_owned(),
+            own_line,
+        });
     }
 
     fn not_yaml(&self, scan: &ScanError) -> SyntaxError {

@@ -50,7 +50,12 @@ pub fn parse_stream(text: &str, limits: Limits) -> (Document, Vec<SyntaxError>) 
         span: Span::new(0, text.len()),
         value: Value::Sequence(documents),
     };
-    (Document { source, root }, errors)
+    let document = Document {
+        source,
+        root,
+        comments: Vec::new(),
+    };
+    (document, errors)
 }
 
 /// Reads a part of the text, and goes on with the next document where one cannot be read.

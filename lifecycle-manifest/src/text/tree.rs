@@ -78,6 +78,33 @@ pub struct Document {
     pub source: Source,
     /// The tree.
     pub root: Node,
+    /// Comments that speak to this tool, in the order of the file.
+    pub comments: Vec<Comment>,
+}
+
+/// A comment that speaks to this tool, as in `# lifecycle: allow(unused-grace) timeouts grow soon`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comment {
+    /// Its bytes, from `#` to the end of the line.
+    pub span: Span,
+    /// What it says, behind its mark.
+    pub text: String,
+    /// Nothing but space stands before it on its line.
+    pub own_line: bool,
+}
+
+impl Comment {
+    /// What such a comment begins with.
+    pub const MARK: &str = "lifecycle:";
+
+    /// Something in the text looks like such a comment.
+    pub(super) fn is_any_in(text: &str) -> bool {
+        text.match_indices('#').any(|(at, _)| {
+            text[at + 1..]
+                .trim_start_matches([' ', '\t'])
+                .starts_with(Self::MARK)
+        })
+    }
 }
 
 impl Document {

@@ -30,10 +30,14 @@ fn look_at(bytes: &[u8]) {
         for label in &finding.related {
             in_text(analysis.span(&label.place));
         }
-        for edit in finding.help.iter().filter_map(|help| help.edit.as_ref()) {
-            in_text(analysis.span(&edit.place));
+        for fix in finding.help.iter().filter_map(|help| help.fix.as_ref()) {
+            let patches = analysis.document.as_ref().and_then(|it| fix.patches(it));
+            for patch in patches.into_iter().flatten() {
+                in_text(patch.span);
+            }
         }
-        let shown = render::finding(&analysis, "lifecycle.yaml", finding, render::Style::Plain);
+        let texts = render::Texts::of(&analysis, "lifecycle.yaml");
+        let shown = render::finding(&texts, finding, render::Style::Plain);
         assert!(shown.contains(finding.rule.code));
     }
     let sorted = analysis

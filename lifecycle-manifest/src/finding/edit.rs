@@ -1,0 +1,408 @@
+//! Changes of a manifest: said by routes, turned into bytes at the end, so that every byte they do
+//! not speak of stays as it is.
+
+use super::Place;
+use crate::text::{Document, Entry, Node, Route, Segment, Source, Span, Value};
+
+/// Edits that belong together: all of them or none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fix {
+    /// Whether somebody must agree first.
+    pub safety: Safety,
+    /// What is changed.
+    pub edits: Vec<Edit>,
+}
+
+impl Fix {
+    /// Edits that belong together.
+    pub fn new(safety: Safety, edits: impl IntoIterator<Item = Edit>) -> Self {
+        Self {
+            safety,
+            edits: edits.into_iter().collect(),
+        }
+    }
+
+    /// The edits as bytes, in the order of the file. `None` where one of them has no place, or two
+    /// would change the same bytes.
+    pub fn patches(&self, document: &Document) -> Option<Vec<Patch>> {
+        let mut patches = self
+            .edits
+            .iter()
+            .map(|edit| edit.patch(document))
+            .collect::<Option<Vec<_>>>()?;
+        patches.sort_by_key(|patch| patch.span);
+        let apart = patches
+            .windows(2)
+            .all(|pair| pair[0].span.end <= pair[1].span.start && pair[0].span != pair[1].span);
+        apart.then_some(patches)
+    }
+}
+
+/// Whether a fix may be made without asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Safety {
+    /// It means the same, or only gives more time.
+    Safe,
+    /// It changes what is meant; somebody must agree.
+    Unsafe,
+}
+
+impl Safety {
+    /// The word in every format.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Safe => "safe",
+            Self::Unsafe => "unsafe",
+        }
+    }
+}
+
+/// One change of the manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Edit {
+    /// Other text at a place.
+    Replace {
+        /// What is replaced.
+        place: Place,
+        /// What comes in its stead.
+        with: String,
+    },
+    /// A new entry, as the last of a mapping. Where the mapping does not exist yet, it is made.
+    Insert {
+        /// The mapping.
+        mapping: Route,
+        /// The new key.
+        key: String,
+        /// Its value, as it is to be written: one line.
+        value: String,
+    },
+    /// An entry of a mapping, key and value.
+    Remove {
+        /// The entry.
+        entry: Route,
+    },
+}
+
+/// A replacement of bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patch {
+    /// What is replaced; empty to insert.
+    pub span: Span,
+    /// What comes in its stead.
+    pub text: String,
+}
+
+impl Edit {
+    /// Other text at a place.
+    pub fn replace(place: Place, with: impl Into<String>) -> Self {
+        Self::Replace {
+            place,
+            with: with.into(),
+        }
+    }
+
+    /// A new entry in a mapping.
+    pub fn insert(mapping: Route, key: impl Into<String>, value: impl Into<String>) -> Self {
+        Self::Insert {
+            mapping,
+            key: key.into(),
+            value: value.into(),
+        }
+    }
+
+    /// The bytes that change. `None` where the edit has no place in the document: a mapping that is
+    /// a list, an entry that is not there.
+    pub fn patch(&self, document: &Document) -> Option<Patch> {
+        match self {
+            Self::Replace { place, with } => Some(Patch {
+                span: place.span(document),
+                text: with.clone(),
+            }),
+            Self::Insert {
+                mapping,
+                key,
+                value,
+            } => insert(document, mapping, key, value),
+            Self::Remove { entry } => remove(document, entry),
+        }
+    }
+}
+
+/// A new last entry of a mapping, in the mapping's own style.
+fn insert(document: &Document, mapping: &Route, key: &str, value: &str) -> Option<Patch> {
+    let source = &document.source;
+    // A file that is JSON stays JSON.
+    if is_json(document) && !key.starts_with('"') {
+        let is_text = !value.starts_with(['{', '[', '"']) && value.parse::<f64>().is_err();
+        let value = match is_text && !["true", "false", "null"].contains(&value) {
+            true => format!("\"{value}\""),
+            false => value.to_owned(),
+        };
+        return insert(document, mapping, &format!("\"{key}\""), &value);
+    }
+    let Some(node) = document.get(mapping) else {
+        // The mapping itself is missing: it comes as an entry of the one above.
+        let Some(Segment::Key(name)) = mapping.segments().last() else {
+            return None;
+        };
+        let parent = mapping.parent()?;
+        let name = match key.starts_with('"') {
+            true => format!("\"{name}\""),
+            false => name.clone(),
+        };
+        return insert(document, &parent, &name, &format!("{{ {key}: {value} }}"));
+    };
+    match &node.value {
+        _ if node.is_null() && node.span.start == node.span.end => {
+            // Nothing behind the colon, which stands right after the key.
+            let (between, _) = source.text()[node.span.end..].split_once(':')?;
+            if !between.trim().is_empty() {
+                return None;
+            }
+            let colon = node.span.end + between.len() + 1;
+            Some(Patch {
+                span: Span::new(colon, colon),
+                text: format!(" {{ {key}: {value} }}"),
+            })
+        }
+        _ if node.is_null() => Some(Patch {
+            span: node.span,
+            text: format!("{{ {key}: {value} }}"),
+        }),
+        // An alias is written elsewhere, and for others too.
+        Value::Mapping(_) if source.slice(node.span).starts_with('*') => None,
+        Value::Mapping(entries) => match source.slice(node.span).starts_with('{') {
+            true => insert_in_braces(source, node, entries, key, value),
+            false => insert_line(source, entries, key, value),
+        },
+        _ => None,
+    }
+}
+
+/// Braces around all, and quotes around the first key.
+fn is_json(document: &Document) -> bool {
+    let quoted = |entry: &Entry| document.source.slice(entry.key_span).starts_with('"');
+    let Value::Mapping(entries) = &document.root.value else {
+        return false;
+    };
+    document.source.slice(document.root.span).starts_with('{')
+        && entries.first().is_some_and(quoted)
+}
+
+/// The end of an entry, its colon included where nothing stands behind it.
+fn end_of(source: &Source, entry: &Entry) -> usize {
+    if entry.value.span.start < entry.value.span.end {
+        return entry.value.span.end.max(entry.key_span.end);
+    }
+    let end = entry.key_span.end;
+    match source.text()[end..].split_once(':') {
+        Some((between, _)) if between.trim().is_empty() => end + between.len() + 1,
+        _ => end,
+    }
+}
+
+/// `{ a: 1 }` becomes `{ a: 1, key: value }`.
+fn insert_in_braces(
+    source: &Source,
+    node: &Node,
+    entries: &[Entry],
+    key: &str,
+    value: &str,
+) -> Option<Patch> {
+    let inner = node.span.end.checked_sub(1)?;
+    let Some(last) = entries.iter().max_by_key(|entry| entry.value.span.end) else {
+        // Whatever stands between the braces is space or a comment; the first stays, the second too.
+        let open = node.span.start + 1;
+        let space = if source.text()[open..inner].is_empty() {
+            " "
+        } else {
+            ""
+        };
+        return Some(Patch {
+            span: Span::new(open, open),
+            text: format!(" {key}: {value}{space}"),
+        });
+    };
+    let end = end_of(source, last);
+    // A comma behind the last entry is already there in some files.
+    let rest = &source.text()[end..inner];
+    let trailing = rest.trim_start().starts_with(',');
+    let text = match trailing {
+        true => format!(" {key}: {value},"),
+        false => format!(", {key}: {value}"),
+    };
+    let at = match trailing {
+        true => end + rest.find(',')? + 1,
+        false => end,
+    };
+    Some(Patch {
+        span: Span::new(at, at),
+        text,
+    })
+}
+
+/// A line of its own below the last entry, as far in as the mapping's first key.
+fn insert_line(source: &Source, entries: &[Entry], key: &str, value: &str) -> Option<Patch> {
+    let first = entries.first()?;
+    let last = entries.iter().max_by_key(|entry| entry.value.span.end)?;
+    let text = source.text();
+    let line = text[..first.key_span.start]
+        .rfind('\n')
+        .map_or(0, |at| at + 1);
+    let before = &text[line..first.key_span.start];
+    // `- a: 1`: the dash counts as a column, and is not repeated.
+    let indent: String = before
+        .chars()
+        .map(|c| if c.is_whitespace() { c } else { ' ' })
+        .collect();
+    let end = end_of(source, last);
+    let rest = &text[end..];
+    let line_end = end + rest.find('\n').unwrap_or(rest.len());
+    let crlf = text[..line_end].ends_with('\r');
+    let (at, newline) = match crlf {
+        true => (line_end - 1, "\r\n"),
+        false => (line_end, "\n"),
+    };
+    Some(Patch {
+        span: Span::new(at, at),
+        text: format!("{newline}{indent}{key}: {value}"),
+    })
+}
+
+/// An entry with what would be left over of it: its line, or its comma.
+fn remove(document: &Document, entry: &Route) -> Option<Patch> {
+    let Some(Segment::Key(name)) = entry.segments().last() else {
+        return None;
+    };
+    let mapping = document.get(&entry.parent()?)?;
+    let Value::Mapping(entries) = &mapping.value else {
+        return None;
+    };
+    let at = entries.iter().position(|entry| &entry.key == name)?;
+    let this = &entries[at];
+    let text = document.source.text();
+    let end = end_of(&document.source, this);
+    if text[mapping.span.range()].starts_with('{') {
+        // With the comma and the space up to the neighbour, whichever side it is on.
+        let span = match (entries.get(at + 1), at.checked_sub(1)) {
+            (Some(next), _) => Span::new(this.key_span.start, next.key_span.start),
+            (None, Some(before)) => {
+                let before = &entries[before];
+                Span::new(end_of(&document.source, before), end)
+            }
+            (None, None) => Span::new(this.key_span.start, end),
+        };
+        return Some(Patch {
+            span,
+            text: String::new(),
+        });
+    }
+    // The only entry of a block leaves an empty mapping, which is written as one.
+    if entries.len() == 1 {
+        return Some(Patch {
+            span: Span::new(this.key_span.start, end),
+            text: "{}".to_owned(),
+        });
+    }
+    let line = text[..this.key_span.start]
+        .rfind('\n')
+        .map_or(0, |at| at + 1);
+    // `- a: 1` stays a list's item: only what stands behind the dash goes, up to the next key.
+    if !text[line..this.key_span.start].trim().is_empty() {
+        let next = entries.get(at + 1)?;
+        return Some(Patch {
+            span: Span::new(this.key_span.start, next.key_span.start),
+            text: String::new(),
+        });
+    }
+    let rest = text[end..].find('\n').map_or(text.len(), |at| end + at + 1);
+    Some(Patch {
+        span: Span::new(line, rest),
+        text: String::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::{Limits, parse};
+
+    fn applied(text: &str, edit: &Edit) -> Option<String> {
+        let (document, errors) = parse(text, Limits::default());
+        assert!(errors.is_empty(), "{errors:?}");
+        let patch = edit.patch(&document?)?;
+        let mut text = text.to_owned();
+        text.replace_range(patch.span.range(), &patch.text);
+        Some(text)
+    }
+
+    #[test]
+    fn an_entry_is_added_in_the_style_of_its_mapping() {
+        for (before, after) in [
+            ("p:\n  k: {}\n", "p:\n  k: { g: 1s }\n"),
+            ("p:\n  k: { }\n", "p:\n  k: { g: 1s }\n"),
+            ("p:\n  k:\n", "p:\n  k: { g: 1s }\n"),
+            ("p:\n  k: # none\n", "p:\n  k: { g: 1s } # none\n"),
+            ("p:\n  k: ~\n", "p:\n  k: { g: 1s }\n"),
+            ("p:\n  k: { a: b } # c\n", "p:\n  k: { a: b, g: 1s } # c\n"),
+            ("p: { k: { a: b, } }", "p: { k: { a: b, g: 1s, } }"),
+            ("p: { k: { a: } }", "p: { k: { a:, g: 1s } }"),
+            (
+                "{\"p\": {\"k\": {\"a\": 1}}}",
+                "{\"p\": {\"k\": {\"a\": 1, \"g\": \"1s\"}}}",
+            ),
+            ("{\"p\": {}}", "{\"p\": { \"k\": { \"g\": \"1s\" } }}"),
+            (
+                "p:\n  k:\n    a: b # c\n  z: 1\n",
+                "p:\n  k:\n    a: b # c\n    g: 1s\n  z: 1\n",
+            ),
+            (
+                "p:\r\n  k:\r\n    a: b\r\n  z: 1\r\n",
+                "p:\r\n  k:\r\n    a: b\r\n    g: 1s\r\n  z: 1\r\n",
+            ),
+            ("p:\n  k:\n    a: b", "p:\n  k:\n    a: b\n    g: 1s"),
+            ("p: { k: {\n  a: b\n} }", "p: { k: {\n  a: b, g: 1s\n} }"),
+            (
+                "p:\n  k:\n    a:\n      - x\n      - y\n",
+                "p:\n  k:\n    a:\n      - x\n      - y\n    g: 1s\n",
+            ),
+            (
+                "p:\n  k:\n    a: |\n      x\n      y\n  z: 1\n",
+                "p:\n  k:\n    a: |\n      x\n      y\n    g: 1s\n  z: 1\n",
+            ),
+        ] {
+            let edit = Edit::insert(Route::keys(["p", "k"]), "g", "1s");
+            assert_eq!(applied(before, &edit).as_deref(), Some(after), "{before:?}");
+        }
+    }
+
+    #[test]
+    fn a_mapping_that_is_missing_is_made() {
+        let edit = Edit::insert(Route::keys(["traffic", "health"]), "port", "9090");
+        assert_eq!(
+            applied("a: 1\n", &edit).as_deref(),
+            Some("a: 1\ntraffic: { health: { port: 9090 } }\n")
+        );
+        assert_eq!(applied("- a\n", &edit), None, "a list takes no keys");
+        let alias = "a: &x { b: 1 }\ntraffic: { health: *x }\n";
+        assert_eq!(applied(alias, &edit), None, "an alias is others' too");
+    }
+
+    #[test]
+    fn an_entry_is_taken_away_with_its_line_or_its_comma() {
+        for (before, after) in [
+            ("p:\n  a: 1 # gone\n  k: 2\n", "p:\n  k: 2\n"),
+            ("p:\n  k: 2\n  a: 1", "p:\n  k: 2\n"),
+            ("p: { a: 1, k: 2 }", "p: { k: 2 }"),
+            ("p: { k: 2, a: 1 }", "p: { k: 2 }"),
+            ("p: { a: 1 }", "p: {  }"),
+            ("p:\n  a: 1\n", "p:\n  {}\n"),
+            ("p:\n  a:\n    - 1\n  k: 2\n", "p:\n  k: 2\n"),
+        ] {
+            let edit = Edit::Remove {
+                entry: Route::keys(["p", "a"]),
+            };
+            assert_eq!(applied(before, &edit).as_deref(), Some(after), "{before:?}");
+        }
+    }
+}
