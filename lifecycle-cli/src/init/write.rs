@@ -98,7 +98,13 @@ fn safe(text: &str) -> Value {
 
 /// What is said in a comment stays in it, whatever a file's name is.
 fn one_line(note: &str) -> String {
-    template::comment(note).to_string()
+    let line = template::comment(note).to_string();
+    let line = line.trim();
+    // A comment that begins so would speak to this tool.
+    match line.to_ascii_lowercase().starts_with("lifecycle") {
+        true => format!("“{line}”"),
+        false => line.to_owned(),
+    }
 }
 
 /// Lines of at most `width` columns, broken between words.
@@ -113,7 +119,11 @@ fn folded(text: &str, width: usize) -> Vec<String> {
                 lines[at].push(' ');
                 lines[at].push_str(word);
             }
-            (false, false) => lines.push(word.to_owned()),
+            // Nor may the middle of a sentence.
+            (false, false) => match word.starts_with("lifecycle:") {
+                true => lines.push(format!("… {word}")),
+                false => lines.push(word.to_owned()),
+            },
         }
     }
     lines

@@ -21,6 +21,13 @@ pub(super) fn workloads<'s>(sources: &'s [Source], asked: Option<&str>) -> Resul
         .copied()
         .filter(|one| !is_made_by_another(one.workload, &all) && !is_older(one.workload, &all))
         .collect();
+    // What Helm runs around a release is no service of its own, unless there is nothing else.
+    let lasting: Vec<Chosen<'s>> = own
+        .iter()
+        .copied()
+        .filter(|one| asked.is_some() || one.workload.annotations.get("helm.sh/hook").is_none())
+        .collect();
+    let own = if lasting.is_empty() { own } else { lasting };
     if own.is_empty() {
         bail!("{}", nothing(sources));
     }
@@ -39,7 +46,10 @@ pub(super) fn workloads<'s>(sources: &'s [Source], asked: Option<&str>) -> Resul
     let mut chosen: Vec<Chosen<'s>> = Vec::new();
     for one in &fitting {
         let platform = one.workload.platform;
-        if chosen.iter().any(|other| other.workload.platform == platform) {
+        if chosen
+            .iter()
+            .any(|other| other.workload.platform == platform)
+        {
             let ways = match asked {
                 Some(_) => "`--workload KIND/NAME` or `--workload NAMESPACE/NAME`",
                 None => "`--workload NAME` or `--workload KIND/NAME`",
@@ -73,7 +83,10 @@ fn is_older(workload: &Workload, all: &[Chosen<'_>]) -> bool {
     all.iter().any(|other| {
         other.workload.platform == workload.platform
             && name(other.workload) == name(workload)
-            && other.workload.revision.is_some_and(|newer| newer > revision)
+            && other
+                .workload
+                .revision
+                .is_some_and(|newer| newer > revision)
     })
 }
 
@@ -124,7 +137,10 @@ fn nothing(sources: &[Source]) -> String {
     }
     let names: Vec<String> = sources.iter().map(|source| shown(&source.name)).collect();
     let names = names.join(", ");
-    if sources.iter().any(|source| !source.deployed.ecs_services.is_empty()) {
+    if sources
+        .iter()
+        .any(|source| !source.deployed.ecs_services.is_empty())
+    {
         return format!(
             "{names} holds an ECS service and no task definition: give that too, with a second `--from`"
         );

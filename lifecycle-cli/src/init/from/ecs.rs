@@ -44,12 +44,17 @@ pub(super) fn describe(draft: &mut Draft, chosen: Chosen<'_>, sources: &[Source]
 /// The service that runs this task definition, with its file.
 fn service<'s>(workload: &Workload, sources: &'s [Source]) -> Option<(&'s Source, &'s EcsService)> {
     let all = || {
-        sources
-            .iter()
-            .flat_map(|source| source.deployed.ecs_services.iter().map(move |one| (source, one)))
+        sources.iter().flat_map(|source| {
+            source
+                .deployed
+                .ecs_services
+                .iter()
+                .map(move |one| (source, one))
+        })
     };
     let family = workload.name.as_ref().map(|name| name.value.as_str());
-    let by_family = all().find(|(_, service)| service.family().is_some() && service.family() == family);
+    let by_family =
+        all().find(|(_, service)| service.family().is_some() && service.family() == family);
     by_family.or_else(|| {
         // The only one is this one's, unless it names another family.
         let mut all = all();
@@ -117,16 +122,24 @@ fn launch_type(
                 true => Slot::of(LaunchType::Fargate),
                 false => Slot::noted(
                     LaunchType::Ec2,
-                    format!("the capacity provider `{}` of {}", first.provider.value, file.name),
+                    format!(
+                        "the capacity provider `{}` of {}",
+                        first.provider.value, file.name
+                    ),
                 ),
             };
         }
     }
     let allows = |name: &str| workload.compatibilities.iter().any(|one| one.value == name);
-    match (allows("FARGATE"), allows("EC2") || allows("EXTERNAL") || allows("MANAGED_INSTANCES")) {
+    match (
+        allows("FARGATE"),
+        allows("EC2") || allows("EXTERNAL") || allows("MANAGED_INSTANCES"),
+    ) {
         (true, false) => Slot::of(LaunchType::Fargate),
         (false, true) => Slot::of(LaunchType::Ec2),
-        (true, true) => Slot::unsaid(source.asks("on which of the launch types that it allows does it run?")),
+        (true, true) => {
+            Slot::unsaid(source.asks("on which of the launch types that it allows does it run?"))
+        }
         (false, false) => Slot::unsaid(source.asks("where does it run?")),
     }
 }
@@ -177,7 +190,11 @@ fn health_check(source: &Source, container: &Container) -> Slot<HealthCheck> {
     let Some(check) = &container.health_check else {
         return Slot::default();
     };
-    let command: Vec<String> = check.command.iter().map(|word| word.value.clone()).collect();
+    let command: Vec<String> = check
+        .command
+        .iter()
+        .map(|word| word.value.clone())
+        .collect();
     let words: Vec<&str> = command.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["CMD", "/proc/1/exe", "--lifecycle-probe", "live"] => Slot::of(HealthCheck::Runtime),
@@ -207,7 +224,9 @@ fn load_balancer(
     let wanted = arn.as_ref().and_then(Option::as_deref);
     let group = groups
         .iter()
-        .find(|group| wanted.is_some() && group.arn.as_ref().map(|arn| arn.value.as_str()) == wanted)
+        .find(|group| {
+            wanted.is_some() && group.arn.as_ref().map(|arn| arn.value.as_str()) == wanted
+        })
         .or(match groups.as_slice() {
             [only] if only.arn.is_none() || wanted.is_none() => Some(only),
             _ => None,
@@ -242,23 +261,29 @@ fn load_balancer(
 
 /// A load balancer's own attributes, where they were given too.
 fn idle_timeout(sources: &[Source]) -> Option<Duration> {
-    let documents = sources.iter().flat_map(|source| match &source.deployed.document.root.value {
-        Value::Sequence(documents) => documents.as_slice(),
-        _ => &[],
-    });
+    let documents = sources
+        .iter()
+        .flat_map(|source| match &source.deployed.document.root.value {
+            Value::Sequence(documents) => documents.as_slice(),
+            _ => &[],
+        });
     let text = |node: &Node, key: &str| match &node.entry(key)?.value.value {
         Value::Scalar { text, .. } => Some(text.clone()),
         _ => None,
     };
     let seconds = documents
-        .filter_map(|document| match &document.entry("Attributes")?.value.value {
-            Value::Sequence(attributes) => Some(attributes),
-            _ => None,
-        })
+        .filter_map(
+            |document| match &document.entry("Attributes")?.value.value {
+                Value::Sequence(attributes) => Some(attributes),
+                _ => None,
+            },
+        )
         .flatten()
         .find(|item| text(item, "Key").as_deref() == Some("idle_timeout.timeout_seconds"))
         .and_then(|item| text(item, "Value")?.parse::<u64>().ok())?;
-    (1..=4_000).contains(&seconds).then(|| Duration::from_secs(seconds))
+    (1..=4_000)
+        .contains(&seconds)
+        .then(|| Duration::from_secs(seconds))
 }
 
 /// `1024`, `"1 vCPU"` or `"2 GB"`: the platform takes all three.
@@ -292,7 +317,11 @@ fn thousandths(text: &str) -> Option<u64> {
     if !digits(whole) || !digits(part) || part.len() > 3 || (whole.is_empty() && part.is_empty()) {
         return None;
     }
-    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    let whole: u64 = if whole.is_empty() {
+        0
+    } else {
+        whole.parse().ok()?
+    };
     let part: u64 = format!("{part:0<3}").parse().ok()?;
     whole.checked_mul(1_000)?.checked_add(part)
 }

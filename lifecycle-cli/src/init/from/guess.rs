@@ -19,16 +19,28 @@ pub(super) struct Listening {
 }
 
 /// The servers behind the ports, in the draft. Ports for people and probes are none.
-pub(super) fn servers(draft: &mut Draft, source: &Source, ports: &[Listening], health: Option<u16>) {
+pub(super) fn servers(
+    draft: &mut Draft,
+    source: &Source,
+    ports: &[Listening],
+    health: Option<u16>,
+) {
     let is_aside = |port: &Listening| {
         let name = port.name.to_ascii_lowercase();
         ASIDE.iter().any(|word| name.contains(word))
     };
-    let others = |port: &Listening| ports.iter().any(|other| other.number != port.number && !is_aside(other));
+    let others = |port: &Listening| {
+        ports
+            .iter()
+            .any(|other| other.number != port.number && !is_aside(other))
+    };
     for port in ports {
         // The port that is probed is the service's own where it has no other.
         let is_health = health == Some(port.number) && !is_server(port) && others(port);
-        let taken = draft.resources.iter().any(|other| other.port == Some(port.number));
+        let taken = draft
+            .resources
+            .iter()
+            .any(|other| other.port == Some(port.number));
         if is_aside(port) || is_health || taken {
             continue;
         }
@@ -58,7 +70,9 @@ const ASIDE: [&str; 9] = [
 
 fn is_server(port: &Listening) -> bool {
     let name = port.name.to_ascii_lowercase();
-    ["http", "web", "api", "grpc"].iter().any(|word| name.starts_with(word))
+    ["http", "web", "api", "grpc"]
+        .iter()
+        .any(|word| name.starts_with(word))
 }
 
 /// The kind of server behind a port, by its protocol, its name and its number, and its usual name.
@@ -68,7 +82,10 @@ fn kind_of(port: &Listening) -> (Kind, &'static str) {
         port.name.to_ascii_lowercase(),
     ];
     let says = |part: &str| words.iter().any(|word| word.contains(part));
-    let not_http = ["tcp", "redis", "postgres", "mysql", "mongo", "amqp", "kafka", "nats", "mqtt", "smtp", "ldap"];
+    let not_http = [
+        "tcp", "redis", "postgres", "mysql", "mongo", "amqp", "kafka", "nats", "mqtt", "smtp",
+        "ldap",
+    ];
     if says("grpc") || says("h2c") || port.number == 50_051 {
         (Kind::GrpcServer, "grpc")
     } else if says("websocket") || words.iter().any(|word| word == "ws" || word == "wss") {
@@ -139,14 +156,32 @@ fn hint(name: &str) -> Option<(&'static str, Kind, bool)> {
     if begins(&["OTEL_"]) || name == "DD_AGENT_HOST" || name == "SENTRY_DSN" {
         return Some(("telemetry", Kind::Telemetry, false));
     }
-    if has(&["KAFKA", "AMQP", "RABBITMQ", "NATS_", "SQS", "PUBSUB", "QUEUE_URL", "BROKER_URL"]) {
+    if has(&[
+        "KAFKA",
+        "AMQP",
+        "RABBITMQ",
+        "NATS_",
+        "SQS",
+        "PUBSUB",
+        "QUEUE_URL",
+        "BROKER_URL",
+    ]) {
         return Some(("broker", Kind::MessageBroker, true));
     }
     if has(&["REDIS", "MEMCACHE", "VALKEY", "CACHE_URL"]) {
         return Some(("cache", Kind::Cache, false));
     }
-    let database = has(&["DATABASE", "POSTGRES", "MYSQL", "MARIADB", "MONGO", "DATASOURCE", "DB_HOST", "DB_URL", "DB_DSN"])
-        || begins(&["PGHOST", "PG_", "DB_"]);
+    let database = has(&[
+        "DATABASE",
+        "POSTGRES",
+        "MYSQL",
+        "MARIADB",
+        "MONGO",
+        "DATASOURCE",
+        "DB_HOST",
+        "DB_URL",
+        "DB_DSN",
+    ]) || begins(&["PGHOST", "PG_", "DB_"]);
     database.then_some(("database", Kind::Database, false))
 }
 
@@ -159,9 +194,9 @@ pub(super) fn sleeps(command: &[String]) -> Option<(Duration, bool)> {
     let mut sum = Duration::ZERO;
     let (mut sleeps, mut other) = (false, false);
     for part in parts {
-        let mut words = part
-            .split_whitespace()
-            .skip_while(|word| SHELLS.contains(word) || (word.starts_with('-') && word.ends_with('c')));
+        let mut words = part.split_whitespace().skip_while(|word| {
+            SHELLS.contains(word) || (word.starts_with('-') && word.ends_with('c'))
+        });
         match words.next() {
             None => {}
             Some("sleep" | "/bin/sleep" | "/usr/bin/sleep") => {
@@ -170,7 +205,9 @@ pub(super) fn sleeps(command: &[String]) -> Option<(Duration, bool)> {
                     continue;
                 };
                 sleeps |= !times.is_empty();
-                sum = times.iter().fold(sum, |sum, time| sum.saturating_add(*time));
+                sum = times
+                    .iter()
+                    .fold(sum, |sum, time| sum.saturating_add(*time));
             }
             Some(_) => other = true,
         }
@@ -179,17 +216,27 @@ pub(super) fn sleeps(command: &[String]) -> Option<(Duration, bool)> {
 }
 
 const SHELLS: [&str; 8] = [
-    "sh", "/bin/sh", "bash", "/bin/bash", "/usr/bin/bash", "ash", "/bin/ash", "exec",
+    "sh",
+    "/bin/sh",
+    "bash",
+    "/bin/bash",
+    "/usr/bin/bash",
+    "ash",
+    "/bin/ash",
+    "exec",
 ];
 
 /// A time as `sleep` takes it: `15`, `0.5`, `2m`.
 fn time(text: &str) -> Option<Duration> {
     let (number, factor) = match text.strip_suffix(['s', 'm', 'h']) {
-        Some(number) => (number, match text.as_bytes().last() {
-            Some(b'm') => 60.0,
-            Some(b'h') => 3_600.0,
-            _ => 1.0,
-        }),
+        Some(number) => (
+            number,
+            match text.as_bytes().last() {
+                Some(b'm') => 60.0,
+                Some(b'h') => 3_600.0,
+                _ => 1.0,
+            },
+        ),
         None => (text, 1.0),
     };
     let plain = number.chars().all(|c| c.is_ascii_digit() || c == '.');
@@ -199,8 +246,6 @@ fn time(text: &str) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn a_command_that_sleeps_says_how_long_it_takes() {
         let sleeps = |words: &[&str]| {
@@ -210,8 +255,14 @@ mod tests {
         assert_eq!(sleeps(&["sleep", "15"]), Some((15.0, true)));
         assert_eq!(sleeps(&["/bin/sleep", "0.5"]), Some((0.5, true)));
         assert_eq!(sleeps(&["sh", "-c", "sleep 20"]), Some((20.0, true)));
-        assert_eq!(sleeps(&["/bin/bash", "-ec", "sleep 1m"]), Some((60.0, true)));
-        assert_eq!(sleeps(&["sh", "-c", "sleep 5; nginx -s quit; sleep 10"]), Some((15.0, false)));
+        assert_eq!(
+            sleeps(&["/bin/bash", "-ec", "sleep 1m"]),
+            Some((60.0, true))
+        );
+        assert_eq!(
+            sleeps(&["sh", "-c", "sleep 5; nginx -s quit; sleep 10"]),
+            Some((15.0, false))
+        );
         assert_eq!(sleeps(&["sh", "-c", "sleep $WAIT"]), None);
         assert_eq!(sleeps(&["nginx", "-s", "quit"]), None);
         assert_eq!(sleeps(&[]), None);

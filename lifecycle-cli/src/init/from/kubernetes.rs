@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use lifecycle_manifest::deployed::{Action, Container, Hook, Probe, ProbeAction, Workload};
 use lifecycle_manifest::duration::show;
-use lifecycle_manifest::platform::{
-    DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, Mesh, Spot,
-};
+use lifecycle_manifest::platform::{DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, Mesh, Spot};
 
 use super::super::draft::{
     Common, Draft, Health, Kubernetes, Name, Path, PreStop, Sidecar, Slot, bounded,
@@ -106,11 +104,19 @@ fn ports(source: &Source, workload: &Workload, container: &Container) -> Vec<Lis
             continue;
         }
         for one in &service.ports {
-            let target = one.target.as_ref().and_then(|target| target.value.parse().ok());
+            let target = one
+                .target
+                .as_ref()
+                .and_then(|target| target.value.parse().ok());
             let Some(number) = target.and_then(port) else {
                 continue;
             };
-            let at = |key| source.text(&one.route.key(key)).unwrap_or_default().to_owned();
+            let at = |key| {
+                source
+                    .text(&one.route.key(key))
+                    .unwrap_or_default()
+                    .to_owned()
+            };
             let is_tcp = ["", "TCP"].contains(&at("protocol").as_str());
             match ports.iter_mut().find(|known| known.number == number) {
                 Some(known) if known.protocol.is_empty() => known.protocol = at("appProtocol"),
@@ -172,7 +178,10 @@ fn health(draft: &Draft, source: &Source, container: &Container) -> Slot<Health>
             source.name
         ));
     };
-    let live = container.liveness.as_ref().map(|probe| asked(container, probe));
+    let live = container
+        .liveness
+        .as_ref()
+        .map(|probe| asked(container, probe));
     let mut notes = Vec::new();
     let live = match live {
         Some(Some((path, port))) if port == number => Path::of(path),
@@ -181,24 +190,31 @@ fn health(draft: &Draft, source: &Source, container: &Container) -> Slot<Health>
             None
         }
         Some(None) => {
-            let words = container.liveness.as_ref().map_or("", |probe| probe.action.words());
+            let words = container
+                .liveness
+                .as_ref()
+                .map_or("", |probe| probe.action.words());
             notes.push(format!("liveness is {words}"));
             None
         }
         None => None,
     };
     let period = readiness.period.as_ref().filter(|period| period.value > 0);
-    let failures = readiness.failures.as_ref().filter(|failures| failures.value > 0);
-    let defaults: Vec<&str> = [("period", period.is_none()), ("failures", failures.is_none())]
-        .into_iter()
-        .filter_map(|(word, absent)| absent.then_some(word))
-        .collect();
-    if !defaults.is_empty() {
-        let said = match readiness.period.is_some() || readiness.failures.is_some() || defaults.len() == 1 {
-            true => "is Kubernetes' default",
-            false => "are Kubernetes' defaults",
-        };
-        notes.push(format!("not in {}: {} {said}", source.name, defaults.join(" and ")));
+    let failures = readiness
+        .failures
+        .as_ref()
+        .filter(|failures| failures.value > 0);
+    let absent = match (period.is_none(), failures.is_none()) {
+        (true, true) => Some("`period` and `failures`"),
+        (true, false) => Some("`period`"),
+        (false, true) => Some("`failures`"),
+        (false, false) => None,
+    };
+    if let Some(absent) = absent {
+        notes.push(format!(
+            "{absent} as Kubernetes has it: not in {}",
+            source.name
+        ));
     }
     // Without a port of its own, health is answered on the port of the first HTTP server, or of
     // whatever listens first.
@@ -213,7 +229,9 @@ fn health(draft: &Draft, source: &Source, container: &Container) -> Slot<Health>
         live,
         period: Some(period.and_then(seconds).unwrap_or(DEFAULT_PROBE_PERIOD)),
         failures: failures.map_or(Some(DEFAULT_PROBE_FAILURES), |failures| {
-            u32::try_from(failures.value).ok().map(|failures| failures.min(1_000))
+            u32::try_from(failures.value)
+                .ok()
+                .map(|failures| failures.min(1_000))
         }),
     };
     Slot {
@@ -234,8 +252,15 @@ fn hook(draft: &mut Draft, entry: &mut Kubernetes, source: &Source, container: &
         false => Slot::default(),
     };
     entry.pre_stop = match &container.pre_stop {
-        None => none(source.asks("does the program serve on after the signal? Kubernetes does not wait for it")),
-        Some(Hook { action: Action::Sleep(written), .. }) => match seconds(written) {
+        None => {
+            none(source.asks(
+                "does the program serve on after the signal? Kubernetes does not wait for it",
+            ))
+        }
+        Some(Hook {
+            action: Action::Sleep(written),
+            ..
+        }) => match seconds(written) {
             Some(Duration::ZERO) => none(format!("{} says so", source.name)),
             Some(sleep) if serves && draft.settle.value.is_none() => {
                 draft.settle = Slot::noted(sleep, format!("the preStop sleep of {}", source.name));
@@ -244,7 +269,10 @@ fn hook(draft: &mut Draft, entry: &mut Kubernetes, source: &Source, container: &
             Some(sleep) => Slot::of(PreStop::Sleep(sleep)),
             None => none(format!("{} says {}s", source.name, written.value)),
         },
-        Some(Hook { action: Action::Exec(command), .. }) if !command.is_empty() => {
+        Some(Hook {
+            action: Action::Exec(command),
+            ..
+        }) if !command.is_empty() => {
             let command: Vec<String> = command.iter().map(|word| word.value.clone()).collect();
             let (timeout, only) = match guess::sleeps(&command) {
                 Some((time, true)) => (time, true),
@@ -253,7 +281,9 @@ fn hook(draft: &mut Draft, entry: &mut Kubernetes, source: &Source, container: &
             };
             // Milliseconds are what a manifest counts in, and nothing is no time for a command.
             let timeout = Duration::from_millis(lifecycle_manifest::duration::millis(timeout));
-            let timeout = bounded(timeout).unwrap_or(HOOK).max(Duration::from_millis(1));
+            let timeout = bounded(timeout)
+                .unwrap_or(HOOK)
+                .max(Duration::from_millis(1));
             let hook = PreStop::Exec { command, timeout };
             match only {
                 true => Slot::of(hook),
@@ -267,22 +297,38 @@ fn hook(draft: &mut Draft, entry: &mut Kubernetes, source: &Source, container: &
                 ),
             }
         }
-        Some(Hook { action: Action::Http { path, port: at, .. }, .. }) => {
+        Some(Hook {
+            action: Action::Http { path, port: at, .. },
+            ..
+        }) => {
             let path = path.as_ref().map_or("/", |path| path.value.as_str());
-            let number = at.as_ref().and_then(|at| container.port(&at.value)).and_then(port);
+            let number = at
+                .as_ref()
+                .and_then(|at| container.port(&at.value))
+                .and_then(port);
             match (Path::of(path), number) {
                 (Some(path), Some(port)) => Slot::noted(
-                    PreStop::Http { path, port, timeout: HOOK },
+                    PreStop::Http {
+                        path,
+                        port,
+                        timeout: HOOK,
+                    },
                     format!(
                         "{} {} is a guess",
                         source.asks("how long does this request take at most?"),
                         show(HOOK)
                     ),
                 ),
-                _ => none(format!("the hook of {} is a request that cannot be said here", source.name)),
+                _ => none(format!(
+                    "the hook of {} is a request that cannot be said here",
+                    source.name
+                )),
             }
         }
-        Some(_) => none(format!("the hook of {} is none that the kubelet runs", source.name)),
+        Some(_) => none(format!(
+            "the hook of {} is none that the kubelet runs",
+            source.name
+        )),
     };
 }
 
@@ -351,9 +397,12 @@ fn mesh(workload: &Workload) -> Slot<Mesh> {
 fn spot(source: &Source, workload: &Workload) -> Slot<Spot> {
     let selector = workload.spec.key("nodeSelector");
     let says = |name: &str, value: &str| {
-        source.text(&selector.key(name)).is_some_and(|text| text.eq_ignore_ascii_case(value))
+        source
+            .text(&selector.key(name))
+            .is_some_and(|text| text.eq_ignore_ascii_case(value))
     };
-    if says("karpenter.sh/capacity-type", "spot") || says("eks.amazonaws.com/capacityType", "spot") {
+    if says("karpenter.sh/capacity-type", "spot") || says("eks.amazonaws.com/capacityType", "spot")
+    {
         Slot::of(Spot::Aws)
     } else if says("cloud.google.com/gke-spot", "true") {
         Slot::of(Spot::Gke)
