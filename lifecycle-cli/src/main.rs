@@ -11,6 +11,7 @@ mod generate;
 mod init;
 mod input;
 mod levels;
+mod lsp;
 mod picture;
 mod schema;
 mod template;
@@ -25,7 +26,7 @@ use clap::Parser as _;
 enum Outcome {
     /// Nothing to object to.
     Clean,
-    /// Findings, stale files, or a drill that lost something.
+    /// Findings, stale files, a drill that lost something, or an editor that left without a word.
     Findings,
 }
 
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         cli::Command::Plan(args) => picture::run(args),
         cli::Command::Drill(args) => drill_command::run(args),
         cli::Command::Schema => schema::run(),
+        cli::Command::Lsp(_) => lsp::run(),
         cli::Command::Explain(args) => explain::run(args),
     };
     match result {

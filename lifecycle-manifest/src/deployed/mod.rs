@@ -2,8 +2,8 @@
 //!
 //! A file is read into [`Workload`]s whose values know their places. Nothing here is defaulted, nothing
 //! is refused: unknown kinds and fields are passed over, and a value of the wrong type is kept aside as
-//! [`Odd`]. What the values mean beside a manifest is said by the rules LC7xx, what they mean by
-//! themselves by the rules LC8xx.
+//! [`Odd`]. What the values mean beside a manifest is said by the rules `LC7xx`, what they mean by
+//! themselves by the rules `LC8xx`.
 
 mod ecs;
 mod hook;

@@ -9,7 +9,7 @@ use crate::duration;
 use crate::finding::{Finding, Place};
 use crate::manifest::Written;
 use crate::rules::{Rule, shape};
-use crate::text::{Entry, Node, Route, Value};
+use crate::text::{Entry, Mapping, Node, Route, Value};
 
 /// Whether a duration of nothing makes sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,10 +20,13 @@ pub(crate) enum Zero {
     Refused,
 }
 
+/// What is read where nothing is written.
+static NOTHING: Mapping = Mapping::EMPTY;
+
 /// A mapping that is being read.
 pub(crate) struct Table<'d, 'f> {
     route: Route,
-    entries: &'d [Entry],
+    entries: &'d Mapping,
     known: Vec<&'static str>,
     missing: Vec<(&'static str, Finding)>,
     other_names: &'static [(&'static str, &'static str)],
@@ -39,8 +42,8 @@ impl<'d, 'f> Table<'d, 'f> {
         findings: &'f mut Vec<Finding>,
     ) -> Option<Self> {
         let entries = match &node.value {
-            Value::Mapping(entries) => entries.as_slice(),
-            _ if node.is_null() => &[],
+            Value::Mapping(entries) => entries,
+            _ if node.is_null() => &NOTHING,
             _ => {
                 findings.push(wrong_type(&route, "a mapping", node));
                 return None;
@@ -81,7 +84,7 @@ impl<'d, 'f> Table<'d, 'f> {
     /// The entry of a key, which is known from now on.
     pub(crate) fn entry(&mut self, key: &'static str) -> Option<&'d Entry> {
         self.known.push(key);
-        self.entries.iter().find(|entry| entry.key == key)
+        self.entries.entry(key)
     }
 
     /// Notes that `key` is missing. [`finish`](Self::finish) reports it, unless it is there misspelt.
@@ -356,7 +359,6 @@ impl<'d, 'f> Table<'d, 'f> {
             other_names,
             findings,
         } = self;
-        let is_there = |key: &str| entries.iter().any(|entry| entry.key == key);
         for entry in entries
             .iter()
             .filter(|entry| !known.contains(&entry.key.as_str()))
@@ -383,7 +385,7 @@ impl<'d, 'f> Table<'d, 'f> {
                     "the keys here are {}",
                     list(known.iter().copied(), "and")
                 )),
-                Some((_, ours)) if is_there(ours) => {
+                Some((_, ours)) if entries.entry(ours).is_some() => {
                     finding.help(format!("`{ours}` stands here as well: keep one of them"))
                 }
                 // Where ours is more than one key, there is nothing to put in this one's stead.

@@ -413,7 +413,7 @@ impl<'t> Builder<'t> {
                 entries.append(&mut merged);
                 return Ok(Node {
                     span,
-                    value: Value::Mapping(entries),
+                    value: Value::Mapping(entries.into()),
                 });
             }
             let key = self.node(event, span, events)?;
@@ -441,7 +441,7 @@ impl<'t> Builder<'t> {
                     Value::Sequence(several) if self.lenient => {
                         merged.extend(several.into_iter().flat_map(|one| match one.value {
                             Value::Mapping(brought) => brought,
-                            _ => Vec::new(),
+                            _ => super::Mapping::EMPTY,
                         }));
                     }
                     _ => {}
