@@ -80,8 +80,7 @@ pub(crate) fn run(args: &InitArgs) -> Result<Outcome> {
         None => PathBuf::from("."),
     };
     let Some(draft) = draft(args, &directory)? else {
-        anstream::eprintln!("nothing was written");
-        return Ok(Outcome::Clean);
+        bail!("nothing was written");
     };
     let text = write::manifest(&draft)?;
     match &target {

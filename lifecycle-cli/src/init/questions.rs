@@ -23,21 +23,62 @@ pub(super) fn ask(service: &str) -> Result<Option<Answers>> {
         anstream::ColorChoice::Never => Box::new(SimpleTheme),
         _ => Box::new(ColorfulTheme::default()),
     };
-    match dialogue(theme.as_ref(), service) {
-        Ok(answers) => Ok(answers),
-        Err(error) => {
-            let turned_away = error.chain().any(|cause| {
-                matches!(
-                    cause.downcast_ref::<dialoguer::Error>(),
-                    Some(dialoguer::Error::IO(io)) if io.kind() == std::io::ErrorKind::Interrupted
-                )
-            });
-            match turned_away {
-                true => Ok(None),
-                false => Err(error),
-            }
-        }
+    hear_interrupts()?;
+    let answers = dialogue(theme.as_ref(), service);
+    dialoguer::console::Term::stderr().show_cursor().ok();
+    match answers {
+        Err(error) if turned_away(&error) => Ok(None),
+        answers => answers,
     }
+}
+
+fn turned_away(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        matches!(
+            cause.downcast_ref::<dialoguer::Error>(),
+            Some(dialoguer::Error::IO(io)) if io.kind() == std::io::ErrorKind::Interrupted
+        )
+    })
+}
+
+/// Ctrl-C in the middle of a question: a list hides the cursor while it is open, and the library ends
+/// the process at once, so that a shell would be left without one.
+#[cfg(unix)]
+fn hear_interrupts() -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let mut interrupt = {
+        let _within = runtime.enter();
+        signal(SignalKind::interrupt())?
+    };
+    let before = rustix::termios::tcgetattr(std::io::stdin()).ok();
+    std::thread::spawn(move || {
+        runtime.block_on(interrupt.recv());
+        // Where the key was read by a question, that ends by itself.
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        if let Some(before) = before {
+            let now = rustix::termios::OptionalActions::Now;
+            rustix::termios::tcsetattr(std::io::stdin(), now, &before).ok();
+        }
+        dialoguer::console::Term::stderr().show_cursor().ok();
+        anstream::eprintln!("\nnothing was written");
+        std::process::exit(2);
+    });
+    Ok(())
+}
+
+#[cfg(not(unix))]
+#[allow(clippy::unnecessary_wraps, reason = "as on Unix")]
+fn hear_interrupts() -> Result<()> {
+    Ok(())
+}
+
+fn columns() -> usize {
+    terminal_size::terminal_size_of(std::io::stderr())
+        .map_or(80, |(width, _)| usize::from(width.0))
+        .max(40)
 }
 
 fn dialogue(theme: &dyn Theme, service: &str) -> Result<Option<Answers>> {
@@ -58,7 +99,11 @@ fn dialogue(theme: &dyn Theme, service: &str) -> Result<Option<Answers>> {
         .unwrap_or(0);
     let kinds: Vec<String> = Kind::ALL
         .iter()
-        .map(|kind| format!("{:width$}  {}", kind.as_str(), kind.summary()))
+        .map(|kind| {
+            let line = format!("{:width$}  {}", kind.as_str(), kind.summary());
+            // A line that wraps is not cleared as a whole.
+            line.chars().take(columns().saturating_sub(4)).collect()
+        })
         .collect();
     let preset: Vec<bool> = Kind::ALL
         .iter()
