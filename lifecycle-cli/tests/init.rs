@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use lifecycle_manifest::Analysis;
+use lifecycle_manifest::deployed::Deployed;
+use lifecycle_manifest::{Analysis, Options};
 
 fn lifecycle(directory: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_lifecycle"))
@@ -406,6 +407,87 @@ fn several_files_are_one_description() {
     ] {
         assert!(active(&text).contains(&line), "{line}\n{text}");
     }
+}
+
+/// Files in the shapes that are met in the world, each of them described and compared with itself.
+fn corpus() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/deployed");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|ending| ending == "yaml" || ending == "json")
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+/// The workloads that a file asks to choose among, as they are chosen; nothing where there is one.
+fn choices(refused: &Output) -> Vec<String> {
+    let words = err(refused);
+    let listed = words.lines().filter_map(|line| line.strip_prefix("  "));
+    listed
+        .map(|line| {
+            let line = line.split(" in namespace ").next().unwrap();
+            let title = line.split(" (").next().unwrap();
+            let (kind, name) = title.rsplit_once(' ').unwrap();
+            format!("{}/{name}", kind.replace(' ', ""))
+        })
+        .collect()
+}
+
+#[test]
+fn what_was_described_has_not_drifted() {
+    let project = tempfile::tempdir().unwrap();
+    let files = corpus();
+    assert!(files.len() >= 40, "only {} files", files.len());
+    let mut wrong = Vec::new();
+    let mut described = 0;
+    for file in &files {
+        let file = file.to_str().unwrap();
+        let first = lifecycle(project.path(), &["init", "--stdout", "--from", file]);
+        let asked = match first.status.code() {
+            Some(0) => vec![None],
+            _ => choices(&first).into_iter().map(Some).collect(),
+        };
+        assert!(!asked.is_empty(), "{file}: {}", err(&first));
+        for workload in asked {
+            let mut args = vec!["init", "--force", "-o", "lifecycle.yaml", "--from", file];
+            if let Some(workload) = &workload {
+                args.extend(["--workload", workload]);
+            }
+            let made = lifecycle(project.path(), &args);
+            assert_eq!(made.status.code(), Some(0), "{args:?}: {}", err(&made));
+            described += 1;
+            let text = std::fs::read_to_string(project.path().join("lifecycle.yaml")).unwrap();
+            let deployed = Deployed::read(&std::fs::read_to_string(file).unwrap());
+            let options = Options {
+                deployed: [deployed].into(),
+                ..Options::default()
+            };
+            let analysis = Analysis::with(&text, &options);
+            assert!(analysis.resolved.is_some(), "{file}");
+            let found = analysis.findings.iter();
+            wrong.extend(
+                found
+                    .filter(|finding| {
+                        finding.rule.code.starts_with("LC0") || finding.rule.code.starts_with("LC7")
+                    })
+                    .map(|finding| {
+                        let name = file.rsplit('/').next().unwrap();
+                        format!("{name}: {} {}", finding.rule.code, finding.message)
+                    }),
+            );
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} described\n{}",
+        described,
+        wrong.join("\n")
+    );
 }
 
 /// A person at a terminal: what is typed goes in, what is shown comes out.

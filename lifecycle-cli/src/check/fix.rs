@@ -138,12 +138,11 @@ fn is_no_worse(before: &Analysis, after: &Analysis) -> bool {
         && (errors(after) < errors(before) || after.findings.len() < before.findings.len())
 }
 
-/// What a fix changes, for reading.
+/// What a fix changes, as `patch` reads it.
 pub(super) fn diff(input: &Input, fixed: &Fixed) -> String {
-    let fixed_name = format!("{} (fixed)", input.name);
     TextDiff::from_lines(input.analysis.source.text(), &fixed.text)
         .unified_diff()
-        .header(&input.name, &fixed_name)
+        .header(&input.name, &input.name)
         .to_string()
 }
 

@@ -4,13 +4,15 @@
 //! ends a workload stands in that module, with its source, and nowhere else.
 
 mod cloud_run;
-mod ecs;
-mod kubernetes;
+pub(crate) mod ecs;
+pub(crate) mod kubernetes;
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 pub use cloud_run::CloudRun;
+#[cfg(feature = "deployed")]
+pub(crate) use ecs::FARGATE_CAP;
 pub use ecs::{Ecs, HEALTH_CHECK_INTERVAL, HealthCheck, LaunchType, LoadBalancer, SPOT_NOTICE};
 pub use kubernetes::{
     Balancer, DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, Kubernetes, Mesh, PORT_NAME_LONGEST,
@@ -21,7 +23,7 @@ pub(crate) use kubernetes::{NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE};
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place};
 use crate::manifest::{Manifest, Written};
-use crate::read::{Table, Zero, list, named_wrongly, nearest};
+use crate::read::{OtherName, Table, Zero, list, named_wrongly, nearest};
 use crate::rules::shape;
 use crate::text::Route;
 
@@ -39,7 +41,7 @@ pub struct Facts {
     /// The least time between the signal and SIGKILL, however the grace period ran out.
     pub kill_floor: Duration,
     /// Keys of the platform's own files that people write here, and ours.
-    pub(crate) other_names: &'static [(&'static str, &'static str)],
+    pub(crate) other_names: &'static [OtherName],
 }
 
 /// The knobs that every platform has.

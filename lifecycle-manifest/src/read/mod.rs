@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 pub use suggest::nearest;
-pub(crate) use table::{Table, Zero, list, wrong_type};
+pub(crate) use table::{OtherName, Table, Zero, list, wrong_type};
 
 use crate::finding::{Finding, Place};
 use crate::kind::{Kind, Phase};
@@ -481,7 +481,7 @@ pub(crate) fn unusable(
 }
 
 /// `Orders_DB` as `orders-db`; `None` where too little of the name is left, or it is too long.
-fn label(name: &str) -> Option<String> {
+pub(crate) fn label(name: &str) -> Option<String> {
     let words: Vec<String> = name
         .split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|word| !word.is_empty())

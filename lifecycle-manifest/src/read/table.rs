@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::suggest::nearest;
 use crate::duration;
-use crate::finding::{Finding, Place};
+use crate::finding::{Edit, Finding, Fix, Place, Safety};
 use crate::manifest::Written;
 use crate::rules::{Rule, shape};
 use crate::text::{Entry, Mapping, Node, Route, Value};
@@ -23,13 +23,56 @@ pub(crate) enum Zero {
 /// What is read where nothing is written.
 static NOTHING: Mapping = Mapping::EMPTY;
 
+/// A name that another tool gives to one of our keys.
+#[derive(Debug)]
+pub(crate) struct OtherName {
+    /// Theirs.
+    pub(crate) theirs: &'static str,
+    /// Ours; more than one word where there is no single key for it.
+    pub(crate) ours: &'static str,
+    /// What their bare numbers count, where ours is a duration.
+    pub(crate) unit: Option<&'static str>,
+}
+
+impl OtherName {
+    /// The same value under another name.
+    pub(crate) const fn new(theirs: &'static str, ours: &'static str) -> Self {
+        Self {
+            theirs,
+            ours,
+            unit: None,
+        }
+    }
+
+    /// Theirs is a number of seconds.
+    pub(crate) const fn seconds(theirs: &'static str, ours: &'static str) -> Self {
+        Self {
+            theirs,
+            ours,
+            unit: Some("s"),
+        }
+    }
+
+    /// Our name, and our way to write the value.
+    fn fix(&self, entry: &Entry, route: &Route) -> Fix {
+        let here = route.key(&entry.key);
+        let mut edits = vec![Edit::replace(Place::Key(here.clone()), self.ours)];
+        if let (Some(unit), Value::Scalar { text, .. }) = (self.unit, &entry.value.value)
+            && whole_number(text).is_some()
+        {
+            edits.push(Edit::replace(Place::Value(here), format!("{text}{unit}")));
+        }
+        Fix::new(Safety::Safe, edits)
+    }
+}
+
 /// A mapping that is being read.
 pub(crate) struct Table<'d, 'f> {
     route: Route,
     entries: &'d Mapping,
     known: Vec<&'static str>,
     missing: Vec<(&'static str, Finding)>,
-    other_names: &'static [(&'static str, &'static str)],
+    other_names: &'static [OtherName],
     findings: &'f mut Vec<Finding>,
 }
 
@@ -60,7 +103,7 @@ impl<'d, 'f> Table<'d, 'f> {
     }
 
     /// Names that other tools give to keys of this mapping: shown when one of them is met.
-    pub(crate) fn other_names(&mut self, names: &'static [(&'static str, &'static str)]) {
+    pub(crate) fn other_names(&mut self, names: &'static [OtherName]) {
         self.other_names = names;
     }
 
@@ -374,9 +417,11 @@ impl<'d, 'f> Table<'d, 'f> {
                 format!("there is no key `{shown}`{within}"),
                 place.clone(),
             );
-            let other = other_names.iter().find(|(name, _)| *name == entry.key);
+            let other = other_names.iter().find(|name| name.theirs == entry.key);
             let near = match other {
-                Some((_, ours)) => Some((format!("here it is called `{ours}`"), *ours)),
+                Some(OtherName { ours, .. }) => {
+                    Some((format!("here it is called `{ours}`"), *ours))
+                }
                 None => nearest(&entry.key, known.iter().copied())
                     .map(|near| (format!("did you mean `{near}`?"), near)),
             };
@@ -394,7 +439,7 @@ impl<'d, 'f> Table<'d, 'f> {
                     missing.retain(|(key, _)| *key != ours);
                     // Another tool's name for it is meant; a near word may not be.
                     match other {
-                        Some(_) => finding.safe_fix(text, place, ours),
+                        Some(other) => finding.fix_with(text, other.fix(entry, &route)),
                         None => finding.fix(text, place, ours),
                     }
                 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use lifecycle_manifest::Written;
-use lifecycle_manifest::deployed::{Container, Deployed, Workload};
+use lifecycle_manifest::deployed::{Deployed, Workload};
 use lifecycle_manifest::text::{Route, Value};
 
 use super::draft::{Draft, Name, Slot, bounded};
@@ -127,9 +127,7 @@ fn named(chosen: &[Chosen<'_>], otherwise: &Name) -> Slot<Name> {
 /// Which container of a workload is the program.
 fn program(draft: &Draft, workload: &Workload) -> Option<usize> {
     let service = draft.service.value.as_ref().map_or("", Name::as_str);
-    let named = |container: &Container| container.name() == service;
-    let by_name = workload.containers.iter().position(named);
-    by_name.or((!workload.containers.is_empty()).then_some(0))
+    workload.main(service, "")
 }
 
 /// Whole seconds as a duration that a manifest takes.
