@@ -130,6 +130,8 @@ pub(super) struct Draft {
     /// The files it was read from, as they are called in comments.
     pub(super) origin: Vec<String>,
     pub(super) service: Slot<Name>,
+    /// What is deployed was generated from a plan, which cannot be this one: nobody knows its timeouts.
+    pub(super) generated: bool,
     pub(super) settle: Slot<Duration>,
     pub(super) keep_alive: Slot<Duration>,
     pub(super) health: Slot<Health>,
@@ -146,6 +148,7 @@ impl Draft {
         Self {
             origin: Vec::new(),
             service,
+            generated: false,
             settle: Slot::default(),
             keep_alive: Slot::default(),
             health: Slot::default(),
@@ -154,6 +157,41 @@ impl Draft {
             ecs: None,
             cloud_run: None,
         }
+    }
+}
+
+impl Draft {
+    /// What the files that it was read from cannot tell: the key that holds a guess, and the question.
+    pub(super) fn questions(&self) -> Vec<(&str, &str)> {
+        let resources = self
+            .resources
+            .iter()
+            .filter(|resource| resource.active)
+            .map(|resource| (resource.name.as_str(), &resource.note));
+        let kubernetes = self.kubernetes.iter().flat_map(|entry| {
+            [
+                ("kubernetes.pre_stop", &entry.pre_stop.note),
+                ("kubernetes.sidecars", &entry.sidecars.note),
+            ]
+        });
+        let ecs = self.ecs.iter().flat_map(|entry| {
+            [
+                ("ecs.launch_type", &entry.launch_type.note),
+                ("ecs.load_balancer", &entry.load_balancer.note),
+            ]
+        });
+        let health = std::iter::once(("traffic.health", &self.health.note));
+        resources
+            .chain(health)
+            .chain(kubernetes)
+            .chain(ecs)
+            .filter_map(|(key, note)| {
+                let (_, rest) = note.as_deref()?.split_once("not in ")?;
+                let (_, question) = rest.split_once(": ")?;
+                let end = question.find('?')?;
+                Some((key, &question[..=end]))
+            })
+            .collect()
     }
 }
 

@@ -323,24 +323,52 @@ fn say_what_next(draft: &Draft, text: &str, target: Option<&Path>) {
         .iter()
         .filter(|finding| finding.severity == Severity::Error)
         .collect();
+    let questions = draft.questions();
+    if !questions.is_empty() {
+        anstream::eprintln!(
+            "not in {}, and marked so in the manifest:",
+            shown(&draft.origin.join(", "))
+        );
+        let width = questions
+            .iter()
+            .map(|(key, _)| key.len())
+            .max()
+            .unwrap_or(0);
+        for (key, question) in questions {
+            anstream::eprintln!("  {key:width$}  {question}");
+        }
+    }
     for finding in &errors {
-        anstream::eprintln!("as it stands: {} ({})", finding.message, finding.rule.code);
+        let (message, rule) = (&finding.message, finding.rule.name);
+        anstream::eprintln!("as it stands: {message} ({rule})");
     }
     let path = match target {
         None => return,
         Some(path) if path == Path::new(FILE_NAME) => String::new(),
         Some(path) => format!(" {}", path.display()),
     };
-    anstream::eprintln!("next:");
-    anstream::eprintln!("  lifecycle check{path}    does the shutdown fit?");
-    anstream::eprintln!("  lifecycle plan{path}     see it drawn");
+    let mut steps = vec![
+        (format!("lifecycle check{path}"), "does the shutdown fit?"),
+        (format!("lifecycle plan{path}"), "see it drawn"),
+    ];
     let targets = [
         (draft.kubernetes.is_some(), "k8s"),
         (draft.ecs.is_some(), "ecs"),
     ];
     for (_, target) in targets.iter().filter(|(there, _)| *there) {
-        anstream::eprintln!("  lifecycle gen {target}{path}  write the platform's files");
+        let step = format!("lifecycle gen {target}{path}");
+        steps.push((step, "the platform's files from it"));
     }
+    anstream::eprintln!("next:");
+    let width = steps.iter().map(|(step, _)| step.len()).max().unwrap_or(0);
+    for (step, why) in steps {
+        anstream::eprintln!("  {step:width$}  {why}");
+    }
+}
+
+/// The name of a file on a terminal.
+fn shown(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).collect()
 }
 
 #[cfg(test)]

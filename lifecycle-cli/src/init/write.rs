@@ -16,6 +16,10 @@ use crate::template::{self, quote};
 /// Columns that a line may take before what is said beside it moves above it.
 const WIDTH: usize = 110;
 
+/// Above the service's name, where a deployment says from which plan it was generated.
+const ALLOWANCE: &str = "# lifecycle: allow(digest-drift) deployed from an earlier plan: generate \
+                         it anew from this one, deploy it, and take this line away";
+
 /// The text of the manifest.
 pub(super) fn manifest(draft: &Draft) -> Result<String> {
     let traffic = Block {
@@ -29,6 +33,7 @@ pub(super) fn manifest(draft: &Draft) -> Result<String> {
     let data = context! {
         origin => (!draft.origin.is_empty()).then(|| template::comment(&draft.origin.join(", "))),
         service => root.line("service", &draft.service, |name| word(name.as_str()), "my-service"),
+        allowance => draft.generated.then(|| safe(ALLOWANCE)),
         default_reserve => safe(&show(DEFAULT_RESERVE)),
         default_unwind => safe(&show(DEFAULT_UNWIND)),
         settle => traffic.line("settle", &draft.settle, |d| show(*d), &show(DEFAULT_SETTLE)),

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use lifecycle_manifest::Written;
-use lifecycle_manifest::deployed::{Deployed, Workload};
+use lifecycle_manifest::deployed::{Container, Deployed, Workload};
 use lifecycle_manifest::text::{Route, Value};
+use lifecycle_manifest::{Written, contract};
 
 use super::draft::{Draft, Name, Slot, bounded};
 use super::fit;
@@ -97,6 +97,7 @@ pub(super) fn draft(
     let service = service.map_or_else(|| named(&chosen, otherwise), Slot::of);
     let mut draft = Draft::new(service);
     draft.origin = sources.iter().map(|source| source.name.clone()).collect();
+    draft.generated = chosen.iter().any(|one| is_generated(one.workload));
     for one in &chosen {
         match one.workload.platform {
             "kubernetes" => kubernetes::describe(&mut draft, *one),
@@ -122,6 +123,20 @@ fn named(chosen: &[Chosen<'_>], otherwise: &Name) -> Slot<Name> {
             format!("{} calls it `{}`", one.source.name, written.value),
         ),
     }
+}
+
+/// It says from which plan it was generated.
+fn is_generated(workload: &Workload) -> bool {
+    let pairs = [
+        &workload.annotations,
+        &workload.pod_annotations,
+        &workload.labels,
+    ];
+    let says = |container: &Container| container.variable(contract::DIGEST).is_some();
+    pairs
+        .iter()
+        .any(|pairs| pairs.get(contract::DIGEST_LABEL).is_some())
+        || workload.containers.iter().any(says)
 }
 
 /// Which container of a workload is the program.
