@@ -490,6 +490,52 @@ fn what_was_described_has_not_drifted() {
     );
 }
 
+#[test]
+fn what_could_not_be_known_and_what_does_not_fit_is_said() {
+    let project = tempfile::tempdir().unwrap();
+    let file = "kind: Deployment\nmetadata: { name: shop }\nspec: { template: { spec: { terminationGracePeriodSeconds: 10, containers: [{ name: shop, ports: [{ containerPort: 80 }], lifecycle: { preStop: { sleep: { seconds: 10 } } } }] } } }\n";
+    std::fs::write(project.path().join("deployment.yaml"), file).unwrap();
+    let made = lifecycle(project.path(), &["init", "--from", "deployment.yaml"]);
+    assert_eq!(made.status.code(), Some(0), "{}", err(&made));
+    for words in [
+        "not in deployment.yaml, and marked so in the manifest:",
+        "http            how long does a request take at most?",
+        "traffic.health  where does it answer readiness?",
+        "as it stands: ",
+        "(hook-takes-whole-grace)",
+    ] {
+        assert!(err(&made).contains(words), "{}", err(&made));
+    }
+    let text = std::fs::read_to_string(project.path().join("lifecycle.yaml")).unwrap();
+    assert!(
+        text.contains("  # not in deployment.yaml: how long does a request take at most?\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("settle: 10s   # the preStop sleep of deployment.yaml"),
+        "{text}"
+    );
+}
+
+#[test]
+fn steps_are_fitted_to_the_grace_period_that_is_deployed() {
+    let project = tempfile::tempdir().unwrap();
+    for (grace, timeout) in [(60, "15s"), (30, "15s"), (20, "9s"), (12, "4s")] {
+        let file = format!(
+            "kind: Deployment\nmetadata: {{ name: shop }}\nspec: {{ template: {{ spec: {{ terminationGracePeriodSeconds: {grace}, containers: [{{ name: shop, ports: [{{ containerPort: 80 }}], lifecycle: {{ preStop: {{ sleep: {{ seconds: 5 }} }} }} }}] }} }} }}\n"
+        );
+        let made = given(project.path(), &["init", "--from", "-", "--stdout"], &file);
+        let text = out(&made);
+        let line = format!("  http: {{ kind: http-server, port: 80, timeout: {timeout} }}");
+        assert!(
+            active(&text).iter().any(|there| there.starts_with(&line)),
+            "{grace}\n{text}"
+        );
+        let errors = Analysis::of(&text).findings.len();
+        assert_eq!(errors, 0, "{text}");
+    }
+}
+
 /// A person at a terminal: what is typed goes in, what is shown comes out.
 #[cfg(target_os = "linux")]
 mod dialogue {
@@ -565,10 +611,10 @@ mod dialogue {
                     return;
                 }
                 let left = until.saturating_duration_since(Instant::now());
-                match self.shown.recv_timeout(left) {
-                    Ok(bytes) => self.seen.push_str(&String::from_utf8_lossy(&bytes)),
-                    Err(_) => panic!("never saw {words:?}, but {:?}", self.seen),
-                }
+                let Ok(bytes) = self.shown.recv_timeout(left) else {
+                    panic!("never saw {words:?}, but {:?}", self.seen);
+                };
+                self.seen.push_str(&String::from_utf8_lossy(&bytes));
             }
         }
 

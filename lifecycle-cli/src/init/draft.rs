@@ -86,7 +86,7 @@ impl Name {
         let mut stem = plain.0;
         stem.truncate(56);
         let stem = stem.trim_end_matches('-');
-        (2_u32..)
+        (2_u32..=1_000_000)
             .map(|number| format!("{stem}-{number}"))
             .find(|name| is_free(name))
             .map_or_else(|| Self(otherwise.to_owned()), Self)

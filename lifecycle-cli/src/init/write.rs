@@ -157,6 +157,7 @@ fn list<T>(items: &[T], show: impl Fn(&T) -> String) -> String {
     format!("[{}]", items.join(", "))
 }
 
+#[allow(clippy::ptr_arg, reason = "what `Block::line` gives to a slot of text")]
 fn text(text: &String) -> String {
     quote(text)
 }

@@ -190,7 +190,7 @@ fn hint(name: &str) -> Option<(&'static str, Kind, bool)> {
 pub(super) fn sleeps(command: &[String]) -> Option<(Duration, bool)> {
     let whole = command.join(" ");
     let plain = whole.replace(['"', '\'', '(', ')'], " ");
-    let parts = plain.split(|c: char| matches!(c, ';' | '&' | '|' | '\n'));
+    let parts = plain.split([';', '&', '|', '\n']);
     let mut sum = Duration::ZERO;
     let (mut sleeps, mut other) = (false, false);
     for part in parts {

@@ -120,13 +120,12 @@ fn ports(source: &Source, workload: &Workload, container: &Container) -> Vec<Lis
             let is_tcp = ["", "TCP"].contains(&at("protocol").as_str());
             match ports.iter_mut().find(|known| known.number == number) {
                 Some(known) if known.protocol.is_empty() => known.protocol = at("appProtocol"),
-                Some(_) => {}
                 None if is_tcp => ports.push(Listening {
                     number,
                     name: at("name"),
                     protocol: at("appProtocol"),
                 }),
-                None => {}
+                _ => {}
             }
         }
     }
