@@ -10,7 +10,7 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A command as hook for an image that by its name has neither shell nor tools: scratch, distroless, chainguard.
+    /// A command as hook (a shell, `sleep`, `curl`, `wget`) for an image that by its name has neither shell nor tools: scratch, distroless, chainguard.
     ///
     /// ## Why it matters
     ///
@@ -19,15 +19,35 @@ rule! {
     /// ## Example
     ///
     /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, timeout: 5s }
     /// platforms:
     ///   kubernetes:
-    ///     image: gcr.io/distroless/static:latest
+    ///     image: "gcr.io/distroless/static:latest"
     ///     pre_stop: { exec: [/usr/bin/sleep, "15"], timeout: 15s }
     /// ```
     ///
     /// ## What to write instead
     ///
-    /// The native sleep, which the kubelet does itself: `pre_stop: 15s`.
+    /// The native sleep, which the kubelet does itself.
+    ///
+    /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, timeout: 5s }
+    /// platforms:
+    ///   kubernetes:
+    ///     image: "gcr.io/distroless/static:latest"
+    ///     pre_stop: 15s
+    /// ```
+    ///
+    /// ## Options
+    ///
+    /// - `pre_stop` under `kubernetes`: a sleep such as `10s` needs Kubernetes 1.30. Not written, it is a sleep of the settle time, or the program waits by itself where there is none.
+    /// - `image` under `kubernetes`.
     ///
     /// ## When to allow it
     ///

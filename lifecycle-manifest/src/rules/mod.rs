@@ -54,7 +54,80 @@ impl Rule {
     pub fn summary(&self) -> &'static str {
         self.page.trim_start().lines().next().unwrap_or_default()
     }
+
+    /// Where its page can be read.
+    pub fn url(&self) -> String {
+        let repository = env!("CARGO_PKG_REPOSITORY");
+        format!("{repository}/blob/main/docs/rules/{}.md", self.name)
+    }
+
+    /// What it is about, with others; by the hundreds of its code.
+    pub fn family(&self) -> &'static Family {
+        let hundreds = self.code.get(2..3).unwrap_or_default();
+        let own = FAMILIES.iter().find(|family| family.hundreds == hundreds);
+        own.unwrap_or(&FAMILIES[0])
+    }
 }
+
+/// Rules about one thing.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Family {
+    /// The first digit of its rules' codes.
+    pub hundreds: &'static str,
+    /// What they are about.
+    pub title: &'static str,
+    /// The same in a sentence.
+    pub about: &'static str,
+}
+
+/// Every family, in the order of the codes.
+pub static FAMILIES: &[Family] = &[
+    Family {
+        hundreds: "0",
+        title: "The file",
+        about: "What is wrong with the file before it means anything. Most of these cannot be allowed: behind them nothing can be judged.",
+    },
+    Family {
+        hundreds: "1",
+        title: "The budget",
+        about: "The sum of all that must be done between the platform's stop and SIGKILL, beside the grace period.",
+    },
+    Family {
+        hundreds: "2",
+        title: "The order",
+        about: "Which step waits for which.",
+    },
+    Family {
+        hundreds: "3",
+        title: "Traffic",
+        about: "Requests that still arrive, and requests that are still being served.",
+    },
+    Family {
+        hundreds: "4",
+        title: "The platform",
+        about: "What a platform does to a shutdown beside counting: hooks, sidecars, interruptible nodes, versions.",
+    },
+    Family {
+        hundreds: "5",
+        title: "The program",
+        about: "What the program itself could not do as written.",
+    },
+    Family {
+        hundreds: "6",
+        title: "Queues",
+        about: "Messages and jobs that a stop leaves half done, or has done twice.",
+    },
+    Family {
+        hundreds: "7",
+        title: "Drift",
+        about: "Where a deployed file says something else than the manifest means. Looked for by `check --against`.",
+    },
+    Family {
+        hundreds: "8",
+        title: "Deployed files",
+        about: "What a deployed file shows by itself. Looked for by `check --against`, with a manifest or without.",
+    },
+];
 
 /// What a rule may look at.
 #[derive(Debug, Clone, Copy)]
@@ -111,6 +184,7 @@ macro_rules! rule {
     (@check $check:path) => { Some($check) };
 }
 
+pub mod page;
 pub mod shape;
 mod verdict;
 
@@ -356,16 +430,10 @@ mod tests {
     }
 
     #[test]
-    fn every_page_says_what_why_and_what_instead() {
+    fn every_rule_belongs_to_a_family() {
         for rule in ALL {
-            for heading in ["## Why it matters", "## What to write instead"] {
-                assert!(
-                    rule.page.contains(heading),
-                    "{} lacks “{heading}”",
-                    rule.name
-                );
-            }
-            assert!(rule.summary().len() > 20, "{} has no summary", rule.name);
+            let hundreds = rule.code.strip_prefix("LC").and_then(|code| code.get(..1));
+            assert_eq!(Some(rule.family().hundreds), hundreds, "{}", rule.code);
         }
     }
 }
