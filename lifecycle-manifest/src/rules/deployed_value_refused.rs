@@ -55,7 +55,7 @@ pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
         let message = format!(
             "`{key}` takes {}, and this is {}",
             odd.expected,
-            here.map_or_else(|| "something else".to_owned(), |node| node.describe())
+            here.map_or_else(|| "something else".to_owned(), crate::text::Node::describe)
         );
         let mut finding = Finding::new(&RULE, message, Place::Value(odd.route.clone()))
             .in_deployed(file)
