@@ -528,3 +528,65 @@ fn resources_are_asked_for_by_name_and_kind() {
         assert!(error.contains(says), "{text}: {error}");
     }
 }
+
+/// A file of the corpus with some of its lines gone, doubled, or holding something else.
+fn damaged() -> impl Strategy<Value = String> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/deployed");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    let texts: Vec<String> = files
+        .iter()
+        .map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned())
+        .collect();
+    let hurt = (any::<prop::sample::Index>(), 0..3_u8, text());
+    (prop::sample::select(texts), vec(hurt, 0..6)).prop_map(|(whole, hurts)| {
+        let mut lines: Vec<String> = whole.lines().map(str::to_owned).collect();
+        for (at, how, text) in hurts {
+            if lines.is_empty() {
+                break;
+            }
+            let at = at.index(lines.len());
+            match (how, lines[at].split_once(": ")) {
+                (0, _) => drop(lines.remove(at)),
+                (1, _) => lines.insert(at, lines[at].clone()),
+                (_, Some((key, rest))) => {
+                    let comma = if rest.ends_with(',') { "," } else { "" };
+                    let value = crate::template::quote(&text);
+                    lines[at] = format!("{key}: {value}{comma}");
+                }
+                (_, None) => lines[at] = text,
+            }
+        }
+        lines.join("\n")
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+
+    /// Whatever is deployed: either it is said why it cannot be described, or what is written is a
+    /// manifest.
+    #[test]
+    fn whatever_can_be_described_is_described_in_the_format(text in damaged()) {
+        let sources = [super::from::Source {
+            name: "deployment.yaml".to_owned(),
+            deployed: lifecycle_manifest::deployed::Deployed::read(&text),
+        }];
+        let otherwise = Name::near("shop", "shop");
+        if let Ok(draft) = super::from::draft(&sources, None, None, &otherwise) {
+            let written = write::manifest(&draft).unwrap();
+            let analysis = Analysis::of(&written);
+            let shape: Vec<&str> = analysis
+                .findings
+                .iter()
+                .filter(|finding| finding.rule.code.starts_with("LC0"))
+                .map(|finding| finding.message.as_str())
+                .collect();
+            prop_assert!(shape.is_empty(), "{shape:?}\n{text}\n{written}");
+            prop_assert!(analysis.resolved.is_some());
+        }
+    }
+}

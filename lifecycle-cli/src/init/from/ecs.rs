@@ -30,7 +30,10 @@ pub(super) fn describe(draft: &mut Draft, chosen: Chosen<'_>, sources: &[Source]
     if let Some(container) = main.and_then(|main| workload.containers.get(main)) {
         entry.common = Common {
             grace: grace(source, container),
-            image: text(container.image.as_ref()),
+            image: Slot {
+                note: beside(source, workload, main),
+                ..text(container.image.as_ref())
+            },
             ..Common::default()
         };
         entry.health_check = health_check(source, container);
@@ -39,6 +42,19 @@ pub(super) fn describe(draft: &mut Draft, chosen: Chosen<'_>, sources: &[Source]
     }
     guess::something(draft, source);
     draft.ecs = Some(entry);
+}
+
+/// The containers beside the program: a manifest has no keys for them, and who reads it should know.
+fn beside(source: &Source, workload: &Workload, main: Option<usize>) -> Option<String> {
+    let others: Vec<&str> = workload
+        .containers
+        .iter()
+        .enumerate()
+        .filter(|(at, container)| Some(*at) != main && !container.name().is_empty())
+        .map(|(_, container)| container.name())
+        .collect();
+    let others = others.join(", ");
+    (!others.is_empty()).then(|| format!("beside it in {}: {others}", source.name))
 }
 
 /// The service that runs this task definition, with its file.
