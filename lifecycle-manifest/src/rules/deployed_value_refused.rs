@@ -21,7 +21,7 @@ rule! {
     ///
     /// ## Example
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// apiVersion: v1
     /// kind: Pod
     /// metadata: { name: shop }
@@ -33,6 +33,15 @@ rule! {
     /// ## What to write instead
     ///
     /// The number without quotes and unit, within the platform's limit.
+    ///
+    /// ```yaml deployed
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: shop }
+    /// spec:
+    ///   terminationGracePeriodSeconds: 45
+    ///   containers: [{ name: shop }]
+    /// ```
     ///
     /// ## When to allow it
     ///

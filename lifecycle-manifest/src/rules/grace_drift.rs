@@ -33,7 +33,7 @@ rule! {
     ///   kubernetes: { grace_period: 45s, pre_stop: 5s }
     /// ```
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// apiVersion: apps/v1
     /// kind: Deployment
     /// metadata: { name: shop }
@@ -48,6 +48,19 @@ rule! {
     /// ## What to write instead
     ///
     /// The planned number in the deployment, or the deployed number in the manifest: `check` then says whether the plan fits it.
+    ///
+    /// ```yaml deployed
+    /// apiVersion: apps/v1
+    /// kind: Deployment
+    /// metadata: { name: shop }
+    /// spec:
+    ///   template:
+    ///     spec:
+    ///       terminationGracePeriodSeconds: 45
+    ///       containers:
+    ///         - name: shop
+    ///           lifecycle: { preStop: { sleep: { seconds: 5 } } }
+    /// ```
     ///
     /// ## When to allow it
     ///

@@ -34,7 +34,7 @@ rule! {
     ///   kubernetes: {}
     /// ```
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// apiVersion: v1
     /// kind: Pod
     /// metadata: { name: shop }
@@ -46,6 +46,16 @@ rule! {
     /// ## What to write instead
     ///
     /// The hook that `lifecycle gen k8s` writes, or the deployed one in the manifest as `pre_stop`.
+    ///
+    /// ```yaml deployed
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: shop }
+    /// spec:
+    ///   containers:
+    ///     - name: shop
+    ///       lifecycle: { preStop: { sleep: { seconds: 5 } } }
+    /// ```
     ///
     /// ## When to allow it
     ///
@@ -64,6 +74,8 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
     };
     let planned = planned::hook(kubernetes, pair.line);
     let deployed = pair.container().pre_stop.as_ref();
+    // The kubelet runs no such hook: there is none.
+    let deployed = deployed.filter(|hook| !matches!(hook.action, Action::Tcp(_)));
     let finding = match (planned, deployed) {
         (None, None) => return,
         (Some(planned), None) => absent(pair, &planned),
@@ -297,7 +309,6 @@ fn other(pair: &Pair<'_>, hook: &Hook, planned: &str) -> Finding {
                 path.as_ref().map_or("/", |path| path.value.as_str()),
                 port.as_ref().map_or("?", |port| port.value.as_str())
             ),
-            Action::Tcp(_) => "a TCP connection".to_owned(),
             _ => format!("`{}`", hook.words()),
         }
     );
