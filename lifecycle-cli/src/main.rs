@@ -8,6 +8,7 @@ mod cli;
 mod drill;
 mod drill_command;
 mod generate;
+mod init;
 mod input;
 mod levels;
 mod lsp;
@@ -16,6 +17,7 @@ mod progress;
 mod schema;
 mod shell;
 mod talk;
+mod template;
 mod whole;
 
 use std::process::ExitCode;
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
     }
     let result = match &cli.command {
         cli::Command::Check(args) => check::run(args, cli.quiet),
+        cli::Command::Init(args) => init::run(args),
         cli::Command::Gen(args) => generate::run(args),
         cli::Command::Plan(args) => picture::run(args),
         cli::Command::Drill(args) => drill_command::run(args),

@@ -117,7 +117,7 @@ fn sarif_keeps_to_its_schema() {
     let schema = readers.join("@microsoft/sarif-multitool-linux/sarif-2.1.0.json");
     accepts(&validate(&python, "json", &schema, &reports));
     let broken = broken(&reports, |log| {
-        log["runs"][0]["results"][1]["level"] = "bad".into()
+        log["runs"][0]["results"][1]["level"] = "bad".into();
     });
     refuses(
         &validate(&python, "json", &schema, &[broken]),

@@ -11,8 +11,9 @@ use minijinja::Value;
 use serde::Serialize;
 
 use super::files::MARK;
-use super::{Common, File, Port, environment, image, platform, ports, template};
+use super::{Common, File, Port, environment, image, platform, ports};
 use crate::talk::say;
+use crate::template;
 
 /// Every file that this target may write.
 pub(super) const NAMES: &[&str] = &[
