@@ -505,3 +505,50 @@ fn what_is_allowed_is_shown_when_asked() {
     support::write(project.path(), "lifecycle.yaml", &plain);
     assert_eq!(suppression(&["-A", "unused-grace"])["kind"], "external");
 }
+
+#[test]
+fn a_place_in_a_deployed_file_is_a_place_like_any_other() {
+    let text = manifest("shop", "45s");
+    let deployed = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: shop }
+spec:
+  template:
+    spec:
+      terminationGracePeriodSeconds: 10
+      containers: [{ name: shop, image: x }]
+";
+    let project = project(&[("lifecycle.yaml", &text), ("deploy/shop.yaml", deployed)]);
+    let check = |format: &str| {
+        let args = ["check", "--against", "deploy", "--format", format];
+        run(project.path(), &args).stdout
+    };
+    let log = json(&check("sarif"));
+    let results = array(&log["runs"][0]["results"]);
+    let drift = results.iter().find(|it| it["ruleId"] == "LC701").unwrap();
+    let place = &drift["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "deploy/shop.yaml");
+    assert_eq!(place["region"]["startLine"], 7);
+    let other = &drift["relatedLocations"][0]["physicalLocation"];
+    assert_eq!(other["artifactLocation"]["uri"], "lifecycle.yaml");
+    let github = String::from_utf8(check("github")).unwrap();
+    assert!(
+        github.contains("::error file=deploy/shop.yaml,line=7,"),
+        "{github}"
+    );
+    let report = json(&check("json"));
+    let compared = &report["services"][0]["platforms"][0]["compared"];
+    assert_eq!(
+        compared,
+        &serde_json::json!([{ "workload": "Deployment shop", "file": "deploy/shop.yaml" }])
+    );
+    assert_eq!(report["summary"]["deployed_files"], 1);
+    // Without a manifest, each deployed file is a suite of its own.
+    std::fs::remove_file(project.path().join("lifecycle.yaml")).unwrap();
+    let junit = String::from_utf8(check("junit")).unwrap();
+    assert!(
+        junit.contains("<testsuite name=\"deploy/shop.yaml\""),
+        "{junit}"
+    );
+}
