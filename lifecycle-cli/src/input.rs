@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use lifecycle_manifest::deployed::Deployed;
-use lifecycle_manifest::render::{Text, Texts};
+use lifecycle_manifest::render::Texts;
 use lifecycle_manifest::{Analysis, Options};
 
 use crate::check::Located;
@@ -77,12 +77,7 @@ impl Input {
         if self.is_deployed_alone {
             texts.manifest = None;
         }
-        let deployed = self.deployed.iter().map(|deployed| Text {
-            name: &deployed.name,
-            source: deployed.source(),
-            document: Some(&deployed.document),
-        });
-        texts.deployed = deployed.collect();
+        texts.deployed = self.deployed.iter().map(Deployed::text).collect();
         texts
     }
 
