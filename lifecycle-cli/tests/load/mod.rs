@@ -88,7 +88,7 @@ pub(crate) fn cost(command: &mut Command) -> (Cost, ExitStatus) {
     let status = command.status().unwrap();
     let cost = Cost {
         wall: begin.elapsed(),
-        cpu: children() - before,
+        cpu: children().saturating_sub(before),
     };
     (cost, status)
 }
