@@ -67,7 +67,7 @@ pub(super) fn finding(resolved: &Resolved, platform: &Platform, files: &[Deploye
     let files_named = named(files);
     let message = match crate::deployed::holdings(files, platform.key()) {
         Some(held) => format!(
-            "nothing for {name} in {files_named} is `{}`, but {held}",
+            "`{}` is not among what runs on {name} in {files_named}: {held}",
             service.value
         ),
         None => format!("there is nothing for {name} in {files_named}"),
