@@ -21,6 +21,7 @@ pub(crate) use located::Located;
 pub(crate) fn run(args: &CheckArgs) -> Result<Outcome> {
     let options = Options {
         levels: args.levels.0.clone(),
+        ..Options::default()
     };
     let mut inputs = input::many(&args.paths, &options)?;
     let at_most = match args.unsafe_fixes {

@@ -393,26 +393,26 @@ fn sidecars(table: &mut Table<'_, '_>) -> Vec<Sidecar> {
 pub(crate) struct Schema {
     #[schemars(flatten)]
     common: crate::schema::CommonSchema,
-    /// The container's image, such as `registry.example.com/checkout:1.4.2`.
+    /// The container's image, such as `registry.example.com/checkout:1.4.2`. Unset: another platform's, or what `gen --image` says.
     #[schemars(extend("examples" = ["registry.example.com/checkout:1.4.2"]))]
     image: Option<String>,
     /// How many pods; 2 when not written.
     replicas: Option<u32>,
-    /// The namespace the objects are written for.
+    /// The namespace the objects are written for. Unset: none is written.
     namespace: Option<String>,
-    /// The oldest cluster the manifests must work on, such as `"1.34"`. Below 1.30 there is no native sleep, and the program pays the settle time itself.
+    /// The oldest cluster the manifests must work on, such as `"1.34"`. Below 1.30 there is no native sleep, and the program pays the settle time itself. Unset: a cluster that has everything.
     #[schemars(extend("examples" = ["1.34"]))]
     version: Option<String>,
     /// What runs before the signal, inside the grace period. Unset: a native sleep of the settle time. `0s`: nothing, and the program pays the settle time itself.
     pre_stop: Option<PreStopSchema>,
-    /// Containers beside the program's. Native ones stop after it, one after another, inside the same grace period.
+    /// Containers beside the program's. Native ones stop after it, one after another, inside the same grace period. Unset: none.
     #[schemars(extend("examples" = [[{ "name": "proxy", "timeout": "5s" }]]))]
     sidecars: Option<Vec<SidecarSchema>>,
-    /// The service mesh, its proxy a native sidecar.
+    /// The service mesh, its proxy a native sidecar. Unset: none.
     mesh: Option<Mesh>,
-    /// The pods run on interruptible nodes, whose notice bounds every grace period.
+    /// The pods run on interruptible nodes, whose notice bounds every grace period. Unset: they do not.
     spot: Option<Spot>,
-    /// A load balancer in front of the cluster that follows the pod on its own.
+    /// A load balancer in front of the cluster that follows the pod on its own. Unset: none.
     load_balancer: Option<BalancerSchema>,
 }
 
@@ -443,7 +443,7 @@ struct SidecarSchema {
     name: String,
     /// How long it takes to stop.
     timeout: crate::schema::DurationSchema,
-    /// A native sidecar (an init container with `restartPolicy: Always`) stops after the program. `false`: it gets the signal together with the program.
+    /// A native sidecar (an init container with `restartPolicy: Always`) stops after the program. `false`: it gets the signal together with the program. `true` when not written.
     native: Option<bool>,
 }
 
@@ -452,8 +452,8 @@ struct SidecarSchema {
 #[schemars(deny_unknown_fields, title = "load balancer")]
 #[allow(dead_code, reason = "only its shape is read")]
 struct BalancerSchema {
-    /// How long it keeps sending requests after the pod's stop.
+    /// How long it keeps sending requests after the pod's stop. Unset: not known, and nothing is compared with it.
     propagation: Option<crate::schema::DurationSchema>,
-    /// How long it lets requests that it has sent finish.
+    /// How long it lets requests that it has sent finish. Unset: not known, and nothing is compared with it.
     deregistration_delay: Option<crate::schema::DurationSchema>,
 }

@@ -63,7 +63,7 @@ rule! {
 const BARE: [&str; 3] = ["scratch", "distroless", "chainguard"];
 
 /// Programs that come with a shell's userland and not with a service.
-const USERLAND: [&str; 6] = ["sleep", "sh", "bash", "ash", "curl", "wget"];
+pub(super) const USERLAND: [&str; 6] = ["sleep", "sh", "bash", "ash", "curl", "wget"];
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let Some((line, kubernetes)) = context.kubernetes() else {
@@ -118,7 +118,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// A whole word of the image's path or tag says that nothing but the program is in it.
-fn is_bare(image: &str) -> bool {
+pub(super) fn is_bare(image: &str) -> bool {
     let image = image.to_lowercase();
     let mut words = image.split(|c: char| !c.is_ascii_alphanumeric());
     words.any(|word| BARE.contains(&word))
