@@ -51,6 +51,7 @@ pub use manifest::{
 };
 pub use plan::Plan;
 pub use platform::{Facts, Platform, Platforms, Terms};
+pub use read::{is_label, nearest};
 pub use timeline::{DEFAULT_RESERVE, Timeline, Window, unmanaged};
 
 pub use lints::{Allowed, Level, Levels};

@@ -208,6 +208,11 @@ macro_rules! platforms {
             /// The keys of all platforms.
             pub const KEYS: &'static [&'static str] = &[$(stringify!($key),)*];
 
+            /// What is true of the platform with this key.
+            pub fn facts_of(key: &str) -> Option<&'static Facts> {
+                match key { $(stringify!($key) => Some(&$key::FACTS),)* _ => None }
+            }
+
             /// What is true of it whatever the manifest says.
             pub fn facts(&self) -> &'static Facts {
                 match self { $(Self::$Type(_) => &$key::FACTS,)* }

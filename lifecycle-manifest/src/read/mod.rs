@@ -8,7 +8,7 @@ mod table;
 use std::collections::HashSet;
 use std::time::Duration;
 
-pub(crate) use suggest::nearest;
+pub use suggest::nearest;
 pub(crate) use table::{OtherName, Table, Zero, list, wrong_type};
 
 use crate::finding::{Edit, Finding, Fix, Place, Safety};
@@ -454,7 +454,7 @@ pub(crate) fn named_wrongly(message: String, place: Place, name: &str, names: &[
 
 /// A DNS label (RFC 1123, beginning with a letter): what Kubernetes takes for a Service's name, ECS
 /// for a family, and what becomes a Rust field.
-fn is_label(name: &str) -> bool {
+pub fn is_label(name: &str) -> bool {
     name.len() <= 63
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && !name.ends_with('-')

@@ -1,7 +1,7 @@
 //! The nearest known word to one that is not known.
 
 /// The candidate that was probably meant, if any is near enough to be worth saying.
-pub(crate) fn nearest<'a>(
+pub fn nearest<'a>(
     word: &str,
     candidates: impl Iterator<Item = &'a str>,
 ) -> Option<&'a str> {
