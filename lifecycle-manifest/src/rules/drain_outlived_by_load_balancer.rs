@@ -147,9 +147,14 @@ fn with_longer_hook(
     let sleep = show(round_up(propagation, line.facts.unit));
     let route = kubernetes.common.route.key("pre_stop");
     let written = match &kubernetes.pre_stop {
-        // What a hook does beside waiting is not ours to replace.
-        Some(PreStop::Exec { .. } | PreStop::Http { .. }) => {
-            return finding.help(format!("let the hook wait for {sleep} in all"));
+        // What a command or a request does beside waiting is not ours to replace.
+        Some(PreStop::Exec { .. }) => {
+            return finding.help(format!("let the command wait for {sleep} in all"));
+        }
+        Some(PreStop::Http { .. }) => {
+            return finding.help(format!(
+                "answer the hook's request after {sleep}, not before"
+            ));
         }
         Some(PreStop::Sleep(sleep)) => Some(&sleep.route),
         None => None,
