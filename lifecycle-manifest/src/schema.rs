@@ -24,13 +24,14 @@ pub fn schema() -> Schema {
 }
 
 /// Mappings that may stand empty, as in `kubernetes:` with nothing behind it.
-const MAY_BE_EMPTY: [&str; 9] = [
+const MAY_BE_EMPTY: [&str; 10] = [
     "budget",
     "traffic",
     "health",
     "drill",
     "lints",
     "load_balancer",
+    "limits",
     "kubernetes",
     "ecs",
     "cloud_run",
@@ -237,6 +238,15 @@ struct ResourceSchema {
     port: Option<u16>,
     /// How long a claimed job stays claimed without renewal (a visibility timeout).
     lease: Option<DurationSchema>,
+    /// How long a queue consumer's job may take.
+    longest_job: Option<DurationSchema>,
+    /// How many claimed jobs a queue consumer holds at most, worked on one after another; 1 when not written.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    prefetch: Option<u32>,
+    /// How long one receive of a queue consumer waits for jobs, where it cannot be given up at the signal (a long poll). Leave it away where it can.
+    poll: Option<DurationSchema>,
+    /// The queue consumer renews the lease of a job while it works on it.
+    renews_lease: Option<bool>,
 }
 
 #[derive(JsonSchema)]

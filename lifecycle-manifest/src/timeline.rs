@@ -328,6 +328,7 @@ pub fn unmanaged(manifest: &Manifest, plan: &Plan) -> Timeline {
         routing_lags: true,
         settle: settle.clone(),
         sidecars: Vec::new(),
+        after: Vec::new(),
     };
     let timeouts = plan.steps.iter().map(|step| step.timeout.clone()).collect();
     let mut timeline = Timeline::lay_out(manifest, plan, &UNMANAGED, terms, settle, timeouts);

@@ -4,7 +4,14 @@
 //! and the kubelet of v1.36 (`pkg/kubelet/kuberuntime`). What runs before the signal runs inside the
 //! grace period: hook, program and native sidecars share it, one after another.
 
+mod limits;
+mod mesh;
+
 use std::time::Duration;
+
+pub use limits::Limits;
+pub(crate) use limits::usual as usual_limit;
+pub use mesh::{Mesh, Proxy};
 
 use super::{Common, Facts, Terms, held, owed_settle, round_up};
 use crate::figure::{Figure, Origin};
@@ -28,6 +35,7 @@ pub(crate) static FACTS: Facts = Facts {
         ("termination_grace_period_seconds", "grace_period"),
         ("termination_grace_period", "grace_period"),
         ("preStop", "pre_stop"),
+        ("max_graceful_termination_sec", "limits: { cluster_autoscaler: … }"),
     ],
 };
 
@@ -67,6 +75,12 @@ pub struct Kubernetes {
     pub sidecars: Vec<Sidecar>,
     /// `mesh`.
     pub mesh: Option<Written<Mesh>>,
+    /// What `mesh` says of its proxy.
+    pub proxy: Proxy,
+    /// `liveness_grace_period`: how long a pod has that liveness has given up.
+    pub liveness_grace_period: Option<Written<Duration>>,
+    /// `limits`: how long those who take nodes away wait for a pod.
+    pub limits: Limits,
     /// `spot`: the notice that bounds every grace period on such nodes.
     pub spot: Option<Written<Spot>>,
     /// `load_balancer`: one in front of the cluster that follows the pod on its own.
@@ -99,17 +113,6 @@ pub struct Sidecar {
     /// `native`: an init container with `restartPolicy: Always`, which stops after the program has
     /// exited. Otherwise it gets the signal together with the program.
     pub native: bool,
-}
-
-/// `mesh`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
-pub enum Mesh {
-    /// Istio, its proxy a native sidecar.
-    Istio,
-    /// Linkerd, its proxy a native sidecar.
-    Linkerd,
 }
 
 /// `spot`: whose interruptible nodes.
@@ -159,22 +162,24 @@ pub struct Balancer {
     pub propagation: Option<Written<Duration>>,
     /// `deregistration_delay`: how long it lets requests it has sent finish.
     pub deregistration_delay: Option<Written<Duration>>,
+    /// `idle_timeout`: after how much silence it closes a connection.
+    pub idle_timeout: Option<Written<Duration>>,
 }
 
 impl Kubernetes {
     pub(super) fn read(common: Common, table: &mut Table<'_, '_>) -> Self {
+        let (mesh, proxy) = mesh::read(table);
         Self {
+            mesh,
+            proxy,
+            liveness_grace_period: table.duration("liveness_grace_period", Zero::Refused),
+            limits: table.table("limits").map(Limits::read).unwrap_or_default(),
             image: table.text("image"),
             replicas: table.number("replicas", 0..=10_000),
             namespace: namespace(table),
             version: version(table),
             pre_stop: pre_stop(table),
             sidecars: sidecars(table),
-            mesh: table.word(
-                "mesh",
-                "a mesh",
-                &[("istio", Mesh::Istio), ("linkerd", Mesh::Linkerd)],
-            ),
             spot: table.word(
                 "spot",
                 "a kind of Spot node",
@@ -184,12 +189,39 @@ impl Kubernetes {
                 let balancer = Balancer {
                     propagation: table.duration("propagation", Zero::Allowed),
                     deregistration_delay: table.duration("deregistration_delay", Zero::Allowed),
+                    idle_timeout: table.duration("idle_timeout", Zero::Refused),
                 };
                 table.finish();
                 balancer
             }),
             common,
         }
+    }
+
+    /// How long a pod has that liveness has given up, in whole seconds; `None`: the grace period.
+    pub fn liveness_grace(&self) -> Option<Figure> {
+        let written = self.liveness_grace_period.as_ref()?;
+        Some(held(written, "liveness grace period", FACTS.unit))
+    }
+
+    /// How long a pod has from the notice that its node is interrupted, and whose nodes they are.
+    pub fn spot_notice(&self) -> Option<(&'static str, Figure)> {
+        let kind = self.spot.as_ref();
+        let name = kind.map_or("a Spot node", |spot| spot.value.name());
+        let figure = match (&self.limits.spot_notice, kind) {
+            (Some(written), _) => Figure::new(
+                written.value,
+                "notice",
+                Origin::Written(written.route.clone()),
+            ),
+            (None, Some(spot)) => Figure::new(
+                spot.value.notice(),
+                "notice",
+                Origin::PlatformDefault(spot.value.name()),
+            ),
+            (None, None) => return None,
+        };
+        Some((name, figure))
     }
 
     /// The cluster has native sidecars.
@@ -233,6 +265,7 @@ impl Kubernetes {
                     )
                 })
                 .collect(),
+            after: Vec::new(),
         }
     }
 
@@ -408,8 +441,12 @@ pub(crate) struct Schema {
     /// Containers beside the program's. Native ones stop after it, one after another, inside the same grace period.
     #[schemars(extend("examples" = [[{ "name": "proxy", "timeout": "5s" }]]))]
     sidecars: Option<Vec<SidecarSchema>>,
-    /// The service mesh, its proxy a native sidecar.
-    mesh: Option<Mesh>,
+    /// The service mesh, whose proxy is a native sidecar unless something else is said.
+    mesh: Option<mesh::MeshSchema>,
+    /// How long a pod has that the liveness probe has given up. Unset: the whole grace period.
+    liveness_grace_period: Option<crate::schema::DurationSchema>,
+    /// How long those who take nodes away wait for a pod, whatever its grace period says.
+    limits: Option<limits::LimitsSchema>,
     /// The pods run on interruptible nodes, whose notice bounds every grace period.
     spot: Option<Spot>,
     /// A load balancer in front of the cluster that follows the pod on its own.
@@ -456,4 +493,6 @@ struct BalancerSchema {
     propagation: Option<crate::schema::DurationSchema>,
     /// How long it lets requests that it has sent finish.
     deregistration_delay: Option<crate::schema::DurationSchema>,
+    /// After how much silence it closes a connection; `traffic.keep_alive` must be longer.
+    idle_timeout: Option<crate::schema::DurationSchema>,
 }
