@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Drill(DrillArgs),
     /// Print the JSON Schema of `lifecycle.yaml`, for editors.
     Schema,
+    /// Serve an editor over the language server protocol: findings, sums and timelines while the manifest is written.
+    Lsp(LspArgs),
     /// Explain a rule, by its code or its name.
     Explain(ExplainArgs),
 }
@@ -181,6 +183,16 @@ pub(crate) struct DrillArgs {
     /// The program and its arguments, in any language.
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 the editor has shut the session down, 1 it left without, 2 could not run."
+)]
+pub(crate) struct LspArgs {
+    /// Speak over standard input and output, which is the only way there is; clients pass it by habit.
+    #[arg(long)]
+    pub(crate) stdio: bool,
 }
 
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use lifecycle_manifest::duration::human;
-use lifecycle_manifest::{Analysis, DrillRequest, Resolved, Timeline};
+use lifecycle_manifest::{Analysis, DrillRequest, Resolved, Timeline, contract};
 
 use crate::cli::{DrillArgs, Format};
 use crate::drill::{
@@ -15,7 +15,7 @@ use crate::drill::{
     Target,
 };
 use crate::input::{self, Input};
-use crate::{Outcome, check, contract, picture};
+use crate::{Outcome, check, picture};
 
 /// How long after the signal readiness may still say yes without being called late.
 const READINESS_BUDGET: std::time::Duration = std::time::Duration::from_millis(500);

@@ -18,6 +18,11 @@ pub(crate) const BYTE_ORDER_MARK: &str = "\u{feff}";
 /// The other spelling of the ending.
 const OTHER_NAME: &str = "lifecycle.yml";
 
+/// A file of this name is a manifest.
+pub(crate) fn is_manifest(name: &str) -> bool {
+    name == FILE_NAME || name == OTHER_NAME
+}
+
 /// A file that was read, and everything that can be said of it.
 #[derive(Debug)]
 pub(crate) struct Input {
@@ -146,8 +151,8 @@ fn walk(directory: &Path) -> Result<Vec<PathBuf>> {
         .build()
     {
         let entry = entry.with_context(|| format!("could not walk {}", directory.display()))?;
-        let is_manifest = entry.file_name() == FILE_NAME || entry.file_name() == OTHER_NAME;
-        if is_manifest && entry.path().is_file() {
+        let named = entry.file_name().to_str().is_some_and(is_manifest);
+        if named && entry.path().is_file() {
             found.push(entry.into_path());
         }
     }

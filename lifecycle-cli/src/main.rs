@@ -4,13 +4,13 @@
 
 mod check;
 mod cli;
-mod contract;
 mod drill;
 mod drill_command;
 mod explain;
 mod generate;
 mod input;
 mod levels;
+mod lsp;
 mod picture;
 mod schema;
 mod whole;
@@ -24,7 +24,7 @@ use clap::Parser as _;
 enum Outcome {
     /// Nothing to object to.
     Clean,
-    /// Findings, stale files, or a drill that lost something.
+    /// Findings, stale files, a drill that lost something, or an editor that left without a word.
     Findings,
 }
 
@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         cli::Command::Plan(args) => picture::run(args),
         cli::Command::Drill(args) => drill_command::run(args),
         cli::Command::Schema => schema::run(),
+        cli::Command::Lsp(_) => lsp::run(),
         cli::Command::Explain(args) => explain::run(args),
     };
     match result {

@@ -52,12 +52,20 @@ fn its_deployments_are_fresh() {
 
 #[test]
 fn its_schema_is_the_one_that_editors_should_use() {
-    let schema =
-        std::fs::read_to_string(root().join("examples/checkout-api/lifecycle.schema.json"));
-    assert_eq!(
-        schema.unwrap().replace("\r\n", "\n"),
-        stdout(&lifecycle(&["schema"])),
-        "lifecycle schema > examples/checkout-api/lifecycle.schema.json"
+    let path = root().join("examples/checkout-api/lifecycle.schema.json");
+    let stored = std::fs::read_to_string(&path)
+        .unwrap()
+        .replace("\r\n", "\n");
+    let now = stdout(&lifecycle(&["schema"]));
+    if std::env::var_os("LIFECYCLE_BLESS").is_some_and(|value| value == "1") {
+        std::fs::write(&path, &now).unwrap();
+        return;
+    }
+    let diff = similar::TextDiff::from_lines(&stored, &now);
+    assert!(
+        stored == now,
+        "lifecycle schema > examples/checkout-api/lifecycle.schema.json\n{}",
+        diff.unified_diff()
     );
 }
 

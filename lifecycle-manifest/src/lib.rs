@@ -21,6 +21,9 @@
 //! assert_eq!(finding.message, "shutdown needs 40.25s, and Kubernetes allows 30s");
 //! ```
 
+pub mod contract;
+#[cfg(feature = "deployed")]
+pub mod deployed;
 pub mod digest;
 pub mod duration;
 mod figure;

@@ -147,6 +147,24 @@ impl Timeline {
             .map_or(Duration::ZERO, |hook| hook.value)
     }
 
+    /// From the moment the platform is asked to stop the instance, where a picture begins, to the
+    /// signal: what is paid outside of the grace period, and then the hook.
+    pub fn stop_to_signal(&self) -> Duration {
+        let outside = self.terms.outside.as_ref();
+        outside.map_or(Duration::ZERO, |outside| outside.value) + self.signal_at()
+    }
+
+    /// A step's begin and end, counted from the moment the platform is asked to stop the instance.
+    pub fn since_stop(&self, window: &Window) -> (Duration, Duration) {
+        let signal = self.stop_to_signal();
+        (signal + window.start, signal + window.end)
+    }
+
+    /// From the moment the platform is asked to stop the instance to SIGKILL.
+    pub fn stop_to_kill(&self) -> Duration {
+        self.stop_to_signal().saturating_sub(self.signal_at()) + self.grace().value
+    }
+
     /// From the signal to the end of the last step's window.
     pub fn steps_end(&self) -> Duration {
         self.windows

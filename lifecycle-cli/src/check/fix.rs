@@ -17,9 +17,9 @@ use crate::whole;
 const ROUNDS: usize = 10;
 
 /// What was made of a manifest.
-pub(super) struct Fixed {
+pub(crate) struct Fixed {
     /// The new text, without a byte order mark.
-    pub(super) text: String,
+    pub(crate) text: String,
     /// How many findings were mended.
     pub(super) count: usize,
     analysis: Analysis,
@@ -27,7 +27,7 @@ pub(super) struct Fixed {
 
 /// Makes all fixes of a manifest that are at most as unsafe as asked for. `None` where there is
 /// nothing to make.
-pub(super) fn fix(analysis: &Analysis, at_most: Safety, options: &Options) -> Option<Fixed> {
+pub(crate) fn fix(analysis: &Analysis, at_most: Safety, options: &Options) -> Option<Fixed> {
     let mut fixed: Option<Fixed> = None;
     for _ in 0..ROUNDS {
         let now = fixed.as_ref().map_or(analysis, |fixed| &fixed.analysis);

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use lifecycle_manifest::contract;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use serde::Serialize;
 use tokio::sync::watch;
@@ -18,7 +19,6 @@ use tokio::sync::watch;
 use super::output::Output;
 use super::script::{Script, Target};
 use super::{Event, Progress};
-use crate::contract;
 
 /// Where the process leaves its own report.
 const REPORT: &str = contract::REPORT;

@@ -2,6 +2,7 @@
 //! `aws … --cli-input-json` takes.
 
 use anyhow::{Result, bail};
+use lifecycle_manifest::deployed::planned;
 use lifecycle_manifest::duration::{seconds_down, seconds_up};
 use lifecycle_manifest::platform::{self, Ecs, LaunchType};
 use lifecycle_manifest::{Platform, Resolved, Timeline};
@@ -20,8 +21,6 @@ pub(super) const NAMES: &[&str] = &[
 /// The smallest size of a Fargate task.
 const CPU: u32 = 256;
 const MEMORY: u32 = 512;
-/// The fewest tasks with which one can leave and one still serves.
-const COUNT: u32 = 2;
 /// From the start to the first check that counts.
 const START_PERIOD: u64 = 60;
 
@@ -153,14 +152,7 @@ fn task_definition<'a>(
     line: &Timeline,
     common: Common<'a>,
 ) -> TaskDefinition<'a> {
-    let mut ports = ports(resolved);
     let health = resolved.plan.health.as_ref();
-    if let Some(port) = resolved.plan.health_port(&resolved.manifest)
-        && ports.iter().all(|other| other.number != port)
-    {
-        let name = super::port_name("health", |name| ports.iter().any(|port| port.name == name));
-        ports.push(Port { name, number: port });
-    }
     TaskDefinition {
         common,
         compatibility: compatibility(ecs),
@@ -174,7 +166,7 @@ fn task_definition<'a>(
             .execution_role_arn
             .as_ref()
             .map(|role| role.value.as_str()),
-        grace_seconds: seconds_up(line.grace().value),
+        grace_seconds: planned::grace_seconds(line),
         health_check: ecs.health_check.as_ref().map(|check| HealthCheck {
             command: match check {
                 // PID 1 is the program itself, so that nothing else need be in the image.
@@ -199,7 +191,7 @@ fn task_definition<'a>(
             retries: 3,
             start_period: START_PERIOD,
         }),
-        ports,
+        ports: ports(resolved, true),
     }
 }
 
@@ -221,7 +213,7 @@ fn service<'a>(resolved: &Resolved, ecs: &'a Ecs, common: Common<'a>) -> Service
         desired_count: ecs
             .desired_count
             .as_ref()
-            .map_or(COUNT, |count| count.value),
+            .map_or(planned::REPLICAS, |count| count.value),
         subnets: values(&ecs.subnets),
         security_groups: values(&ecs.security_groups),
         target: arn.zip(port).map(|(arn, port)| Target {

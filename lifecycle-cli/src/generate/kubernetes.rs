@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use lifecycle_manifest::duration::{seconds_down, seconds_up};
-use lifecycle_manifest::platform::{
-    DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, Kubernetes, Mesh, PreStop,
-};
+use lifecycle_manifest::deployed::planned::{self, PlannedHook};
+use lifecycle_manifest::duration::seconds_up;
+use lifecycle_manifest::platform::{Kubernetes, Mesh};
 use lifecycle_manifest::{Platform, Resolved, Timeline};
 use minijinja::Value;
 use serde::Serialize;
@@ -23,8 +22,6 @@ pub(super) const NAMES: &[&str] = &[
 
 /// How long a pod may take to start before it is started again.
 const STARTUP: Duration = Duration::from_secs(120);
-/// The fewest pods with which one can leave and one still serves.
-const REPLICAS: u32 = 2;
 
 /// The data of all three templates.
 #[derive(Serialize)]
@@ -121,23 +118,11 @@ fn data<'a>(
     line: &Timeline,
     image: &'a str,
 ) -> Data<'a> {
-    let service_ports = ports(resolved);
-    let mut ports = ports(resolved);
-    let health = resolved.plan.health.as_ref();
-    if let Some(port) = health.and_then(|health| health.port)
-        && ports.iter().all(|other| other.number != port)
-    {
-        let name = super::port_name("health", |name| ports.iter().any(|port| port.name == name));
-        ports.push(Port { name, number: port });
-    }
-    let probe_port = resolved.plan.health_port(&resolved.manifest);
-    let exec_command = match &kubernetes.pre_stop {
-        Some(PreStop::Exec { command, .. }) => {
-            Some(command.iter().map(|word| word.value.as_str()).collect())
-        }
-        _ => None,
+    let (sleep_seconds, exec_command) = match planned::hook(kubernetes, line) {
+        Some(PlannedHook::Sleep(seconds)) => (Some(seconds), None),
+        Some(PlannedHook::Exec(command)) => (None, Some(command)),
+        None => (None, None),
     };
-    let sleep = line.terms.hook.as_ref().filter(|_| exec_command.is_none());
     Data {
         common: Common {
             header: String::new(),
@@ -154,25 +139,22 @@ fn data<'a>(
         replicas: kubernetes
             .replicas
             .as_ref()
-            .map_or(REPLICAS, |replicas| replicas.value),
-        grace_seconds: seconds_up(line.grace().value),
-        sleep_seconds: sleep.map(|hook| seconds_up(hook.value)),
+            .map_or(planned::REPLICAS, |replicas| replicas.value),
+        grace_seconds: planned::grace_seconds(line),
+        sleep_seconds,
         exec_command,
-        probes: health.zip(probe_port).map(|(health, port)| {
-            let period = seconds_down(health.period).max(1);
-            Probes {
-                ready: &health.ready,
-                live: &health.live,
-                port,
-                period_seconds: period,
-                failures: health.failures,
-                startup_failures: seconds_up(STARTUP).div_ceil(period),
-                live_period_seconds: seconds_up(DEFAULT_PROBE_PERIOD),
-                live_failures: DEFAULT_PROBE_FAILURES,
-            }
+        probes: planned::probes(resolved).map(|probes| Probes {
+            startup_failures: seconds_up(STARTUP).div_ceil(probes.period_seconds),
+            ready: probes.ready,
+            live: probes.live,
+            port: probes.port,
+            period_seconds: probes.period_seconds,
+            failures: probes.failures,
+            live_period_seconds: probes.live_period_seconds,
+            live_failures: probes.live_failures,
         }),
-        ports,
-        service_ports,
+        ports: ports(resolved, true),
+        service_ports: ports(resolved, false),
         mesh_labels: match kubernetes.mesh.as_ref().map(|mesh| mesh.value) {
             Some(Mesh::Istio) => vec![Pair {
                 name: "sidecar.istio.io/inject",

@@ -12,13 +12,12 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Result;
-use lifecycle_manifest::platform::PORT_NAME_LONGEST;
-use lifecycle_manifest::{Platform, Resolved, Timeline};
+use lifecycle_manifest::deployed::planned;
+use lifecycle_manifest::{Platform, Resolved, Timeline, contract};
 use serde::Serialize;
 
 use crate::Outcome;
 use crate::cli::{GenArgs, Target};
-use crate::contract;
 use crate::input;
 
 /// A file to be.
@@ -131,37 +130,14 @@ fn environment(resolved: &Resolved, line: &Timeline, report: Option<&str>) -> Ve
         .collect()
 }
 
-/// The ports of the steps that listen, each under a name that a platform takes.
-fn ports(resolved: &Resolved) -> Vec<Port> {
-    let mut ports: Vec<Port> = Vec::new();
-    let listening = resolved
-        .manifest
-        .resources
-        .iter()
-        .filter_map(|resource| Some((resource.name.as_str(), resource.port.as_ref()?.value)));
-    for (name, number) in listening {
-        if ports.iter().any(|port| port.number == number) {
-            continue;
-        }
-        let name = port_name(name, |name| ports.iter().any(|port| port.name == name));
-        ports.push(Port { name, number });
-    }
-    ports
-}
-
-/// As long as a platform takes, and not twice the same.
-fn port_name(name: &str, taken: impl Fn(&str) -> bool) -> String {
-    let short = |room: usize| {
-        name[..name.len().min(room)]
-            .trim_end_matches('-')
-            .to_owned()
-    };
-    let whole = short(PORT_NAME_LONGEST);
-    if !taken(&whole) {
-        return whole;
-    }
-    (2..=usize::from(u16::MAX))
-        .map(|number| format!("{}-{number}", short(PORT_NAME_LONGEST - 6)))
-        .find(|name| !taken(name))
-        .unwrap_or(whole)
+/// The ports that are open, health's own among them where that is asked for.
+fn ports(resolved: &Resolved, with_health: bool) -> Vec<Port> {
+    planned::ports(resolved)
+        .into_iter()
+        .filter(|port| port.takes_requests || with_health)
+        .map(|port| Port {
+            name: port.name,
+            number: port.number,
+        })
+        .collect()
 }

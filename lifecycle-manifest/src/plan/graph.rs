@@ -210,14 +210,14 @@ impl<'m> Graph<'m> {
     /// The circles among what could not be sorted, a shortest one for each step not yet shown.
     pub(super) fn cycles(&self, sorted: &[On]) -> Vec<Cycle> {
         const MOST: usize = 20;
-        let sorted: HashSet<On> = sorted.iter().copied().collect();
+        let knots = self.knots(sorted);
         let mut shown = HashSet::new();
         let mut cycles = Vec::new();
-        for start in self.core(&sorted) {
+        for start in (0..knots.len()).filter(|&at| knots[at].is_some()) {
             if shown.contains(&start) || cycles.len() == MOST {
                 continue;
             }
-            if let Some(path) = self.shortest_circle(start, &sorted) {
+            if let Some(path) = self.shortest_circle(start, &knots) {
                 shown.extend(path.iter().copied());
                 cycles.push(self.circle(&path));
             }
@@ -225,48 +225,68 @@ impl<'m> Graph<'m> {
         cycles
     }
 
-    /// What could not be sorted, without the steps that merely wait for it: nobody left waits for
-    /// those. Ten thousand steps behind a circle of two would else be searched one by one.
-    fn core(&self, sorted: &HashSet<On>) -> Vec<usize> {
-        let left = |on: On| matches!(on, On::Step(_)) && !sorted.contains(&on);
-        let steps = |at: usize| {
-            let waits = self.waits[at].iter().map(|wait| wait.on);
-            waits.filter_map(move |on| match on {
-                On::Step(other) if left(on) => Some(other),
-                _ => None,
-            })
-        };
-        let unsorted: Vec<usize> = (0..self.waits.len())
-            .filter(|&at| left(On::Step(at)))
-            .collect();
-        let mut waiters: HashMap<usize, usize> = unsorted.iter().map(|&at| (at, 0)).collect();
-        for other in unsorted.iter().flat_map(|&at| steps(at)) {
-            *waiters.entry(other).or_default() += 1;
+    /// Which knot each step lies in, where it lies on a circle at all: the steps of a knot wait for
+    /// one another, all of them. Circles are looked for within knots only; ten thousand steps behind
+    /// a circle, or between two, would else be searched one by one.
+    ///
+    /// Tarjan's algorithm, with a stack of its own: the longest way is as long as the manifest.
+    fn knots(&self, sorted: &[On]) -> Vec<Option<usize>> {
+        const NOT_YET: usize = usize::MAX;
+        let steps = self.waits.len();
+        let mut left = vec![true; steps];
+        for on in sorted {
+            if let On::Step(step) = *on {
+                left[step] = false;
+            }
         }
-        let mut last: Vec<usize> = unsorted
-            .iter()
-            .copied()
-            .filter(|at| waiters[at] == 0)
-            .collect();
-        while let Some(at) = last.pop() {
-            waiters.remove(&at);
-            for other in steps(at) {
-                if let Some(count) = waiters.get_mut(&other) {
-                    *count -= 1;
-                    if *count == 0 {
-                        last.push(other);
+        let mut found_at = vec![NOT_YET; steps];
+        let mut reaches_back_to = vec![NOT_YET; steps];
+        let mut found = 0;
+        let mut open = Vec::new();
+        let mut is_open = vec![false; steps];
+        let mut knots = vec![None; steps];
+        for root in 0..steps {
+            if !left[root] || found_at[root] != NOT_YET {
+                continue;
+            }
+            let mut way = vec![(root, self.waits[root].iter())];
+            while let Some((at, waits)) = way.last_mut() {
+                let at = *at;
+                if found_at[at] == NOT_YET {
+                    found_at[at] = found;
+                    reaches_back_to[at] = found;
+                    found += 1;
+                    open.push(at);
+                    is_open[at] = true;
+                }
+                if let Some(wait) = waits.next() {
+                    let On::Step(other) = wait.on else { continue };
+                    if left[other] && found_at[other] == NOT_YET {
+                        way.push((other, self.waits[other].iter()));
+                    } else if is_open[other] {
+                        reaches_back_to[at] = reaches_back_to[at].min(found_at[other]);
+                    }
+                    continue;
+                }
+                way.pop();
+                if let Some(&(before, _)) = way.last() {
+                    reaches_back_to[before] = reaches_back_to[before].min(reaches_back_to[at]);
+                }
+                if reaches_back_to[at] == found_at[at] {
+                    let first = open.iter().rposition(|&other| other == at);
+                    let members = open.split_off(first.unwrap_or_default());
+                    for &member in &members {
+                        is_open[member] = false;
+                        knots[member] = (members.len() > 1).then_some(at);
                     }
                 }
             }
         }
-        unsorted
-            .into_iter()
-            .filter(|at| waiters.contains_key(at))
-            .collect()
+        knots
     }
 
-    /// A shortest way from a step along its waits back to itself.
-    fn shortest_circle(&self, start: usize, sorted: &HashSet<On>) -> Option<Vec<usize>> {
+    /// A shortest way from a step along its waits back to itself, within its knot.
+    fn shortest_circle(&self, start: usize, knots: &[Option<usize>]) -> Option<Vec<usize>> {
         let mut from: HashMap<usize, usize> = HashMap::new();
         let mut queue = VecDeque::from([start]);
         while let Some(at) = queue.pop_front() {
@@ -280,7 +300,7 @@ impl<'m> Graph<'m> {
                     path.reverse();
                     return Some(path);
                 }
-                if !sorted.contains(&wait.on) && !from.contains_key(&other) {
+                if knots[other] == knots[start] && !from.contains_key(&other) {
                     from.insert(other, at);
                     queue.push_back(other);
                 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Cap, Common, Facts, Terms, owed_settle};
 use crate::figure::{Figure, Origin};
 use crate::manifest::{Manifest, Written};
-use crate::read::Table;
+use crate::read::{OtherName, Table};
 
 pub(crate) static FACTS: Facts = Facts {
     key: "cloud_run",
@@ -16,7 +16,10 @@ pub(crate) static FACTS: Facts = Facts {
     default_grace: WINDOW,
     unit: Duration::from_secs(1),
     kill_floor: Duration::ZERO,
-    other_names: &[("timeoutSeconds", "traffic: { longest_request: … }")],
+    other_names: &[OtherName::new(
+        "timeoutSeconds",
+        "traffic: { longest_request: … }",
+    )],
 };
 
 /// From SIGTERM to SIGKILL; fixed.

@@ -13,7 +13,7 @@ use crate::duration::human;
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place};
 use crate::manifest::{Manifest, Written};
-use crate::read::{Table, Zero};
+use crate::read::{OtherName, Table, Zero};
 use crate::rules::shape;
 use crate::text::{Route, Value};
 
@@ -26,13 +26,13 @@ pub(crate) static FACTS: Facts = Facts {
     unit: Duration::from_secs(1),
     kill_floor: Duration::ZERO,
     other_names: &[
-        ("stopTimeout", "grace_period"),
-        ("stop_timeout", "grace_period"),
-        (
+        OtherName::seconds("stopTimeout", "grace_period"),
+        OtherName::seconds("stop_timeout", "grace_period"),
+        OtherName::new(
             "deregistration_delay",
             "load_balancer: { deregistration_delay: … }",
         ),
-        ("replicas", "desired_count"),
+        OtherName::new("replicas", "desired_count"),
     ],
 };
 

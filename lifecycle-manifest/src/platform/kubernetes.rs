@@ -17,7 +17,7 @@ use super::{Common, Facts, Terms, held, owed_settle, round_up};
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place};
 use crate::manifest::{Manifest, Written};
-use crate::read::{Table, Zero, unusable, wrong_type};
+use crate::read::{OtherName, Table, Zero, unusable, wrong_type};
 use crate::rules::shape;
 use crate::text::{Node, Route, Value};
 
@@ -31,11 +31,10 @@ pub(crate) static FACTS: Facts = Facts {
     // Kubelet v1.36 `minimumGracePeriodInSeconds`: a floor, not an addition.
     kill_floor: Duration::from_secs(2),
     other_names: &[
-        ("terminationGracePeriodSeconds", "grace_period"),
-        ("termination_grace_period_seconds", "grace_period"),
-        ("termination_grace_period", "grace_period"),
-        ("preStop", "pre_stop"),
-        ("max_graceful_termination_sec", "limits: { cluster_autoscaler: … }"),
+        OtherName::seconds("terminationGracePeriodSeconds", "grace_period"),
+        OtherName::seconds("termination_grace_period_seconds", "grace_period"),
+        OtherName::new("termination_grace_period", "grace_period"),
+        OtherName::new("preStop", "pre_stop"),
     ],
 };
 

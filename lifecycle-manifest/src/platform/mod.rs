@@ -21,7 +21,7 @@ pub(crate) use kubernetes::{NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE, usual_lim
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place};
 use crate::manifest::{Manifest, Written};
-use crate::read::{Table, Zero, list, named_wrongly, nearest};
+use crate::read::{OtherName, Table, Zero, list, named_wrongly, nearest};
 use crate::rules::shape;
 use crate::text::Route;
 
@@ -39,7 +39,7 @@ pub struct Facts {
     /// The least time between the signal and SIGKILL, however the grace period ran out.
     pub kill_floor: Duration,
     /// Keys of the platform's own files that people write here, and ours.
-    pub(crate) other_names: &'static [(&'static str, &'static str)],
+    pub(crate) other_names: &'static [OtherName],
 }
 
 /// The knobs that every platform has.

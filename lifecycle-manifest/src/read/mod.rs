@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 pub(crate) use suggest::nearest;
-pub(crate) use table::{Table, Zero, list, wrong_type};
+pub(crate) use table::{OtherName, Table, Zero, list, wrong_type};
 
 use crate::finding::{Finding, Place};
 use crate::kind::{Kind, Phase};
@@ -307,7 +307,7 @@ fn resources(mut table: Table<'_, '_>, names: &[&str]) -> Vec<Resource> {
             let message = format!("`{}` cannot be the name of a resource", entry.key);
             let finding = Finding::new(&shape::BAD_NAME, message, place);
             table.push(finding.help("it becomes a field, and Rust keeps this word for itself"));
-        } else if let Some(finding) = unusable(&entry.key, place, Some(names)) {
+        } else if let Some(finding) = unusable(&entry.key, place, Some(&known)) {
             table.push(finding);
         }
         if let Some(inner) = Table::new(&entry.value, here, table.findings()) {
@@ -444,7 +444,11 @@ fn is_label(name: &str) -> bool {
 /// The finding for a name that is no label, with one that is where there is a plain one. `beside` are
 /// the names of the resources, where it is one of them: these are named elsewhere too, in `after`, in
 /// `uses` and in the program, so that a change here alone would mend nothing.
-pub(crate) fn unusable(name: &str, place: Place, beside: Option<&[&str]>) -> Option<Finding> {
+pub(crate) fn unusable(
+    name: &str,
+    place: Place,
+    beside: Option<&HashSet<&str>>,
+) -> Option<Finding> {
     if is_label(name) {
         return None;
     }
@@ -461,7 +465,7 @@ pub(crate) fn unusable(name: &str, place: Place, beside: Option<&[&str]>) -> Opt
     Some(match (better, beside) {
         (None, _) => finding,
         (Some(better), None) => finding.fix(format!("write `{better}`"), place, better),
-        (Some(better), Some(names)) if names.contains(&better.as_str()) => {
+        (Some(better), Some(names)) if names.contains(better.as_str()) => {
             finding.help(format!("`{better}` is the name of another one already"))
         }
         (Some(better), Some(_)) => {

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::suggest::nearest;
 use crate::duration;
-use crate::finding::{Finding, Place};
+use crate::finding::{Edit, Finding, Fix, Place, Safety};
 use crate::manifest::Written;
 use crate::rules::{Rule, shape};
-use crate::text::{Entry, Node, Route, Value};
+use crate::text::{Entry, Mapping, Node, Route, Value};
 
 /// Whether a duration of nothing makes sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,13 +20,59 @@ pub(crate) enum Zero {
     Refused,
 }
 
+/// What is read where nothing is written.
+static NOTHING: Mapping = Mapping::EMPTY;
+
+/// A name that another tool gives to one of our keys.
+#[derive(Debug)]
+pub(crate) struct OtherName {
+    /// Theirs.
+    pub(crate) theirs: &'static str,
+    /// Ours; more than one word where there is no single key for it.
+    pub(crate) ours: &'static str,
+    /// What their bare numbers count, where ours is a duration.
+    pub(crate) unit: Option<&'static str>,
+}
+
+impl OtherName {
+    /// The same value under another name.
+    pub(crate) const fn new(theirs: &'static str, ours: &'static str) -> Self {
+        Self {
+            theirs,
+            ours,
+            unit: None,
+        }
+    }
+
+    /// Theirs is a number of seconds.
+    pub(crate) const fn seconds(theirs: &'static str, ours: &'static str) -> Self {
+        Self {
+            theirs,
+            ours,
+            unit: Some("s"),
+        }
+    }
+
+    /// Our name, and our way to write the value.
+    fn fix(&self, entry: &Entry, route: &Route) -> Fix {
+        let here = route.key(&entry.key);
+        let mut edits = vec![Edit::replace(Place::Key(here.clone()), self.ours)];
+        if let (Some(unit), Value::Scalar { text, .. }) = (self.unit, &entry.value.value)
+            && whole_number(text).is_some()
+        {
+            edits.push(Edit::replace(Place::Value(here), format!("{text}{unit}")));
+        }
+        Fix::new(Safety::Safe, edits)
+    }
+}
+
 /// A mapping that is being read.
 pub(crate) struct Table<'d, 'f> {
     route: Route,
-    entries: &'d [Entry],
+    entries: &'d Mapping,
     known: Vec<&'static str>,
     missing: Vec<(&'static str, Finding)>,
-    other_names: &'static [(&'static str, &'static str)],
+    other_names: &'static [OtherName],
     findings: &'f mut Vec<Finding>,
 }
 
@@ -39,8 +85,8 @@ impl<'d, 'f> Table<'d, 'f> {
         findings: &'f mut Vec<Finding>,
     ) -> Option<Self> {
         let entries = match &node.value {
-            Value::Mapping(entries) => entries.as_slice(),
-            _ if node.is_null() => &[],
+            Value::Mapping(entries) => entries,
+            _ if node.is_null() => &NOTHING,
             _ => {
                 findings.push(wrong_type(&route, "a mapping", node));
                 return None;
@@ -57,7 +103,7 @@ impl<'d, 'f> Table<'d, 'f> {
     }
 
     /// Names that other tools give to keys of this mapping: shown when one of them is met.
-    pub(crate) fn other_names(&mut self, names: &'static [(&'static str, &'static str)]) {
+    pub(crate) fn other_names(&mut self, names: &'static [OtherName]) {
         self.other_names = names;
     }
 
@@ -81,7 +127,7 @@ impl<'d, 'f> Table<'d, 'f> {
     /// The entry of a key, which is known from now on.
     pub(crate) fn entry(&mut self, key: &'static str) -> Option<&'d Entry> {
         self.known.push(key);
-        self.entries.iter().find(|entry| entry.key == key)
+        self.entries.entry(key)
     }
 
     /// Notes that `key` is missing. [`finish`](Self::finish) reports it, unless it is there misspelt.
@@ -356,7 +402,6 @@ impl<'d, 'f> Table<'d, 'f> {
             other_names,
             findings,
         } = self;
-        let is_there = |key: &str| entries.iter().any(|entry| entry.key == key);
         for entry in entries
             .iter()
             .filter(|entry| !known.contains(&entry.key.as_str()))
@@ -372,9 +417,11 @@ impl<'d, 'f> Table<'d, 'f> {
                 format!("there is no key `{shown}`{within}"),
                 place.clone(),
             );
-            let other = other_names.iter().find(|(name, _)| *name == entry.key);
+            let other = other_names.iter().find(|name| name.theirs == entry.key);
             let near = match other {
-                Some((_, ours)) => Some((format!("here it is called `{ours}`"), *ours)),
+                Some(OtherName { ours, .. }) => {
+                    Some((format!("here it is called `{ours}`"), *ours))
+                }
                 None => nearest(&entry.key, known.iter().copied())
                     .map(|near| (format!("did you mean `{near}`?"), near)),
             };
@@ -383,7 +430,7 @@ impl<'d, 'f> Table<'d, 'f> {
                     "the keys here are {}",
                     list(known.iter().copied(), "and")
                 )),
-                Some((_, ours)) if is_there(ours) => {
+                Some((_, ours)) if entries.entry(ours).is_some() => {
                     finding.help(format!("`{ours}` stands here as well: keep one of them"))
                 }
                 // Where ours is more than one key, there is nothing to put in this one's stead.
@@ -392,7 +439,7 @@ impl<'d, 'f> Table<'d, 'f> {
                     missing.retain(|(key, _)| *key != ours);
                     // Another tool's name for it is meant; a near word may not be.
                     match other {
-                        Some(_) => finding.safe_fix(text, place, ours),
+                        Some(other) => finding.fix_with(text, other.fix(entry, &route)),
                         None => finding.fix(text, place, ours),
                     }
                 }

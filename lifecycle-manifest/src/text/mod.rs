@@ -2,12 +2,16 @@
 //!
 //! Knows YAML and positions, and nothing of what a manifest means.
 
+mod mapping;
 mod parse;
 mod route;
 mod source;
+mod stream;
 mod tree;
 
+pub use mapping::Mapping;
 pub use parse::{Limits, SyntaxError, SyntaxErrorKind, parse};
 pub use route::{Route, Segment};
 pub use source::{Position, Source, Span};
-pub use tree::{Comment, Document, Entry, Node, Value};
+pub use stream::parse_stream;
+pub use tree::{Comment, Document, Entry, Node, Part, Value};

@@ -1,6 +1,7 @@
 //! YAML events to a tree, in bounded time and memory.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, StructureStyle};
 
@@ -57,16 +58,7 @@ pub enum SyntaxErrorKind {
 /// report them all; after a fault that does not, there is no document.
 pub fn parse(text: &str, limits: Limits) -> (Option<Document>, Vec<SyntaxError>) {
     let source = Source::new(text);
-    let mut builder = Builder {
-        text: source.text(),
-        limits,
-        nodes: 0,
-        text_bytes: 0,
-        repeated: 0,
-        anchors: HashMap::new(),
-        errors: Vec::new(),
-        comments: Vec::new(),
-    };
+    let mut builder = Builder::new(source.text(), limits);
     let root = match builder.document() {
         Ok(root) => Some(root),
         Err(error) => {
@@ -83,16 +75,20 @@ pub fn parse(text: &str, limits: Limits) -> (Option<Document>, Vec<SyntaxError>)
     (document, errors)
 }
 
-type Step<T> = Result<T, SyntaxError>;
+pub(super) type Step<T> = Result<T, SyntaxError>;
 
-struct Builder<'t> {
+pub(super) struct Builder<'t> {
     text: &'t str,
     limits: Limits,
+    /// Somebody else's file: YAML that a manifest does not use is read without a word.
+    lenient: bool,
+    /// Where the part of the text begins that is being read.
+    offset: usize,
     nodes: usize,
     text_bytes: usize,
     repeated: usize,
     anchors: HashMap<usize, Anchored>,
-    errors: Vec<SyntaxError>,
+    pub(super) errors: Vec<SyntaxError>,
     comments: Vec<Comment>,
 }
 
@@ -106,28 +102,74 @@ struct Anchored {
 type Events<'t> = Parser<'t, granit_parser::StrInput<'t>>;
 
 impl<'t> Builder<'t> {
-    fn document(&mut self) -> Step<Node> {
-        if self.text.len() > self.limits.bytes {
-            return Err(error(
-                Span::new(0, 0),
-                SyntaxErrorKind::TooLarge(
-                    format!(
-                        "the file has {} bytes, and at most {} are read",
-                        self.text.len(),
-                        self.limits.bytes
-                    ),
-                    "this is some other file, or one that a program wrote",
-                ),
-            ));
+    pub(super) fn new(text: &'t str, limits: Limits) -> Self {
+        Self {
+            text,
+            limits,
+            lenient: false,
+            offset: 0,
+            nodes: 0,
+            text_bytes: 0,
+            repeated: 0,
+            anchors: HashMap::new(),
+            errors: Vec::new(),
+            comments: Vec::new(),
         }
+    }
+
+    /// The same for somebody else's file.
+    pub(super) fn lenient(mut self) -> Self {
+        self.lenient = true;
+        self
+    }
+
+    pub(super) fn small_enough(&self) -> Step<()> {
+        if self.text.len() <= self.limits.bytes {
+            return Ok(());
+        }
+        Err(error(
+            Span::new(0, 0),
+            SyntaxErrorKind::TooLarge(
+                format!(
+                    "the file has {} bytes, and at most {} are read",
+                    self.text.len(),
+                    self.limits.bytes
+                ),
+                "this is some other file, or one that a program wrote",
+            ),
+        ))
+    }
+
+    fn events(&mut self, part: Range<usize>) -> Events<'t> {
+        self.offset = part.start;
         let mut options = granit_parser::options! {
             flow_nesting_limit: self.limits.depth,
             block_nesting_limit: self.limits.depth,
         };
         // Only those that speak to this tool matter; most files have none, and pay nothing.
-        options.set_emit_comments(Comment::is_any_in(self.text));
+        options.set_emit_comments(!self.lenient && Comment::is_any_in(self.text));
         options.max_buffered_comment_events = usize::MAX;
-        let mut events = Parser::new_from_str_with_options(self.text, options);
+        let part = self.text.get(part).unwrap_or_default();
+        Parser::new_from_str_with_options(part, options)
+    }
+
+    /// Reads the documents of a part of the text, up to its end or its first fault.
+    pub(super) fn documents(&mut self, part: Range<usize>, documents: &mut Vec<Node>) -> Step<()> {
+        let mut events = self.events(part);
+        self.anchors.clear();
+        loop {
+            let (event, span) = self.next(&mut events)?;
+            match event {
+                Event::StreamEnd => return Ok(()),
+                Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
+                event => documents.push(self.node(event, span, &mut events)?),
+            }
+        }
+    }
+
+    fn document(&mut self) -> Step<Node> {
+        self.small_enough()?;
+        let mut events = self.events(0..self.text.len());
         let mut root = None;
         loop {
             let (event, span) = self.next(&mut events)?;
@@ -161,7 +203,7 @@ impl<'t> Builder<'t> {
             match events.next_event() {
                 Some(Ok((event, span))) => {
                     let range = span.byte_range().unwrap_or_default();
-                    let span = Span::new(range.start, range.end);
+                    let span = Span::new(self.offset + range.start, self.offset + range.end);
                     if let Event::Comment(text, _) = event {
                         self.comment(&text, span);
                         continue;
@@ -198,18 +240,29 @@ impl<'t> Builder<'t> {
         let at = scan
             .marker()
             .byte_offset()
-            .unwrap_or(self.text.len())
+            .map_or(self.text.len(), |at| self.offset + at)
             .min(self.text.len());
         let words = scan.info();
         let kind = if words.contains("recursion limit") {
             SyntaxErrorKind::TooLarge(
                 format!("more than {} levels within one another", self.limits.depth),
-                "a manifest needs five",
+                match self.lenient {
+                    true => "no deployment is that deep",
+                    false => "a manifest needs five",
+                },
             )
         } else {
             SyntaxErrorKind::NotYaml(words)
         };
         error(Span::new(at, at), kind)
+    }
+
+    /// YAML that a manifest does not use.
+    fn unsupported(&mut self, span: Span, what: &'static str, instead: &'static str) {
+        if !self.lenient {
+            let kind = SyntaxErrorKind::Unsupported(what, instead);
+            self.errors.push(error(span, kind));
+        }
     }
 
     fn count(&mut self, more: usize, at: Span) -> Step<()> {
@@ -229,10 +282,8 @@ impl<'t> Builder<'t> {
     fn node(&mut self, event: Event<'t>, span: Span, events: &mut Events<'t>) -> Step<Node> {
         self.count(1, span)?;
         if event.tag().is_some() {
-            self.errors.push(error(
-                self.tag_span(span),
-                SyntaxErrorKind::Unsupported("a tag", "write the value without `!…`"),
-            ));
+            let tag = self.tag_span(span);
+            self.unsupported(tag, "a tag", "write the value without `!…`");
         }
         let before = (self.nodes, self.text_bytes);
         let anchor = event.anchor_id();
@@ -362,7 +413,7 @@ impl<'t> Builder<'t> {
                 entries.append(&mut merged);
                 return Ok(Node {
                     span,
-                    value: Value::Mapping(entries),
+                    value: Value::Mapping(entries.into()),
                 });
             }
             let key = self.node(event, span, events)?;
@@ -379,20 +430,21 @@ impl<'t> Builder<'t> {
             }
             last = Some(Span::new(key.span.start, value.span.end.max(key.span.end)));
             let Value::Scalar { text: name, plain } = key.value else {
-                self.errors.push(error(
-                    key.span,
-                    SyntaxErrorKind::Unsupported("a key that is not text", "write a plain name"),
-                ));
+                self.unsupported(key.span, "a key that is not text", "write a plain name");
                 continue;
             };
             if plain && name == "<<" {
-                self.errors.push(error(
-                    key.span,
-                    SyntaxErrorKind::Unsupported("a merge key", "write the keys out"),
-                ));
+                self.unsupported(key.span, "a merge key", "write the keys out");
                 // Read all the same, so that what it brings is not missed as well.
-                if let Value::Mapping(brought) = value.value {
-                    merged.extend(brought);
+                match value.value {
+                    Value::Mapping(brought) => merged.extend(brought),
+                    Value::Sequence(several) if self.lenient => {
+                        merged.extend(several.into_iter().flat_map(|one| match one.value {
+                            Value::Mapping(brought) => brought,
+                            _ => super::Mapping::EMPTY,
+                        }));
+                    }
+                    _ => {}
                 }
                 continue;
             }

@@ -37,6 +37,9 @@ pub struct Position {
 pub struct Source {
     text: String,
     line_starts: Vec<usize>,
+    /// How many characters begin before each block of [`BLOCK`] bytes: the columns of a line of
+    /// megabytes are not counted from its beginning, finding by finding.
+    characters: Vec<usize>,
 }
 
 impl Source {
@@ -46,7 +49,15 @@ impl Source {
         let line_starts = std::iter::once(0)
             .chain(text.match_indices('\n').map(|(at, _)| at + 1))
             .collect();
-        Self { text, line_starts }
+        let mut characters = vec![0];
+        for block in text.as_bytes().chunks(BLOCK) {
+            characters.push(characters[characters.len() - 1] + beginnings(block));
+        }
+        Self {
+            text,
+            line_starts,
+            characters,
+        }
     }
 
     /// The whole text.
@@ -75,8 +86,13 @@ impl Source {
         let start = self.line_starts[line - 1];
         Position {
             line,
-            column: self.text[start..offset].chars().count() + 1,
+            column: self.characters_before(offset) - self.characters_before(start) + 1,
         }
+    }
+
+    fn characters_before(&self, offset: usize) -> usize {
+        let block = offset / BLOCK;
+        self.characters[block] + beginnings(&self.text.as_bytes()[block * BLOCK..offset])
     }
 
     /// A span that surely lies in the text and splits no character.
@@ -94,6 +110,13 @@ impl Source {
     }
 }
 
+const BLOCK: usize = 1_024;
+
+/// The bytes that begin a character: all but UTF-8's continuations.
+fn beginnings(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|&&byte| byte & 0xc0 != 0x80).count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +128,22 @@ mod tests {
         assert_eq!(source.position(6), Position { line: 2, column: 1 });
         assert_eq!(source.position(10_000), Position { line: 2, column: 5 });
         assert_eq!(Source::new("").position(3), Position { line: 1, column: 1 });
+    }
+
+    #[test]
+    fn columns_of_a_long_line_count_characters() {
+        let text = format!("short\n{}", "aé🛒".repeat(2_000));
+        let source = Source::new(&text);
+        let line = &text[6..];
+        for (at, (offset, _)) in line.char_indices().enumerate() {
+            let column = source.position(6 + offset).column;
+            assert_eq!(column, at + 1);
+        }
+        let end = Position {
+            line: 2,
+            column: 6_001,
+        };
+        assert_eq!(source.position(text.len()), end);
     }
 
     #[test]

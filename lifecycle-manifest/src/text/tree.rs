@@ -1,6 +1,6 @@
 //! The document as a tree in which every key and every value knows its bytes.
 
-use super::{Route, Segment, Source, Span};
+use super::{Mapping, Route, Segment, Source, Span};
 
 /// A value and where it stands.
 #[derive(Debug, Clone)]
@@ -24,8 +24,8 @@ pub enum Value {
     },
     /// A sequence.
     Sequence(Vec<Node>),
-    /// A mapping, in the order of the file, its keys distinct.
-    Mapping(Vec<Entry>),
+    /// A mapping.
+    Mapping(Mapping),
 }
 
 /// One key of a mapping with its value.
@@ -49,7 +49,7 @@ impl Node {
     /// The entry of a mapping; `None` where this is no mapping or has no such key.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         match &self.value {
-            Value::Mapping(entries) => entries.iter().find(|entry| entry.key == key),
+            Value::Mapping(entries) => entries.entry(key),
             _ => None,
         }
     }
@@ -69,6 +69,15 @@ impl Node {
             Value::Mapping(_) => "a mapping".to_owned(),
         }
     }
+}
+
+/// What stands under a cursor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// The key that the route ends in.
+    Key,
+    /// The value at the route.
+    Value,
 }
 
 /// A parsed file: its text and its tree.
@@ -156,5 +165,105 @@ impl Document {
             route = parent;
         }
         self.root.span
+    }
+
+    /// What stands at a byte offset: the innermost key or value. A cursor right behind a word counts
+    /// as on it. Between keys and values it is the mapping or the list around them; `None` outside of
+    /// everything. What an alias repeats stands at its anchor, and nowhere else.
+    ///
+    /// ```
+    /// use lifecycle_manifest::text::{Limits, Part, Route, parse};
+    /// let (document, _) = parse("a: { b: 15s }", Limits::default());
+    /// let document = document.unwrap();
+    /// assert_eq!(document.at(5), Some((Route::keys(["a", "b"]), Part::Key)));
+    /// assert_eq!(document.at(9), Some((Route::keys(["a", "b"]), Part::Value)));
+    /// ```
+    pub fn at(&self, offset: usize) -> Option<(Route, Part)> {
+        let on = |span: Span| span.start <= offset && offset <= span.end;
+        if !on(self.root.span) {
+            return None;
+        }
+        let mut node = &self.root;
+        let mut segments = Vec::new();
+        loop {
+            let inner = match &node.value {
+                Value::Scalar { .. } => None,
+                Value::Sequence(items) => items
+                    .iter()
+                    .enumerate()
+                    .find(|(_, item)| on(item.span))
+                    .map(|(index, item)| (Segment::Index(index), item)),
+                Value::Mapping(entries) => {
+                    let key = entries.iter().find(|entry| on(entry.key_span));
+                    if let Some(entry) = key {
+                        segments.push(Segment::Key(entry.key.clone()));
+                        return Some((Route::from(segments), Part::Key));
+                    }
+                    entries
+                        .iter()
+                        .find(|entry| on(entry.value.span))
+                        .map(|entry| (Segment::Key(entry.key.clone()), &entry.value))
+                }
+            };
+            let Some((segment, child)) = inner else {
+                return Some((Route::from(segments), Part::Value));
+            };
+            segments.push(segment);
+            node = child;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::{Limits, parse};
+
+    /// What stands at each `|` of a text, which is read without them.
+    fn at(marked: &str) -> Vec<String> {
+        let pieces: Vec<&str> = marked.split('|').collect();
+        let (document, _) = parse(&pieces.concat(), Limits::default());
+        let document = document.unwrap();
+        let mut offset = 0;
+        let mut found = Vec::new();
+        for piece in &pieces[..pieces.len() - 1] {
+            offset += piece.len();
+            found.push(match document.at(offset) {
+                Some((route, Part::Key)) => format!("key {route}"),
+                Some((route, Part::Value)) => format!("value {route}"),
+                None => "nothing".to_owned(),
+            });
+        }
+        found
+    }
+
+    #[test]
+    fn keys_and_values_are_found_from_their_first_byte_to_behind_their_last() {
+        assert_eq!(
+            at("|rés: |1|5s|\nb: { c: [|x, 'y|'] }|\n"),
+            [
+                "key rés",
+                "value rés",
+                "value rés",
+                "value rés",
+                "value b.c[0]",
+                "value b.c[1]",
+                "value b"
+            ]
+        );
+    }
+
+    #[test]
+    fn blocks_are_searched_by_what_is_in_them() {
+        assert_eq!(
+            at("# |head\r\na:\r\n  - b: 1\r\n    c|: 2\r\n  - |d\r\ne|:\r\n"),
+            ["nothing", "key a[0].c", "value a[1]", "key e"]
+        );
+    }
+
+    #[test]
+    fn what_an_alias_repeats_stands_at_its_anchor() {
+        assert_eq!(at("a: &x { t: |1 }\nb: *|x\n"), ["value a.t", "value b"]);
+        assert_eq!(at("|"), ["value "]);
     }
 }

@@ -5,6 +5,7 @@
 
 mod arithmetic;
 mod digest;
+mod fixes;
 mod model;
 mod plan;
 mod robust;

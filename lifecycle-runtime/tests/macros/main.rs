@@ -45,6 +45,19 @@ compiles! { manifest_by_a_path_from_the_source_file,
     }
 }
 
+// What the manifest allows, with its reason, is no compile error either.
+compiles! { an_error_that_is_allowed,
+    use lifecycle::{Database, Task};
+
+    #[lifecycle::main(manifest = "tests/macros/allowed.yaml")]
+    async fn main() -> anyhow::Result<Resources> {
+        Ok(Resources {
+            jobs: Task::new(|stopping| async move { stopping.requested().await }),
+            orders_db: Database::new(|| async {}),
+        })
+    }
+}
+
 // The manifest's unused grace is a warning of `lifecycle check`; a build is not the place for it.
 compiles! { keywords_as_names_and_a_warning,
     use lifecycle::{Cache, Custom, Database, Task};

@@ -5,8 +5,11 @@
 
 #![allow(dead_code, reason = "only the shapes are read")]
 
+mod describe;
+
 use std::collections::BTreeMap;
 
+pub use describe::{describe, describe_word, keys, words};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::duration::PATTERN;
@@ -264,7 +267,7 @@ struct DrillSchema {
     /// Requests a second; 200 when not written.
     #[schemars(range(min = 1, max = 20_000))]
     rate: Option<u32>,
-    /// Environment of the process.
+    /// Environment variables that the process is started with, by name.
     env: Option<BTreeMap<String, String>>,
     /// What is sent: `GET /`, or a mapping with method, path and body.
     #[schemars(extend("examples" = [["GET /"]]))]
@@ -279,13 +282,13 @@ enum RequestSchema {
     /// A request with everything.
     #[schemars(title = "request")]
     Whole {
-        /// The path.
+        /// Where the request goes, such as `/orders`.
         path: String,
         /// The method; `GET` when not written.
         method: Option<String>,
-        /// Headers.
+        /// Headers of the request, by name; none when not written.
         headers: Option<BTreeMap<String, String>>,
-        /// The body.
+        /// The request's body, sent as it stands; empty when not written.
         body: Option<String>,
         /// How often beside the others; 1 when not written.
         weight: Option<u32>,

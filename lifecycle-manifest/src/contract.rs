@@ -1,0 +1,25 @@
+//! What a deployment tells the program by its environment: written by `gen`, set by `drill`, compared
+//! by `check --against`, read by the runtime.
+
+use crate::duration::millis;
+use crate::{Resolved, Timeline};
+
+/// The platform's key in the manifest.
+pub const PLATFORM: &str = "LIFECYCLE_PLATFORM";
+/// The digest of the plan.
+pub const DIGEST: &str = "LIFECYCLE_DIGEST";
+/// The grace period, in milliseconds.
+pub const GRACE: &str = "LIFECYCLE_GRACE_MS";
+/// Where the report goes.
+pub const REPORT: &str = "LIFECYCLE_REPORT";
+/// The annotation, or tag, that holds the digest too.
+pub const DIGEST_LABEL: &str = "lifecycle/plan-digest";
+
+/// What one platform's deployment of a plan says; the report's place is each writer's own.
+pub fn environment(resolved: &Resolved, line: &Timeline) -> Vec<(&'static str, String)> {
+    vec![
+        (PLATFORM, line.platform().to_owned()),
+        (DIGEST, resolved.digest.clone()),
+        (GRACE, millis(line.grace().value).to_string()),
+    ]
+}

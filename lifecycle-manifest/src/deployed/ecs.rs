@@ -1,0 +1,216 @@
+//! Amazon ECS: task definitions and services in the shapes that are sent (`register-task-definition`,
+//! `create-service`) and described (`describe-task-definition`, `describe-services`), and the
+//! attributes of target groups.
+
+use super::read::At;
+use super::{
+    Binding, Capacity, Container, DependsOn, Deployed, EcsService, HealthCheck, Odd, Pairs, Port,
+    TargetGroup, Variable, Workload,
+};
+use crate::text::Value;
+
+/// The attribute of a target group that says how long it lets requests finish.
+pub(super) const DEREGISTRATION_DELAY: &str = "deregistration_delay.timeout_seconds";
+
+pub(super) fn object(at: &At<'_>, deployed: &mut Deployed) {
+    if at.get("containerDefinitions").is_some() {
+        deployed
+            .workloads
+            .push(task_definition(at, &mut deployed.odd));
+        return;
+    }
+    if let Some(attributes) = at.get("Attributes") {
+        deployed.target_groups.extend(target_group(at, &attributes));
+        return;
+    }
+    if is_service(at) {
+        deployed.ecs_services.push(service(at, &mut deployed.odd));
+        return;
+    }
+    // What `describe` answers with, one or several within one key.
+    if let Some(definition) = at.get("taskDefinition")
+        && let Value::Mapping(_) = &definition.node.value
+    {
+        let mut workload = task_definition(&definition, &mut deployed.odd);
+        // The tags stand beside what they belong to.
+        workload.labels.0.extend(tags(at).0);
+        deployed.workloads.push(workload);
+    }
+    if let Some(one) = at.get("service").filter(is_service) {
+        deployed.ecs_services.push(service(&one, &mut deployed.odd));
+    }
+    for key in ["services", "taskDefinitions"] {
+        for item in at.list(key) {
+            object(&item, deployed);
+        }
+    }
+}
+
+fn is_service(at: &At<'_>) -> bool {
+    let has = |key: &str| at.get(key).is_some();
+    has("serviceName") || (has("service") && at.text("taskDefinition").is_some())
+}
+
+fn task_definition(at: &At<'_>, odd: &mut Vec<Odd>) -> Workload {
+    let revision = at.text("revision").and_then(|text| text.value.parse().ok());
+    Workload {
+        platform: "ecs",
+        kind: "task definition".to_owned(),
+        route: at.route.clone(),
+        name: at.text("family"),
+        namespace: None,
+        labels: tags(at),
+        annotations: Pairs::default(),
+        owner: None,
+        pod_labels: Pairs::default(),
+        pod_annotations: Pairs::default(),
+        spec: at.route.clone(),
+        grace: None,
+        containers: at
+            .list("containerDefinitions")
+            .iter()
+            .map(|item| container(item, odd))
+            .collect(),
+        init_containers: Vec::new(),
+        replicas: None,
+        strategy: None,
+        os: None,
+        replacement_policy: None,
+        compatibilities: at.texts("requiresCompatibilities"),
+        revision,
+    }
+}
+
+fn container(at: &At<'_>, odd: &mut Vec<Odd>) -> Container {
+    Container {
+        route: at.route.clone(),
+        name: at.text("name"),
+        image: at.text("image"),
+        entry: at.texts("entryPoint"),
+        args: at.texts("command"),
+        pre_stop: None,
+        stop_signal: None,
+        readiness: None,
+        liveness: None,
+        startup: None,
+        ports: at
+            .list("portMappings")
+            .iter()
+            .filter_map(|port| {
+                Some(Port {
+                    name: port.text("name"),
+                    number: port.number("containerPort", odd)?,
+                })
+            })
+            .collect(),
+        environment: environment(at),
+        restarts_always: false,
+        stop_timeout: at.number("stopTimeout", odd),
+        depends_on: at
+            .list("dependsOn")
+            .iter()
+            .filter_map(|depends| {
+                Some(DependsOn {
+                    container: depends.text("containerName")?,
+                    condition: depends.text("condition"),
+                })
+            })
+            .collect(),
+        essential: at.truth("essential"),
+        health_check: at.get("healthCheck").map(|check| HealthCheck {
+            command: check.texts("command"),
+            interval: check.number("interval", odd),
+            route: check.route,
+        }),
+        message_path: None,
+    }
+}
+
+/// `environment`, and the names of `secrets`, whose values are elsewhere.
+fn environment(at: &At<'_>) -> Vec<Variable> {
+    let variable = |item: &At<'_>, secret: bool| {
+        let name = item.text("name")?;
+        let value = (!secret).then(|| {
+            item.text("value")
+                .unwrap_or_else(|| item.written(String::new()))
+        });
+        Some(Variable { name, value })
+    };
+    let of = |key: &str, secret| -> Vec<Variable> {
+        let items = at.list(key);
+        items
+            .iter()
+            .filter_map(|item| variable(item, secret))
+            .collect()
+    };
+    let mut environment = of("environment", false);
+    environment.extend(of("secrets", true));
+    environment
+}
+
+fn service(at: &At<'_>, odd: &mut Vec<Odd>) -> EcsService {
+    EcsService {
+        route: at.route.clone(),
+        name: at.text("serviceName").or_else(|| at.text("service")),
+        task_definition: at.text("taskDefinition"),
+        launch_type: at.text("launchType"),
+        capacity: at
+            .list("capacityProviderStrategy")
+            .iter()
+            .filter_map(|item| {
+                let mut positive = |key: &str| item.number(key, odd).map(|number| number.value > 0);
+                let (weight, base) = (positive("weight"), positive("base"));
+                Some(Capacity {
+                    provider: item.text("capacityProvider")?,
+                    // A weight that is not written is zero, but a sole provider is used all the same.
+                    used: weight.or(base).is_none() || weight == Some(true) || base == Some(true),
+                })
+            })
+            .collect(),
+        desired_count: at.number("desiredCount", odd),
+        load_balancers: at
+            .list("loadBalancers")
+            .into_iter()
+            .map(|item| Binding {
+                target_group: item.text("targetGroupArn"),
+                container: item.text("containerName"),
+                port: item.number("containerPort", odd),
+                route: item.route,
+            })
+            .collect(),
+        described: at.get("serviceArn").is_some(),
+    }
+}
+
+fn target_group(at: &At<'_>, attributes: &At<'_>) -> Option<TargetGroup> {
+    let mut delay = None;
+    let mut known = false;
+    for item in attributes.items() {
+        let Some(key) = item.text("Key") else {
+            continue;
+        };
+        // A load balancer's attributes have the same shape.
+        known |= key.value.starts_with("deregistration_delay.")
+            || key.value.starts_with("stickiness.")
+            || key.value.starts_with("slow_start.");
+        if key.value == DEREGISTRATION_DELAY {
+            delay = item.text("Value").and_then(|value| {
+                let seconds = value.value.parse().ok()?;
+                Some(value.map(|_| seconds))
+            });
+        }
+    }
+    known.then(|| TargetGroup {
+        platform: "ecs",
+        route: attributes.route.clone(),
+        arn: at.text("TargetGroupArn"),
+        owner: None,
+        deregistration_delay: delay,
+    })
+}
+
+/// `tags: [{ key, value }]`.
+fn tags(at: &At<'_>) -> Pairs {
+    let pair = |item: &At<'_>| Some((item.text("key")?.value, item.text("value")?));
+    Pairs(at.list("tags").iter().filter_map(pair).collect())
+}

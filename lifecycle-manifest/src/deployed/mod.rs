@@ -1,0 +1,131 @@
+//! What is deployed or rendered: other people's files, read as far as they say how a workload stops.
+//!
+//! A file is read into [`Workload`]s whose values know their places. Nothing here is defaulted, nothing
+//! is refused: unknown kinds and fields are passed over, and a value of the wrong type is kept aside as
+//! [`Odd`]. What the values mean beside a manifest is said by the rules `LC7xx`, what they mean by
+//! themselves by the rules `LC8xx`.
+
+mod ecs;
+mod hook;
+mod kubernetes;
+pub mod planned;
+mod read;
+mod workload;
+
+pub use hook::Lasts;
+pub use workload::{
+    Action, Binding, Capacity, Container, DependsOn, EcsService, HealthCheck, Hook, Owner, Pairs,
+    Port, Probe, ProbeAction, Service, ServicePort, Strategy, TargetGroup, Variable, Workload,
+};
+
+use crate::text::{Document, Limits, Route, Source, SyntaxError, Value, parse_stream};
+
+use read::At;
+
+/// One file, read.
+#[derive(Debug)]
+pub struct Deployed {
+    /// The text with its documents: the root is the sequence of them.
+    pub document: Document,
+    /// What runs containers, in the order of the file.
+    pub workloads: Vec<Workload>,
+    /// Kubernetes Services.
+    pub services: Vec<Service>,
+    /// ECS services.
+    pub ecs_services: Vec<EcsService>,
+    /// Target groups: an attributes file, or what an Ingress or a Service asks of the controller.
+    pub target_groups: Vec<TargetGroup>,
+    /// Values of a wrong type.
+    pub odd: Vec<Odd>,
+    /// What could not be read of the text.
+    pub errors: Vec<SyntaxError>,
+}
+
+/// A value of a type that the platform does not take there: it is not among the values read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Odd {
+    /// Where it stands.
+    pub route: Route,
+    /// What is taken there: `a whole number`.
+    pub expected: &'static str,
+    /// What it holds all the same, where that is plain: `30` where `"30"` is written.
+    pub meant: Option<i64>,
+}
+
+impl Deployed {
+    /// Reads a file: Kubernetes objects, `List`s of them, ECS task definitions and services in the
+    /// shapes that are sent and the shapes that are described, in YAML or JSON, one or many.
+    ///
+    /// ```
+    /// use lifecycle_manifest::deployed::Deployed;
+    /// let deployed = Deployed::read(
+    ///     "kind: Pod\nmetadata: { name: shop }\nspec: { terminationGracePeriodSeconds: 45 }\n",
+    /// );
+    /// assert_eq!(deployed.workloads[0].grace.as_ref().unwrap().value, 45);
+    /// ```
+    pub fn read(text: &str) -> Self {
+        let (document, errors) = parse_stream(text, Limits::of_a_stream());
+        let mut deployed = Self {
+            document,
+            workloads: Vec::new(),
+            services: Vec::new(),
+            ecs_services: Vec::new(),
+            target_groups: Vec::new(),
+            odd: Vec::new(),
+            errors,
+        };
+        let document = std::mem::replace(&mut deployed.document, empty());
+        if let Value::Sequence(documents) = &document.root.value {
+            for (index, node) in documents.iter().enumerate() {
+                let route = Route::root().index(index);
+                deployed.object(&At { node, route });
+            }
+        }
+        deployed.document = document;
+        deployed
+    }
+
+    /// The text.
+    pub fn source(&self) -> &Source {
+        &self.document.source
+    }
+
+    /// There is a value of the wrong type here: nothing is known of it, not even that it is absent.
+    pub fn is_odd(&self, route: &Route) -> bool {
+        self.odd.iter().any(|odd| odd.route == *route)
+    }
+
+    /// One object, or a list of them.
+    fn object(&mut self, at: &At<'_>) {
+        if let Value::Sequence(_) = &at.node.value {
+            for item in at.items() {
+                self.object(&item);
+            }
+            return;
+        }
+        if let Some(kind) = at.text("kind") {
+            // `List`, and the lists of one kind that the API answers with.
+            match at.get("items") {
+                Some(items) if kind.value.ends_with("List") => {
+                    for item in items.items() {
+                        self.object(&item);
+                    }
+                }
+                _ => kubernetes::object(at, &kind, self),
+            }
+            return;
+        }
+        ecs::object(at, self);
+    }
+}
+
+fn empty() -> Document {
+    Document {
+        source: Source::new(""),
+        root: crate::text::Node {
+            span: crate::text::Span::default(),
+            value: Value::Sequence(Vec::new()),
+        },
+        comments: Vec::new(),
+    }
+}
