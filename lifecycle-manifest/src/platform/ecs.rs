@@ -273,7 +273,12 @@ impl Ecs {
     /// (`agent/engine/docker_task_engine.go`).
     fn grace(&self) -> Figure {
         let mut grace = self.common.grace(&FACTS);
-        if let Some(written) = self.common.grace_period.as_ref().filter(|g| g.value.is_zero()) {
+        if let Some(written) = self
+            .common
+            .grace_period
+            .as_ref()
+            .filter(|g| g.value.is_zero())
+        {
             grace.value = FACTS.default_grace;
             grace.origin = Origin::Unset {
                 route: written.route.clone(),
@@ -302,7 +307,10 @@ fn sidecars(table: &mut Table<'_, '_>) -> Vec<Sidecar> {
             }
         }
         table.finish();
-        sidecars.extend(name.zip(timeout).map(|(name, timeout)| Sidecar { name, timeout }));
+        sidecars.extend(
+            name.zip(timeout)
+                .map(|(name, timeout)| Sidecar { name, timeout }),
+        );
     }
     sidecars
 }

@@ -4,13 +4,15 @@
 //! and the kubelet of v1.36 (`pkg/kubelet/kuberuntime`). What runs before the signal runs inside the
 //! grace period: hook, program and native sidecars share it, one after another.
 
+mod balancer;
 mod limits;
 mod mesh;
 
 use std::time::Duration;
 
-pub use limits::Limits;
+pub use balancer::Balancer;
 pub(crate) use limits::usual as usual_limit;
+pub use limits::{Limits, Spot};
 pub use mesh::{Mesh, Proxy};
 
 use super::{Common, Facts, Terms, held, owed_settle, round_up};
@@ -114,55 +116,11 @@ pub struct Sidecar {
     pub native: bool,
 }
 
-/// `spot`: whose interruptible nodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
-pub enum Spot {
-    /// EC2 Spot: two minutes of notice.
-    Aws,
-    /// GKE Spot: 15 seconds for ordinary pods by default.
-    Gke,
-}
-
-impl Spot {
-    /// How long a pod has from the notice.
-    ///
-    /// EC2: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html>.
-    /// GKE: <https://docs.cloud.google.com/kubernetes-engine/docs/concepts/spot-vms>, 30 s of notice of
-    /// which ordinary pods get 15.
-    pub const fn notice(self) -> Duration {
-        match self {
-            Self::Aws => Duration::from_secs(120),
-            Self::Gke => Duration::from_secs(15),
-        }
-    }
-
-    /// In sentences.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Aws => "EC2 Spot",
-            Self::Gke => "GKE Spot",
-        }
-    }
-}
-
 /// `version`: a minor release such as `1.34`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
     /// The minor number.
     pub minor: u32,
-}
-
-/// `load_balancer`: one in front of the cluster whose view of the pod lags.
-#[derive(Debug, Clone)]
-pub struct Balancer {
-    /// `propagation`: how long it keeps sending requests after the pod's stop.
-    pub propagation: Option<Written<Duration>>,
-    /// `deregistration_delay`: how long it lets requests it has sent finish.
-    pub deregistration_delay: Option<Written<Duration>>,
-    /// `idle_timeout`: after how much silence it closes a connection.
-    pub idle_timeout: Option<Written<Duration>>,
 }
 
 impl Kubernetes {
@@ -184,15 +142,7 @@ impl Kubernetes {
                 "a kind of Spot node",
                 &[("aws", Spot::Aws), ("gke", Spot::Gke)],
             ),
-            load_balancer: table.table("load_balancer").map(|mut table| {
-                let balancer = Balancer {
-                    propagation: table.duration("propagation", Zero::Allowed),
-                    deregistration_delay: table.duration("deregistration_delay", Zero::Allowed),
-                    idle_timeout: table.duration("idle_timeout", Zero::Refused),
-                };
-                table.finish();
-                balancer
-            }),
+            load_balancer: table.table("load_balancer").map(Balancer::read),
             common,
         }
     }
@@ -201,26 +151,6 @@ impl Kubernetes {
     pub fn liveness_grace(&self) -> Option<Figure> {
         let written = self.liveness_grace_period.as_ref()?;
         Some(held(written, "liveness grace period", FACTS.unit))
-    }
-
-    /// How long a pod has from the notice that its node is interrupted, and whose nodes they are.
-    pub fn spot_notice(&self) -> Option<(&'static str, Figure)> {
-        let kind = self.spot.as_ref();
-        let name = kind.map_or("a Spot node", |spot| spot.value.name());
-        let figure = match (&self.limits.spot_notice, kind) {
-            (Some(written), _) => Figure::new(
-                written.value,
-                "notice",
-                Origin::Written(written.route.clone()),
-            ),
-            (None, Some(spot)) => Figure::new(
-                spot.value.notice(),
-                "notice",
-                Origin::PlatformDefault(spot.value.name()),
-            ),
-            (None, None) => return None,
-        };
-        Some((name, figure))
     }
 
     /// The cluster has native sidecars.
@@ -449,7 +379,7 @@ pub(crate) struct Schema {
     /// The pods run on interruptible nodes, whose notice bounds every grace period.
     spot: Option<Spot>,
     /// A load balancer in front of the cluster that follows the pod on its own.
-    load_balancer: Option<BalancerSchema>,
+    load_balancer: Option<balancer::BalancerSchema>,
 }
 
 #[cfg(feature = "schema")]
@@ -481,17 +411,4 @@ struct SidecarSchema {
     timeout: crate::schema::DurationSchema,
     /// A native sidecar (an init container with `restartPolicy: Always`) stops after the program. `false`: it gets the signal together with the program.
     native: Option<bool>,
-}
-
-#[cfg(feature = "schema")]
-#[derive(schemars::JsonSchema)]
-#[schemars(deny_unknown_fields, title = "load balancer")]
-#[allow(dead_code, reason = "only its shape is read")]
-struct BalancerSchema {
-    /// How long it keeps sending requests after the pod's stop.
-    propagation: Option<crate::schema::DurationSchema>,
-    /// How long it lets requests that it has sent finish.
-    deregistration_delay: Option<crate::schema::DurationSchema>,
-    /// After how much silence it closes a connection; `traffic.keep_alive` must be longer.
-    idle_timeout: Option<crate::schema::DurationSchema>,
 }

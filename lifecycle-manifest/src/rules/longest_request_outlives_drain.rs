@@ -6,6 +6,7 @@ use super::Context;
 use crate::duration::human;
 use crate::finding::{Finding, Place};
 use crate::kind::Kind;
+use crate::platform::{Balancer, Platform};
 
 rule! {
     /// The longest request takes longer than the time it has to finish.
@@ -68,12 +69,13 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             findings
                 .push(finding.help("give it that long, or say what the longest request really is"));
         }
-        let Some(delay) = line
-            .terms
-            .outside
-            .as_ref()
-            .filter(|delay| delay.value < longest.value)
-        else {
+        let balancer = match context.manifest.platforms.get(line.platform()) {
+            Some(Platform::Kubernetes(kubernetes)) => kubernetes.load_balancer.as_ref(),
+            _ => None,
+        };
+        let delay = balancer.and_then(Balancer::delay);
+        let delay = delay.or_else(|| line.terms.outside.clone());
+        let Some(delay) = delay.filter(|delay| delay.value < longest.value) else {
             continue;
         };
         let message = format!(

@@ -106,19 +106,32 @@ pub mod shape;
 mod verdict;
 
 mod above_platform_cap;
+mod agent_decides_grace;
+mod default_deregistration_delay;
 mod dependency_cycle;
 mod drain_outlived_by_load_balancer;
 mod exec_hook_needs_shell;
+mod flushed_before_drained;
 mod grace_not_settable;
+mod grace_of_nothing;
 mod grace_too_short;
 mod hook_outlives_grace;
 mod hook_takes_whole_grace;
+mod jobs;
 mod keep_alive_below_balancer;
+mod lease_expires_at_work;
+mod liveness_waits_whole_grace;
+mod longest_job_outlives_drain;
 mod longest_request_outlives_drain;
+mod mesh_leaves_first;
 mod needs_newer_cluster;
 mod no_drain_time;
+mod node_leaves_first;
+mod poll_outlives_drain;
 mod port_taken;
+mod prefetch_outlives_drain;
 mod readiness_slower_than_settle;
+mod rounded_up;
 mod settle_paid_twice;
 mod settle_unpaid;
 mod sidecar_leaves_first;
@@ -153,19 +166,31 @@ pub static ALL: &[&Rule] = &[
     &above_platform_cap::RULE,
     &value_above_cap::RULE,
     &grace_not_settable::RULE,
+    &rounded_up::RULE,
+    &grace_of_nothing::RULE,
+    &node_leaves_first::RULE,
+    &agent_decides_grace::RULE,
     &dependency_cycle::RULE,
     &step_closed_before_its_user::RULE,
+    &flushed_before_drained::RULE,
     &settle_unpaid::RULE,
     &settle_paid_twice::RULE,
     &readiness_slower_than_settle::RULE,
     &drain_outlived_by_load_balancer::RULE,
     &keep_alive_below_balancer::RULE,
     &longest_request_outlives_drain::RULE,
+    &default_deregistration_delay::RULE,
     &sidecar_leaves_first::RULE,
     &exec_hook_needs_shell::RULE,
     &spot_notice_too_short::RULE,
     &needs_newer_cluster::RULE,
+    &liveness_waits_whole_grace::RULE,
+    &mesh_leaves_first::RULE,
     &port_taken::RULE,
+    &longest_job_outlives_drain::RULE,
+    &lease_expires_at_work::RULE,
+    &poll_outlives_drain::RULE,
+    &prefetch_outlives_drain::RULE,
 ];
 
 /// The rule with this code or name, whatever the case.

@@ -13,7 +13,7 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A plan on Spot capacity that needs more than the notice; on ECS together with the deregistration delay.
+    /// A plan on Spot capacity that needs more than the notice; on ECS together with the deregistration delay before it and the sidecars after it.
     ///
     /// ## Why it matters
     ///
@@ -49,26 +49,28 @@ fn on_kubernetes(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let Some((line, kubernetes)) = context.kubernetes() else {
         return;
     };
-    let Some(spot) = &kubernetes.spot else {
+    let Some((whose, notice)) = kubernetes.spot_notice() else {
         return;
     };
-    let notice = spot.value.notice();
-    if line.needed() <= notice {
+    if line.needed() <= notice.value {
         return;
     }
     let message = format!(
-        "shutdown needs {}, and {} gives {} of notice",
+        "shutdown needs {}, and {whose} gives {} of notice",
         human(line.needed()),
-        spot.value.name(),
-        human(notice)
+        human(notice.value)
     );
-    let finding = Finding::new(&RULE, message, Place::Value(spot.route.clone()))
+    let written = kubernetes.spot.as_ref().map(|spot| &spot.route);
+    let Some(route) = notice.origin.route().or(written) else {
+        return;
+    };
+    let mut finding = Finding::new(&RULE, message, Place::Value(route.clone()))
         .on(line.platform())
-        .label(format!("ordinary pods have {} here", human(notice)))
-        .related(
-            grace_place(context, line),
-            "the grace period does not help there",
-        );
+        .label(format!("ordinary pods have {} here", human(notice.value)));
+    finding = finding.related(
+        grace_place(context, line),
+        "the grace period does not help there",
+    );
     findings.push(
         finding
             .note(format!("sum: {}", line.sum()))
@@ -85,7 +87,8 @@ fn on_ecs(context: &Context<'_>, findings: &mut Vec<Finding>) {
         .load_balancer
         .as_ref()
         .map(LoadBalancer::deregistration_delay);
-    let total = line.needed() + delay.as_ref().map_or_else(Default::default, |d| d.value);
+    let before = delay.as_ref().map_or(Duration::ZERO, |delay| delay.value);
+    let total = before + line.until_gone();
     if total <= notice {
         return;
     }
@@ -119,8 +122,13 @@ fn on_ecs(context: &Context<'_>, findings: &mut Vec<Finding>) {
         finding = finding.note(words);
     }
     finding.severity = Severity::Error;
-    let finding = finding.note(format!("sum: {}", line.sum()));
-    let room = notice.saturating_sub(line.needed());
+    let mut finding = finding.note(format!("sum: {}", line.sum()));
+    for (sidecar, figure) in ecs.sidecars.iter().zip(&line.terms.after) {
+        let text = "stops after the program, on a clock of its own";
+        finding = finding.related(Place::Value(sidecar.timeout.route.clone()), text);
+        finding = finding.note(format!("then {}", figure.term()));
+    }
+    let room = notice.saturating_sub(line.until_gone());
     findings.push(match &delay {
         Some(_) if room >= Duration::from_secs(1) => finding.help(format!(
             "keep both together within {}: a deregistration delay of at most {}",

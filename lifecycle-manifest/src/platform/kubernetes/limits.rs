@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Kubernetes;
 use crate::figure::{Figure, Origin};
 use crate::manifest::Written;
 use crate::read::{Table, Zero};
@@ -66,7 +67,7 @@ impl Limits {
             ),
             limit(
                 "Karpenter",
-                "the NodePool's `terminationGracePeriod`",
+                "the `NodePool`'s `terminationGracePeriod`",
                 &self.karpenter,
             ),
             limit(
@@ -92,6 +93,61 @@ pub(crate) fn usual() -> Limit {
     }
 }
 
+/// `spot`: whose interruptible nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
+pub enum Spot {
+    /// EC2 Spot: two minutes of notice.
+    Aws,
+    /// GKE Spot: 15 seconds for ordinary pods by default.
+    Gke,
+}
+
+impl Spot {
+    /// How long a pod has from the notice.
+    ///
+    /// EC2: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html>.
+    /// GKE: <https://docs.cloud.google.com/kubernetes-engine/docs/concepts/spot-vms>, 30 s of notice of
+    /// which ordinary pods get 15.
+    pub const fn notice(self) -> Duration {
+        match self {
+            Self::Aws => Duration::from_secs(120),
+            Self::Gke => Duration::from_secs(15),
+        }
+    }
+
+    /// In sentences.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Aws => "EC2 Spot",
+            Self::Gke => "GKE Spot",
+        }
+    }
+}
+
+impl Kubernetes {
+    /// How long a pod has from the notice that its node is interrupted, and whose nodes they are.
+    pub fn spot_notice(&self) -> Option<(&'static str, Figure)> {
+        let kind = self.spot.as_ref();
+        let name = kind.map_or("a Spot node", |spot| spot.value.name());
+        let figure = match (&self.limits.spot_notice, kind) {
+            (Some(written), _) => Figure::new(
+                written.value,
+                "notice",
+                Origin::Written(written.route.clone()),
+            ),
+            (None, Some(spot)) => Figure::new(
+                spot.value.notice(),
+                "notice",
+                Origin::PlatformDefault(spot.value.name()),
+            ),
+            (None, None) => return None,
+        };
+        Some((name, figure))
+    }
+}
+
 #[cfg(feature = "schema")]
 #[derive(schemars::JsonSchema)]
 #[schemars(deny_unknown_fields, title = "limits")]
@@ -99,7 +155,7 @@ pub(crate) fn usual() -> Limit {
 pub(crate) struct LimitsSchema {
     /// How long the Cluster Autoscaler waits for a pod before it takes the node away: its `--max-graceful-termination-sec`, 600 seconds unless it is set.
     cluster_autoscaler: Option<crate::schema::DurationSchema>,
-    /// How long Karpenter waits for a pod: `terminationGracePeriod` of the NodePool. It waits without end where that is not set; then leave this away.
+    /// How long Karpenter waits for a pod: `terminationGracePeriod` of the `NodePool`. It waits without end where that is not set; then leave this away.
     karpenter: Option<crate::schema::DurationSchema>,
     /// How long the kubelet waits for ordinary pods when the node itself shuts down: `shutdownGracePeriod` less `shutdownGracePeriodCriticalPods`. Both are 0 unless they are set.
     node_shutdown: Option<crate::schema::DurationSchema>,

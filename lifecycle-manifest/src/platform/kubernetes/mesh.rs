@@ -21,7 +21,18 @@ pub enum Mesh {
 }
 
 impl Mesh {
-    const WORDS: [(&'static str, Self); 2] = [("istio", Self::Istio), ("linkerd", Self::Linkerd)];
+    const WORDS: [(&'static str, Self); 2] = [
+        (Self::Istio.as_str(), Self::Istio),
+        (Self::Linkerd.as_str(), Self::Linkerd),
+    ];
+
+    /// The name in the manifest.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Istio => "istio",
+            Self::Linkerd => "linkerd",
+        }
+    }
 
     /// In sentences.
     pub const fn name(self) -> &'static str {
@@ -40,14 +51,6 @@ impl Mesh {
         match self {
             Self::Istio => Duration::from_secs(5),
             Self::Linkerd => Duration::from_secs(120),
-        }
-    }
-
-    /// Where its drain is set, for messages.
-    pub const fn setting(self) -> &'static str {
-        match self {
-            Self::Istio => "terminationDrainDuration",
-            Self::Linkerd => "config.linkerd.io/shutdown-grace-period",
         }
     }
 }
