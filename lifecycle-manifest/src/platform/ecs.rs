@@ -264,7 +264,10 @@ impl Ecs {
             after: self
                 .sidecars
                 .iter()
-                .map(|sidecar| held(&sidecar.timeout, &sidecar.name.value, FACTS.unit))
+                .map(|sidecar| {
+                    let label = format!("sidecar {}", sidecar.name.value);
+                    held(&sidecar.timeout, &label, FACTS.unit)
+                })
                 .collect(),
         }
     }

@@ -61,12 +61,17 @@ const MOST: usize = 16;
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let plan = context.plan;
-    // One that waits by default waits for all of the earlier phases.
+    let flushed = |step: &Step| step.kind.phase() == Phase::Flush && step.phase != Phase::Close;
+    let mut early: Vec<(usize, &Step)> = plan
+        .steps
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| flushed(step))
+        .collect();
+    // Those that wait for a whole phase by default are the last to be wrong.
     let by_default = |step: &Step| step.waits.iter().any(|wait| matches!(wait.on, On::Gate(_)));
-    let early = plan.steps.iter().enumerate().filter(|(_, step)| {
-        step.kind.phase() == Phase::Flush && step.phase != Phase::Close && !by_default(step)
-    });
-    for (at, step) in early.take(MOST) {
+    early.sort_by_key(|(_, step)| by_default(step));
+    for (at, step) in early.into_iter().take(MOST) {
         let ended = plan.ended_before(at);
         let running: Vec<&Step> = plan
             .steps

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Context;
-use super::verdict::grace_place;
+use super::verdict::{grace_label, grace_place};
 use crate::duration::{human, show};
 use crate::finding::{Edit, Finding, Fix, Place, Safety};
 use crate::platform::round_up;
@@ -119,7 +119,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
                 Finding::new(&RULE, message, place)
                     .on(line.platform())
                     .label("a program that hangs has more time than one that shuts down")
-                    .related(grace_place(context, line), "the grace period")
+                    .related(grace_place(context, line), grace_label(line))
                     .fix_with(
                         "take it away: the grace period then holds for both",
                         Fix::new(Safety::Unsafe, [edit]),

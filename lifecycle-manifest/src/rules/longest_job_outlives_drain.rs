@@ -78,14 +78,15 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             .label("it is cancelled here")
             .related(Place::Value(longest.route.clone()), "the longest job");
         finding.platform = consumer.platform;
-        if consumer.may_take(context, longest.value) {
-            let text = show(longest.value);
-            finding = finding.fix(format!("give it as long: `timeout: {text}`"), place, text);
-        }
-        findings.push(
-            finding.help(
-                "or let a cancelled job hand itself back, and cut long jobs into shorter ones",
-            ),
-        );
+        let other = "let a cancelled job hand itself back, and cut long jobs into shorter ones";
+        findings.push(match consumer.may_take(context, longest.value) {
+            true => {
+                let text = show(longest.value);
+                finding
+                    .fix(format!("give it as long: `timeout: {text}`"), place, text)
+                    .help(format!("or {other}"))
+            }
+            false => finding.help(other),
+        });
     }
 }

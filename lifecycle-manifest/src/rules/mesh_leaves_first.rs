@@ -1,7 +1,7 @@
 //! A mesh's proxy that is signalled together with the program.
 
 use super::Context;
-use super::verdict::grace_place;
+use super::verdict::{grace_label, grace_place};
 use crate::duration::{human, show};
 use crate::finding::{Edit, Finding, Fix, Place, Safety};
 use crate::platform::{Kubernetes, round_up};
@@ -104,7 +104,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         (None, None) => finding,
     };
     if drain.value > grace {
-        finding = finding.related(grace_place(context, line), "the grace period");
+        finding = finding.related(grace_place(context, line), grace_label(line));
     }
     finding = finding.note(format!(
         "the program: {} to the signal, {} from it",

@@ -85,6 +85,11 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     };
     let waits = match worst.figure.value.is_zero() {
         true => format!("{} waits for no pod", worst.who),
+        false if worst.figure.origin.route().is_none() => format!(
+            "{} would wait {} for a pod",
+            worst.who,
+            human(worst.figure.value)
+        ),
         false => format!(
             "{} waits {} for a pod",
             worst.who,
@@ -102,9 +107,14 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     };
     let grace_place = grace_place(context, line);
     let mut finding = match worst.figure.origin.route() {
-        Some(route) => Finding::new(&RULE, message, Place::Value(route.clone()))
-            .label("then the node goes")
-            .related(grace_place.clone(), of_grace),
+        Some(route) => {
+            let finding = Finding::new(&RULE, message, Place::Value(route.clone()))
+                .label("then the node goes");
+            match line.grace().origin.route() {
+                Some(_) => finding.related(grace_place.clone(), of_grace),
+                None => finding,
+            }
+        }
         None => Finding::new(&RULE, message, grace_place.clone()).label(of_grace),
     };
     finding = finding.on(line.platform());
@@ -118,11 +128,13 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
     if guessed && worst.figure.origin.route().is_none() {
         finding.confidence = Confidence::Low;
-        finding = finding.note(format!(
-            "{} ({}); `limits:` under `kubernetes` says what holds in your cluster",
-            human(worst.figure.value),
-            worst.figure.origin
-        ));
+        finding = finding
+            .note(format!(
+                "{} ({})",
+                human(worst.figure.value),
+                worst.figure.origin
+            ))
+            .help("say what holds in your cluster, such as `limits: { cluster_autoscaler: 15m }`");
     }
     if cut {
         finding = finding.note(format!("sum: {}", line.sum()));

@@ -65,10 +65,13 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             };
             let text = show(figure.value);
             let place = Place::Value(route.clone());
+            let unit = match line.facts.unit.as_millis() {
+                1_000 => "whole seconds".to_owned(),
+                _ => format!("in steps of {}", human(line.facts.unit)),
+            };
             let message = format!(
-                "{} counts in steps of {}: the {} of {} is held as {}",
+                "{} counts {unit}: the {} of {} is held as {}",
                 line.facts.name,
-                human(line.facts.unit),
                 figure.label,
                 human(from),
                 human(figure.value)

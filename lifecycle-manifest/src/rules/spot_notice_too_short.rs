@@ -92,9 +92,11 @@ fn on_ecs(context: &Context<'_>, findings: &mut Vec<Finding>) {
     if total <= notice {
         return;
     }
-    let what = match &delay {
-        Some(_) => "deregistration and shutdown together need",
-        None => "shutdown needs",
+    let what = match (&delay, ecs.sidecars.is_empty()) {
+        (Some(_), true) => "deregistration and shutdown together need",
+        (Some(_), false) => "deregistration, shutdown and sidecars together need",
+        (None, true) => "shutdown needs",
+        (None, false) => "shutdown and sidecars together need",
     };
     let message = format!(
         "{what} {}, and Spot gives {} of notice",
@@ -131,7 +133,7 @@ fn on_ecs(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let room = notice.saturating_sub(line.until_gone());
     findings.push(match &delay {
         Some(_) if room >= Duration::from_secs(1) => finding.help(format!(
-            "keep both together within {}: a deregistration delay of at most {}",
+            "keep all of it within {}: a deregistration delay of at most {}",
             human(notice),
             human(Duration::from_secs(room.as_secs()))
         )),
