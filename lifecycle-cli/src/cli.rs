@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::catalogue::RulesArgs;
 use crate::levels::LevelArgs;
 
 const EXIT_CODES: &str = "Exit codes: 0 clean, 1 findings, 2 could not run.";
@@ -50,6 +51,8 @@ pub(crate) enum Command {
     Drill(DrillArgs),
     /// Print the JSON Schema of `lifecycle.yaml`, for editors.
     Schema,
+    /// List the rules: what `check` finds.
+    Rules(RulesArgs),
     /// Serve an editor over the language server protocol: findings, sums and timelines while the manifest is written.
     Lsp(LspArgs),
     /// Explain a rule, by its code or its name.
@@ -197,7 +200,7 @@ pub(crate) struct LspArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// A code such as LC101, or a name such as grace-too-short. Without it: all rules, one a line.
+    /// A code such as LC101, or a name such as grace-too-short. Without it: all rules, as `lifecycle rules` lists them.
     #[arg(value_name = "RULE")]
     pub(crate) rule: Option<String>,
 }

@@ -12,19 +12,19 @@ const FLAGS: [(&str, char, Level, &str); 3] = [
         "allow",
         'A',
         Level::Allow,
-        "Do not show findings of this rule; `all` for every rule whose level can be set.",
+        "Do not show findings of this rule; `all` for every rule whose level can be set",
     ),
     (
         "warn",
         'W',
         Level::Warn,
-        "Count findings of this rule as warnings.",
+        "Count findings of this rule as warnings",
     ),
     (
         "deny",
         'D',
         Level::Deny,
-        "Count findings of this rule as errors; `warnings` for all that are warnings.",
+        "Count findings of this rule as errors; `warnings` for all that are warnings",
     ),
 ];
 

@@ -2,11 +2,11 @@
 //!
 //! This crate reads files, prints and exits. What a manifest means is known to `lifecycle-manifest`.
 
+mod catalogue;
 mod check;
 mod cli;
 mod drill;
 mod drill_command;
-mod explain;
 mod generate;
 mod input;
 mod levels;
@@ -37,8 +37,9 @@ fn main() -> ExitCode {
         cli::Command::Plan(args) => picture::run(args),
         cli::Command::Drill(args) => drill_command::run(args),
         cli::Command::Schema => schema::run(),
+        cli::Command::Rules(args) => catalogue::rules(args),
+        cli::Command::Explain(args) => catalogue::explain(args),
         cli::Command::Lsp(_) => lsp::run(),
-        cli::Command::Explain(args) => explain::run(args),
     };
     match result {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,

@@ -143,6 +143,27 @@ fn a_diff_is_shown_and_nothing_is_written() {
 }
 
 #[test]
+fn a_diff_is_what_patch_reads() {
+    if Command::new("patch").arg("--version").output().is_err() {
+        eprintln!("SKIPPED: there is no `patch` here");
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("lifecycle.yaml");
+    std::fs::copy(fixes().join("grace-unset.yaml"), &file).unwrap();
+    let diff = lifecycle(directory.path(), &["--diff", "lifecycle.yaml"]).stdout;
+    std::fs::write(directory.path().join("fix.patch"), diff).unwrap();
+    let patched = Command::new("patch")
+        .args(["-p0", "-i", "fix.patch"])
+        .current_dir(directory.path())
+        .output()
+        .unwrap();
+    assert!(patched.status.success(), "{patched:?}");
+    let expected = std::fs::read(fixes().join("grace-unset.fixed.yaml")).unwrap();
+    assert_eq!(std::fs::read(&file).unwrap(), expected);
+}
+
+#[test]
 fn standard_input_comes_out_mended() {
     let case = std::fs::read(fixes().join("grace-written.yaml")).unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_lifecycle"))

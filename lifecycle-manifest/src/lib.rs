@@ -70,6 +70,9 @@ pub struct Analysis {
     pub findings: Vec<Finding>,
     /// What would be, were it not allowed; in the order of the file.
     pub allowed: Vec<Allowed>,
+    /// The deployed workloads that it was compared with.
+    #[cfg(feature = "deployed")]
+    pub compared: Vec<deployed::Compared>,
 }
 
 /// What is asked of a manifest beyond its rules' own levels.
@@ -77,6 +80,22 @@ pub struct Analysis {
 pub struct Options {
     /// Levels from the command line.
     pub levels: Levels,
+    /// What is deployed, to be compared with the manifest.
+    #[cfg(feature = "deployed")]
+    pub deployed: std::sync::Arc<[deployed::Deployed]>,
+    /// There are other manifests beside this one: a deployed workload with another name may be theirs.
+    #[cfg(feature = "deployed")]
+    pub by_name_only: bool,
+}
+
+impl Options {
+    /// There is something deployed to look at.
+    fn has_deployed(&self) -> bool {
+        #[cfg(feature = "deployed")]
+        return !self.deployed.is_empty();
+        #[cfg(not(feature = "deployed"))]
+        false
+    }
 }
 
 /// A manifest with its plan and the timelines of its platforms.
@@ -105,39 +124,103 @@ impl Analysis {
         let mut findings: Vec<Finding> = errors.into_iter().map(read::syntax).collect();
         let mut resolved = None;
         let mut allowed = Vec::new();
+        #[cfg(feature = "deployed")]
+        let mut compared = Vec::new();
         if let Some(document) = &document
             && let Some(manifest) = read::manifest(document, &mut findings)
         {
             let lints = manifest.lints.clone();
             resolved = resolve(manifest, &mut findings);
+            #[cfg(feature = "deployed")]
+            if let Some(resolved) = resolved.as_ref().filter(|_| options.has_deployed()) {
+                let by_name_only = options.by_name_only;
+                compared = rules::compare(resolved, &options.deployed, by_name_only, &mut findings);
+            }
             // Where the sums were spoilt, rules had no chance to find what is allowed.
             let judged = resolved
                 .as_ref()
                 .is_some_and(|it| it.timelines.len() == it.manifest.platforms.iter().count());
-            let sifted = lints::sift(document, &lints, &options.levels, findings, |_| judged);
+            let ran = |rule: &rules::Rule| {
+                judged && (!rule.is_about_deployed() || options.has_deployed())
+            };
+            let sifted = lints::sift(document, &lints, &options.levels, findings, ran);
             (findings, allowed) = (sifted.findings, sifted.allowed);
         }
         let mut analysis = Self {
             source,
             document,
             resolved,
-            findings: Vec::new(),
-            allowed: Vec::new(),
+            findings,
+            allowed,
+            #[cfg(feature = "deployed")]
+            compared,
+        };
+        analysis.sort(options);
+        analysis
+    }
+
+    /// What deployed files show by themselves, without any manifest.
+    #[cfg(feature = "deployed")]
+    pub fn of_deployed(options: &Options) -> Self {
+        let mut findings = Vec::new();
+        rules::unreadable(&options.deployed, &mut findings);
+        rules::alone(&options.deployed, &mut findings);
+        Self::without_manifest(findings, options)
+    }
+
+    /// What keeps deployed files from being read whole: beside any number of manifests, to be said
+    /// once.
+    #[cfg(feature = "deployed")]
+    pub fn of_unreadable(options: &Options) -> Self {
+        let mut findings = Vec::new();
+        rules::unreadable(&options.deployed, &mut findings);
+        Self::without_manifest(findings, options)
+    }
+
+    #[cfg(feature = "deployed")]
+    fn without_manifest(findings: Vec<Finding>, options: &Options) -> Self {
+        let document = deployed::empty();
+        let sifted = lints::sift(&document, &[], &options.levels, findings, |_| false);
+        let mut analysis = Self {
+            source: Source::new(""),
+            document: None,
+            resolved: None,
+            findings: sifted.findings,
+            allowed: sifted.allowed,
+            compared: Vec::new(),
+        };
+        analysis.sort(options);
+        analysis
+    }
+
+    /// In the order of the files: the manifest's first.
+    fn sort(&mut self, options: &Options) {
+        let mut findings = std::mem::take(&mut self.findings);
+        let mut allowed = std::mem::take(&mut self.allowed);
+        let span = |label: &Label| match label.side {
+            Side::Manifest => self.span(&label.place),
+            #[cfg(feature = "deployed")]
+            Side::Deployed(file) => options
+                .deployed
+                .get(file)
+                .map(|deployed| label.place.span(&deployed.document))
+                .unwrap_or_default(),
+            #[cfg(not(feature = "deployed"))]
+            Side::Deployed(_) => text::Span::default(),
         };
         let key = |finding: &Finding| {
-            let span = analysis.span(&finding.primary.place);
             (
                 finding.primary.side,
-                span,
+                span(&finding.primary),
                 finding.rule.code,
                 finding.platform,
             )
         };
         findings.sort_by_cached_key(key);
         allowed.sort_by_cached_key(|allowed| key(&allowed.finding));
-        analysis.findings = findings;
-        analysis.allowed = allowed;
-        analysis
+        (self.findings, self.allowed) = (findings, allowed);
+        #[cfg(not(feature = "deployed"))]
+        let _ = options;
     }
 
     /// The same for a file's bytes. A manifest is UTF-8; what is not is an error, and is shown as the
@@ -171,6 +254,8 @@ impl Analysis {
             source,
             document: None,
             resolved: None,
+            #[cfg(feature = "deployed")]
+            compared: Vec::new(),
         }
     }
 

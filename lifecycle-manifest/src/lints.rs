@@ -5,6 +5,7 @@
 //! reason. The later in that list, the stronger.
 
 mod comment;
+mod reach;
 mod sieve;
 
 use crate::finding::{Finding, Place, Severity};

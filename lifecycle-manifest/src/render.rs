@@ -71,6 +71,40 @@ impl<'a> Texts<'a> {
     }
 }
 
+/// So many places are drawn beside the first; a circle of thousands is told by its note.
+const MOST_RELATED: usize = 50;
+
+/// The lines of a text that are drawn: the renderer goes through all it is given, finding by finding.
+struct Frame<'a> {
+    text: &'a Text<'a>,
+    first_line: usize,
+    bytes: Span,
+}
+
+impl<'a> Frame<'a> {
+    /// The lines of these spans and all between them.
+    fn new(text: &'a Text<'a>, spans: impl Iterator<Item = Span>) -> Self {
+        let around = |a: Span, b: Span| Span::new(a.start.min(b.start), a.end.max(b.end));
+        let all = spans.reduce(around).unwrap_or_default();
+        let (first_line, bytes) = text.source.lines_of(all);
+        Self {
+            text,
+            first_line,
+            bytes,
+        }
+    }
+
+    fn snippet<T: Clone>(&self) -> Snippet<'a, T> {
+        Snippet::source(self.text.source.slice(self.bytes))
+            .line_start(self.first_line)
+            .path(self.text.name)
+    }
+
+    fn range(&self, span: Span) -> std::ops::Range<usize> {
+        span.start - self.bytes.start..span.end - self.bytes.start
+    }
+}
+
 /// One finding, with its places in the sources.
 pub fn finding(texts: &Texts<'_>, finding: &Finding, style: Style) -> String {
     let renderer = match style {
@@ -105,9 +139,10 @@ pub fn finding(texts: &Texts<'_>, finding: &Finding, style: Style) -> String {
                 Level::HELP.secondary_title(help.text.as_str()),
             )),
             Some((text, patches)) => {
-                let mut snippet = Snippet::source(text.source.text()).path(text.name);
+                let frame = Frame::new(text, patches.iter().map(|patch| patch.span));
+                let mut snippet = frame.snippet();
                 for patch in patches {
-                    snippet = snippet.patch(Patch::new(patch.span.range(), patch.text));
+                    snippet = snippet.patch(Patch::new(frame.range(patch.span), patch.text));
                 }
                 groups.push(
                     Level::HELP
@@ -124,7 +159,7 @@ pub fn finding(texts: &Texts<'_>, finding: &Finding, style: Style) -> String {
 }
 
 /// One snippet a text, the primary place's first.
-fn snippets<'a>(texts: &Texts<'a>, finding: &'a Finding) -> Vec<Snippet<'a, Annotation<'a>>> {
+fn snippets<'a>(texts: &'a Texts<'a>, finding: &'a Finding) -> Vec<Snippet<'a, Annotation<'a>>> {
     let mut sides = vec![finding.primary.side];
     for label in &finding.related {
         if !sides.contains(&label.side) {
@@ -136,18 +171,24 @@ fn snippets<'a>(texts: &Texts<'a>, finding: &'a Finding) -> Vec<Snippet<'a, Anno
         let Some(text) = texts.side(side) else {
             continue;
         };
-        let source = text.source.text();
-        let mut snippet = Snippet::source(source).path(text.name);
         let labels = std::iter::once((&finding.primary, AnnotationKind::Primary)).chain(
             finding
                 .related
                 .iter()
+                .take(MOST_RELATED)
                 .map(|label| (label, AnnotationKind::Context)),
         );
-        for (label, kind) in labels.filter(|(label, _)| label.side == side) {
-            let span = visible(source, text.span(&label.place));
-            snippet = snippet.annotation(kind.span(span.range()).label(label.text.as_str()));
-        }
+        let labels: Vec<_> = labels
+            .filter(|(label, _)| label.side == side)
+            .map(|(label, kind)| (text.span(&label.place), label, kind))
+            .map(|(span, label, kind)| (visible(text.source.text(), span), label, kind))
+            .collect();
+        let frame = Frame::new(text, labels.iter().map(|(span, ..)| *span));
+        let snippet = labels
+            .into_iter()
+            .fold(frame.snippet(), |snippet, (span, label, kind)| {
+                snippet.annotation(kind.span(frame.range(span)).label(label.text.as_str()))
+            });
         snippets.push(snippet);
     }
     snippets

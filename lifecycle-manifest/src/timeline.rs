@@ -129,6 +129,16 @@ impl Timeline {
         timeline
     }
 
+    /// The same plan with the numbers of a deployment in place of the manifest's. What the program
+    /// itself does stays: that is built into it.
+    #[cfg(feature = "deployed")]
+    pub(crate) fn deployed(&self, grace: Figure, hook: Option<Figure>) -> Self {
+        let mut line = self.clone();
+        line.terms.grace = grace;
+        line.terms.hook = hook;
+        line
+    }
+
     /// The platform's key.
     pub fn platform(&self) -> &'static str {
         self.facts.key

@@ -3,10 +3,12 @@
 //! Edits are bytes; everything they do not speak of stays as it is. What comes out is checked again,
 //! and a fix that would make anything worse is left out.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
 use anyhow::{Context as _, Result};
+use lifecycle_manifest::text::Span;
 use lifecycle_manifest::{Analysis, Finding, Fix, Options, Patch, Safety, Severity};
 use similar::TextDiff;
 
@@ -15,6 +17,10 @@ use crate::whole;
 
 /// A fix may uncover what another fix mends; after so many rounds the rest is for people.
 const ROUNDS: usize = 10;
+
+/// Fixes that cannot all be made at once are tried one by one, until so many bytes have been read
+/// again: all of them in any manifest that somebody wrote, some in one that a program wrote.
+const TRIED_BYTES: usize = 8 << 20;
 
 /// What was made of a manifest.
 pub(crate) struct Fixed {
@@ -69,33 +75,34 @@ fn round(analysis: &Analysis, at_most: Safety, options: &Options) -> Option<Fixe
     if let Some(fixed) = attempt(analysis, &all, count, options) {
         return Some(fixed);
     }
+    let tries = TRIED_BYTES / analysis.source.text().len().max(1);
     candidates
         .iter()
+        .take(tries.max(1))
         .find_map(|(_, patches)| attempt(analysis, patches, 1, options))
 }
 
 /// Patches of as many candidates as do not touch the same bytes, in the order of the file.
 fn apart(candidates: &[(&Finding, Vec<Patch>)]) -> (Vec<Patch>, usize) {
-    let mut taken: Vec<Patch> = Vec::new();
+    let mut taken: BTreeMap<Span, &Patch> = BTreeMap::new();
     let mut count = 0;
     for (_, patches) in candidates {
-        let touches = |patch: &Patch, other: &Patch| {
-            patch.span.start <= other.span.end && other.span.start <= patch.span.end
-        };
         // The same patch for another platform's finding mends both.
-        let known = patches.iter().all(|patch| taken.contains(patch));
-        let free = patches
-            .iter()
-            .all(|patch| taken.iter().all(|other| !touches(patch, other)));
-        if known {
+        let known = |patch: &Patch| taken.get(&patch.span).is_some_and(|it| *it == patch);
+        // What is taken lies apart, so that of all before a place only the last can reach it.
+        let free = |patch: &Patch| {
+            let before = ..=Span::new(patch.span.end, usize::MAX);
+            let last = taken.range(before).next_back();
+            last.is_none_or(|(other, _)| other.end < patch.span.start)
+        };
+        if patches.iter().all(known) {
             count += 1;
-        } else if free {
-            taken.extend(patches.iter().cloned());
+        } else if patches.iter().all(free) {
+            taken.extend(patches.iter().map(|patch| (patch.span, patch)));
             count += 1;
         }
     }
-    taken.sort_by_key(|patch| patch.span);
-    (taken, count)
+    (taken.into_values().cloned().collect(), count)
 }
 
 fn attempt(before: &Analysis, patches: &[Patch], count: usize, options: &Options) -> Option<Fixed> {
@@ -112,11 +119,15 @@ fn attempt(before: &Analysis, patches: &[Patch], count: usize, options: &Options
 }
 
 fn apply(text: &str, patches: &[Patch]) -> String {
-    let mut text = text.to_owned();
-    for patch in patches.iter().rev() {
-        text.replace_range(patch.span.range(), &patch.text);
+    let mut applied = String::with_capacity(text.len());
+    let mut done = 0;
+    for patch in patches {
+        applied.push_str(&text[done..patch.span.start]);
+        applied.push_str(&patch.text);
+        done = patch.span.end;
     }
-    text
+    applied.push_str(&text[done..]);
+    applied
 }
 
 /// It can still be read, and no error has come that was not there. A value under a misspelt key is
@@ -138,12 +149,11 @@ fn is_no_worse(before: &Analysis, after: &Analysis) -> bool {
         && (errors(after) < errors(before) || after.findings.len() < before.findings.len())
 }
 
-/// What a fix changes, for reading.
+/// What a fix changes, as `patch` reads it.
 pub(super) fn diff(input: &Input, fixed: &Fixed) -> String {
-    let fixed_name = format!("{} (fixed)", input.name);
     TextDiff::from_lines(input.analysis.source.text(), &fixed.text)
         .unified_diff()
-        .header(&input.name, &fixed_name)
+        .header(&input.name, &input.name)
         .to_string()
 }
 

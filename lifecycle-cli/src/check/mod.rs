@@ -21,6 +21,7 @@ pub(crate) use located::Located;
 pub(crate) fn run(args: &CheckArgs) -> Result<Outcome> {
     let options = Options {
         levels: args.levels.0.clone(),
+        ..Options::default()
     };
     let mut inputs = input::many(&args.paths, &options)?;
     let at_most = match args.unsafe_fixes {
@@ -62,6 +63,8 @@ fn show_fixes(inputs: &[Input], at_most: Safety, options: &Options) -> Result<Ou
     for input in inputs {
         if let Some(fixed) = fix::fix(&input.analysis, at_most, options) {
             write!(out, "{}", fix::diff(input, &fixed))?;
+            let things = findings_in_words(fixed.count);
+            anstream::eprintln!("would fix {things} in {}", input.name);
             outcome = Outcome::Findings;
         }
     }
@@ -77,8 +80,8 @@ fn make_fixes(inputs: &mut [Input], at_most: Safety, options: &Options) -> Resul
             Some(fixed) => {
                 let count = fixed.count;
                 fix::write(input, fixed)?;
-                let things = if count == 1 { "finding" } else { "findings" };
-                anstream::eprintln!("fixed {count} {things} in {}", input.name);
+                let things = findings_in_words(count);
+                anstream::eprintln!("fixed {things} in {}", input.name);
             }
             None if input.path.is_none() => {
                 std::io::stdout()
@@ -89,4 +92,11 @@ fn make_fixes(inputs: &mut [Input], at_most: Safety, options: &Options) -> Resul
         }
     }
     Ok(())
+}
+
+fn findings_in_words(count: usize) -> String {
+    match count {
+        1 => "1 finding".to_owned(),
+        count => format!("{count} findings"),
+    }
 }

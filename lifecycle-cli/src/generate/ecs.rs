@@ -174,17 +174,7 @@ fn task_definition<'a>(
             .map(|role| role.value.as_str()),
         grace_seconds: planned::grace_seconds(line),
         health_check: ecs.health_check.as_ref().map(|check| HealthCheck {
-            command: match check {
-                // PID 1 is the program itself, so that nothing else need be in the image.
-                platform::HealthCheck::Runtime => {
-                    ["CMD", "/proc/1/exe", "--lifecycle-probe", "live"]
-                        .map(str::to_owned)
-                        .to_vec()
-                }
-                platform::HealthCheck::Command(words) => {
-                    words.iter().map(|word| word.value.clone()).collect()
-                }
-            },
+            command: planned::health_command(check),
             interval: health
                 .map_or(*platform::HEALTH_CHECK_INTERVAL.start(), |health| {
                     seconds_down(health.period)

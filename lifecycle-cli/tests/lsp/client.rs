@@ -19,6 +19,7 @@ pub(crate) struct Client {
     messages: Receiver<Value>,
     told: VecDeque<Value>,
     next_id: i32,
+    settings: Value,
 }
 
 /// One open text, as the editor has it.
@@ -29,10 +30,16 @@ pub(crate) struct Text {
 }
 
 impl Client {
-    /// Starts the server and says nothing.
+    /// Starts `lifecycle lsp` and says nothing.
     pub(crate) fn spawn() -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_lifecycle"))
-            .args(["lsp", "--stdio"])
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lifecycle"));
+        command.args(["lsp", "--stdio"]);
+        Self::of(command)
+    }
+
+    /// Starts a server and says nothing.
+    pub(crate) fn of(mut command: Command) -> Self {
+        let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -53,6 +60,37 @@ impl Client {
             messages,
             told: VecDeque::new(),
             next_id: 0,
+            settings: Value::Null,
+        }
+    }
+
+    /// What a server that asks for its settings is told.
+    pub(crate) fn settings(&mut self, settings: Value) {
+        let params = json!({ "settings": settings.clone() });
+        self.settings = settings;
+        self.notify("workspace/didChangeConfiguration", params);
+    }
+
+    /// The next message that is not a question of the server's, which are answered.
+    fn receive(&mut self) -> Value {
+        loop {
+            let message = self.messages.recv_timeout(PATIENCE).unwrap();
+            if message.get("id").is_none() || message.get("method").is_none() {
+                return message;
+            }
+            let sections = message["params"]["items"].as_array();
+            let sections = sections.map(Vec::as_slice).unwrap_or_default();
+            let settings = sections.iter().map(|item| {
+                let section = item["section"].as_str().unwrap_or_default();
+                self.settings[section].clone()
+            });
+            let result = match message["method"].as_str() {
+                Some("workspace/configuration") => settings.collect(),
+                _ => Value::Null,
+            };
+            let answer = json!({ "jsonrpc": "2.0", "id": message["id"], "result": result });
+            let answer = answer.to_string();
+            self.raw(format!("Content-Length: {}\r\n\r\n{answer}", answer.len()).as_bytes());
         }
     }
 
@@ -102,7 +140,7 @@ impl Client {
         let id = self.next_id;
         self.send(Request::new(RequestId::from(id), method.to_owned(), params));
         loop {
-            let message = self.messages.recv_timeout(PATIENCE).unwrap();
+            let message = self.receive();
             if message["id"] == id {
                 return message;
             }
@@ -114,7 +152,7 @@ impl Client {
     pub(crate) fn next(&mut self) -> Value {
         match self.told.pop_front() {
             Some(message) => message,
-            None => self.messages.recv_timeout(PATIENCE).unwrap(),
+            None => self.receive(),
         }
     }
 

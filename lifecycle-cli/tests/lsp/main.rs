@@ -1,10 +1,12 @@
-//! `lifecycle lsp`, in sessions of a real client over standard input and output.
+//! Editors: `lifecycle lsp`, and the schema in the language server that most editors have for YAML, in
+//! sessions of a real client over standard input and output.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod client;
 mod editing;
 mod protocol;
+mod yaml_language_server;
 
 /// A manifest that fits its platforms, with characters of every width before what is asked about.
 const FITS: &str = "\

@@ -2,11 +2,14 @@
 //! `create-service`) and described (`describe-task-definition`, `describe-services`), and the
 //! attributes of target groups.
 
+use std::time::Duration;
+
 use super::read::At;
 use super::{
     Binding, Capacity, Container, DependsOn, Deployed, EcsService, HealthCheck, Odd, Pairs, Port,
     TargetGroup, Variable, Workload,
 };
+use crate::platform::ecs::FACTS;
 use crate::text::Value;
 
 /// The attribute of a target group that says how long it lets requests finish.
@@ -213,4 +216,49 @@ fn target_group(at: &At<'_>, attributes: &At<'_>) -> Option<TargetGroup> {
 fn tags(at: &At<'_>) -> Pairs {
     let pair = |item: &At<'_>| Some((item.text("key")?.value, item.text("value")?));
     Pairs(at.list("tags").iter().filter_map(pair).collect())
+}
+
+impl Workload {
+    /// The containers that stop one after another and take longest, with their times: who depends on
+    /// another stops before it, and each one's time begins when its turn comes.
+    pub fn stop_chain(&self) -> Vec<(&Container, Duration)> {
+        let mut best: Vec<(&Container, Duration)> = Vec::new();
+        for container in &self.containers {
+            let chain = self.chain_from(container, &mut Vec::new());
+            let total = |chain: &[(&Container, Duration)]| -> Duration {
+                chain.iter().map(|(_, time)| *time).sum()
+            };
+            if total(&chain) > total(&best) {
+                best = chain;
+            }
+        }
+        best
+    }
+
+    fn chain_from<'a>(
+        &'a self,
+        container: &'a Container,
+        above: &mut Vec<&'a str>,
+    ) -> Vec<(&'a Container, Duration)> {
+        let time = match container.stop_timeout.as_ref().map(|it| it.value) {
+            Some(value @ 1..) => Duration::from_secs(value.unsigned_abs()),
+            _ => FACTS.default_grace,
+        };
+        let mut chain = vec![(container, time)];
+        // A task has ten containers at most; what waits in a circle is refused by ECS.
+        if above.len() < 10 && !above.contains(&container.name()) {
+            above.push(container.name());
+            let depends = container.depends_on.iter().filter_map(|depends| {
+                let name = depends.container.value.as_str();
+                self.containers.iter().find(|other| other.name() == name)
+            });
+            let chains: Vec<_> = depends.map(|next| self.chain_from(next, above)).collect();
+            above.pop();
+            let longest = chains
+                .into_iter()
+                .max_by_key(|chain| chain.iter().map(|(_, time)| *time).sum::<Duration>());
+            chain.extend(longest.unwrap_or_default());
+        }
+        chain
+    }
 }

@@ -8,11 +8,19 @@
 mod ecs;
 mod hook;
 mod kubernetes;
+mod matching;
+mod pair;
 pub mod planned;
 mod read;
+mod view;
 mod workload;
 
 pub use hook::Lasts;
+pub(crate) use hook::{program, script};
+pub(crate) use matching::holdings;
+pub use matching::{Match, Wanted, matches};
+pub(crate) use pair::{Pair, container_place, missing, pairs};
+pub(crate) use view::View;
 pub use workload::{
     Action, Binding, Capacity, Container, DependsOn, EcsService, HealthCheck, Hook, Owner, Pairs,
     Port, Probe, ProbeAction, Service, ServicePort, Strategy, TargetGroup, Variable, Workload,
@@ -25,6 +33,8 @@ use read::At;
 /// One file, read.
 #[derive(Debug)]
 pub struct Deployed {
+    /// Its path, as it was asked for.
+    pub name: String,
     /// The text with its documents: the root is the sequence of them.
     pub document: Document,
     /// What runs containers, in the order of the file.
@@ -52,6 +62,17 @@ pub struct Odd {
     pub meant: Option<i64>,
 }
 
+/// A platform of a manifest and the deployed workload that it was compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compared {
+    /// The platform's key.
+    pub platform: &'static str,
+    /// `Deployment shop`.
+    pub workload: String,
+    /// The file it stands in, by its number.
+    pub file: usize,
+}
+
 impl Deployed {
     /// Reads a file: Kubernetes objects, `List`s of them, ECS task definitions and services in the
     /// shapes that are sent and the shapes that are described, in YAML or JSON, one or many.
@@ -64,8 +85,14 @@ impl Deployed {
     /// assert_eq!(deployed.workloads[0].grace.as_ref().unwrap().value, 45);
     /// ```
     pub fn read(text: &str) -> Self {
+        Self::named("", text)
+    }
+
+    /// The same for a file with a name.
+    pub fn named(name: &str, text: &str) -> Self {
         let (document, errors) = parse_stream(text, Limits::of_a_stream());
         let mut deployed = Self {
+            name: name.to_owned(),
             document,
             workloads: Vec::new(),
             services: Vec::new(),
@@ -83,6 +110,15 @@ impl Deployed {
         }
         deployed.document = document;
         deployed
+    }
+
+    /// Nothing in it runs containers or stands before what does, and nothing is broken.
+    pub fn is_empty(&self) -> bool {
+        self.workloads.is_empty()
+            && self.services.is_empty()
+            && self.ecs_services.is_empty()
+            && self.target_groups.is_empty()
+            && self.errors.is_empty()
     }
 
     /// The text.
@@ -119,7 +155,8 @@ impl Deployed {
     }
 }
 
-fn empty() -> Document {
+/// A document with nothing in it.
+pub(crate) fn empty() -> Document {
     Document {
         source: Source::new(""),
         root: crate::text::Node {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::duration::{seconds_down, seconds_up};
 use crate::platform::{
-    DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, Kubernetes, PORT_NAME_LONGEST, PreStop,
+    DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, HealthCheck, Kubernetes, PORT_NAME_LONGEST,
+    PreStop,
 };
 use crate::{Resolved, Timeline};
 
@@ -87,6 +88,17 @@ pub fn probes(resolved: &Resolved) -> Option<Probes<'_>> {
         live_period_seconds: seconds_up(DEFAULT_PROBE_PERIOD),
         live_failures: DEFAULT_PROBE_FAILURES,
     })
+}
+
+/// The command by which ECS asks a container for its health.
+pub fn health_command(check: &HealthCheck) -> Vec<String> {
+    match check {
+        // PID 1 is the program itself, so that nothing else need be in the image.
+        HealthCheck::Runtime => ["CMD", "/proc/1/exe", "--lifecycle-probe", "live"]
+            .map(str::to_owned)
+            .to_vec(),
+        HealthCheck::Command(words) => words.iter().map(|word| word.value.clone()).collect(),
+    }
 }
 
 /// The ports of the resources that listen, and health's own where it has one, each under a name that

@@ -375,6 +375,15 @@ pub struct Capacity {
     pub used: bool,
 }
 
+impl Capacity {
+    /// It may be taken away at short notice, by its name.
+    pub fn is_spot(&self) -> bool {
+        let name = self.provider.value.to_ascii_lowercase();
+        let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
+        words.any(|word| word == "spot")
+    }
+}
+
 impl EcsService {
     /// The family of its task definition.
     pub fn family(&self) -> Option<&str> {

@@ -1,9 +1,53 @@
 //! Allowances as comments: `# lifecycle: allow(unused-grace) timeouts grow soon`.
 
+use std::collections::HashMap;
+
+use super::reach::Reach;
 use super::{Selector, unknown};
-use crate::finding::{Finding, Place, Side};
+use crate::finding::{Finding, Place};
 use crate::rules::{Rule, shape};
-use crate::text::{Comment, Document, Node, Span, Value};
+use crate::text::{Comment, Document, Span};
+
+/// The allowances of a file, in its order.
+pub(super) struct Allowances {
+    pub(super) all: Vec<Allowance>,
+    /// By a rule's code: those that name it, each with the furthest that it or one before reaches.
+    by_rule: HashMap<&'static str, Vec<(usize, usize)>>,
+}
+
+impl Allowances {
+    /// Those of a document, and what is wrong with others.
+    pub(super) fn read(document: &Document) -> (Self, Vec<Finding>) {
+        let mut reach = Reach::new(document);
+        let mut all = Vec::new();
+        let mut findings = Vec::new();
+        for comment in &document.comments {
+            match Allowance::read(document, comment, &mut reach) {
+                Some(Ok(allowance)) => all.push(allowance),
+                Some(Err(finding)) => findings.push(*finding),
+                None => {}
+            }
+        }
+        let mut by_rule: HashMap<&'static str, Vec<(usize, usize)>> = HashMap::new();
+        for (at, allowance) in all.iter().enumerate() {
+            for name in &allowance.names {
+                let list = by_rule.entry(name.rule.code).or_default();
+                let before = list.last().map_or(0, |&(furthest, _)| furthest);
+                list.push((allowance.covers.end.max(before), at));
+            }
+        }
+        (Self { all, by_rule }, findings)
+    }
+
+    /// The first that allows a rule at a place.
+    pub(super) fn first(&self, rule: &Rule, start: usize) -> Option<usize> {
+        let list = self.by_rule.get(rule.code)?;
+        // What stands later begins no earlier, so it is the first that reaches so far or none.
+        let first = list.partition_point(|&(furthest, _)| furthest <= start);
+        let &(_, at) = list.get(first)?;
+        (self.all[at].covers.start <= start).then_some(at)
+    }
+}
 
 /// A comment that allows rules at its place.
 pub(super) struct Allowance {
@@ -22,9 +66,10 @@ pub(super) struct Named {
 
 impl Allowance {
     /// `None` for a comment that only looks like one: `# lifecycle: the file of …`.
-    pub(super) fn read(
+    fn read(
         document: &Document,
         comment: &Comment,
+        reach: &mut Reach<'_>,
     ) -> Option<Result<Self, Box<Finding>>> {
         let verb_end = comment
             .text
@@ -35,12 +80,13 @@ impl Allowance {
         if verb != "allow" && (call.is_none() || verb.is_empty()) {
             return None;
         }
-        Some(Self::parse(document, comment, verb, call))
+        Some(Self::parse(document, comment, reach, verb, call))
     }
 
     fn parse(
         document: &Document,
         comment: &Comment,
+        reach: &mut Reach<'_>,
         verb: &str,
         call: Option<&str>,
     ) -> Result<Self, Box<Finding>> {
@@ -93,75 +139,7 @@ impl Allowance {
             comment: comment.span,
             names,
             reason: reason.to_owned(),
-            covers: covered(document, comment),
+            covers: reach.of(comment),
         })
     }
-
-    /// The finding's place in the manifest begins within what this speaks for.
-    pub(super) fn covers(&self, document: &Document, finding: &Finding) -> bool {
-        if self.names.iter().all(|name| name.rule != finding.rule) {
-            return false;
-        }
-        let labels = std::iter::once(&finding.primary).chain(&finding.related);
-        let own = labels
-            .into_iter()
-            .find(|label| label.side == Side::Manifest);
-        own.is_some_and(|label| {
-            let start = label.place.span(document).start;
-            self.covers.start <= start && start < self.covers.end
-        })
-    }
-}
-
-/// A comment behind something speaks for its line, and for all of what begins there; one on a line
-/// of its own for what begins below it.
-fn covered(document: &Document, comment: &Comment) -> Span {
-    let text = document.source.text();
-    let line_start = |at: usize| text[..at].rfind('\n').map_or(0, |at| at + 1);
-    let mut start = line_start(comment.span.start);
-    if comment.own_line {
-        start = comment.span.end;
-        // Past blank lines and further comments.
-        loop {
-            let rest = &text[start..];
-            let Some(newline) = rest.find('\n') else {
-                return Span::new(text.len(), text.len());
-            };
-            start += newline + 1;
-            let line = text[start..].lines().next().unwrap_or_default().trim();
-            if !line.is_empty() && !line.starts_with('#') {
-                break;
-            }
-        }
-    }
-    let end = text[start..].find('\n').map_or(text.len(), |at| start + at);
-    Span::new(start, furthest(&document.root, start, end))
-}
-
-/// The furthest end of anything whose key, or whose first byte, lies between `start` and `end`.
-fn furthest(node: &Node, start: usize, end: usize) -> usize {
-    let mut furthest_end = end;
-    let mut nodes = vec![node];
-    while let Some(node) = nodes.pop() {
-        match &node.value {
-            Value::Scalar { .. } => {}
-            Value::Sequence(items) => {
-                for item in items {
-                    if (start..end).contains(&item.span.start) {
-                        furthest_end = furthest_end.max(item.span.end);
-                    }
-                    nodes.push(item);
-                }
-            }
-            Value::Mapping(entries) => {
-                for entry in entries {
-                    if (start..end).contains(&entry.key_span.start) {
-                        furthest_end = furthest_end.max(entry.value.span.end);
-                    }
-                    nodes.push(&entry.value);
-                }
-            }
-        }
-    }
-    furthest_end
 }

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::comment::Allowance;
+use super::comment::Allowances;
 use super::{Allowed, Level, Levels, Lint, Selector};
-use crate::finding::{Finding, Place};
+use crate::finding::{Finding, Place, Side};
 use crate::rules::{Rule, shape};
 use crate::text::{Document, Route};
 
@@ -24,22 +24,19 @@ pub(crate) fn sift(
     found: Vec<Finding>,
     ran: impl Fn(&Rule) -> bool,
 ) -> Sifted {
+    let (allowances, findings) = Allowances::read(document);
     let mut sieve = Sieve {
         document,
         lints,
         levels,
-        allowances: Vec::new(),
+        allowances,
         used_comments: HashSet::new(),
         used_lints: HashSet::new(),
-        sifted: Sifted::default(),
+        sifted: Sifted {
+            findings,
+            allowed: Vec::new(),
+        },
     };
-    for comment in &document.comments {
-        match Allowance::read(document, comment) {
-            Some(Ok(allowance)) => sieve.allowances.push(allowance),
-            Some(Err(finding)) => sieve.sifted.findings.push(*finding),
-            None => {}
-        }
-    }
     for finding in found {
         sieve.take(finding);
     }
@@ -53,7 +50,7 @@ struct Sieve<'a> {
     document: &'a Document,
     lints: &'a [Lint],
     levels: &'a Levels,
-    allowances: Vec<Allowance>,
+    allowances: Allowances,
     /// Allowances by number, with the code of the rule that they were needed for.
     used_comments: HashSet<(usize, &'static str)>,
     used_lints: HashSet<usize>,
@@ -71,11 +68,16 @@ impl Sieve<'_> {
 
     /// The finding, unless a comment allows it.
     fn past_comments(&mut self, finding: Finding) -> Option<Finding> {
-        let covers = |allowance: &Allowance| allowance.covers(self.document, &finding);
-        let Some(at) = self.allowances.iter().position(covers) else {
+        let mut labels = std::iter::once(&finding.primary).chain(&finding.related);
+        let own = labels.find(|label| label.side == Side::Manifest);
+        let allowed = own.and_then(|label| {
+            let start = label.place.span(self.document).start;
+            self.allowances.first(finding.rule, start)
+        });
+        let Some(at) = allowed else {
             return Some(finding);
         };
-        let allowance = &self.allowances[at];
+        let allowance = &self.allowances.all[at];
         self.used_comments.insert((at, finding.rule.code));
         self.sifted.allowed.push(Allowed {
             reason: Some(allowance.reason.clone()),
@@ -119,7 +121,7 @@ impl Sieve<'_> {
                 .label("allowed, and not found")
                 .help("take the allowance away")
         };
-        let comments = self.allowances.iter().enumerate().flat_map(|(at, it)| {
+        let comments = self.allowances.all.iter().enumerate().flat_map(|(at, it)| {
             let names = it.names.iter().filter(|name| ran(name.rule));
             names
                 .filter(move |name| !self.used_comments.contains(&(at, name.rule.code)))

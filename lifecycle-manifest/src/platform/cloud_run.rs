@@ -81,7 +81,7 @@ impl CloudRun {
 pub(crate) struct Schema {
     #[schemars(flatten)]
     common: crate::schema::CommonSchema,
-    /// The container's image.
+    /// The container's image. Unset: another platform's, or what `gen --image` says.
     #[schemars(extend("examples" = ["registry.example.com/checkout:1.4.2"]))]
     image: Option<String>,
 }

@@ -37,7 +37,7 @@ pub(crate) static FACTS: Facts = Facts {
 };
 
 /// The most Fargate takes for `stopTimeout` (API reference of `ContainerDefinition`).
-const FARGATE_CAP: Duration = Duration::from_secs(120);
+pub(crate) const FARGATE_CAP: Duration = Duration::from_secs(120);
 
 /// From the Spot notice to the end, on Fargate Spot and EC2 Spot alike.
 pub const SPOT_NOTICE: Duration = Duration::from_secs(120);
@@ -353,12 +353,12 @@ fn health_check(table: &mut Table<'_, '_>) -> Option<HealthCheck> {
 pub(crate) struct Schema {
     #[schemars(flatten)]
     common: crate::schema::CommonSchema,
-    /// The container's image.
+    /// The container's image. Unset: another platform's, or what `gen --image` says.
     #[schemars(extend("examples" = ["registry.example.com/checkout:1.4.2"]))]
     image: Option<String>,
     /// Where the tasks run; `fargate` when not written.
     launch_type: Option<LaunchType>,
-    /// The tasks run on Spot capacity: two minutes of notice, and the signal may come before deregistration.
+    /// The tasks run on Spot capacity: two minutes of notice, and the signal may come before deregistration; `false` when not written.
     spot: Option<bool>,
     /// How many tasks; 2 when not written.
     desired_count: Option<u32>,
@@ -366,17 +366,17 @@ pub(crate) struct Schema {
     cpu: Option<u32>,
     /// Memory in MiB; 512 when not written.
     memory: Option<u32>,
-    /// The cluster the service runs in.
+    /// The cluster the service runs in. Unset: the account's `default`.
     cluster: Option<String>,
-    /// The role with which ECS pulls the image and writes logs.
+    /// The role with which ECS pulls the image and writes logs. Unset: none is written.
     execution_role_arn: Option<String>,
-    /// The subnets of the tasks' network interfaces.
+    /// The subnets of the tasks' network interfaces. Unset: given to `aws` by hand.
     subnets: Option<Vec<String>>,
-    /// The security groups of the tasks' network interfaces.
+    /// The security groups of the tasks' network interfaces. Unset: the network's own.
     security_groups: Option<Vec<String>>,
-    /// The service is behind a target group, which is deregistered before the signal.
+    /// The service is behind a target group, which is deregistered before the signal. Unset: no load balancer.
     load_balancer: Option<LoadBalancerSchema>,
-    /// Containers that the program's depends on. They stop after it, one after another, each with a `stopTimeout` of its own.
+    /// Containers that the program's depends on. They stop after it, one after another, each with a `stopTimeout` of its own. Unset: none.
     #[schemars(extend("examples" = [[{ "name": "proxy", "timeout": "5s" }]]))]
     sidecars: Option<Vec<SidecarSchema>>,
     /// How ECS asks the container itself. `runtime`: the program asks itself, whatever else the image has. None when not written.
@@ -424,6 +424,6 @@ struct LoadBalancerSchema {
     deregistration_delay: Option<crate::schema::DurationSchema>,
     /// After how much silence the balancer closes a connection; 60s when not written.
     idle_timeout: Option<crate::schema::DurationSchema>,
-    /// The target group.
+    /// The target group. Unset: given to `aws` by hand.
     target_group_arn: Option<String>,
 }

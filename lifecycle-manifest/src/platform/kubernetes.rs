@@ -355,30 +355,30 @@ fn sidecars(table: &mut Table<'_, '_>) -> Vec<Sidecar> {
 pub(crate) struct Schema {
     #[schemars(flatten)]
     common: crate::schema::CommonSchema,
-    /// The container's image, such as `registry.example.com/checkout:1.4.2`.
+    /// The container's image, such as `registry.example.com/checkout:1.4.2`. Unset: another platform's, or what `gen --image` says.
     #[schemars(extend("examples" = ["registry.example.com/checkout:1.4.2"]))]
     image: Option<String>,
     /// How many pods; 2 when not written.
     replicas: Option<u32>,
-    /// The namespace the objects are written for.
+    /// The namespace the objects are written for. Unset: none is written.
     namespace: Option<String>,
-    /// The oldest cluster the manifests must work on, such as `"1.34"`. Below 1.30 there is no native sleep, and the program pays the settle time itself.
+    /// The oldest cluster the manifests must work on, such as `"1.34"`. Below 1.30 there is no native sleep, and the program pays the settle time itself. Unset: a cluster that has everything.
     #[schemars(extend("examples" = ["1.34"]))]
     version: Option<String>,
     /// What runs before the signal, inside the grace period. Unset: a native sleep of the settle time. `0s`: nothing, and the program pays the settle time itself.
     pre_stop: Option<PreStopSchema>,
-    /// Containers beside the program's. Native ones stop after it, one after another, inside the same grace period.
+    /// Containers beside the program's. Native ones stop after it, one after another, inside the same grace period. Unset: none.
     #[schemars(extend("examples" = [[{ "name": "proxy", "timeout": "5s" }]]))]
     sidecars: Option<Vec<SidecarSchema>>,
-    /// The service mesh, whose proxy is a native sidecar unless something else is said.
+    /// The service mesh, whose proxy is a native sidecar unless something else is said. Unset: none.
     mesh: Option<mesh::MeshSchema>,
     /// How long a pod has that the liveness probe has given up. Unset: the whole grace period.
     liveness_grace_period: Option<crate::schema::DurationSchema>,
-    /// How long those who take nodes away wait for a pod, whatever its grace period says.
+    /// How long those who take nodes away wait for a pod, whatever its grace period says. Unset: not known; only a sum above the ten minutes of the Cluster Autoscaler is a finding.
     limits: Option<limits::LimitsSchema>,
-    /// The pods run on interruptible nodes, whose notice bounds every grace period.
+    /// The pods run on interruptible nodes, whose notice bounds every grace period. Unset: they do not.
     spot: Option<Spot>,
-    /// A load balancer in front of the cluster that follows the pod on its own.
+    /// A load balancer in front of the cluster that follows the pod on its own. Unset: none.
     load_balancer: Option<balancer::BalancerSchema>,
 }
 
@@ -409,6 +409,6 @@ struct SidecarSchema {
     name: String,
     /// How long it takes to stop.
     timeout: crate::schema::DurationSchema,
-    /// A native sidecar (an init container with `restartPolicy: Always`) stops after the program. `false`: it gets the signal together with the program.
+    /// A native sidecar (an init container with `restartPolicy: Always`) stops after the program. `false`: it gets the signal together with the program. `true` when not written.
     native: Option<bool>,
 }

@@ -4,13 +4,15 @@
 //! ends a workload stands in that module, with its source, and nowhere else.
 
 mod cloud_run;
-mod ecs;
-mod kubernetes;
+pub(crate) mod ecs;
+pub(crate) mod kubernetes;
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 pub use cloud_run::CloudRun;
+#[cfg(feature = "deployed")]
+pub(crate) use ecs::FARGATE_CAP;
 pub use ecs::{Ecs, HEALTH_CHECK_INTERVAL, HealthCheck, LaunchType, LoadBalancer, SPOT_NOTICE};
 pub use kubernetes::{
     Balancer, DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, Kubernetes, Limits, Mesh,

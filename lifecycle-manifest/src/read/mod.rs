@@ -475,7 +475,7 @@ pub(crate) fn unusable(
 }
 
 /// `Orders_DB` as `orders-db`; `None` where too little of the name is left, or it is too long.
-fn label(name: &str) -> Option<String> {
+pub(crate) fn label(name: &str) -> Option<String> {
     let words: Vec<String> = name
         .split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|word| !word.is_empty())

@@ -16,28 +16,50 @@ rule! {
     ///
     /// ## Why it matters
     ///
-    /// No setting helps. What is still running at the limit is killed.
+    /// No setting helps.
+    /// What is still running at the limit is killed.
     ///
     /// ## Example
     ///
     /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
     /// resources:
-    ///   calls: { kind: stream, timeout: 10m }
+    ///   http: { kind: http-server, timeout: 15s }
+    ///   emails: { kind: queue-consumer, timeout: 10s }
     /// platforms:
-    ///   ecs: { launch_type: fargate, grace_period: 120s }
+    ///   cloud_run: {}
     /// ```
     ///
     /// ## What to write instead
     ///
-    /// Shorter steps on this platform (`timeouts:` under it), work that can be handed back and resumed, or another platform.
+    /// Shorter steps on this platform, under `timeouts`; the help has some that fit.
+    /// Work that cannot be that short is made resumable and handed back at the signal, or runs elsewhere.
+    ///
+    /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, timeout: 15s }
+    ///   emails: { kind: queue-consumer, timeout: 10s }
+    /// platforms:
+    ///   cloud_run: { timeouts: { http: 2s, emails: 2s } }
+    /// ```
+    ///
+    /// ## Options
+    ///
+    /// - `timeouts` under the platform: steps that are tighter there.
+    /// - `budget.reserve` (5s when not written, or a quarter of the work where that is less).
+    /// - `launch_type: ec2` under `ecs`: no limit is documented there.
     ///
     /// ## When to allow it
     ///
-    /// Never.
+    /// Never: work is cut off as written.
     ///
     /// ## Source
     ///
-    /// Fargate: API reference of `ContainerDefinition.stopTimeout`. Cloud Run: container contract.
+    /// Fargate: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>, `stopTimeout`.
+    /// Cloud Run: <https://docs.cloud.google.com/run/docs/container-contract>.
     pub(super) RULE = "LC106", "above-platform-cap", Error, High, check
 }
 

@@ -8,27 +8,51 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A circle among `after` and `uses`. Waits by default never make one: they give way.
+    /// A circle among `after` and `uses`.
+    /// Waits by default, from phase to phase, never make one: they give way to what is written.
     ///
     /// ## Why it matters
     ///
-    /// None of them could ever begin.
+    /// None of the steps could ever begin.
     ///
     /// ## Example
     ///
     /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
     /// resources:
-    ///   a: { kind: task, timeout: 5s, after: [b] }
-    ///   b: { kind: task, timeout: 5s, after: [a] }
+    ///   imports: { kind: task, timeout: 5s, after: [reports] }
+    ///   reports: { kind: task, timeout: 5s, after: [imports] }
+    /// platforms:
+    ///   kubernetes: {}
     /// ```
     ///
     /// ## What to write instead
     ///
-    /// Take away the wait that does not matter; the whole circle is shown.
+    /// Take away the wait that does not matter; the whole circle is shown, with a way out at each wait.
+    ///
+    /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   imports: { kind: task, timeout: 5s }
+    ///   reports: { kind: task, timeout: 5s, after: [imports] }
+    /// platforms:
+    ///   kubernetes: {}
+    /// ```
+    ///
+    /// ## Options
+    ///
+    /// - `after` of a resource: it waits for exactly those named, instead of all of earlier phases.
+    /// - `uses` of a resource: what it calls while it drains, which therefore waits for it.
     ///
     /// ## When to allow it
     ///
-    /// Never.
+    /// It cannot be allowed: there is no order to go by.
+    ///
+    /// ## Source
+    ///
+    /// The format itself: `lifecycle schema`.
     pub(super) RULE = "LC201", "dependency-cycle", Error, High
 }
 

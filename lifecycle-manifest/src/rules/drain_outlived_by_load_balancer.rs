@@ -9,25 +9,48 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A `load_balancer.propagation` that is longer than what hook and program wait before the listener closes; or, as a warning, a deregistration delay longer than the grace period.
+    /// A `load_balancer.propagation` that is longer than what hook and program wait before the listener closes.
+    /// As a warning: a deregistration delay longer than the grace period.
     ///
     /// ## Why it matters
     ///
-    /// A balancer that targets pods directly follows on its own clock. Requests that it still sends meet a closed port.
+    /// A balancer that targets pods directly follows on its own clock, which the grace period does not know of.
+    /// Requests that it still sends meet a closed port.
     ///
     /// ## Example
     ///
     /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, timeout: 15s }
     /// platforms:
     ///   kubernetes:
-    ///     grace_period: 75s
+    ///     grace_period: 50s
     ///     pre_stop: 25s
     ///     load_balancer: { propagation: 30s }
     /// ```
     ///
     /// ## What to write instead
     ///
-    /// A preStop sleep of at least the propagation, or a settle time of that length and no `pre_stop` at all.
+    /// A preStop sleep of at least the propagation, and a grace period that holds it; or a settle time of that length, and no `pre_stop` at all.
+    ///
+    /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, timeout: 15s }
+    /// platforms:
+    ///   kubernetes:
+    ///     grace_period: 51s
+    ///     pre_stop: 30s
+    ///     load_balancer: { propagation: 30s }
+    /// ```
+    ///
+    /// ## Options
+    ///
+    /// - `load_balancer.propagation` under `kubernetes`: how long it keeps sending requests after the pod's stop.
+    /// - `load_balancer.deregistration_delay` under `kubernetes`: how long it lets requests that it has sent finish.
     ///
     /// ## When to allow it
     ///

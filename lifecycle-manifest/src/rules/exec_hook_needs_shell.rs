@@ -10,7 +10,7 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A command as hook for an image that by its name has neither shell nor tools: scratch, distroless, chainguard.
+    /// A command as hook (a shell, `sleep`, `curl`, `wget`) for an image that by its name has neither shell nor tools: scratch, distroless, chainguard.
     ///
     /// ## Why it matters
     ///
@@ -19,15 +19,35 @@ rule! {
     /// ## Example
     ///
     /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, timeout: 5s }
     /// platforms:
     ///   kubernetes:
-    ///     image: gcr.io/distroless/static:latest
+    ///     image: "gcr.io/distroless/static:latest"
     ///     pre_stop: { exec: [/usr/bin/sleep, "15"], timeout: 15s }
     /// ```
     ///
     /// ## What to write instead
     ///
-    /// The native sleep, which the kubelet does itself: `pre_stop: 15s`.
+    /// The native sleep, which the kubelet does itself.
+    ///
+    /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, timeout: 5s }
+    /// platforms:
+    ///   kubernetes:
+    ///     image: "gcr.io/distroless/static:latest"
+    ///     pre_stop: 15s
+    /// ```
+    ///
+    /// ## Options
+    ///
+    /// - `pre_stop` under `kubernetes`: a sleep such as `10s` needs Kubernetes 1.30. Not written, it is a sleep of the settle time, or the program waits by itself where there is none.
+    /// - `image` under `kubernetes`.
     ///
     /// ## When to allow it
     ///
@@ -43,7 +63,7 @@ rule! {
 const BARE: [&str; 3] = ["scratch", "distroless", "chainguard"];
 
 /// Programs that come with a shell's userland and not with a service.
-const USERLAND: [&str; 6] = ["sleep", "sh", "bash", "ash", "curl", "wget"];
+pub(super) const USERLAND: [&str; 6] = ["sleep", "sh", "bash", "ash", "curl", "wget"];
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let Some((line, kubernetes)) = context.kubernetes() else {
@@ -86,7 +106,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// A whole word of the image's path or tag says that nothing but the program is in it.
-fn is_bare(image: &str) -> bool {
+pub(super) fn is_bare(image: &str) -> bool {
     let image = image.to_lowercase();
     let mut words = image.split(|c: char| !c.is_ascii_alphanumeric());
     words.any(|word| BARE.contains(&word))

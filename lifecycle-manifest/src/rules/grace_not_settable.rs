@@ -13,18 +13,32 @@ rule! {
     ///
     /// ## Why it matters
     ///
-    /// The number would be fiction: the platform does what it always does.
+    /// The number is fiction: the platform does what it always does.
+    /// Somebody who raises it believes that the service has more time.
     ///
     /// ## Example
     ///
     /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, timeout: 6s }
     /// platforms:
     ///   cloud_run: { grace_period: 30s }
     /// ```
     ///
     /// ## What to write instead
     ///
-    /// Take it away, and make the steps fit the window with `timeouts:`.
+    /// Take it away, and make the steps fit the window with `timeouts`.
+    ///
+    /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, timeout: 6s }
+    /// platforms:
+    ///   cloud_run: {}
+    /// ```
     ///
     /// ## When to allow it
     ///
@@ -32,7 +46,7 @@ rule! {
     ///
     /// ## Source
     ///
-    /// Cloud Run's container contract: ten seconds from SIGTERM to SIGKILL.
+    /// Cloud Run gives ten seconds from SIGTERM to SIGKILL, with nothing to set: <https://docs.cloud.google.com/run/docs/container-contract>.
     pub(super) RULE = "LC108", "grace-not-settable", Error, High, check
 }
 

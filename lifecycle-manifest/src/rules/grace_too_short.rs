@@ -12,26 +12,48 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// The preStop hook, the settle time, the longest path through the steps (each with its timeout and its unwind time), sidecars and the reserve are added up.
+    /// The preStop hook, the settle time, the longest path through the steps (each with its timeout and its unwind time), sidecars and the reserve are added up, for each platform by its own rules.
     /// The sum is larger than the grace period, be it written or the platform's default.
     ///
     /// ## Why it matters
     ///
     /// Whatever is still running when the grace period ends is killed: requests are reset, jobs are half done, buffers are lost.
     /// Every step may keep to its own timeout and the whole may still be cut off, because the platform counts the sum.
+    /// An unset grace period is the commonest cause: it is 30 seconds on Kubernetes and ECS, whatever the program needs.
     ///
     /// ## Example
     ///
     /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
     /// resources:
     ///   http: { kind: http-server, timeout: 60s }
+    ///   orders-db: { kind: database, timeout: 5s }
     /// platforms:
-    ///   kubernetes: {}            # no grace_period: 30s, the Kubernetes default
+    ///   kubernetes: {}
     /// ```
     ///
     /// ## What to write instead
     ///
-    /// The smallest grace period that fits is in the help. Or shorten the steps of the longest path.
+    /// The smallest grace period that fits is in the help.
+    /// Or shorten the steps of the longest path: those beside it cost nothing, because they stop at the same time.
+    ///
+    /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, timeout: 60s }
+    ///   orders-db: { kind: database, timeout: 5s }
+    /// platforms:
+    ///   kubernetes: { grace_period: 76s }
+    /// ```
+    ///
+    /// ## Options
+    ///
+    /// - `grace_period` under the platform: from its stop to SIGKILL.
+    /// - `timeout` of each resource, and `timeouts` under a platform for tighter ones there.
+    /// - `budget.unwind` (250ms when not written): how long a step has to let go after its timeout.
+    /// - `budget.reserve` (5s when not written, or a quarter of the work where that is less): what is never planned for.
     ///
     /// ## When to allow it
     ///
@@ -39,7 +61,8 @@ rule! {
     ///
     /// ## Source
     ///
-    /// Kubernetes: the hook counts against the grace period (kubernetes/kubernetes#74160).
+    /// Kubernetes: hook and program share the grace period, <https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination>.
+    /// ECS: `stopTimeout`, 30 seconds when not written, <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>.
     pub(super) RULE = "LC101", "grace-too-short", Error, High, check
 }
 

@@ -10,22 +10,42 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A hook that has not ended when the grace period is over.
+    /// A hook that has not ended when the grace period is over: a sleep, a command's `timeout`, or the sleep that is derived from the settle time.
     ///
     /// ## Why it matters
     ///
-    /// The hook runs inside the grace period. When it outlives it, the program gets its signal and two seconds at most: all of its own shutdown is lost.
+    /// The hook runs inside the grace period.
+    /// When it outlives it, the program gets its signal when all time is used up, and SIGKILL two seconds later: all of its own shutdown is lost.
     ///
     /// ## Example
     ///
     /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, timeout: 15s }
     /// platforms:
-    ///   kubernetes: { pre_stop: 35s }      # grace period 30s by default
+    ///   kubernetes: { pre_stop: 35s }
     /// ```
     ///
     /// ## What to write instead
     ///
     /// A grace period that holds the hook, the steps and the reserve; the help has the number.
+    /// Or a hook that only waits until routing has noticed.
+    ///
+    /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, timeout: 15s }
+    /// platforms:
+    ///   kubernetes: { pre_stop: 35s, grace_period: 56s }
+    /// ```
+    ///
+    /// ## Options
+    ///
+    /// - `pre_stop` under `kubernetes`: a sleep such as `10s`, or a command with its `timeout`. Not written, it is a sleep of the settle time.
+    /// - `traffic.settle` (5s when not written).
     ///
     /// ## When to allow it
     ///
@@ -33,7 +53,7 @@ rule! {
     ///
     /// ## Source
     ///
-    /// Kubelet v1.36 `kuberuntime_container.go`: the hook is bounded by the grace period, and 2 s are the floor for what follows.
+    /// Kubelet v1.36, `kuberuntime_container.go`: the hook is bounded by the grace period, and 2 seconds are the floor for what follows.
     pub(super) RULE = "LC102", "hook-outlives-grace", Error, High, check
 }
 

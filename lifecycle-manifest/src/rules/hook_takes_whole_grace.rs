@@ -15,10 +15,15 @@ rule! {
     /// ## Why it matters
     ///
     /// The program gets its signal when the grace period is over, and is killed two seconds later.
+    /// Every stop loses what was in flight, and the manifest looks careful.
     ///
     /// ## Example
     ///
     /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, timeout: 15s }
     /// platforms:
     ///   kubernetes: { grace_period: 30s, pre_stop: 30s }
     /// ```
@@ -27,13 +32,28 @@ rule! {
     ///
     /// A grace period that holds the hook, the steps and the reserve; the help has the number.
     ///
+    /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, timeout: 15s }
+    /// platforms:
+    ///   kubernetes: { grace_period: 51s, pre_stop: 30s }
+    /// ```
+    ///
+    /// ## Options
+    ///
+    /// - `pre_stop` under `kubernetes`. Not written, it is a sleep of the settle time.
+    /// - `traffic.settle` (5s when not written).
+    ///
     /// ## When to allow it
     ///
     /// Never.
     ///
     /// ## Source
     ///
-    /// Kubernetes `validation.go` refuses a sleep above the grace period and accepts an equal one; a platform team's default of 30s in both left every service without time (Yelp/paasta#3909).
+    /// Kubernetes, `validation.go`: a sleep above the grace period is refused, an equal one is accepted.
+    /// A platform team's default of 30s in both left every service without time (Yelp/paasta#3909).
     pub(super) RULE = "LC103", "hook-takes-whole-grace", Error, High, check
 }
 

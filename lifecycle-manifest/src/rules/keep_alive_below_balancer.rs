@@ -24,22 +24,41 @@ rule! {
     /// ## Example
     ///
     /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
     /// traffic: { keep_alive: 60s }
+    /// resources:
+    ///   http: { kind: http-server, timeout: 15s }
     /// platforms:
-    ///   ecs: { load_balancer: { idle_timeout: 60s } }
+    ///   ecs: { load_balancer: { deregistration_delay: 30s } }
     /// ```
     ///
     /// ## What to write instead
     ///
     /// A keep-alive at least five seconds longer than the idle timeout.
     ///
+    /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// traffic: { keep_alive: 65s }
+    /// resources:
+    ///   http: { kind: http-server, timeout: 15s }
+    /// platforms:
+    ///   ecs: { load_balancer: { deregistration_delay: 30s } }
+    /// ```
+    ///
+    /// ## Options
+    ///
+    /// - `traffic.keep_alive`: how long the server keeps an idle connection. Not written, nothing is compared.
+    /// - `load_balancer.idle_timeout` under `ecs` (60s when not written, the default of an Application Load Balancer).
+    ///
     /// ## When to allow it
     ///
-    /// Never.
+    /// Never: it fails requests at random.
     ///
     /// ## Source
     ///
-    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html>: the idle timeout of the application must be larger than the balancer's.
+    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html>: the idle timeout of the application is to be larger than the balancer's.
     pub(super) RULE = "LC305", "keep-alive-below-balancer", Error, High, check
 }
 

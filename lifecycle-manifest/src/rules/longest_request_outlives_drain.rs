@@ -14,6 +14,7 @@ rule! {
     /// ## What it finds
     ///
     /// A `traffic.longest_request` longer than a server's timeout, or longer than the deregistration delay before it.
+    /// A server behind a deregistration delay that covers the request is fine with less: the request has ended when the signal comes.
     ///
     /// ## Why it matters
     ///
@@ -22,14 +23,34 @@ rule! {
     /// ## Example
     ///
     /// ```yaml
-    /// traffic: { longest_request: 30s }
+    /// lifecycle: 1
+    /// service: shop
+    /// traffic: { longest_request: 20s }
     /// resources:
     ///   http: { kind: http-server, timeout: 15s }
+    /// platforms:
+    ///   kubernetes: {}
     /// ```
     ///
     /// ## What to write instead
     ///
-    /// A timeout (or a deregistration delay) as long as the longest request.
+    /// A timeout (or a deregistration delay) as long as the longest request, or the longest request as it really is.
+    ///
+    /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// traffic: { longest_request: 15s }
+    /// resources:
+    ///   http: { kind: http-server, timeout: 15s }
+    /// platforms:
+    ///   kubernetes: {}
+    /// ```
+    ///
+    /// ## Options
+    ///
+    /// - `traffic.longest_request`: not written, nothing is compared.
+    /// - `timeout` of a server, and `timeouts` under a platform.
+    /// - `load_balancer.deregistration_delay` under `ecs` (300s when not written).
     ///
     /// ## When to allow it
     ///
@@ -37,7 +58,7 @@ rule! {
     ///
     /// ## Source
     ///
-    /// ECS waits for the deregistration delay at most, then sends the signal.
+    /// ECS waits for the deregistration delay at most, then sends the signal: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/load-balancer-connection-draining.html>.
     pub(super) RULE = "LC306", "longest-request-outlives-drain", Warning, High, check
 }
 

@@ -3,6 +3,10 @@
 //! A rule reads the manifest, the plan and the timelines, and answers with findings that name
 //! routes. It never prints, never reads files, never computes what the timeline has computed.
 
+#[cfg(feature = "deployed")]
+use crate::Resolved;
+#[cfg(feature = "deployed")]
+use crate::deployed::{self, Compared, Deployed, Pair, View};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::manifest::Manifest;
 use crate::plan::{Cycle, Plan};
@@ -38,14 +42,92 @@ impl Rule {
     /// Its level can be set, and a finding of it allowed. What is wrong with the file's shape or its
     /// order cannot: there is nothing to go on with.
     pub fn can_be_allowed(&self) -> bool {
-        self.check.is_some() || self.severity == Severity::Warning
+        self.check.is_some() || self.severity == Severity::Warning || self.is_about_deployed()
+    }
+
+    /// It is about deployed files, and has something to look at only where there are any.
+    pub fn is_about_deployed(&self) -> bool {
+        self.code.starts_with("LC7") || self.code.starts_with("LC8")
     }
 
     /// The first line of the page.
     pub fn summary(&self) -> &'static str {
         self.page.trim_start().lines().next().unwrap_or_default()
     }
+
+    /// Where its page can be read.
+    pub fn url(&self) -> String {
+        let repository = env!("CARGO_PKG_REPOSITORY");
+        format!("{repository}/blob/main/docs/rules/{}.md", self.name)
+    }
+
+    /// What it is about, with others; by the hundreds of its code.
+    pub fn family(&self) -> &'static Family {
+        let hundreds = self.code.get(2..3).unwrap_or_default();
+        let own = FAMILIES.iter().find(|family| family.hundreds == hundreds);
+        own.unwrap_or(&FAMILIES[0])
+    }
 }
+
+/// Rules about one thing.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Family {
+    /// The first digit of its rules' codes.
+    pub hundreds: &'static str,
+    /// What they are about.
+    pub title: &'static str,
+    /// The same in a sentence.
+    pub about: &'static str,
+}
+
+/// Every family, in the order of the codes.
+pub static FAMILIES: &[Family] = &[
+    Family {
+        hundreds: "0",
+        title: "The file",
+        about: "What is wrong with the file before it means anything. Most of these cannot be allowed: behind them nothing can be judged.",
+    },
+    Family {
+        hundreds: "1",
+        title: "The budget",
+        about: "The sum of all that must be done between the platform's stop and SIGKILL, beside the grace period.",
+    },
+    Family {
+        hundreds: "2",
+        title: "The order",
+        about: "Which step waits for which.",
+    },
+    Family {
+        hundreds: "3",
+        title: "Traffic",
+        about: "Requests that still arrive, and requests that are still being served.",
+    },
+    Family {
+        hundreds: "4",
+        title: "The platform",
+        about: "What a platform does to a shutdown beside counting: hooks, sidecars, interruptible nodes, versions.",
+    },
+    Family {
+        hundreds: "5",
+        title: "The program",
+        about: "What the program itself could not do as written.",
+    },
+    Family {
+        hundreds: "6",
+        title: "Queues",
+        about: "Messages and jobs that a stop leaves half done, or has done twice.",
+    },
+    Family {
+        hundreds: "7",
+        title: "Drift",
+        about: "Where a deployed file says something else than the manifest means. Looked for by `check --against`.",
+    },
+    Family {
+        hundreds: "8",
+        title: "Deployed files",
+        about: "What a deployed file shows by itself. Looked for by `check --against`, with a manifest or without.",
+    },
+];
 
 /// What a rule may look at.
 #[derive(Debug, Clone, Copy)]
@@ -102,21 +184,37 @@ macro_rules! rule {
     (@check $check:path) => { Some($check) };
 }
 
+pub mod page;
 pub mod shape;
 mod verdict;
 
 mod above_platform_cap;
 mod agent_decides_grace;
+mod capacity_drift;
 mod default_deregistration_delay;
 mod dependency_cycle;
+mod deployed_file_unreadable;
+mod deployed_grace_of_nothing;
+mod deployed_hook_cannot_run;
+mod deployed_hook_needs_shell;
+mod deployed_hook_outlives_grace;
+mod deployed_key_twice;
+mod deployed_value_refused;
+mod deployed_without_drain_delay;
+mod deregistration_drift;
+mod digest_drift;
 mod drain_outlived_by_load_balancer;
+mod environment_drift;
 mod exec_hook_needs_shell;
 mod flushed_before_drained;
+mod grace_drift;
 mod grace_not_settable;
 mod grace_of_nothing;
 mod grace_too_short;
+mod hook_drift;
 mod hook_outlives_grace;
 mod hook_takes_whole_grace;
+mod hung_program_holds_grace;
 mod jobs;
 mod keep_alive_below_balancer;
 mod lease_expires_at_work;
@@ -127,16 +225,27 @@ mod mesh_leaves_first;
 mod needs_newer_cluster;
 mod no_drain_time;
 mod node_leaves_first;
+mod not_deployed;
 mod poll_outlives_drain;
+mod port_drift;
 mod port_taken;
 mod prefetch_outlives_drain;
+mod probe_drift;
+mod probe_grace_misplaced;
 mod readiness_slower_than_settle;
+mod rollout_takes_all_pods;
 mod rounded_up;
 mod settle_paid_twice;
 mod settle_unpaid;
+mod shell_swallows_signal;
+mod sidecar_drift;
 mod sidecar_leaves_first;
 mod spot_notice_too_short;
 mod step_closed_before_its_user;
+mod stop_chain_outlives_spot;
+mod stop_signal_not_sent;
+mod stop_timeout_left_to_host;
+mod traffic_to_leaving_pods;
 mod unused_grace;
 mod value_above_cap;
 
@@ -191,6 +300,32 @@ pub static ALL: &[&Rule] = &[
     &lease_expires_at_work::RULE,
     &poll_outlives_drain::RULE,
     &prefetch_outlives_drain::RULE,
+    &grace_drift::RULE,
+    &hook_drift::RULE,
+    &probe_drift::RULE,
+    &port_drift::RULE,
+    &sidecar_drift::RULE,
+    &digest_drift::RULE,
+    &environment_drift::RULE,
+    &deregistration_drift::RULE,
+    &capacity_drift::RULE,
+    &not_deployed::RULE,
+    &deployed_file_unreadable::RULE,
+    &deployed_key_twice::RULE,
+    &deployed_value_refused::RULE,
+    &deployed_grace_of_nothing::RULE,
+    &deployed_hook_outlives_grace::RULE,
+    &deployed_hook_needs_shell::RULE,
+    &deployed_hook_cannot_run::RULE,
+    &probe_grace_misplaced::RULE,
+    &hung_program_holds_grace::RULE,
+    &stop_signal_not_sent::RULE,
+    &traffic_to_leaving_pods::RULE,
+    &shell_swallows_signal::RULE,
+    &deployed_without_drain_delay::RULE,
+    &rollout_takes_all_pods::RULE,
+    &stop_timeout_left_to_host::RULE,
+    &stop_chain_outlives_spot::RULE,
 ];
 
 /// The rule with this code or name, whatever the case.
@@ -218,6 +353,85 @@ pub(crate) fn run(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
+/// What deployed files show of a manifest: drift, and what they show by themselves of its workloads.
+#[cfg(feature = "deployed")]
+pub(crate) fn compare(
+    resolved: &Resolved,
+    files: &[Deployed],
+    by_name_only: bool,
+    findings: &mut Vec<Finding>,
+) -> Vec<Compared> {
+    let pairs = deployed::pairs(resolved, files, by_name_only);
+    for platform in deployed::missing(resolved, files, &pairs) {
+        findings.push(not_deployed::finding(resolved, platform, files));
+    }
+    for pair in &pairs {
+        for check in DRIFT {
+            check(pair, findings);
+        }
+    }
+    inspect(&View::of_pairs(files, &pairs), findings);
+    pairs.iter().map(Pair::compared).collect()
+}
+
+/// What deployed files show by themselves, without a manifest.
+#[cfg(feature = "deployed")]
+pub(crate) fn alone(files: &[Deployed], findings: &mut Vec<Finding>) {
+    if files.iter().all(Deployed::is_empty) {
+        findings.push(not_deployed::nothing(files));
+    }
+    inspect(&View::of(files), findings);
+}
+
+#[cfg(feature = "deployed")]
+fn inspect(view: &View<'_>, findings: &mut Vec<Finding>) {
+    for check in DEPLOYED {
+        check(view, findings);
+    }
+}
+
+/// What keeps deployed files from being read whole.
+#[cfg(feature = "deployed")]
+pub(crate) fn unreadable(files: &[Deployed], findings: &mut Vec<Finding>) {
+    for (file, deployed) in files.iter().enumerate() {
+        deployed_file_unreadable::check(file, deployed, findings);
+        deployed_key_twice::check(file, deployed, findings);
+    }
+}
+
+/// The checks of a manifest beside its deployment, in the order of the codes.
+#[cfg(feature = "deployed")]
+const DRIFT: &[fn(&Pair<'_>, &mut Vec<Finding>)] = &[
+    grace_drift::check,
+    hook_drift::check,
+    probe_drift::check,
+    port_drift::check,
+    sidecar_drift::check,
+    digest_drift::check,
+    environment_drift::check,
+    deregistration_drift::check,
+    capacity_drift::check,
+];
+
+/// The checks of a deployment by itself, in the order of the codes.
+#[cfg(feature = "deployed")]
+const DEPLOYED: &[fn(&View<'_>, &mut Vec<Finding>)] = &[
+    deployed_value_refused::check,
+    deployed_grace_of_nothing::check,
+    deployed_hook_outlives_grace::check,
+    deployed_hook_needs_shell::check,
+    deployed_hook_cannot_run::check,
+    probe_grace_misplaced::check,
+    hung_program_holds_grace::check,
+    stop_signal_not_sent::check,
+    traffic_to_leaving_pods::check,
+    shell_swallows_signal::check,
+    deployed_without_drain_delay::check,
+    rollout_takes_all_pods::check,
+    stop_timeout_left_to_host::check,
+    stop_chain_outlives_spot::check,
+];
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -241,16 +455,10 @@ mod tests {
     }
 
     #[test]
-    fn every_page_says_what_why_and_what_instead() {
+    fn every_rule_belongs_to_a_family() {
         for rule in ALL {
-            for heading in ["## Why it matters", "## What to write instead"] {
-                assert!(
-                    rule.page.contains(heading),
-                    "{} lacks “{heading}”",
-                    rule.name
-                );
-            }
-            assert!(rule.summary().len() > 20, "{} has no summary", rule.name);
+            let hundreds = rule.code.strip_prefix("LC").and_then(|code| code.get(..1));
+            assert_eq!(Some(rule.family().hundreds), hundreds, "{}", rule.code);
         }
     }
 }

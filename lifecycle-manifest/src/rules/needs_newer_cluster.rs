@@ -18,13 +18,31 @@ rule! {
     /// ## Example
     ///
     /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, timeout: 15s }
     /// platforms:
     ///   kubernetes: { version: "1.28", pre_stop: 5s }
     /// ```
     ///
     /// ## What to write instead
     ///
-    /// Leave `pre_stop` away: below 1.30 the program waits by itself after the signal. A sidecar takes `native: false`.
+    /// Leave `pre_stop` away: below 1.30 the program waits by itself after the signal.
+    /// A sidecar takes `native: false`.
+    ///
+    /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, timeout: 15s }
+    /// platforms:
+    ///   kubernetes: { version: "1.28" }
+    /// ```
+    ///
+    /// ## Options
+    ///
+    /// - `version` under `kubernetes`: the oldest cluster that the manifests must work on. Not written, it is new enough.
     ///
     /// ## When to allow it
     ///
@@ -32,7 +50,8 @@ rule! {
     ///
     /// ## Source
     ///
-    /// KEP-3960: `preStop.sleep` is on by default from 1.30. KEP-753: native sidecars are on by default from 1.29.
+    /// KEP-3960: `preStop.sleep` is on by default from 1.30.
+    /// KEP-753: native sidecars are on by default from 1.29.
     pub(super) RULE = "LC404", "needs-newer-cluster", Error, High, check
 }
 

@@ -12,26 +12,47 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A step whose timeout is zero, or a grace period that the hook, the settle time, sidecars and the reserve use up before any step begins.
+    /// A step whose timeout is zero; or a grace period that the hook, the settle time, sidecars and the reserve use up before any step begins.
     ///
     /// ## Why it matters
     ///
-    /// Work that is in flight at the signal is cancelled at once.
+    /// Work that is in flight at the signal is cancelled at once, at every deploy.
     ///
     /// ## Example
     ///
     /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
     /// resources:
-    ///   activities: { kind: queue-consumer, timeout: 0s }
+    ///   emails: { kind: queue-consumer, timeout: 0s }
+    ///   http: { kind: http-server, timeout: 15s }
+    /// platforms:
+    ///   kubernetes: { grace_period: 10s }
     /// ```
     ///
     /// ## What to write instead
     ///
     /// A timeout as long as the work may take, and a grace period that holds it.
     ///
+    /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   emails: { kind: queue-consumer, timeout: 10s }
+    ///   http: { kind: http-server, timeout: 15s }
+    /// platforms:
+    ///   kubernetes: { grace_period: 26s }
+    /// ```
+    ///
+    /// ## Options
+    ///
+    /// - `timeout` of each resource, and `timeouts` under a platform.
+    /// - `budget.reserve`, `traffic.settle`, `pre_stop`: what is taken from the grace period before a step begins.
+    ///
     /// ## When to allow it
     ///
-    /// When the work is safe to lose at any moment; then a short timeout such as `1s` says so and costs nothing.
+    /// When the work is safe to lose at any moment.
+    /// A short timeout such as `1s` says so too, and costs nothing.
     ///
     /// ## Source
     ///

@@ -19,18 +19,41 @@ rule! {
     /// ## Example
     ///
     /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
     /// traffic: { health: { port: 8080 } }
     /// resources:
     ///   http: { kind: http-server, port: 8080, timeout: 10s }
+    /// platforms:
+    ///   kubernetes: {}
     /// ```
     ///
     /// ## What to write instead
     ///
     /// Another port; or leave the health server's away, where the service answers for its health itself.
     ///
+    /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// traffic: { health: { port: 9090 } }
+    /// resources:
+    ///   http: { kind: http-server, port: 8080, timeout: 10s }
+    /// platforms:
+    ///   kubernetes: {}
+    /// ```
+    ///
+    /// ## Options
+    ///
+    /// - `port` of a server, and `traffic.health.port`.
+    ///
     /// ## When to allow it
     ///
-    /// When one listener serves both resources, as a server that speaks HTTP and WebSocket does: write the port at one of them.
+    /// When one listener serves both resources, as a server that speaks HTTP and WebSocket does.
+    /// Writing the port at one of them says so too.
+    ///
+    /// ## Source
+    ///
+    /// `bind(2)`: EADDRINUSE.
     pub(super) RULE = "LC501", "port-taken", Error, High, check
 }
 

@@ -20,14 +20,37 @@ rule! {
     /// ## Example
     ///
     /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
     /// traffic:
     ///   settle: 5s
-    ///   health: { ready: /ready, period: 10s, failures: 3 }
+    ///   health: { port: 9090, period: 2s, failures: 3 }
+    /// resources:
+    ///   http: { kind: http-server, port: 8080, timeout: 10s }
+    /// platforms:
+    ///   kubernetes: {}
     /// ```
     ///
     /// ## What to write instead
     ///
     /// A shorter period, fewer failures, or a longer settle time.
+    ///
+    /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// traffic:
+    ///   settle: 5s
+    ///   health: { port: 9090, period: 1s, failures: 3 }
+    /// resources:
+    ///   http: { kind: http-server, port: 8080, timeout: 10s }
+    /// platforms:
+    ///   kubernetes: {}
+    /// ```
+    ///
+    /// ## Options
+    ///
+    /// - `traffic.health.period` (2s when not written) and `traffic.health.failures` (1 when not written).
+    /// - `traffic.settle` (5s when not written, where routing lags).
     ///
     /// ## When to allow it
     ///
@@ -35,7 +58,7 @@ rule! {
     ///
     /// ## Source
     ///
-    /// Kubernetes: endpoints of a deleted pod are never ready; external balancers poll on their own (KEP-1669).
+    /// Endpoints of a deleted pod are never ready; balancers outside of the cluster poll on their own (KEP-1669).
     pub(super) RULE = "LC303", "readiness-slower-than-settle", Warning, High, check
 }
 

@@ -18,14 +18,33 @@ rule! {
     /// ## Example
     ///
     /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
     /// traffic: { settle: 5s }
+    /// resources:
+    ///   http: { kind: http-server, timeout: 10s }
     /// platforms:
     ///   kubernetes: { pre_stop: 5s, app_settle: 5s }
     /// ```
     ///
     /// ## What to write instead
     ///
-    /// Take `app_settle` away: the program then waits for what the platform has not paid, which may be nothing.
+    /// Take `app_settle` away: the program then waits for what the platform has not waited for, which may be nothing.
+    ///
+    /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// traffic: { settle: 5s }
+    /// resources:
+    ///   http: { kind: http-server, timeout: 10s }
+    /// platforms:
+    ///   kubernetes: { pre_stop: 5s }
+    /// ```
+    ///
+    /// ## Options
+    ///
+    /// - `traffic.settle` (5s when not written, where routing lags).
+    /// - `app_settle` under a platform. Not written, it is what is left of the settle time when the signal comes.
     ///
     /// ## When to allow it
     ///
@@ -33,7 +52,7 @@ rule! {
     ///
     /// ## Source
     ///
-    /// ECS has drained the target before the signal; a sleep in the program only slows deploys.
+    /// ECS has drained the target before it sends the signal; a sleep in the program only slows deploys: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/load-balancer-connection-draining.html>.
     pub(super) RULE = "LC302", "settle-paid-twice", Warning, High, check
 }
 

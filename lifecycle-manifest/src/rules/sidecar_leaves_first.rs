@@ -13,11 +13,16 @@ rule! {
     ///
     /// ## Why it matters
     ///
-    /// Such a sidecar gets its signal when the pod is stopped, whatever hook the program has. Once the proxy is gone, the program's last calls (to the database, to a peer, to the collector) fail.
+    /// Such a sidecar gets its signal when the pod is stopped, whatever hook the program has.
+    /// Once the proxy is gone, the program's last calls (to the database, to a peer, to the collector) fail.
     ///
     /// ## Example
     ///
     /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, timeout: 15s }
     /// platforms:
     ///   kubernetes:
     ///     grace_period: 60s
@@ -28,13 +33,30 @@ rule! {
     ///
     /// A native sidecar (an init container with `restartPolicy: Always`), which stops after the program; or a drain of its own as long as the program's.
     ///
+    /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, timeout: 15s }
+    /// platforms:
+    ///   kubernetes:
+    ///     grace_period: 60s
+    ///     sidecars: [{ name: proxy, timeout: 5s }]
+    /// ```
+    ///
+    /// ## Options
+    ///
+    /// - `sidecars[].native` under `kubernetes` (true when not written): needs Kubernetes 1.29.
+    /// - `sidecars[].timeout`: how long it takes to stop.
+    ///
     /// ## When to allow it
     ///
     /// When the program does not use it while it shuts down.
     ///
     /// ## Source
     ///
-    /// Istio's agent sleeps `terminationDrainDuration` (5s) and then stops Envoy whatever is open (istio/istio#34855); a Cloud SQL proxy with a term timeout of 0 leaves at once (porter-dev/porter-charts#1104).
+    /// Istio's agent sleeps `terminationDrainDuration` (5s) and then stops Envoy whatever is open (istio/istio#34855).
+    /// A Cloud SQL proxy with a term timeout of 0 leaves at once (porter-dev/porter-charts#1104).
     pub(super) RULE = "LC401", "sidecar-leaves-first", Error, High, check
 }
 

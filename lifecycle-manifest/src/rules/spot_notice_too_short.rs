@@ -13,7 +13,7 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A plan on Spot capacity that needs more than the notice; on ECS together with the deregistration delay before it and the sidecars after it.
+    /// A plan on Spot capacity that needs more than the notice; on ECS together with the deregistration delay before it and the sidecars after it, and as an error.
     ///
     /// ## Why it matters
     ///
@@ -22,6 +22,10 @@ rule! {
     /// ## Example
     ///
     /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, timeout: 20s }
     /// platforms:
     ///   kubernetes: { spot: gke, grace_period: 60s }
     /// ```
@@ -30,13 +34,29 @@ rule! {
     ///
     /// Steps that fit the notice, or nodes that are not interrupted.
     ///
+    /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, timeout: 20s }
+    /// platforms:
+    ///   kubernetes: { spot: gke, grace_period: 60s, timeouts: { http: 6s } }
+    /// ```
+    ///
+    /// ## Options
+    ///
+    /// - `spot` under `kubernetes`: `aws` or `gke`; under `ecs`: `true` for Spot capacity.
+    /// - `timeouts` under the platform: steps that are tighter there.
+    /// - `load_balancer.deregistration_delay` under `ecs` (300s when not written).
+    ///
     /// ## When to allow it
     ///
     /// When losing the work of an interrupted node is acceptable and rare enough.
     ///
     /// ## Source
     ///
-    /// EC2 and Fargate Spot: two minutes. GKE Spot: 30 seconds, of which ordinary pods get 15.
+    /// EC2 and Fargate Spot: two minutes, <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-capacity-providers.html>.
+    /// GKE Spot: 30 seconds, of which ordinary pods get 15, <https://docs.cloud.google.com/kubernetes-engine/docs/concepts/spot-vms>.
     pub(super) RULE = "LC403", "spot-notice-too-short", Warning, High, check
 }
 

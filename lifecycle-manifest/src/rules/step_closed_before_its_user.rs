@@ -18,18 +18,38 @@ rule! {
     /// ## Example
     ///
     /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
     /// resources:
-    ///   http: { kind: http-server, timeout: 15s, uses: [db], after: [db] }
-    ///   db:   { kind: database, timeout: 5s }
+    ///   http: { kind: http-server, timeout: 10s, uses: [orders-db], after: [orders-db] }
+    ///   orders-db: { kind: database, timeout: 5s }
+    /// platforms:
+    ///   kubernetes: {}
     /// ```
     ///
     /// ## What to write instead
     ///
     /// Take the `after` away: `uses` alone makes the resource wait for its users.
     ///
+    /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, timeout: 10s, uses: [orders-db] }
+    ///   orders-db: { kind: database, timeout: 5s }
+    /// platforms:
+    ///   kubernetes: {}
+    /// ```
+    ///
+    /// ## Options
+    ///
+    /// - `after` of a resource: it waits for exactly those named.
+    /// - `uses` of a resource: what it calls while it drains, which therefore waits for it.
+    ///
     /// ## When to allow it
     ///
-    /// Never: if it is not used while it drains, take the `uses` away.
+    /// It cannot be allowed: there is no order to go by.
+    /// If the resource is not used while the other drains, take the `uses` away.
     ///
     /// ## Source
     ///

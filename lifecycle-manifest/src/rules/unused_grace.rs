@@ -12,7 +12,7 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A written grace period that is more than twice what the plan needs, with a minute or more to spare.
+    /// A written grace period that is at least twice what the plan needs, with a minute or more to spare.
     ///
     /// ## Why it matters
     ///
@@ -21,6 +21,8 @@ rule! {
     /// ## Example
     ///
     /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
     /// resources:
     ///   http: { kind: http-server, timeout: 15s }
     /// platforms:
@@ -31,9 +33,27 @@ rule! {
     ///
     /// The smallest grace period that fits is in the help.
     ///
+    /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, timeout: 15s }
+    /// platforms:
+    ///   kubernetes: { grace_period: 26s }
+    /// ```
+    ///
+    /// ## Options
+    ///
+    /// - `grace_period` under the platform.
+    /// - The thresholds are fixed: twice the need, and a minute.
+    ///
     /// ## When to allow it
     ///
     /// While timeouts are about to be raised, or when the instance does work that the manifest does not list.
+    ///
+    /// ## Source
+    ///
+    /// The cluster autoscaler waits up to ten minutes for a pod and then takes the node, <https://github.com/kubernetes/autoscaler/blob/master/cluster-autoscaler/FAQ.md>; pods that are stopping hold their resources meanwhile.
     pub(super) RULE = "LC105", "unused-grace", Warning, Medium, check
 }
 

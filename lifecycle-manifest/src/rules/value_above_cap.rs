@@ -19,6 +19,10 @@ rule! {
     /// ## Example
     ///
     /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, timeout: 15s }
     /// platforms:
     ///   ecs: { launch_type: fargate, grace_period: 600s }
     /// ```
@@ -27,13 +31,27 @@ rule! {
     ///
     /// At most the platform's limit, and steps that fit into it.
     ///
+    /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, timeout: 15s }
+    /// platforms:
+    ///   ecs: { launch_type: fargate, grace_period: 120s }
+    /// ```
+    ///
+    /// ## Options
+    ///
+    /// - `grace_period` under the platform.
+    /// - `launch_type: ec2` under `ecs`: no limit is documented there.
+    ///
     /// ## When to allow it
     ///
     /// Never.
     ///
     /// ## Source
     ///
-    /// Fargate: API reference of `ContainerDefinition.stopTimeout`, at most 120 seconds.
+    /// Fargate takes at most 120 seconds: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>, `stopTimeout`.
     pub(super) RULE = "LC107", "value-above-cap", Error, High, check
 }
 

@@ -35,10 +35,9 @@ pub fn describe(route: &Route) -> Option<&'static str> {
 /// assert_eq!(schema::describe_word(&kind, "database"), Some("A database pool."));
 /// ```
 pub fn describe_word(route: &Route, word: &str) -> Option<&'static str> {
-    schemas(route.segments())
+    words(route)
         .into_iter()
-        .find(|schema| schema["const"] == word)
-        .and_then(|schema| schema["description"].as_str())
+        .find_map(|(known, text)| (known == word).then_some(text))
 }
 
 /// The keys that a mapping at a route may have, each with what it is about.
@@ -59,9 +58,11 @@ pub fn words(route: &Route) -> Vec<(&'static str, &'static str)> {
     schemas(route.segments())
         .into_iter()
         .filter_map(|schema| {
-            let text = schema["description"].as_str().unwrap_or_default();
-            Some((schema["const"].as_str()?, text))
+            let texts = schema["markdownEnumDescriptions"].as_array()?;
+            Some(schema["enum"].as_array()?.iter().zip(texts))
         })
+        .flatten()
+        .filter_map(|(word, text)| Some((word.as_str()?, text.as_str()?)))
         .collect()
 }
 
@@ -130,6 +131,41 @@ mod tests {
             }
         }
         assert!(seen > 60, "{seen}");
+    }
+
+    /// Keys that must be written have no default to speak of; platforms and lints are set or not.
+    #[test]
+    fn every_key_that_may_be_left_away_says_what_then_holds() {
+        let mut routes = vec![Route::root()];
+        while let Some(route) = routes.pop() {
+            let schemas = schemas(route.segments());
+            let is_required = |key: &str| {
+                let lists = schemas
+                    .iter()
+                    .filter_map(|schema| schema["required"].as_array());
+                lists.flatten().any(|required| required == key)
+            };
+            let named = ["lints", "platforms"].map(str::to_owned);
+            let names_its_own = named.contains(&route.to_string());
+            for (key, text) in keys(&route) {
+                let says = ["Unset: ", "when not written", "defaults"];
+                let said = says.iter().any(|words| text.contains(words));
+                assert!(
+                    said || names_its_own || is_required(key),
+                    "{route}.{key}: what holds when it is not written? {text}"
+                );
+                routes.push(route.key(key));
+            }
+            if schemas
+                .iter()
+                .any(|schema| schema["additionalProperties"].is_object())
+            {
+                routes.push(route.key("anything"));
+            }
+            if schemas.iter().any(|schema| schema["items"].is_object()) {
+                routes.push(route.index(0));
+            }
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "only the shapes are read")]
 
 mod describe;
+mod editor;
 
 use std::collections::BTreeMap;
 
@@ -23,7 +24,10 @@ pub fn schema() -> Schema {
     let mut schema = schemars::schema_for!(ManifestSchema);
     schema.insert("title".into(), "lifecycle.yaml".into());
     no_null(&mut schema);
-    schema
+    let mut value = schema.to_value();
+    editor::dress(&mut value);
+    // It was one before, and is one still.
+    Schema::try_from(value).unwrap_or_default()
 }
 
 /// Mappings that may stand empty, as in `kubernetes:` with nothing behind it.
@@ -81,6 +85,9 @@ fn drop_null(property: &mut serde_json::Value) {
 /// A duration: hours, minutes, seconds and milliseconds, such as `15s`, `250ms` or `1m30s`.
 pub(crate) struct DurationSchema;
 
+/// Said of a text that is none.
+const MEANT: &str = "write a duration with a unit, such as `15s`, `250ms` or `1m30s`";
+
 impl JsonSchema for DurationSchema {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Duration".into()
@@ -88,11 +95,17 @@ impl JsonSchema for DurationSchema {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
+            "title": "duration",
             "type": "string",
-            "description": "A duration with a unit, from large to small: `15s`, `250ms`, `1m30s`.",
             "pattern": PATTERN,
-            "patternErrorMessage": "write a duration with a unit, such as `15s`, `250ms` or `1m30s`",
-            "examples": ["15s", "250ms", "1m30s"],
+            "patternErrorMessage": MEANT,
+            "errorMessage": MEANT,
+            // An example would be shown in every hover; a snippet is only offered.
+            "defaultSnippets": [
+                { "label": "15s", "body": "15s", "description": "seconds" },
+                { "label": "250ms", "body": "250ms", "description": "milliseconds" },
+                { "label": "1m30s", "body": "1m30s", "description": "from large to small" },
+            ],
         })
     }
 }
@@ -102,27 +115,33 @@ impl JsonSchema for DurationSchema {
 #[schemars(deny_unknown_fields)]
 struct ManifestSchema {
     /// The format's number.
-    #[schemars(range(min = 1, max = 1))]
+    #[schemars(extend("const" = 1, "errorMessage" = "this version reads format 1"))]
     lifecycle: u32,
     /// The service's name: program, manifests and report carry it. Lower-case letters, digits and `-`.
     #[schemars(regex(pattern = "^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"))]
-    #[schemars(extend("examples" = ["checkout-api"]))]
+    #[schemars(extend(
+        "examples" = ["checkout-api"],
+        "patternErrorMessage" = "a name has lower-case letters, digits and single `-` between them, and begins with a letter"
+    ))]
     service: String,
     /// What the program does when its deployment was generated from another plan; `warn` when not written.
     drift: Option<Drift>,
-    /// What belongs to no single step.
+    /// What belongs to no single step. Unset: the defaults of its keys.
     budget: Option<BudgetSchema>,
-    /// How requests reach the service.
+    /// How requests reach the service. Unset: the defaults of its keys.
     traffic: Option<TrafficSchema>,
     /// What the service holds and must let go of, by name.
-    #[schemars(extend("minProperties" = 1, "examples" = [{ "http": { "kind": "http-server", "port": 8080, "timeout": "15s" } }]))]
+    #[schemars(extend("minProperties" = 1, "defaultSnippets" = [{
+        "label": "a resource",
+        "description": "Something the service holds, with its kind and the time it needs.",
+        "body": { "${1:http}": { "kind": "${2:http-server}", "timeout": "${3:15s}" } },
+    }]))]
     resources: BTreeMap<String, ResourceSchema>,
     /// Where it runs; each may be empty (`{}`) for the platform's defaults.
-    #[schemars(extend("examples" = [{ "kubernetes": { "grace_period": "45s" } }]))]
     platforms: Option<PlatformsSchema>,
-    /// How `lifecycle drill` starts and loads the service.
+    /// How `lifecycle drill` starts and loads the service. Unset: `GET /`, 200 times a second.
     drill: Option<DrillSchema>,
-    /// How bad findings of `lifecycle check` are, by rule.
+    /// How bad findings of `lifecycle check` are, by rule. Unset: as bad as each rule says.
     lints: Option<LintsSchema>,
 }
 
@@ -171,7 +190,7 @@ enum LintSchema {
     Reasoned {
         /// What becomes of the rule's findings.
         level: Level,
-        /// Why; must be given to allow.
+        /// Why the level is set. Unset: no reason, which only `allow` asks for.
         reason: Option<String>,
     },
 }
@@ -190,11 +209,11 @@ struct BudgetSchema {
 struct TrafficSchema {
     /// How long routing needs to notice that this instance is leaving. Paid once: by the platform where it can, else by the program. Unset: 5s where routing lags behind the stop.
     settle: Option<DurationSchema>,
-    /// The longest request; what deregistration and drain must cover.
+    /// The longest request; what deregistration and drain must cover. Unset: not known, and nothing is compared with it.
     longest_request: Option<DurationSchema>,
-    /// The server's idle keep-alive; must be longer than the idle timeout of a balancer in front.
+    /// The server's idle keep-alive; must be longer than the idle timeout of a balancer in front. Unset: not known, and nothing is compared with it.
     keep_alive: Option<DurationSchema>,
-    /// Where readiness and liveness are answered.
+    /// Where readiness and liveness are answered. Unset: nowhere, and nobody asks.
     health: Option<HealthSchema>,
 }
 
@@ -219,37 +238,61 @@ struct HealthSchema {
     failures: Option<u32>,
 }
 
+/// Something that the service holds and must let go of when it stops.
 #[derive(JsonSchema)]
-#[schemars(deny_unknown_fields, title = "resource")]
+#[schemars(deny_unknown_fields, title = "resource", extend("allOf" = for_kinds()))]
 struct ResourceSchema {
     /// What it is; decides its phase and how it is let go.
     kind: Kind,
     /// How long its step may take.
     timeout: DurationSchema,
-    /// When it is let go, instead of its kind's phase.
+    /// When it is let go. Unset: in its kind's phase.
     phase: Option<Phase>,
     /// Exactly these must have ended before it begins. Unset: all of earlier phases.
     #[schemars(extend("examples" = [["http"]]))]
     after: Option<NamesSchema>,
-    /// What it calls while it drains: those wait for it, whatever else is written.
+    /// What it calls while it drains: those wait for it, whatever else is written. Unset: nothing.
     #[schemars(extend("examples" = [["orders-db"]]))]
     uses: Option<NamesSchema>,
-    /// Its timeout or failure is reported and does not change the exit code.
+    /// Its timeout or failure is reported and does not change the exit code; `false` when not written.
     best_effort: Option<bool>,
-    /// Where a server listens.
+    /// Where a server listens. Unset: not known, and not written into what is generated.
     #[schemars(range(min = 1))]
+    #[schemars(extend("examples" = [8080]))]
     port: Option<u16>,
-    /// How long a claimed job stays claimed without renewal (a visibility timeout).
+    /// How long a claimed job stays claimed without renewal (a visibility timeout). Unset: not known, and nothing is compared with it.
     lease: Option<DurationSchema>,
-    /// How long a queue consumer's job may take.
+    /// How long a queue consumer's job may take. Unset: not known; what its step lets it take is compared.
     longest_job: Option<DurationSchema>,
     /// How many claimed jobs a queue consumer holds at most, worked on one after another; 1 when not written.
     #[schemars(range(min = 1, max = 1_000_000))]
     prefetch: Option<u32>,
-    /// How long one receive of a queue consumer waits for jobs, where it cannot be given up at the signal (a long poll). Leave it away where it can.
+    /// How long one receive of a queue consumer waits for jobs, where it cannot be given up at the signal (a long poll). Unset: it can.
     poll: Option<DurationSchema>,
-    /// The queue consumer renews the lease of a job while it works on it.
+    /// The queue consumer renews the lease of a job while it works on it; `false` when not written.
     renews_lease: Option<bool>,
+}
+
+/// Which keys only some kinds have.
+fn for_kinds() -> serde_json::Value {
+    let only = |key: &str, owner: &str, fits: fn(Kind) -> bool| {
+        let kinds = Kind::ALL.iter().filter(|kind| fits(**kind));
+        let kinds: Vec<&str> = kinds.map(|kind| kind.as_str()).collect();
+        // A pattern, as an enumeration would be shown in the hover of every kind.
+        let kinds = format!("^({})$", kinds.join("|"));
+        serde_json::json!({
+            "if": { "properties": { "kind": { "pattern": kinds } } },
+            "else": { "properties": { key: false }, "errorMessage": format!("`{key}` belongs to {owner}") },
+        })
+    };
+    serde_json::json!([
+        only("port", "a server", Kind::takes_traffic),
+        only("lease", "a queue-consumer", Kind::has_lease),
+        only("longest_job", "a queue-consumer", Kind::has_lease),
+        only("prefetch", "a queue-consumer", Kind::has_lease),
+        only("poll", "a queue-consumer", Kind::has_lease),
+        only("renews_lease", "a queue-consumer", Kind::has_lease),
+    ])
 }
 
 #[derive(JsonSchema)]
@@ -267,9 +310,9 @@ struct DrillSchema {
     /// Requests a second; 200 when not written.
     #[schemars(range(min = 1, max = 20_000))]
     rate: Option<u32>,
-    /// Environment variables that the process is started with, by name.
+    /// Environment variables that the process is started with, by name; none when not written.
     env: Option<BTreeMap<String, String>>,
-    /// What is sent: `GET /`, or a mapping with method, path and body.
+    /// What is sent: `GET /`, or a mapping with method, path and body. Unset: `GET /`.
     #[schemars(extend("examples" = [["GET /"]]))]
     requests: Option<Vec<RequestSchema>>,
 }
@@ -292,7 +335,7 @@ enum RequestSchema {
         body: Option<String>,
         /// How often beside the others; 1 when not written.
         weight: Option<u32>,
-        /// Known to take long: kept in flight when the signal comes.
+        /// Known to take long: kept in flight when the signal comes; `false` when not written.
         slow: Option<bool>,
     },
 }
@@ -304,7 +347,7 @@ pub(crate) struct CommonSchema {
     grace_period: Option<DurationSchema>,
     /// How long the program itself keeps serving after the signal. Unset: what the platform has not paid of the settle time.
     app_settle: Option<DurationSchema>,
-    /// Timeouts of steps that differ on this platform, by resource.
+    /// Timeouts of steps that differ on this platform, by resource. Unset: each resource's own.
     #[allow(clippy::zero_sized_map_values, reason = "only its shape is read")]
     timeouts: Option<BTreeMap<String, DurationSchema>>,
 }

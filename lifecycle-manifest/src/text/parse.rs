@@ -88,6 +88,8 @@ pub(super) struct Builder<'t> {
     text_bytes: usize,
     repeated: usize,
     anchors: HashMap<usize, Anchored>,
+    /// What the anchors hold together: each is a copy, and one may stand within another.
+    kept: (usize, usize),
     pub(super) errors: Vec<SyntaxError>,
     comments: Vec<Comment>,
 }
@@ -112,6 +114,7 @@ impl<'t> Builder<'t> {
             text_bytes: 0,
             repeated: 0,
             anchors: HashMap::new(),
+            kept: (0, 0),
             errors: Vec::new(),
             comments: Vec::new(),
         }
@@ -157,6 +160,7 @@ impl<'t> Builder<'t> {
     pub(super) fn documents(&mut self, part: Range<usize>, documents: &mut Vec<Node>) -> Step<()> {
         let mut events = self.events(part);
         self.anchors.clear();
+        self.kept = (0, 0);
         loop {
             let (event, span) = self.next(&mut events)?;
             match event {
@@ -303,14 +307,28 @@ impl<'t> Builder<'t> {
             }
         };
         if let Some(id) = anchor {
-            let anchored = Anchored {
-                node: node.clone(),
-                nodes: self.nodes - before.0 + 1,
-                bytes: self.text_bytes - before.1,
-            };
-            self.anchors.insert(id, anchored);
+            let nodes = self.nodes - before.0 + 1;
+            let bytes = self.text_bytes - before.1;
+            self.keep(nodes, bytes, span)?;
+            let node = node.clone();
+            self.anchors.insert(id, Anchored { node, nodes, bytes });
         }
         Ok(node)
+    }
+
+    fn keep(&mut self, nodes: usize, bytes: usize, at: Span) -> Step<()> {
+        self.kept.0 += nodes;
+        self.kept.1 += bytes;
+        if self.kept.0 <= self.limits.nodes && self.kept.1 <= self.limits.bytes {
+            return Ok(());
+        }
+        Err(error(
+            at,
+            SyntaxErrorKind::TooLarge(
+                "its anchors mark more than all of it could hold".into(),
+                "take away the anchors that no alias repeats",
+            ),
+        ))
     }
 
     /// A block scalar's last line break belongs to the way it is written: no value of a manifest

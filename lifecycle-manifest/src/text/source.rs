@@ -95,6 +95,20 @@ impl Source {
         self.characters[block] + beginnings(&self.text.as_bytes()[block * BLOCK..offset])
     }
 
+    /// The number of the line that a span begins on, and the bytes from there to the end of the line
+    /// below its last.
+    pub(crate) fn lines_of(&self, span: Span) -> (usize, Span) {
+        let line_of = |offset| self.line_starts.partition_point(|&start| start <= offset);
+        let first = line_of(span.start).max(1);
+        let below = line_of(span.end) + 1;
+        let end = self.line_starts.get(below);
+        let lines = Span::new(
+            self.line_starts[first - 1],
+            end.copied().unwrap_or(self.text.len()),
+        );
+        (first, lines)
+    }
+
     /// A span that surely lies in the text and splits no character.
     pub fn clamp_span(&self, span: Span) -> Span {
         let start = self.clamp(span.start);

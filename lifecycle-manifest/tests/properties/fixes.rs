@@ -129,6 +129,13 @@ proptest! {
                     .try_fold(plain(&document.root), changed);
                 let is = after.document.as_ref().map(|document| plain(&document.root));
                 prop_assert_eq!(is, meant, "{:?}\n{}\n{}", fix, text, after_text);
+                // No advice that the reader or the platform would refuse.
+                let refused = |analysis: &Analysis| {
+                    let refuses = |code: &str| code < "LC100" || ["LC107", "LC108"].contains(&code);
+                    let findings = analysis.findings.iter();
+                    findings.filter(|f| refuses(f.rule.code)).count()
+                };
+                prop_assert!(refused(&after) <= refused(&before), "{:?}\n{}", fix, after_text);
                 if fix.safety == Safety::Safe {
                     let still = after.findings.iter().any(|other| {
                         (other.rule, other.platform) == (finding.rule, finding.platform)

@@ -48,10 +48,10 @@ impl Balancer {
 #[schemars(deny_unknown_fields, title = "load balancer")]
 #[allow(dead_code, reason = "only its shape is read")]
 pub(crate) struct BalancerSchema {
-    /// How long it keeps sending requests after the pod's stop.
+    /// How long it keeps sending requests after the pod's stop. Unset: not known, and nothing is compared with it.
     propagation: Option<crate::schema::DurationSchema>,
-    /// How long it lets requests that it has sent finish.
+    /// How long it lets requests that it has sent finish. Unset: not known, and nothing is compared with it.
     deregistration_delay: Option<crate::schema::DurationSchema>,
-    /// After how much silence it closes a connection; `traffic.keep_alive` must be longer.
+    /// After how much silence it closes a connection; `traffic.keep_alive` must be longer. Unset: not known, and nothing is compared with it.
     idle_timeout: Option<crate::schema::DurationSchema>,
 }

@@ -153,12 +153,12 @@ impl Kubernetes {
 #[schemars(deny_unknown_fields, title = "limits")]
 #[allow(dead_code, reason = "only its shape is read")]
 pub(crate) struct LimitsSchema {
-    /// How long the Cluster Autoscaler waits for a pod before it takes the node away: its `--max-graceful-termination-sec`, 600 seconds unless it is set.
+    /// How long the Cluster Autoscaler waits for a pod before it takes the node away: its `--max-graceful-termination-sec`. Unset: not known; 600s is its own default.
     cluster_autoscaler: Option<crate::schema::DurationSchema>,
-    /// How long Karpenter waits for a pod: `terminationGracePeriod` of the `NodePool`. It waits without end where that is not set; then leave this away.
+    /// How long Karpenter waits for a pod: `terminationGracePeriod` of the `NodePool`. Unset: none, or not known; Karpenter waits without end where its own setting is unset.
     karpenter: Option<crate::schema::DurationSchema>,
-    /// How long the kubelet waits for ordinary pods when the node itself shuts down: `shutdownGracePeriod` less `shutdownGracePeriodCriticalPods`. Both are 0 unless they are set.
+    /// How long the kubelet waits for ordinary pods when the node itself shuts down: `shutdownGracePeriod` less `shutdownGracePeriodCriticalPods`. Unset: not known; both are 0 by default, and then the kubelet waits for no pod.
     node_shutdown: Option<crate::schema::DurationSchema>,
-    /// How long a pod has from a Spot notice, where it is not the usual: 25s on GKE Autopilot, or an extended notice.
+    /// How long a pod has from a Spot notice, where it is not the usual: 25s on GKE Autopilot, or an extended notice. Unset: what `spot` usually gives.
     spot_notice: Option<crate::schema::DurationSchema>,
 }

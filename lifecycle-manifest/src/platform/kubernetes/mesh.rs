@@ -127,7 +127,7 @@ pub(crate) enum MeshSchema {
         name: Mesh,
         /// The proxy is a native sidecar, which stops after the program. Unset: it is, from Kubernetes 1.29 on. `false`: it gets the signal together with the program.
         native: Option<bool>,
-        /// How long the proxy stays after its signal: Istio's `terminationDrainDuration` (5s), Linkerd's `shutdown-grace-period` (120s).
+        /// How long the proxy stays after its signal: Istio's `terminationDrainDuration`, Linkerd's `shutdown-grace-period`. Unset: the mesh's own default, 5s and 120s.
         drain: Option<crate::schema::DurationSchema>,
     },
 }

@@ -1,0 +1,59 @@
+//! A deployed file is not YAML or JSON.
+
+#[cfg(feature = "deployed")]
+use crate::{Finding, deployed::Deployed, finding::Place, text::SyntaxErrorKind};
+
+rule! {
+    /// A deployed file is not YAML or JSON.
+    ///
+    /// ## What it finds
+    ///
+    /// A document of a deployed file that cannot be read, a template that is not rendered, or a file that is too large. The other documents of the file are read all the same.
+    ///
+    /// ## Why it matters
+    ///
+    /// What could not be read was not compared.
+    ///
+    /// ## Example
+    ///
+    /// ```yaml
+    /// kind: Deployment
+    /// metadata: { name: {{ .Release.Name }} }
+    /// ```
+    ///
+    /// ## What to write instead
+    ///
+    /// The rendered text: `helm template … | lifecycle check --against -`, `kustomize build … | lifecycle check --against -`.
+    ///
+    /// ## When to allow it
+    ///
+    /// Never: there is nothing to look at.
+    ///
+    /// ## Source
+    ///
+    /// YAML 1.2; what `kubectl apply` would refuse as well.
+    pub(super) RULE = "LC801", "deployed-file-unreadable", Error, High
+}
+
+#[cfg(feature = "deployed")]
+pub(super) fn check(file: usize, deployed: &Deployed, findings: &mut Vec<Finding>) {
+    for error in &deployed.errors {
+        let (message, help) = match &error.kind {
+            SyntaxErrorKind::NotYaml(words) => (format!("this is not YAML: {words}"), None),
+            SyntaxErrorKind::TooLarge(what, help) => {
+                (format!("this is not read: {what}"), Some(*help))
+            }
+            SyntaxErrorKind::Unsupported(what, help) => {
+                (format!("{what} is not read"), Some(*help))
+            }
+            SyntaxErrorKind::DuplicateKey(..) => continue,
+        };
+        let mut finding = Finding::new(&RULE, message, Place::Bytes(error.span)).in_deployed(file);
+        if deployed.source().text().contains("{{") {
+            finding = finding.help("a template is compared once it is rendered: `helm template … | lifecycle check --against -`");
+        } else if let Some(help) = help {
+            finding = finding.help(help);
+        }
+        findings.push(finding);
+    }
+}

@@ -1,0 +1,93 @@
+//! A deployed grace period of nothing, or next to it.
+
+#[cfg(feature = "deployed")]
+use crate::{
+    deployed::View,
+    finding::{Finding, Place, Severity},
+};
+
+rule! {
+    /// A deployed grace period leaves no time at all.
+    ///
+    /// ## What it finds
+    ///
+    /// A `terminationGracePeriodSeconds` of 0, of 1, or below zero; a `stopTimeout` of 0.
+    ///
+    /// ## Why it matters
+    ///
+    /// With 0 the pod is gone at once, and no preStop hook runs. Below zero Kubernetes takes a second. ECS takes 0 for nothing written: 30 seconds.
+    ///
+    /// ## Example
+    ///
+    /// ```yaml
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: shop }
+    /// spec:
+    ///   terminationGracePeriodSeconds: 0
+    ///   containers: [{ name: shop }]
+    /// ```
+    ///
+    /// ## What to write instead
+    ///
+    /// How long a shutdown needs; `lifecycle check` computes it from a manifest.
+    ///
+    /// ## When to allow it
+    ///
+    /// For a workload that has nothing to finish and nothing to close.
+    ///
+    /// ## Source
+    ///
+    /// Kubelet v1.36: a hook is skipped where no time is left, and 2 s are the floor. kubernetes/kubernetes#98866: a negative value acts as 1. ECS agent: 0 acts as unset.
+    pub(super) RULE = "LC804", "deployed-grace-of-nothing", Warning, High
+}
+
+#[cfg(feature = "deployed")]
+pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
+    for seen in &view.workloads {
+        if let Some(grace) = seen
+            .workload
+            .grace
+            .as_ref()
+            .filter(|grace| grace.value <= 1)
+        {
+            let (label, severity) = match grace.value {
+                ..0 => ("Kubernetes takes 1 second in its stead", Severity::Error),
+                0 => (
+                    "killed at once, and no preStop hook runs",
+                    Severity::Warning,
+                ),
+                _ => (
+                    "raised to 2 seconds, and a hook is cut off after 1",
+                    Severity::Warning,
+                ),
+            };
+            let message = format!(
+                "{} gives its pods {} seconds to stop",
+                seen.workload.title(),
+                grace.value
+            );
+            let mut finding = seen
+                .finding(&RULE, message, Place::Value(grace.route.clone()))
+                .label(label)
+                .help("write how long the shutdown needs; without the key it is 30, the Kubernetes default");
+            finding.severity = severity;
+            findings.push(finding);
+        }
+        for container in &seen.workload.containers {
+            let Some(timeout) = container.stop_timeout.as_ref().filter(|it| it.value <= 0) else {
+                continue;
+            };
+            let message = format!(
+                "`stopTimeout: {}` of `{}` gives it 30 seconds, the ECS default",
+                timeout.value,
+                container.name()
+            );
+            findings.push(
+                seen.finding(&RULE, message, Place::Value(timeout.route.clone()))
+                    .label("taken for nothing written")
+                    .help("write how long the shutdown needs"),
+            );
+        }
+    }
+}

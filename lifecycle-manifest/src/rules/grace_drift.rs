@@ -1,0 +1,106 @@
+//! The deployment gives another grace period than the manifest plans with.
+
+#[cfg(feature = "deployed")]
+use crate::{
+    deployed::Pair,
+    duration::{human, seconds_up},
+    finding::{Finding, Severity},
+    platform::Platform,
+};
+
+rule! {
+    /// The deployed grace period is not the one that the manifest plans with.
+    ///
+    /// ## What it finds
+    ///
+    /// A `terminationGracePeriodSeconds`, or a `stopTimeout` on ECS, that differs from the manifest's grace period, be either of them written or the platform's default.
+    /// Less than planned is an error; more is the safe side, and a warning.
+    ///
+    /// ## Why it matters
+    ///
+    /// The plan was proven to fit the manifest's grace period. SIGKILL comes by the deployed one.
+    ///
+    /// ## Example
+    ///
+    /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, port: 8080, timeout: 15s }
+    /// platforms:
+    ///   kubernetes: { grace_period: 45s, pre_stop: 5s }
+    /// ```
+    ///
+    /// ```yaml
+    /// apiVersion: apps/v1
+    /// kind: Deployment
+    /// metadata: { name: shop }
+    /// spec:
+    ///   template:
+    ///     spec:                                  # 30s, the Kubernetes default
+    ///       containers:
+    ///         - name: shop
+    ///           lifecycle: { preStop: { sleep: { seconds: 5 } } }
+    /// ```
+    ///
+    /// ## What to write instead
+    ///
+    /// The planned number in the deployment, or the deployed number in the manifest: `check` then says whether the plan fits it.
+    ///
+    /// ## When to allow it
+    ///
+    /// When a longer grace period is a cluster's rule and not the service's.
+    ///
+    /// ## Source
+    ///
+    /// Kubernetes: `terminationGracePeriodSeconds` is 30 when nothing is written (core/v1/types.go). ECS: `stopTimeout` is 30 when nothing is written (API reference of `ContainerDefinition`).
+    pub(super) RULE = "LC701", "grace-drift", Error, High
+}
+
+#[cfg(feature = "deployed")]
+pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
+    let Some(deployed) = pair.grace() else {
+        return;
+    };
+    let planned = pair.line.grace().value;
+    let (value, title) = (human(deployed.value), pair.title());
+    let key = match pair.platform {
+        Platform::Kubernetes(_) => "terminationGracePeriodSeconds",
+        _ => "stopTimeout",
+    };
+    let message = if deployed.value == planned {
+        return;
+    } else if deployed.value < planned {
+        format!(
+            "{title} allows {value} before SIGKILL, {} less than the manifest plans with",
+            human(planned.saturating_sub(deployed.value))
+        )
+    } else {
+        format!(
+            "{title} allows {value} before SIGKILL, {} more than the manifest plans with: the safe side",
+            human(deployed.value.saturating_sub(planned))
+        )
+    };
+    let label = deployed.label(key, |value| format!("SIGKILL comes {value} after the stop"));
+    let mut finding = pair
+        .finding(&RULE, message, deployed.place.clone())
+        .label(label)
+        .beside(pair.planned_grace());
+    finding = pair.with_sum(finding);
+    if deployed.default.is_some()
+        && matches!(pair.platform, Platform::Ecs(ecs) if ecs.launch_type() == crate::platform::LaunchType::Ec2)
+    {
+        finding = finding.note(
+            "on EC2 the agent's ECS_CONTAINER_STOP_TIMEOUT holds where no `stopTimeout` is written",
+        );
+    }
+    finding = finding.help(format!("write `{key}: {}`", seconds_up(planned)));
+    if deployed.value > planned {
+        finding.severity = Severity::Warning;
+        finding = finding.help(format!(
+            "or write `grace_period: {value}` in the manifest, under `{}`",
+            pair.platform.key()
+        ));
+    }
+    findings.push(finding);
+}

@@ -1,0 +1,180 @@
+//! The sidecars of the deployment are not those that the manifest counts.
+
+#[cfg(feature = "deployed")]
+use crate::{
+    deployed::{Container, Pair, container_place},
+    duration::human,
+    finding::{Finding, Place, Severity},
+    platform::Sidecar,
+};
+
+rule! {
+    /// The deployed sidecars are not those that the manifest counts.
+    ///
+    /// ## What it finds
+    ///
+    /// A sidecar that is native in one file and ordinary in the other; a native sidecar that the manifest does not count; one that the manifest counts and nothing deploys.
+    /// A sidecar that a mesh injects is not looked for, and ordinary containers that the manifest does not name are not compared.
+    ///
+    /// ## Why it matters
+    ///
+    /// A native sidecar stops after the program and takes its time from the same grace period. An ordinary one gets the signal together with the program, and is gone while the program still needs it.
+    ///
+    /// ## Example
+    ///
+    /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, port: 8080, timeout: 10s }
+    /// platforms:
+    ///   kubernetes: { pre_stop: 5s, sidecars: [{ name: proxy, timeout: 5s }] }
+    /// ```
+    ///
+    /// ```yaml
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: shop }
+    /// spec:
+    ///   containers:
+    ///     - name: shop
+    ///       lifecycle: { preStop: { sleep: { seconds: 5 } } }
+    ///     - name: proxy                          # not an init container with restartPolicy: Always
+    /// ```
+    ///
+    /// ## What to write instead
+    ///
+    /// `initContainers` with `restartPolicy: Always` in the deployment, or `native: false` in the manifest; a sidecar that only one of them has is added to the other, or taken away.
+    ///
+    /// ## When to allow it
+    ///
+    /// When a sidecar is known to stop at once.
+    ///
+    /// ## Source
+    ///
+    /// Kubernetes, KEP-753: native sidecars stop after the main containers, in reverse order.
+    pub(super) RULE = "LC705", "sidecar-drift", Error, High
+}
+
+#[cfg(feature = "deployed")]
+pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
+    let Some(kubernetes) = pair.kubernetes() else {
+        return;
+    };
+    for sidecar in &kubernetes.sidecars {
+        let name = sidecar.name.value.as_str();
+        let native = pair
+            .workload()
+            .native_sidecars()
+            .find(|it| it.name() == name);
+        let ordinary = pair
+            .workload()
+            .containers
+            .iter()
+            .find(|it| it.name() == name);
+        match (native, ordinary) {
+            (Some(_), _) if sidecar.native => {}
+            (_, Some(_)) if !sidecar.native => {}
+            (_, Some(container)) => findings.push(leaves_early(pair, sidecar, container)),
+            (Some(container), None) => findings.push(leaves_late(pair, sidecar, container)),
+            (None, None) if kubernetes.mesh.is_some() => {}
+            (None, None) => findings.push(absent(pair, sidecar)),
+        }
+    }
+    let counted = |name: &str| kubernetes.sidecars.iter().any(|it| it.name.value == name);
+    for container in pair
+        .workload()
+        .native_sidecars()
+        .filter(|it| !counted(it.name()))
+    {
+        findings.push(uncounted(pair, container));
+    }
+}
+
+#[cfg(feature = "deployed")]
+fn beside(sidecar: &Sidecar, text: String) -> (Place, String) {
+    (Place::Value(sidecar.name.route.clone()), text)
+}
+
+#[cfg(feature = "deployed")]
+fn leaves_early(pair: &Pair<'_>, sidecar: &Sidecar, container: &Container) -> Finding {
+    let name = &sidecar.name.value;
+    let message = format!(
+        "`{name}` is an ordinary container of {}, and the manifest has it stop after the program",
+        pair.title()
+    );
+    pair.finding(&RULE, message, container_place(container))
+        .label("gets its signal together with the program")
+        .beside(beside(
+            sidecar,
+            "a native sidecar in the manifest".to_owned(),
+        ))
+        .help("make it an init container with `restartPolicy: Always`")
+        .help(format!(
+            "or write `native: false` for `{name}` in the manifest"
+        ))
+}
+
+#[cfg(feature = "deployed")]
+fn leaves_late(pair: &Pair<'_>, sidecar: &Sidecar, container: &Container) -> Finding {
+    let name = &sidecar.name.value;
+    let time = sidecar.timeout.value;
+    let spare = pair.deployed_line().spare().unwrap_or_default();
+    let message = format!(
+        "`{name}` is a native sidecar of {}: it stops after the program, and the manifest does not count its {}",
+        pair.title(),
+        human(time)
+    );
+    let mut finding = pair
+        .finding(&RULE, message, container_place(container))
+        .label("takes its time from the grace period, after the program")
+        .beside(beside(sidecar, "not native in the manifest".to_owned()));
+    finding = pair.with_sum(finding);
+    if spare >= time {
+        finding.severity = Severity::Warning;
+        finding = finding.note(format!("its {} still fit", human(time)));
+    }
+    finding.help(format!(
+        "take `native: false` away from `{name}` in the manifest"
+    ))
+}
+
+#[cfg(feature = "deployed")]
+fn absent(pair: &Pair<'_>, sidecar: &Sidecar) -> Finding {
+    let message = format!(
+        "`{}` is in the manifest, and {} does not have it: the safe side",
+        sidecar.name.value,
+        pair.title()
+    );
+    let text = match sidecar.native {
+        true => format!("{} are kept free for it", human(sidecar.timeout.value)),
+        false => "counted on while the program stops".to_owned(),
+    };
+    let mut finding = pair
+        .finding(&RULE, message, Place::Key(pair.workload().spec.clone()))
+        .label("no container of that name here")
+        .beside(beside(sidecar, text))
+        .help("add it to the deployment, take it from the manifest, or name the `mesh` that injects it");
+    finding.severity = Severity::Warning;
+    finding
+}
+
+#[cfg(feature = "deployed")]
+fn uncounted(pair: &Pair<'_>, container: &Container) -> Finding {
+    let name = container.name();
+    let message = format!(
+        "`{name}` of {} stops after the program, and the manifest does not count it",
+        pair.title()
+    );
+    let mut finding = pair
+        .finding(&RULE, message, container_place(container))
+        .label("takes its time from the grace period, after the program")
+        .beside((
+            pair.platform_place(),
+            "no sidecar of that name here".to_owned(),
+        ));
+    finding.severity = Severity::Warning;
+    pair.with_sum(finding).help(format!(
+        "write `sidecars: [{{ name: {name}, timeout: … }}]` in the manifest, with the time it takes to stop"
+    ))
+}
