@@ -107,12 +107,16 @@ fn finding(context: &Context<'_>, consumer: &Consumer<'_>) -> Option<Finding> {
             human(work)
         ),
         (None, _) => format!(
-            "a job of `{}` may be worked on for {} after the signal",
+            "a job of `{}` may still be worked on {} after the last claim",
             resource.name,
             human(work)
         ),
     };
-    let message = format!("{what}, and its lease ends after {}", human(lease.value));
+    let ends = match consumer.held() {
+        held if held > 1 && jobs.longest.is_some() => "their leases end",
+        _ => "its lease ends",
+    };
+    let message = format!("{what}, and {ends} after {}", human(lease.value));
     let place = Place::Value(lease.route.clone());
     let mut finding = Finding::new(&RULE, message, place.clone())
         .label("then the queue gives the job to somebody else");
@@ -122,7 +126,15 @@ fn finding(context: &Context<'_>, consumer: &Consumer<'_>) -> Option<Finding> {
             finding = finding.related(Place::Value(longest.route.clone()), "the longest job");
             if let Some(prefetch) = &jobs.prefetch {
                 let text = "so many are claimed at once";
-                finding = finding.related(Place::Value(prefetch.route.clone()), text);
+                finding = finding
+                    .related(Place::Value(prefetch.route.clone()), text)
+                    .note(format!(
+                        "{} × {} = {}, lease {}",
+                        prefetch.value,
+                        human(longest.value),
+                        human(work),
+                        human(lease.value)
+                    ));
             }
         }
         None => {

@@ -184,6 +184,7 @@ macro_rules! rule {
     (@check $check:path) => { Some($check) };
 }
 
+pub mod hazards;
 pub mod page;
 pub mod shape;
 mod verdict;

@@ -123,7 +123,7 @@ pub(crate) enum MeshSchema {
     /// The mesh, and what is special about its proxy.
     #[schemars(title = "mesh and proxy")]
     Proxy {
-        /// The mesh.
+        /// Whose proxy runs beside the program.
         name: Mesh,
         /// The proxy is a native sidecar, which stops after the program. Unset: it is, from Kubernetes 1.29 on. `false`: it gets the signal together with the program.
         native: Option<bool>,
