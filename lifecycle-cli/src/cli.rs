@@ -65,6 +65,9 @@ pub(crate) struct CheckArgs {
     /// Manifests, directories to look through (ignore files are respected), or `-` for standard input. Without any: the nearest lifecycle.yaml, here or above.
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    /// Compare with what is deployed or rendered: Kubernetes manifests, ECS task definitions and services, in YAML or JSON; files, directories, or `-` for standard input. Where there is no lifecycle.yaml, these are looked at alone.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) against: Vec<PathBuf>,
     /// How to print the result.
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub(crate) format: Format,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use lifecycle_manifest::duration::human;
-use lifecycle_manifest::{Analysis, DrillRequest, Resolved, Timeline, contract};
+use lifecycle_manifest::{DrillRequest, Resolved, Timeline, contract};
 
 use crate::cli::{DrillArgs, Format};
 use crate::drill::{
@@ -126,12 +126,13 @@ fn manifest(args: &DrillArgs) -> Result<Input> {
     anstream::eprintln!(
         "note: no lifecycle.yaml: drilled as a plain pod, default grace period, no preStop hook"
     );
-    Ok(Input {
-        name: NO_MANIFEST.to_owned(),
-        path: None,
-        has_mark: false,
-        analysis: Analysis::of(&text),
-    })
+    let options = lifecycle_manifest::Options::default();
+    Ok(Input::new(
+        NO_MANIFEST.to_owned(),
+        None,
+        text.as_bytes(),
+        &options,
+    ))
 }
 
 fn timeline<'a>(resolved: &'a Resolved, asked: Option<&str>) -> Result<&'a Timeline> {

@@ -2,8 +2,10 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
+use lifecycle_manifest::deployed::Deployed;
 use lifecycle_manifest::render::Texts;
 use lifecycle_manifest::{Analysis, Options};
 
@@ -33,21 +35,50 @@ pub(crate) struct Input {
     /// The file begins with a byte order mark, which the text does not.
     pub(crate) has_mark: bool,
     pub(crate) analysis: Analysis,
+    /// What it was compared with.
+    pub(crate) deployed: Arc<[Deployed]>,
+    /// There is no manifest: the deployed files were looked at alone.
+    pub(crate) is_deployed_alone: bool,
 }
 
 impl Input {
-    fn new(name: String, path: Option<PathBuf>, bytes: &[u8], options: &Options) -> Self {
+    pub(crate) fn new(
+        name: String,
+        path: Option<PathBuf>,
+        bytes: &[u8],
+        options: &Options,
+    ) -> Self {
         Self {
             name,
             path,
             has_mark: bytes.starts_with(BYTE_ORDER_MARK.as_bytes()),
             analysis: Analysis::with_bytes(bytes, options),
+            deployed: Arc::clone(&options.deployed),
+            is_deployed_alone: false,
+        }
+    }
+
+    /// Deployed files that were looked at without a manifest.
+    pub(crate) fn without_manifest(analysis: Analysis, options: &Options) -> Self {
+        let names: Vec<&str> = options.deployed.iter().map(|it| it.name.as_str()).collect();
+        Self {
+            name: names.join(", "),
+            path: None,
+            has_mark: false,
+            analysis,
+            deployed: Arc::clone(&options.deployed),
+            is_deployed_alone: true,
         }
     }
 
     /// The texts that its findings speak of.
     pub(crate) fn texts(&self) -> Texts<'_> {
-        Texts::of(&self.analysis, &self.name)
+        let mut texts = Texts::of(&self.analysis, &self.name);
+        if self.is_deployed_alone {
+            texts.manifest = None;
+        }
+        texts.deployed = self.deployed.iter().map(Deployed::text).collect();
+        texts
     }
 
     /// Its findings with their lines and columns.
@@ -82,7 +113,12 @@ fn one_with(path: Option<&Path>, options: &Options) -> Result<Input> {
 /// each directory's in the order of their paths.
 pub(crate) fn many(paths: &[PathBuf], options: &Options) -> Result<Vec<Input>> {
     if paths.is_empty() {
-        return Ok(vec![one_with(None, options)?]);
+        // What is deployed can be looked at without a manifest.
+        return match nearest() {
+            Ok(path) => Ok(vec![read(&path, options)?]),
+            Err(_) if !options.deployed.is_empty() => Ok(Vec::new()),
+            Err(error) => Err(error),
+        };
     }
     let mut inputs = Vec::new();
     for path in paths {
@@ -144,7 +180,7 @@ fn nearest() -> Result<PathBuf> {
     bail!("there is no {FILE_NAME} here or above; name a file, a directory, or `-`")
 }
 
-fn walk(directory: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn walk(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in ignore::WalkBuilder::new(directory)
         .require_git(false)

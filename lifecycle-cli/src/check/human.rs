@@ -28,7 +28,11 @@ pub(super) fn print(inputs: &[Input]) -> Result<()> {
     let all = || inputs.iter().flat_map(|input| &input.analysis.findings);
     let count = |severity| all().filter(|finding| finding.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-    let files = plural(inputs.len(), "manifest");
+    let manifests = inputs.iter().filter(|input| !input.is_deployed_alone);
+    let files = match (manifests.count(), inputs.first()) {
+        (0, Some(alone)) => plural(alone.deployed.len(), "deployed file"),
+        (manifests, _) => plural(manifests, "manifest"),
+    };
     let allowed: usize = inputs
         .iter()
         .map(|input| input.analysis.allowed.len())
@@ -108,6 +112,18 @@ pub(crate) fn summary(input: &Input) -> String {
         .unwrap_or(0);
     for line in &resolved.timelines {
         text.push_str(&verdict(line, width));
+        for compared in &input.analysis.compared {
+            if compared.platform == line.platform() {
+                let file = input.deployed.get(compared.file);
+                let _ = writeln!(
+                    text,
+                    "  {:width$}  compared with {} in {}",
+                    "",
+                    compared.workload,
+                    file.map_or("", |file| file.name.as_str())
+                );
+            }
+        }
     }
     for platform in resolved.manifest.platforms.iter() {
         let judged = |line: &Timeline| line.platform() == platform.key();

@@ -1,5 +1,6 @@
 //! `lifecycle check`.
 
+mod against;
 mod fix;
 mod human;
 mod json;
@@ -21,7 +22,8 @@ pub(crate) use located::Located;
 pub(crate) fn run(args: &CheckArgs) -> Result<Outcome> {
     let options = Options {
         levels: args.levels.0.clone(),
-        ..Options::default()
+        deployed: against::read(&args.against, &args.paths)?,
+        by_name_only: !args.against.is_empty() && against::is_several(&args.paths),
     };
     let mut inputs = input::many(&args.paths, &options)?;
     let at_most = match args.unsafe_fixes {
@@ -34,8 +36,15 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Outcome> {
     if args.fix {
         make_fixes(&mut inputs, at_most, &options)?;
     }
+    if !args.against.is_empty() {
+        let alone = against::alone(&options, !inputs.is_empty());
+        inputs.extend(alone);
+    }
     // The fixed text itself has gone to standard output.
-    let is_output_taken = args.fix && inputs.iter().any(|input| input.path.is_none());
+    let is_output_taken = args.fix
+        && inputs
+            .iter()
+            .any(|input| input.path.is_none() && !input.is_deployed_alone);
     match args.format {
         _ if is_output_taken => {
             for input in &inputs {

@@ -34,11 +34,19 @@ struct Data<'a> {
     grace_seconds: u64,
     sleep_seconds: Option<u64>,
     exec_command: Option<Vec<&'a str>>,
+    request: Option<Request<'a>>,
     ports: Vec<Port>,
     service_ports: Vec<Port>,
     probes: Option<Probes<'a>>,
     mesh_labels: Vec<Pair>,
     mesh_annotations: Vec<Pair>,
+}
+
+/// A hook that asks the container itself.
+#[derive(Serialize)]
+struct Request<'a> {
+    path: &'a str,
+    port: u16,
 }
 
 #[derive(Serialize)]
@@ -119,11 +127,13 @@ fn data<'a>(
     line: &Timeline,
     image: &'a str,
 ) -> Data<'a> {
-    let (sleep_seconds, exec_command) = match planned::hook(kubernetes, line) {
-        Some(PlannedHook::Sleep(seconds)) => (Some(seconds), None),
-        Some(PlannedHook::Exec(command)) => (None, Some(command)),
-        None => (None, None),
-    };
+    let (mut sleep_seconds, mut exec_command, mut request) = (None, None, None);
+    match planned::hook(kubernetes, line) {
+        Some(PlannedHook::Sleep(seconds)) => sleep_seconds = Some(seconds),
+        Some(PlannedHook::Exec(command)) => exec_command = Some(command),
+        Some(PlannedHook::Http { path, port }) => request = Some(Request { path, port }),
+        None => {}
+    }
     Data {
         common: Common {
             header: String::new(),
@@ -144,6 +154,7 @@ fn data<'a>(
         grace_seconds: planned::grace_seconds(line),
         sleep_seconds,
         exec_command,
+        request,
         probes: planned::probes(resolved).map(|probes| Probes {
             startup_failures: seconds_up(STARTUP).div_ceil(probes.period_seconds),
             ready: probes.ready,

@@ -26,6 +26,7 @@ pub use workload::{
     Port, Probe, ProbeAction, Service, ServicePort, Strategy, TargetGroup, Variable, Workload,
 };
 
+use crate::render::Text;
 use crate::text::{Document, Limits, Route, Source, SyntaxError, Value, parse_stream};
 
 use read::At;
@@ -119,6 +120,15 @@ impl Deployed {
             && self.ecs_services.is_empty()
             && self.target_groups.is_empty()
             && self.errors.is_empty()
+    }
+
+    /// The text with its name, for showing.
+    pub fn text(&self) -> Text<'_> {
+        Text {
+            name: &self.name,
+            source: &self.document.source,
+            document: Some(&self.document),
+        }
     }
 
     /// The text.

@@ -213,6 +213,10 @@ impl<'a> Pair<'a> {
                 Place::Value(route.clone()),
                 "this command in the manifest".to_owned(),
             ),
+            Some(PreStop::Http { route, .. }) => (
+                Place::Value(route.clone()),
+                "this request in the manifest".to_owned(),
+            ),
             None if value.is_zero() => (
                 self.platform_place(),
                 "nothing to wait for before the signal, by the manifest".to_owned(),

@@ -56,6 +56,13 @@ pub enum PlannedHook<'a> {
     Sleep(u64),
     /// A command.
     Exec(Vec<&'a str>),
+    /// A request.
+    Http {
+        /// Its path.
+        path: &'a str,
+        /// Its port.
+        port: u16,
+    },
 }
 
 /// Seconds of the grace period, in the unit that every platform here counts in.
@@ -69,7 +76,11 @@ pub fn hook<'a>(kubernetes: &'a Kubernetes, line: &Timeline) -> Option<PlannedHo
         Some(PreStop::Exec { command, .. }) => Some(PlannedHook::Exec(
             command.iter().map(|word| word.value.as_str()).collect(),
         )),
-        _ => {
+        Some(PreStop::Http { path, port, .. }) => Some(PlannedHook::Http {
+            path: &path.value,
+            port: port.value,
+        }),
+        None | Some(PreStop::Sleep(_)) => {
             let hook = line.terms.hook.as_ref()?;
             Some(PlannedHook::Sleep(seconds_up(hook.value)))
         }

@@ -11,7 +11,7 @@ pub(super) struct At<'a> {
     pub(super) route: Route,
 }
 
-impl<'a> At<'a> {
+impl At<'_> {
     /// The value under a key; nothing where it is null, as the platforms read it.
     pub(super) fn get(&self, key: &str) -> Option<Self> {
         let node = &self.node.entry(key)?.value;

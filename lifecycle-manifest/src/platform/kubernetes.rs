@@ -7,6 +7,7 @@
 mod balancer;
 mod limits;
 mod mesh;
+mod pre_stop;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ pub use balancer::Balancer;
 pub(crate) use limits::usual as usual_limit;
 pub use limits::{Limits, Spot};
 pub use mesh::{Mesh, Proxy};
+pub use pre_stop::PreStop;
 
 use super::{Common, Facts, Terms, held, owed_settle, round_up};
 use crate::figure::{Figure, Origin};
@@ -21,7 +23,7 @@ use crate::finding::{Finding, Place};
 use crate::manifest::{Manifest, Written};
 use crate::read::{OtherName, Table, Zero, unusable, wrong_type};
 use crate::rules::shape;
-use crate::text::{Node, Route, Value};
+use crate::text::{Node, Value};
 
 pub(crate) static FACTS: Facts = Facts {
     key: "kubernetes",
@@ -88,22 +90,6 @@ pub struct Kubernetes {
     pub load_balancer: Option<Balancer>,
 }
 
-/// `pre_stop`: what runs before the signal, inside the grace period.
-#[derive(Debug, Clone)]
-pub enum PreStop {
-    /// A native sleep; `0s` for no hook at all.
-    Sleep(Written<Duration>),
-    /// A command, and how long it may take: the kubelet sets no limit of its own.
-    Exec {
-        /// Where the block stands.
-        route: Route,
-        /// The command, no shell implied.
-        command: Vec<Written<String>>,
-        /// How long it takes.
-        timeout: Written<Duration>,
-    },
-}
-
 /// One entry of `sidecars`.
 #[derive(Debug, Clone)]
 pub struct Sidecar {
@@ -135,7 +121,7 @@ impl Kubernetes {
             replicas: table.number("replicas", 0..=10_000),
             namespace: namespace(table),
             version: version(table),
-            pre_stop: pre_stop(table),
+            pre_stop: PreStop::read(table),
             sidecars: sidecars(table),
             spot: table.word(
                 "spot",
@@ -174,7 +160,7 @@ impl Kubernetes {
             grace: self.common.grace(&FACTS),
             cap: None,
             outside: None,
-            // A command may take its whole time and may return at once: it pays for nothing.
+            // A command or a request may take its whole time and may return at once: it pays for nothing.
             paid_before_signal: match (&self.pre_stop, &hook) {
                 (None | Some(PreStop::Sleep(_)), Some(hook)) => hook.value,
                 _ => Duration::ZERO,
@@ -207,6 +193,11 @@ impl Kubernetes {
             Some(PreStop::Exec { timeout, .. }) => Some(Figure::new(
                 timeout.value,
                 "preStop command",
+                Origin::Written(timeout.route.clone()),
+            )),
+            Some(PreStop::Http { timeout, .. }) => Some(Figure::new(
+                timeout.value,
+                "preStop request",
                 Origin::Written(timeout.route.clone()),
             )),
             None if self.has_native_sleep() => {
@@ -259,42 +250,6 @@ fn version(table: &mut Table<'_, '_>) -> Option<Written<Version>> {
     );
     table.push(finding.help("write it in quotes, such as `\"1.34\"`"));
     None
-}
-
-fn pre_stop(table: &mut Table<'_, '_>) -> Option<PreStop> {
-    let entry = table.entry("pre_stop")?;
-    let route = table.route().key("pre_stop");
-    if !matches!(entry.value.value, Value::Mapping(_)) {
-        return table
-            .duration_of(&entry.value, route, Zero::Allowed)
-            .map(PreStop::Sleep);
-    }
-    let mut table = Table::new(&entry.value, route.clone(), table.findings())?;
-    let command: Vec<_> = table
-        .items("exec", "a list: the command and its arguments")
-        .into_iter()
-        .filter_map(|(route, item)| table.scalar(item, route, "text"))
-        .collect();
-    let timeout = table.duration("timeout", Zero::Refused);
-    let empty = |entry: &crate::text::Entry| matches!(&entry.value.value, Value::Sequence(items) if items.is_empty());
-    if entry.value.entry("exec").is_none_or(empty) {
-        table.missing(
-            "exec",
-            "write `pre_stop: 5s` for a sleep, or `exec: [PROGRAM, ARGUMENT]`",
-        );
-    }
-    if timeout.is_none() && !has(&entry.value, "timeout") {
-        table.missing(
-            "timeout",
-            "add `timeout:`: the kubelet bounds a hook by the grace period alone",
-        );
-    }
-    table.finish();
-    (!command.is_empty()).then_some(PreStop::Exec {
-        route,
-        command,
-        timeout: timeout?,
-    })
 }
 
 fn has(node: &Node, key: &str) -> bool {
@@ -366,7 +321,7 @@ pub(crate) struct Schema {
     #[schemars(extend("examples" = ["1.34"]))]
     version: Option<String>,
     /// What runs before the signal, inside the grace period. Unset: a native sleep of the settle time. `0s`: nothing, and the program pays the settle time itself.
-    pre_stop: Option<PreStopSchema>,
+    pre_stop: Option<pre_stop::Schema>,
     /// Containers beside the program's. Native ones stop after it, one after another, inside the same grace period. Unset: none.
     #[schemars(extend("examples" = [[{ "name": "proxy", "timeout": "5s" }]]))]
     sidecars: Option<Vec<SidecarSchema>>,
@@ -380,24 +335,6 @@ pub(crate) struct Schema {
     spot: Option<Spot>,
     /// A load balancer in front of the cluster that follows the pod on its own. Unset: none.
     load_balancer: Option<balancer::BalancerSchema>,
-}
-
-#[cfg(feature = "schema")]
-#[derive(schemars::JsonSchema)]
-#[schemars(untagged, deny_unknown_fields)]
-#[allow(dead_code, reason = "only its shape is read")]
-enum PreStopSchema {
-    /// A native sleep.
-    Sleep(crate::schema::DurationSchema),
-    /// A command, which must be in the image.
-    #[schemars(title = "command")]
-    Exec {
-        /// The program and its arguments; no shell is implied.
-        #[schemars(length(min = 1))]
-        exec: Vec<String>,
-        /// How long it takes at most; the kubelet sets no limit but the grace period.
-        timeout: crate::schema::DurationSchema,
-    },
 }
 
 #[cfg(feature = "schema")]

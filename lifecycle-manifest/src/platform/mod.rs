@@ -200,6 +200,7 @@ macro_rules! platforms {
     ($($key:ident: $Type:ident,)*) => {
         /// One platform's entry in the manifest.
         #[derive(Debug, Clone)]
+        #[allow(clippy::large_enum_variant, reason = "a manifest has one a platform")]
         pub enum Platform { $(
             #[doc = concat!("`", stringify!($key), "`.")]
             $Type($Type),

@@ -179,6 +179,10 @@ pub(crate) fn not_utf8(span: crate::text::Span, utf16: bool) -> Finding {
 fn likely(words: &str) -> Option<&'static str> {
     let usual = [
         (
+            "BOM must not",
+            "a byte order mark stands here, as where two files were joined: take it away",
+        ),
+        (
             "tabs disallowed",
             "indent with spaces: YAML takes no tabs there",
         ),

@@ -31,7 +31,7 @@ rule! {
     ///   ecs: {}
     /// ```
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// - family: shop
     ///   containerDefinitions: [{ name: shop, stopTimeout: 30 }]
     /// - serviceName: shop
@@ -42,6 +42,15 @@ rule! {
     /// ## What to write instead
     ///
     /// `spot`, `launch_type`, `replicas` or `desired_count` in the manifest as they are deployed, or the deployment as the manifest says.
+    ///
+    /// ```yaml
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, port: 8080, timeout: 10s }
+    /// platforms:
+    ///   ecs: { spot: true }
+    /// ```
     ///
     /// ## When to allow it
     ///
@@ -215,7 +224,12 @@ fn launch_type(pair: &Pair<'_>, ecs: &Ecs, findings: &mut Vec<Finding>) {
                 .map(|it| (pair.found.file, it))
                 .collect(),
         };
-    if written.is_empty() || written.iter().any(|(_, it)| it.value == planned) {
+    // Hosts of one's own, however they are called; the manifest has one word for them.
+    let holds = |it: &str| match ecs.launch_type() {
+        LaunchType::Fargate => it == planned,
+        LaunchType::Ec2 => ["EC2", "EXTERNAL", "MANAGED_INSTANCES"].contains(&it),
+    };
+    if written.is_empty() || written.iter().any(|(_, it)| holds(&it.value)) {
         return;
     }
     let (file, deployed) = written[0];

@@ -16,14 +16,21 @@ rule! {
     ///
     /// ## Example
     ///
-    /// ```yaml
-    /// kind: Deployment
-    /// metadata: { name: {{ .Release.Name }} }
+    /// ```yaml deployed
+    /// kind: Pod
+    /// metadata: { name: shop
+    /// spec: { containers: [{ name: shop }] }
     /// ```
     ///
     /// ## What to write instead
     ///
     /// The rendered text: `helm template … | lifecycle check --against -`, `kustomize build … | lifecycle check --against -`.
+    ///
+    /// ```yaml deployed
+    /// kind: Pod
+    /// metadata: { name: shop }
+    /// spec: { containers: [{ name: shop }] }
+    /// ```
     ///
     /// ## When to allow it
     ///

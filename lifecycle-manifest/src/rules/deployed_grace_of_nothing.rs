@@ -19,7 +19,7 @@ rule! {
     ///
     /// ## Example
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// apiVersion: v1
     /// kind: Pod
     /// metadata: { name: shop }
@@ -31,6 +31,15 @@ rule! {
     /// ## What to write instead
     ///
     /// How long a shutdown needs; `lifecycle check` computes it from a manifest.
+    ///
+    /// ```yaml deployed
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: shop }
+    /// spec:
+    ///   terminationGracePeriodSeconds: 45
+    ///   containers: [{ name: shop }]
+    /// ```
     ///
     /// ## When to allow it
     ///

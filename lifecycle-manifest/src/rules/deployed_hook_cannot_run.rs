@@ -19,7 +19,7 @@ rule! {
     ///
     /// ## Example
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// apiVersion: v1
     /// kind: Pod
     /// metadata: { name: shop }
@@ -32,6 +32,16 @@ rule! {
     /// ## What to write instead
     ///
     /// `sleep`, `exec` or `httpGet`.
+    ///
+    /// ```yaml deployed
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: shop }
+    /// spec:
+    ///   containers:
+    ///     - name: shop
+    ///       lifecycle: { preStop: { sleep: { seconds: 5 } } }
+    /// ```
     ///
     /// ## When to allow it
     ///

@@ -19,7 +19,7 @@ rule! {
     ///
     /// ## Example
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// apiVersion: v1
     /// kind: Pod
     /// metadata: { name: shop }
@@ -33,6 +33,17 @@ rule! {
     /// ## What to write instead
     ///
     /// The native sleep, which the kubelet does itself: `preStop: { sleep: { seconds: 10 } }`, from Kubernetes 1.30 on.
+    ///
+    /// ```yaml deployed
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: shop }
+    /// spec:
+    ///   containers:
+    ///     - name: shop
+    ///       image: gcr.io/distroless/static:latest
+    ///       lifecycle: { preStop: { sleep: { seconds: 10 } } }
+    /// ```
     ///
     /// ## When to allow it
     ///

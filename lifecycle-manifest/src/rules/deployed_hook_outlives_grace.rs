@@ -20,7 +20,7 @@ rule! {
     ///
     /// ## Example
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// apiVersion: v1
     /// kind: Pod
     /// metadata: { name: shop }
@@ -33,6 +33,17 @@ rule! {
     /// ## What to write instead
     ///
     /// A grace period that holds the hook and the program's own shutdown.
+    ///
+    /// ```yaml deployed
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: shop }
+    /// spec:
+    ///   terminationGracePeriodSeconds: 60
+    ///   containers:
+    ///     - name: shop
+    ///       lifecycle: { preStop: { sleep: { seconds: 30 } } }
+    /// ```
     ///
     /// ## When to allow it
     ///

@@ -21,7 +21,7 @@ rule! {
     ///
     /// ## Example
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// apiVersion: v1
     /// kind: Pod
     /// metadata: { name: shop }
@@ -34,6 +34,15 @@ rule! {
     /// ## What to write instead
     ///
     /// One of the two.
+    ///
+    /// ```yaml deployed
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: shop }
+    /// spec:
+    ///   terminationGracePeriodSeconds: 60
+    ///   containers: [{ name: shop }]
+    /// ```
     ///
     /// ## When to allow it
     ///

@@ -21,7 +21,7 @@ rule! {
     ///
     /// ## Example
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// apiVersion: v1
     /// kind: Pod
     /// metadata: { name: shop }
@@ -33,6 +33,15 @@ rule! {
     /// ## What to write instead
     ///
     /// The number without quotes and unit, within the platform's limit.
+    ///
+    /// ```yaml deployed
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: shop }
+    /// spec:
+    ///   terminationGracePeriodSeconds: 45
+    ///   containers: [{ name: shop }]
+    /// ```
     ///
     /// ## When to allow it
     ///
@@ -55,7 +64,7 @@ pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
         let message = format!(
             "`{key}` takes {}, and this is {}",
             odd.expected,
-            here.map_or_else(|| "something else".to_owned(), |node| node.describe())
+            here.map_or_else(|| "something else".to_owned(), crate::text::Node::describe)
         );
         let mut finding = Finding::new(&RULE, message, Place::Value(odd.route.clone()))
             .in_deployed(file)

@@ -19,7 +19,7 @@ rule! {
     ///
     /// ## Example
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// apiVersion: v1
     /// kind: Pod
     /// metadata: { name: shop, labels: { app: shop } }
@@ -35,6 +35,22 @@ rule! {
     /// ## What to write instead
     ///
     /// `preStop: { sleep: { seconds: 5 } }`, from Kubernetes 1.30 on.
+    ///
+    /// ```yaml deployed
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: shop, labels: { app: shop } }
+    /// spec:
+    ///   containers:
+    ///     - name: shop
+    ///       image: shop
+    ///       lifecycle: { preStop: { sleep: { seconds: 5 } } }
+    /// ---
+    /// apiVersion: v1
+    /// kind: Service
+    /// metadata: { name: shop }
+    /// spec: { selector: { app: shop }, ports: [{ port: 80 }] }
+    /// ```
     ///
     /// ## When to allow it
     ///

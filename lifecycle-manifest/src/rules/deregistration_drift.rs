@@ -34,7 +34,7 @@ rule! {
     ///   ecs: { grace_period: 45s, load_balancer: { deregistration_delay: 60s } }
     /// ```
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// - family: shop
     ///   containerDefinitions: [{ name: shop, stopTimeout: 45 }]
     /// - Attributes: [{ Key: deregistration_delay.timeout_seconds, Value: "20" }]
@@ -43,6 +43,12 @@ rule! {
     /// ## What to write instead
     ///
     /// The same delay in both.
+    ///
+    /// ```yaml deployed
+    /// - family: shop
+    ///   containerDefinitions: [{ name: shop, stopTimeout: 45 }]
+    /// - Attributes: [{ Key: deregistration_delay.timeout_seconds, Value: "60" }]
+    /// ```
     ///
     /// ## When to allow it
     ///

@@ -31,7 +31,7 @@ rule! {
     ///   kubernetes: {}
     /// ```
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// apiVersion: v1
     /// kind: Pod
     /// metadata:
@@ -44,6 +44,16 @@ rule! {
     /// ## What to write instead
     ///
     /// What `lifecycle gen` writes from this manifest, deployed together with a program built from it.
+    ///
+    /// ```yaml deployed
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata:
+    ///   name: shop
+    ///   annotations: { lifecycle/plan-digest: "1eb23e8625ca6fb5" }
+    /// spec:
+    ///   containers: [{ name: shop }]
+    /// ```
     ///
     /// ## When to allow it
     ///

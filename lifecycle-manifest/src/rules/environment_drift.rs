@@ -31,7 +31,7 @@ rule! {
     ///   kubernetes: {}
     /// ```
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// apiVersion: v1
     /// kind: Pod
     /// metadata: { name: shop }
@@ -46,6 +46,19 @@ rule! {
     /// ## What to write instead
     ///
     /// The values that `lifecycle gen` writes.
+    ///
+    /// ```yaml deployed
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: shop }
+    /// spec:
+    ///   containers:
+    ///     - name: shop
+    ///       env:
+    ///         - { name: LIFECYCLE_PLATFORM, value: kubernetes }
+    ///         - { name: LIFECYCLE_DIGEST, value: "1eb23e8625ca6fb5" }
+    ///         - { name: LIFECYCLE_GRACE_MS, value: "30000" }
+    /// ```
     ///
     /// ## When to allow it
     ///

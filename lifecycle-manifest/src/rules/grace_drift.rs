@@ -5,8 +5,10 @@ use crate::{
     deployed::Pair,
     duration::{human, seconds_up},
     finding::{Finding, Severity},
-    platform::Platform,
+    platform::{LaunchType, Platform},
 };
+#[cfg(feature = "deployed")]
+use std::cmp::Ordering;
 
 rule! {
     /// The deployed grace period is not the one that the manifest plans with.
@@ -31,7 +33,7 @@ rule! {
     ///   kubernetes: { grace_period: 45s, pre_stop: 5s }
     /// ```
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// apiVersion: apps/v1
     /// kind: Deployment
     /// metadata: { name: shop }
@@ -46,6 +48,19 @@ rule! {
     /// ## What to write instead
     ///
     /// The planned number in the deployment, or the deployed number in the manifest: `check` then says whether the plan fits it.
+    ///
+    /// ```yaml deployed
+    /// apiVersion: apps/v1
+    /// kind: Deployment
+    /// metadata: { name: shop }
+    /// spec:
+    ///   template:
+    ///     spec:
+    ///       terminationGracePeriodSeconds: 45
+    ///       containers:
+    ///         - name: shop
+    ///           lifecycle: { preStop: { sleep: { seconds: 5 } } }
+    /// ```
     ///
     /// ## When to allow it
     ///
@@ -68,18 +83,16 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
         Platform::Kubernetes(_) => "terminationGracePeriodSeconds",
         _ => "stopTimeout",
     };
-    let message = if deployed.value == planned {
-        return;
-    } else if deployed.value < planned {
-        format!(
+    let message = match deployed.value.cmp(&planned) {
+        Ordering::Equal => return,
+        Ordering::Less => format!(
             "{title} allows {value} before SIGKILL, {} less than the manifest plans with",
             human(planned.saturating_sub(deployed.value))
-        )
-    } else {
-        format!(
+        ),
+        Ordering::Greater => format!(
             "{title} allows {value} before SIGKILL, {} more than the manifest plans with: the safe side",
             human(deployed.value.saturating_sub(planned))
-        )
+        ),
     };
     let label = deployed.label(key, |value| format!("SIGKILL comes {value} after the stop"));
     let mut finding = pair
@@ -88,7 +101,7 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
         .beside(pair.planned_grace());
     finding = pair.with_sum(finding);
     if deployed.default.is_some()
-        && matches!(pair.platform, Platform::Ecs(ecs) if ecs.launch_type() == crate::platform::LaunchType::Ec2)
+        && matches!(pair.platform, Platform::Ecs(ecs) if ecs.launch_type() == LaunchType::Ec2)
     {
         finding = finding.note(
             "on EC2 the agent's ECS_CONTAINER_STOP_TIMEOUT holds where no `stopTimeout` is written",

@@ -146,11 +146,10 @@ pub static ALL: &[Hazard] = &[
         "A Job's replacement starts while the old pod still shuts down, and both write.",
         "That a resource may have one writer only stands in no file; and no Job is generated.",
     ),
-    partly(
+    found(
         "K-17",
         "A rollout may neither take a pod away nor add one.",
         &["rollout-takes-all-pods"],
-        "What is generated adds one pod and takes none away; in deployed files the opposite is looked for, since the API server refuses two zeros and raises two that come of rounding.",
     ),
     not_found(
         "K-18",

@@ -34,7 +34,7 @@ rule! {
     ///   kubernetes: {}
     /// ```
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// apiVersion: v1
     /// kind: Pod
     /// metadata: { name: shop }
@@ -46,6 +46,16 @@ rule! {
     /// ## What to write instead
     ///
     /// The hook that `lifecycle gen k8s` writes, or the deployed one in the manifest as `pre_stop`.
+    ///
+    /// ```yaml deployed
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: shop }
+    /// spec:
+    ///   containers:
+    ///     - name: shop
+    ///       lifecycle: { preStop: { sleep: { seconds: 5 } } }
+    /// ```
     ///
     /// ## When to allow it
     ///
@@ -64,6 +74,8 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
     };
     let planned = planned::hook(kubernetes, pair.line);
     let deployed = pair.container().pre_stop.as_ref();
+    // The kubelet runs no such hook: there is none.
+    let deployed = deployed.filter(|hook| !matches!(hook.action, Action::Tcp(_)));
     let finding = match (planned, deployed) {
         (None, None) => return,
         (Some(planned), None) => absent(pair, &planned),
@@ -83,6 +95,20 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
             }
             other(pair, hook, &format!("`{}`", command.join(" ")))
         }
+        (Some(PlannedHook::Http { path, port }), Some(hook)) => {
+            let same_path = |here: Option<&str>| {
+                let here = here.unwrap_or("/");
+                here == path || path.strip_prefix('/') == Some(here)
+            };
+            let container = pair.container();
+            if let Action::Http { path, port: at, .. } = &hook.action
+                && same_path(path.as_ref().map(|path| path.value.as_str()))
+                && at.as_ref().and_then(|at| container.port(&at.value)) == Some(i64::from(port))
+            {
+                return;
+            }
+            other(pair, hook, &format!("a request to `{path}` of port {port}"))
+        }
     };
     findings.push(finding);
 }
@@ -97,6 +123,9 @@ fn absent(pair: &Pair<'_>, planned: &PlannedHook<'_>) -> Finding {
             )
         }
         PlannedHook::Exec(command) => format!("the preStop command `{}`", command.join(" ")),
+        PlannedHook::Http { path, port } => {
+            format!("a preStop request to `{path}` of port {port}")
+        }
     };
     let message = format!(
         "{} has no preStop hook, and the manifest plans {what}",
@@ -112,7 +141,9 @@ fn absent(pair: &Pair<'_>, planned: &PlannedHook<'_>) -> Finding {
             .help(format!(
                 "write `lifecycle: {{ preStop: {{ sleep: {{ seconds: {seconds} }} }} }}`"
             )),
-        PlannedHook::Exec(_) => finding.help("write the hook that `lifecycle gen k8s` writes"),
+        PlannedHook::Exec(_) | PlannedHook::Http { .. } => {
+            finding.help("write the hook that `lifecycle gen k8s` writes")
+        }
     }
 }
 
@@ -180,6 +211,11 @@ fn say_it(hook: &Hook) -> String {
                 words.join(", ")
             )
         }
+        (Action::Http { path, port, .. }, _) => format!(
+            "say it in the manifest: `pre_stop: {{ http: {}, port: {}, timeout: … }}`",
+            path.as_ref().map_or("/", |path| path.value.as_str()),
+            port.as_ref().map_or("…", |port| port.value.as_str())
+        ),
         _ => "take it away, or say it in the manifest as `pre_stop`".to_owned(),
     }
 }
@@ -268,8 +304,11 @@ fn other(pair: &Pair<'_>, hook: &Hook, planned: &str) -> Finding {
         "the preStop hook of {} is {}, and the manifest plans {planned}",
         pair.title(),
         match &hook.action {
-            Action::Http { .. } => "an HTTP request".to_owned(),
-            Action::Tcp(_) => "a TCP connection".to_owned(),
+            Action::Http { path, port, .. } => format!(
+                "a request to `{}` of port {}",
+                path.as_ref().map_or("/", |path| path.value.as_str()),
+                port.as_ref().map_or("?", |port| port.value.as_str())
+            ),
             _ => format!("`{}`", hook.words()),
         }
     );

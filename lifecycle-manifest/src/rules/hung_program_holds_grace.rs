@@ -20,7 +20,7 @@ rule! {
     ///
     /// ## Example
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// apiVersion: v1
     /// kind: Pod
     /// metadata: { name: shop }
@@ -34,6 +34,19 @@ rule! {
     /// ## What to write instead
     ///
     /// `terminationGracePeriodSeconds: 10` at the liveness probe.
+    ///
+    /// ```yaml deployed
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: shop }
+    /// spec:
+    ///   terminationGracePeriodSeconds: 300
+    ///   containers:
+    ///     - name: shop
+    ///       livenessProbe:
+    ///         httpGet: { path: /live, port: 8080 }
+    ///         terminationGracePeriodSeconds: 10
+    /// ```
     ///
     /// ## When to allow it
     ///

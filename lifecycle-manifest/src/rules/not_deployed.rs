@@ -32,7 +32,7 @@ rule! {
     ///   kubernetes: {}
     /// ```
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// - { apiVersion: v1, kind: Pod, metadata: { name: cart }, spec: { containers: [{ name: cart }] } }
     /// - { apiVersion: v1, kind: Pod, metadata: { name: mail }, spec: { containers: [{ name: mail }] } }
     /// ```
@@ -40,6 +40,15 @@ rule! {
     /// ## What to write instead
     ///
     /// The deployed name as `service`, or the file that holds it.
+    ///
+    /// ```yaml deployed
+    /// - { apiVersion: v1, kind: Pod, metadata: { name: cart }, spec: { containers: [{ name: cart }] } }
+    /// - apiVersion: v1
+    ///   kind: Pod
+    ///   metadata: { name: shop }
+    ///   spec:
+    ///     containers: [{ name: shop, lifecycle: { preStop: { sleep: { seconds: 5 } } } }]
+    /// ```
     ///
     /// ## When to allow it
     ///

@@ -29,7 +29,7 @@ rule! {
     ///   kubernetes: { pre_stop: 5s }
     /// ```
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// apiVersion: v1
     /// kind: Pod
     /// metadata: { name: shop }
@@ -43,6 +43,17 @@ rule! {
     /// ## What to write instead
     ///
     /// The same port in both.
+    ///
+    /// ```yaml deployed
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: shop }
+    /// spec:
+    ///   containers:
+    ///     - name: shop
+    ///       ports: [{ containerPort: 8080 }]
+    ///       lifecycle: { preStop: { sleep: { seconds: 5 } } }
+    /// ```
     ///
     /// ## When to allow it
     ///

@@ -38,7 +38,7 @@ rule! {
     ///   kubernetes: {}
     /// ```
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// apiVersion: v1
     /// kind: Pod
     /// metadata: { name: shop }
@@ -55,6 +55,20 @@ rule! {
     /// ## What to write instead
     ///
     /// The manifest's path, port and times in the probe, or the probe's in `traffic.health`.
+    ///
+    /// ```yaml deployed
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: shop }
+    /// spec:
+    ///   containers:
+    ///     - name: shop
+    ///       lifecycle: { preStop: { sleep: { seconds: 5 } } }
+    ///       readinessProbe:
+    ///         httpGet: { path: /ready, port: 9090 }
+    ///         periodSeconds: 2
+    ///         failureThreshold: 1
+    /// ```
     ///
     /// ## When to allow it
     ///

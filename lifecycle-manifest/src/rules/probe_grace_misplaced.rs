@@ -19,7 +19,7 @@ rule! {
     ///
     /// ## Example
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// apiVersion: v1
     /// kind: Pod
     /// metadata: { name: shop }
@@ -34,6 +34,20 @@ rule! {
     /// ## What to write instead
     ///
     /// The key at the liveness probe, with at least 1.
+    ///
+    /// ```yaml deployed
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: shop }
+    /// spec:
+    ///   containers:
+    ///     - name: shop
+    ///       readinessProbe:
+    ///         httpGet: { path: /ready, port: 8080 }
+    ///       livenessProbe:
+    ///         httpGet: { path: /live, port: 8080 }
+    ///         terminationGracePeriodSeconds: 10
+    /// ```
     ///
     /// ## When to allow it
     ///

@@ -20,7 +20,7 @@ rule! {
     ///
     /// ## Example
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// apiVersion: apps/v1
     /// kind: Deployment
     /// metadata: { name: shop }
@@ -35,6 +35,18 @@ rule! {
     /// ## What to write instead
     ///
     /// `maxUnavailable: 0` and `maxSurge: 1`: a new pod is ready before an old one is asked to stop.
+    ///
+    /// ```yaml deployed
+    /// apiVersion: apps/v1
+    /// kind: Deployment
+    /// metadata: { name: shop }
+    /// spec:
+    ///   replicas: 2
+    ///   strategy: { type: RollingUpdate, rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } }
+    ///   template:
+    ///     spec:
+    ///       containers: [{ name: shop }]
+    /// ```
     ///
     /// ## When to allow it
     ///

@@ -19,7 +19,7 @@ rule! {
     ///
     /// ## Example
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// apiVersion: v1
     /// kind: Pod
     /// metadata: { name: shop }
@@ -32,6 +32,16 @@ rule! {
     /// ## What to write instead
     ///
     /// `exec` before the last command: `./migrate && exec ./shop`.
+    ///
+    /// ```yaml deployed
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: shop }
+    /// spec:
+    ///   containers:
+    ///     - name: shop
+    ///       command: [sh, -c, "./migrate && exec ./shop"]
+    /// ```
     ///
     /// ## When to allow it
     ///

@@ -31,7 +31,7 @@ rule! {
     ///   kubernetes: { pre_stop: 5s, sidecars: [{ name: proxy, timeout: 5s }] }
     /// ```
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// apiVersion: v1
     /// kind: Pod
     /// metadata: { name: shop }
@@ -45,6 +45,18 @@ rule! {
     /// ## What to write instead
     ///
     /// `initContainers` with `restartPolicy: Always` in the deployment, or `native: false` in the manifest; a sidecar that only one of them has is added to the other, or taken away.
+    ///
+    /// ```yaml deployed
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: shop }
+    /// spec:
+    ///   initContainers:
+    ///     - { name: proxy, restartPolicy: Always }
+    ///   containers:
+    ///     - name: shop
+    ///       lifecycle: { preStop: { sleep: { seconds: 5 } } }
+    /// ```
     ///
     /// ## When to allow it
     ///

@@ -21,7 +21,7 @@ rule! {
     ///
     /// ## Example
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// - family: shop
     ///   requiresCompatibilities: [FARGATE]
     ///   containerDefinitions:
@@ -35,6 +35,17 @@ rule! {
     /// ## What to write instead
     ///
     /// Stop timeouts that together fit into 120 s.
+    ///
+    /// ```yaml deployed
+    /// - family: shop
+    ///   requiresCompatibilities: [FARGATE]
+    ///   containerDefinitions:
+    ///     - { name: shop, stopTimeout: 90, dependsOn: [{ containerName: proxy, condition: START }] }
+    ///     - { name: proxy, stopTimeout: 20 }
+    /// - serviceName: shop
+    ///   taskDefinition: shop
+    ///   capacityProviderStrategy: [{ capacityProvider: FARGATE_SPOT, weight: 1 }]
+    /// ```
     ///
     /// ## When to allow it
     ///

@@ -19,7 +19,7 @@ rule! {
     ///
     /// ## Example
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// apiVersion: v1
     /// kind: Pod
     /// metadata: { name: shop }
@@ -32,6 +32,14 @@ rule! {
     /// ## What to write instead
     ///
     /// `STOPSIGNAL` in the image, which every version heeds.
+    ///
+    /// ```yaml deployed
+    /// apiVersion: v1
+    /// kind: Pod
+    /// metadata: { name: shop }
+    /// spec:
+    ///   containers: [{ name: shop }]             # its image says STOPSIGNAL SIGUSR1
+    /// ```
     ///
     /// ## When to allow it
     ///

@@ -19,7 +19,7 @@ rule! {
     ///
     /// ## Example
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// family: shop
     /// requiresCompatibilities: [EC2]
     /// containerDefinitions: [{ name: shop, image: shop }]
@@ -28,6 +28,12 @@ rule! {
     /// ## What to write instead
     ///
     /// `stopTimeout` in every container.
+    ///
+    /// ```yaml deployed
+    /// family: shop
+    /// requiresCompatibilities: [EC2]
+    /// containerDefinitions: [{ name: shop, image: shop, stopTimeout: 30 }]
+    /// ```
     ///
     /// ## When to allow it
     ///

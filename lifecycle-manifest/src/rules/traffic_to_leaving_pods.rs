@@ -19,7 +19,7 @@ rule! {
     ///
     /// ## Example
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// apiVersion: v1
     /// kind: Service
     /// metadata: { name: shop }
@@ -32,6 +32,15 @@ rule! {
     /// ## What to write instead
     ///
     /// A Service without it for clients, and a headless one with it for peers that must find one another early.
+    ///
+    /// ```yaml deployed
+    /// apiVersion: v1
+    /// kind: Service
+    /// metadata: { name: shop }
+    /// spec:
+    ///   selector: { app: shop }
+    ///   ports: [{ port: 80 }]
+    /// ```
     ///
     /// ## When to allow it
     ///

@@ -40,7 +40,9 @@ pub fn parse_stream(text: &str, limits: Limits) -> (Document, Vec<SyntaxError>) 
     match builder.small_enough() {
         Err(error) => builder.errors.push(error),
         Ok(()) => {
-            for part in json_values(text).unwrap_or_else(|| vec![0..text.len()]) {
+            let parts = json_values(text);
+            let whole = parts.is_none().then_some(0..text.len());
+            for part in parts.into_iter().flatten().chain(whole) {
                 read(&mut builder, text, part, &mut documents);
             }
         }
