@@ -41,6 +41,8 @@ impl Color {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write a first `lifecycle.yaml`: with defaults, from answers and flags, or from what is deployed today.
+    Init(InitArgs),
     /// Prove that the shutdown fits each platform, and point into the YAML where it does not.
     Check(CheckArgs),
     /// Write a platform's manifests from the plan.
@@ -57,6 +59,78 @@ pub(crate) enum Command {
     Lsp(LspArgs),
     /// Explain a rule, by its code or its name.
     Explain(ExplainArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 written, 2 could not run.\n\n\
+On a terminal and without flags it asks; elsewhere, and with `--yes`, it takes the defaults.")]
+pub(crate) struct InitArgs {
+    /// Where to write: a directory, or a file. Without it: lifecycle.yaml here.
+    #[arg(value_name = "PATH")]
+    pub(crate) path: Option<PathBuf>,
+    /// Describe what is deployed: Kubernetes manifests (several documents, a List), ECS task definitions, services and target group attributes, or `-` for standard input. May be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: Vec<PathBuf>,
+    /// Which workload, where the files hold several: `NAME` or `KIND/NAME`.
+    #[arg(long, value_name = "NAME", requires = "from")]
+    pub(crate) workload: Option<String>,
+    /// The service's name. Without it: the package's in Cargo.toml, or the directory's.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: Option<String>,
+    /// Where it runs; may be given several times.
+    #[arg(long = "platform", value_name = "PLATFORM", conflicts_with = "from")]
+    pub(crate) platforms: Vec<InitPlatform>,
+    /// What it holds, as in `orders-db=database:5s`; may be given several times.
+    #[arg(long = "resource", value_name = "NAME=KIND[:TIMEOUT]", value_parser = crate::init::resource, conflicts_with = "from")]
+    pub(crate) resources: Vec<crate::init::Asked>,
+    /// Where the first server listens.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), conflicts_with = "from")]
+    pub(crate) port: Option<u16>,
+    /// Where readiness and liveness are answered, by a small server of the runtime's own.
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), conflicts_with = "from")]
+    pub(crate) health_port: Option<u16>,
+    /// The image that the platforms run.
+    #[arg(long, value_name = "IMAGE", conflicts_with = "from")]
+    pub(crate) image: Option<String>,
+    /// The same as PATH; `-` prints instead.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "path")]
+    pub(crate) output: Option<PathBuf>,
+    /// Print the manifest instead of writing it.
+    #[arg(long, conflicts_with_all = ["path", "output"])]
+    pub(crate) stdout: bool,
+    /// Overwrite a manifest that is there already.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Ask nothing, take the defaults.
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+/// The platforms, by their keys in the manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum InitPlatform {
+    /// Kubernetes.
+    #[value(alias = "k8s")]
+    Kubernetes,
+    /// Amazon ECS.
+    Ecs,
+    /// Google Cloud Run.
+    #[value(alias = "cloud-run")]
+    CloudRun,
+}
+
+impl InitPlatform {
+    pub(crate) const ALL: [Self; 3] = [Self::Kubernetes, Self::Ecs, Self::CloudRun];
+
+    /// The key under `platforms`.
+    pub(crate) const fn key(self) -> &'static str {
+        match self {
+            Self::Kubernetes => "kubernetes",
+            Self::Ecs => "ecs",
+            Self::CloudRun => "cloud_run",
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -8,11 +8,13 @@ mod cli;
 mod drill;
 mod drill_command;
 mod generate;
+mod init;
 mod input;
 mod levels;
 mod lsp;
 mod picture;
 mod schema;
+mod template;
 mod whole;
 
 use std::process::ExitCode;
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
     cli.color.apply();
     let result = match &cli.command {
         cli::Command::Check(args) => check::run(args),
+        cli::Command::Init(args) => init::run(args),
         cli::Command::Gen(args) => generate::run(args),
         cli::Command::Plan(args) => picture::run(args),
         cli::Command::Drill(args) => drill_command::run(args),

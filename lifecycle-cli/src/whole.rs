@@ -9,6 +9,20 @@ use anyhow::Result;
 /// stays a link, and what it points to is replaced; the mode stays what it was.
 pub(crate) fn write(path: &Path, text: &[u8]) -> Result<()> {
     let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let file = beside(&target, text)?;
+    file.persist(&target)?;
+    Ok(())
+}
+
+/// As [`write()`], and an error where there is a file already, even one that came this moment.
+pub(crate) fn write_new(path: &Path, text: &[u8]) -> Result<()> {
+    let file = beside(path, text)?;
+    file.persist_noclobber(path)?;
+    Ok(())
+}
+
+/// The text in a file of its own in the same directory, with the mode of the file whose place it takes.
+fn beside(target: &Path, text: &[u8]) -> Result<tempfile::NamedTempFile> {
     let directory = match target.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -21,10 +35,9 @@ pub(crate) fn write(path: &Path, text: &[u8]) -> Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        let mode = std::fs::metadata(&target).map_or(0o644, |there| there.permissions().mode());
+        let mode = std::fs::metadata(target).map_or(0o644, |there| there.permissions().mode());
         file.as_file()
             .set_permissions(std::fs::Permissions::from_mode(mode))?;
     }
-    file.persist(&target)?;
-    Ok(())
+    Ok(file)
 }

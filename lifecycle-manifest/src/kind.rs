@@ -44,6 +44,11 @@ macro_rules! kinds {
                 match self { $(Self::$variant => $name,)* }
             }
 
+            /// What it is and how it ends, in a sentence.
+            pub fn summary(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),*).trim(),)* }
+            }
+
             /// The phase it is let go in, unless `phase:` says otherwise.
             pub const fn phase(self) -> Phase {
                 match self { $(Self::$variant => Phase::$phase,)* }

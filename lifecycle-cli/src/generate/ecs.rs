@@ -9,7 +9,8 @@ use lifecycle_manifest::{Platform, Resolved, Timeline};
 use serde::Serialize;
 
 use super::files::MARK;
-use super::{Common, File, Port, environment, image, ports, template};
+use super::{Common, File, Port, environment, image, ports};
+use crate::template;
 
 /// Every file that this target may write.
 pub(super) const NAMES: &[&str] = &[

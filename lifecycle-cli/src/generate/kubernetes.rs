@@ -11,7 +11,8 @@ use minijinja::Value;
 use serde::Serialize;
 
 use super::files::MARK;
-use super::{Common, File, Port, environment, image, platform, ports, template};
+use super::{Common, File, Port, environment, image, platform, ports};
+use crate::template;
 
 /// Every file that this target may write.
 pub(super) const NAMES: &[&str] = &[

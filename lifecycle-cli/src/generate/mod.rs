@@ -6,7 +6,6 @@
 mod ecs;
 mod files;
 mod kubernetes;
-mod template;
 
 use std::io::Write as _;
 use std::path::Path;

@@ -9,10 +9,10 @@ mod table;
 use std::collections::HashSet;
 use std::time::Duration;
 
-pub(crate) use suggest::nearest;
+pub use suggest::nearest;
 pub(crate) use table::{OtherName, Table, Zero, list, wrong_type};
 
-use crate::finding::{Finding, Place};
+use crate::finding::{Edit, Finding, Fix, Place, Safety};
 use crate::kind::{Kind, Phase};
 use crate::manifest::{Budget, Drift, Health, Manifest, Resource, Traffic, Written};
 use crate::platform::Platforms;
@@ -187,6 +187,10 @@ fn likely(words: &str) -> Option<&'static str> {
             "indent with spaces: YAML takes no tabs there",
         ),
         ("unclosed quote", "close the quote that begins here"),
+        (
+            "unexpected character",
+            "take the character away; text in quotes can say it as `\\u….`",
+        ),
         ("quoted scalar", "a quote before this is not closed"),
         (
             "flow mapping",
@@ -371,11 +375,20 @@ fn resource(
         let of_servers = [("port", port.is_some(), serves, "a server")];
         for (key, there, fits, owner) in of_servers.into_iter().chain(of_jobs) {
             if there && !fits {
-                let message = format!("a {} has no `{key}`", kind.value.as_str());
+                let message = format!(
+                    "a resource of kind `{}` has no `{key}`",
+                    kind.value.as_str()
+                );
                 let place = Place::Key(route.key(key));
+                let remove = Edit::Remove {
+                    entry: route.key(key),
+                };
                 let finding = Finding::new(&shape::KEY_NOT_FOR_KIND, message, place)
                     .related(Place::Value(kind.route.clone()), "its kind")
-                    .help(format!("`{key}` belongs to {owner}"));
+                    .fix_with(
+                        format!("take it away: `{key}` belongs to {owner}"),
+                        Fix::new(Safety::Unsafe, [remove]),
+                    );
                 table.push(finding);
             }
         }
@@ -435,7 +448,7 @@ pub(crate) fn named_wrongly(message: String, place: Place, name: &str, names: &[
 
 /// A DNS label (RFC 1123, beginning with a letter): what Kubernetes takes for a Service's name, ECS
 /// for a family, and what becomes a Rust field.
-fn is_label(name: &str) -> bool {
+pub fn is_label(name: &str) -> bool {
     name.len() <= 63
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && !name.ends_with('-')

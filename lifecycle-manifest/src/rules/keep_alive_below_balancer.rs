@@ -8,6 +8,7 @@ use crate::figure::Figure;
 use crate::finding::{Finding, Place};
 use crate::manifest::Written;
 use crate::platform::Balancer;
+use crate::text::Route;
 use crate::timeline::Timeline;
 
 rule! {
@@ -68,25 +69,30 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let Some(keep_alive) = &context.manifest.traffic.keep_alive else {
         return;
     };
-    let mut balancers: Vec<(&Timeline, Figure)> = Vec::new();
+    let mut balancers: Vec<(&Timeline, Route, Figure)> = Vec::new();
     if let Some((line, kubernetes)) = context.kubernetes()
         && let Some(idle) = kubernetes.load_balancer.as_ref().and_then(Balancer::idle)
     {
-        balancers.push((line, idle));
+        balancers.push((line, kubernetes.common.route.clone(), idle));
     }
     if let Some((line, ecs)) = context.ecs()
         && let Some(balancer) = &ecs.load_balancer
     {
-        balancers.push((line, balancer.idle_timeout()));
+        balancers.push((line, balancer.route.clone(), balancer.idle_timeout()));
     }
-    for (line, idle) in balancers {
+    for (line, balancer, idle) in balancers {
         if keep_alive.value <= idle.value {
-            findings.push(finding(keep_alive, line, &idle));
+            findings.push(finding(keep_alive, line, &balancer, &idle));
         }
     }
 }
 
-fn finding(keep_alive: &Written<Duration>, line: &Timeline, idle: &Figure) -> Finding {
+fn finding(
+    keep_alive: &Written<Duration>,
+    line: &Timeline,
+    balancer: &Route,
+    idle: &Figure,
+) -> Finding {
     let message = format!(
         "the server closes idle connections after {}, and the load balancer keeps them for {}",
         human(keep_alive.value),
@@ -95,15 +101,21 @@ fn finding(keep_alive: &Written<Duration>, line: &Timeline, idle: &Figure) -> Fi
     let place = Place::Value(keep_alive.route.clone());
     let mut finding = Finding::new(&RULE, message, place.clone())
         .on(line.platform())
-        .label("the balancer may still use the connection then")
-        .note(format!(
-            "idle timeout {} ({})",
-            human(idle.value),
-            idle.origin
-        ));
-    if let Some(route) = idle.origin.route() {
-        finding = finding.related(Place::Value(route.clone()), "the balancer's own limit");
-    }
+        .label("the balancer may still use the connection then");
+    finding = match idle.origin.route() {
+        Some(route) => finding.related(
+            Place::Value(route.clone()),
+            "the balancer keeps idle connections for this long",
+        ),
+        None => finding.related(
+            Place::Key(balancer.clone()),
+            format!(
+                "no `idle_timeout` here: {}, {}",
+                human(idle.value),
+                idle.origin
+            ),
+        ),
+    };
     let longer = show(idle.value + ROOM);
     finding.fix(
         format!("write `keep_alive: {longer}` or more"),

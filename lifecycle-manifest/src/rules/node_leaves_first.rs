@@ -1,6 +1,7 @@
 //! Somebody who takes nodes away does not wait as long as the pod may need.
 
 use super::Context;
+use super::shorter::timeouts_within;
 use super::verdict::grace_place;
 use crate::duration::{human, show};
 use crate::finding::{Confidence, Finding, Place};
@@ -138,7 +139,10 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
     if cut {
         finding = finding.note(format!("sum: {}", line.sum()));
-        findings.push(finding.help(format!("shorten the steps, or raise {}", worst.setting)));
+        let shorter = timeouts_within(context, line, worst.figure.value);
+        let or = if shorter.is_some() { "or " } else { "" };
+        finding.help.extend(shorter);
+        findings.push(finding.help(format!("{or}raise {}", worst.setting)));
         return;
     }
     let smallest = line.smallest_grace().map(show);

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use super::Context;
+use super::shorter::timeouts_within;
 use super::verdict::{grace_place, platform_place};
-use crate::duration::human;
-use crate::finding::{Finding, Place, Severity};
-use crate::platform::LoadBalancer;
+use crate::duration::{human, show};
+use crate::figure::Figure;
+use crate::finding::{Edit, Finding, Fix, Place, Safety, Severity};
+use crate::platform::{LoadBalancer, Spot};
 
 rule! {
     /// The notice of an interruptible node is shorter than the shutdown.
@@ -46,6 +48,8 @@ rule! {
     /// ## Options
     ///
     /// - `spot` under `kubernetes`: `aws` or `gke`; under `ecs`: `true` for Spot capacity.
+    /// - `limits.spot_notice` under `kubernetes`: the notice, where it is not the usual.
+    /// - `sidecars` under `ecs`: containers that stop after the program, each on a clock of its own.
     /// - `timeouts` under the platform: steps that are tighter there.
     /// - `load_balancer.deregistration_delay` under `ecs` (300s when not written).
     ///
@@ -72,30 +76,37 @@ fn on_kubernetes(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let Some((whose, notice)) = kubernetes.spot_notice() else {
         return;
     };
-    if line.needed() <= notice.value {
+    let spot = kubernetes.spot.as_ref();
+    let route = notice.origin.route().or(spot.map(|spot| &spot.route));
+    let Some(route) = route.filter(|_| line.needed() > notice.value) else {
         return;
-    }
+    };
+    let notice = notice.value;
     let message = format!(
         "shutdown needs {}, and {whose} gives {} of notice",
         human(line.needed()),
-        human(notice.value)
+        human(notice)
     );
-    let written = kubernetes.spot.as_ref().map(|spot| &spot.route);
-    let Some(route) = notice.origin.route().or(written) else {
-        return;
-    };
     let mut finding = Finding::new(&RULE, message, Place::Value(route.clone()))
         .on(line.platform())
-        .label(format!("ordinary pods have {} here", human(notice.value)));
-    finding = finding.related(
-        grace_place(context, line),
-        "the grace period does not help there",
-    );
-    findings.push(
-        finding
-            .note(format!("sum: {}", line.sum()))
-            .help("shorten the steps, or run this service on nodes that are not interrupted"),
-    );
+        .label(match spot.map(|spot| spot.value) {
+            Some(Spot::Gke) => format!("ordinary pods get {} of its notice", human(notice)),
+            _ => format!("the machine is gone {} after its notice", human(notice)),
+        })
+        .related(
+            grace_place(context, line),
+            "a longer grace period does not help there",
+        )
+        .note(format!("sum: {}, notice {}", line.sum(), human(notice)));
+    finding.help.extend(timeouts_within(context, line, notice));
+    findings.push(with_other_nodes(finding));
+}
+
+/// Adds the way out that needs other machines.
+fn with_other_nodes(finding: Finding) -> Finding {
+    let or = if finding.help.is_empty() { "" } else { "or " };
+    let words = format!("{or}run it where nothing is interrupted, and take `spot` away");
+    finding.help(words)
 }
 
 fn on_ecs(context: &Context<'_>, findings: &mut Vec<Finding>) {
@@ -123,41 +134,70 @@ fn on_ecs(context: &Context<'_>, findings: &mut Vec<Finding>) {
         human(total),
         human(notice)
     );
-    let place = delay
-        .as_ref()
-        .and_then(|delay| delay.origin.route())
-        .map_or_else(
-            || platform_place(context, line),
-            |r| Place::Value(r.clone()),
-        );
-    let mut finding = Finding::new(&RULE, message, place).on(line.platform());
+    let place = match (&delay, &ecs.spot) {
+        (Some(delay), _) => match delay.origin.route() {
+            Some(route) => Place::Value(route.clone()),
+            None => platform_place(context, line),
+        },
+        (None, Some(spot)) => Place::Value(spot.route.clone()),
+        (None, None) => platform_place(context, line),
+    };
+    let mut finding = Finding::new(&RULE, message, place)
+        .on(line.platform())
+        .label(format!(
+            "the task is gone {} after the notice",
+            human(notice)
+        ));
+    finding.severity = Severity::Error;
     if let Some(delay) = &delay {
         finding = finding.label(match delay.origin.is_written() {
             true => "deregistration takes up to this long".to_owned(),
-            false => format!("no `deregistration_delay` here: {}", human(delay.value)),
+            false => format!(
+                "no `deregistration_delay` here: {}, {}",
+                human(delay.value),
+                delay.origin
+            ),
         });
-        let words = format!(
-            "deregistration delay {} ({})",
-            human(delay.value),
-            delay.origin
-        );
-        finding = finding.note(words);
     }
-    finding.severity = Severity::Error;
-    let mut finding = finding.note(format!("sum: {}", line.sum()));
     for (sidecar, figure) in ecs.sidecars.iter().zip(&line.terms.after) {
-        let text = "stops after the program, on a clock of its own";
+        let text = format!("stops after the program, within {}", human(figure.value));
         finding = finding.related(Place::Value(sidecar.timeout.route.clone()), text);
-        finding = finding.note(format!("then {}", figure.term()));
     }
-    let room = notice.saturating_sub(line.until_gone());
-    findings.push(match &delay {
-        Some(_) if room >= Duration::from_secs(1) => finding.help(format!(
-            "keep all of it within {}: a deregistration delay of at most {}",
-            human(notice),
-            human(Duration::from_secs(room.as_secs()))
-        )),
-        _ => finding
-            .help("shorten the steps, or run this service on capacity that is not interrupted"),
+    let mut parts: Vec<String> = delay.iter().map(Figure::term).collect();
+    parts.push(format!("{} shutdown", human(line.needed())));
+    parts.extend(line.terms.after.iter().map(Figure::term));
+    if parts.len() > 1 {
+        finding = finding.note(format!(
+            "{} = {}, notice {}",
+            parts.join(" + "),
+            human(total),
+            human(notice)
+        ));
+    }
+    finding = finding.note(format!("shutdown: {}", line.sum()));
+    let room = Duration::from_secs(notice.saturating_sub(line.until_gone()).as_secs());
+    findings.push(match (&delay, &ecs.load_balancer) {
+        // A delay of nothing would cut every request off.
+        (Some(delay), Some(balancer)) if !room.is_zero() => {
+            let most = show(room);
+            let edit = match delay.origin.route() {
+                Some(route) => Edit::replace(Place::Value(route.clone()), most.as_str()),
+                None => Edit::insert(
+                    balancer.route.clone(),
+                    "deregistration_delay",
+                    most.as_str(),
+                ),
+            };
+            finding.fix_with(
+                format!("write `deregistration_delay: {most}` or less"),
+                Fix::new(Safety::Unsafe, [edit]),
+            )
+        }
+        _ => {
+            let others = total.saturating_sub(line.needed());
+            let left = notice.saturating_sub(others);
+            finding.help.extend(timeouts_within(context, line, left));
+            with_other_nodes(finding)
+        }
     });
 }

@@ -249,7 +249,10 @@ impl<'t> Builder<'t> {
         let words = scan.info();
         let kind = if words.contains("recursion limit") {
             SyntaxErrorKind::TooLarge(
-                format!("more than {} levels within one another", self.limits.depth),
+                format!(
+                    "its values nest more than {} levels deep",
+                    self.limits.depth
+                ),
                 match self.lenient {
                     true => "no deployment is that deep",
                     false => "a manifest needs five",

@@ -13,7 +13,7 @@ use serde::Serialize;
 /// # Errors
 ///
 /// A template that does not render is a fault of this tool and not of the manifest; the error says so.
-pub(super) fn render(name: &str, source: &str, data: impl Serialize) -> Result<String> {
+pub(crate) fn render(name: &str, source: &str, data: impl Serialize) -> Result<String> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(2_000_000));
@@ -34,7 +34,7 @@ pub(super) fn render(name: &str, source: &str, data: impl Serialize) -> Result<S
 }
 
 /// Text for a comment: one line, whatever is in it.
-pub(super) fn comment(text: &str) -> Value {
+pub(crate) fn comment(text: &str) -> Value {
     let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}');
     Value::from_safe_string(text.replace(breaks, " "))
 }
@@ -66,7 +66,7 @@ fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Res
 
 /// Text in double quotes that every reader of JSON, YAML 1.1 and YAML 1.2 takes for that same text:
 /// besides what JSON escapes, what YAML does not let stand as it is.
-pub(super) fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for c in text.chars() {

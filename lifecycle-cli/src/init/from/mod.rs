@@ -1,0 +1,165 @@
+//! From what is deployed to a draft that describes it.
+//!
+//! Only what a manifest has a key for is taken; what the files cannot tell (how long the program needs)
+//! is chosen to fit the deployed grace period, and said to be chosen.
+
+mod choose;
+mod ecs;
+mod guess;
+mod kubernetes;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use lifecycle_manifest::deployed::{Container, Deployed, Workload};
+use lifecycle_manifest::text::{Route, Value};
+use lifecycle_manifest::{Written, contract};
+
+use super::draft::{Draft, Name, Slot, bounded};
+use super::fit;
+
+/// A file that was read.
+pub(super) struct Source {
+    /// What it is called in comments and messages.
+    pub(super) name: String,
+    pub(super) deployed: Deployed,
+}
+
+impl Source {
+    /// The text at a place that the reader has no name for.
+    fn text(&self, route: &Route) -> Option<&str> {
+        match &self.deployed.document.get(route)?.value {
+            Value::Scalar { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The texts of a list at such a place.
+    fn texts(&self, route: &Route) -> Vec<String> {
+        let items = match self.deployed.document.get(route).map(|node| &node.value) {
+            Some(Value::Sequence(items)) => items.as_slice(),
+            _ => &[],
+        };
+        let text = |item: &lifecycle_manifest::text::Node| match &item.value {
+            Value::Scalar { text, .. } => Some(text.clone()),
+            _ => None,
+        };
+        items.iter().filter_map(text).collect()
+    }
+
+    /// "not in FILE: QUESTION".
+    fn asks(&self, question: &str) -> String {
+        format!("not in {}: {question}", self.name)
+    }
+}
+
+/// A workload with the file that it stands in.
+#[derive(Clone, Copy)]
+pub(super) struct Chosen<'s> {
+    source: &'s Source,
+    workload: &'s Workload,
+}
+
+/// Reads all files; each is there or could not be read at all.
+pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<Source>> {
+    paths
+        .iter()
+        .map(|path| {
+            let (name, bytes) = match path == Path::new("-") {
+                true => {
+                    let mut bytes = Vec::new();
+                    std::io::Read::read_to_end(&mut std::io::stdin(), &mut bytes)
+                        .context("could not read standard input")?;
+                    ("standard input".to_owned(), bytes)
+                }
+                false => {
+                    let bytes = std::fs::read(path)
+                        .with_context(|| format!("could not read {}", path.display()))?;
+                    let name = path.file_name().unwrap_or(path.as_os_str());
+                    (name.to_string_lossy().into_owned(), bytes)
+                }
+            };
+            let deployed = Deployed::read(&String::from_utf8_lossy(&bytes));
+            Ok(Source { name, deployed })
+        })
+        .collect()
+}
+
+/// The draft of one workload, or of one on each platform.
+pub(super) fn draft(
+    sources: &[Source],
+    workload: Option<&str>,
+    service: Option<Name>,
+    otherwise: &Name,
+) -> Result<Draft> {
+    let chosen = choose::workloads(sources, workload)?;
+    let service = service.map_or_else(|| named(&chosen, otherwise), Slot::of);
+    let mut draft = Draft::new(service);
+    draft.origin = sources.iter().map(|source| source.name.clone()).collect();
+    draft.generated = chosen.iter().any(|one| is_generated(one.workload));
+    for one in &chosen {
+        match one.workload.platform {
+            "kubernetes" => kubernetes::describe(&mut draft, *one),
+            _ => ecs::describe(&mut draft, *one, sources),
+        }
+    }
+    fit::timeouts(&mut draft)?;
+    Ok(draft)
+}
+
+/// The service's name is the workload's, as far as a manifest takes it.
+fn named(chosen: &[Chosen<'_>], otherwise: &Name) -> Slot<Name> {
+    let Some((one, written)) = chosen
+        .iter()
+        .find_map(|one| Some((one, one.workload.name.as_ref()?)))
+    else {
+        return Slot::of(otherwise.clone());
+    };
+    match Name::of(&written.value) {
+        Some(name) => Slot::of(name),
+        None => Slot::noted(
+            Name::near(&written.value, "my-service"),
+            format!("{} calls it `{}`", one.source.name, written.value),
+        ),
+    }
+}
+
+/// It says from which plan it was generated.
+fn is_generated(workload: &Workload) -> bool {
+    let pairs = [
+        &workload.annotations,
+        &workload.pod_annotations,
+        &workload.labels,
+    ];
+    let says = |container: &Container| container.variable(contract::DIGEST).is_some();
+    pairs
+        .iter()
+        .any(|pairs| pairs.get(contract::DIGEST_LABEL).is_some())
+        || workload.containers.iter().any(says)
+}
+
+/// Which container of a workload is the program.
+fn program(draft: &Draft, workload: &Workload) -> Option<usize> {
+    let service = draft.service.value.as_ref().map_or("", Name::as_str);
+    workload.main(service, "")
+}
+
+/// Whole seconds as a duration that a manifest takes.
+fn seconds(written: &Written<i64>) -> Option<Duration> {
+    let seconds = u64::try_from(written.value).ok()?;
+    bounded(Duration::from_secs(seconds))
+}
+
+/// Text that says something.
+fn text(written: Option<&Written<String>>) -> Slot<String> {
+    match written {
+        Some(written) if !written.value.is_empty() => Slot::of(written.value.clone()),
+        _ => Slot::default(),
+    }
+}
+
+/// A port that can be listened on.
+fn port(number: i64) -> Option<u16> {
+    u16::try_from(number).ok().filter(|port| *port > 0)
+}
