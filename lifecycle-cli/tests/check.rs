@@ -185,27 +185,3 @@ fn a_reader_that_leaves_early_is_no_error() {
         String::from_utf8_lossy(&output.stderr)
     );
 }
-
-#[test]
-fn every_rule_can_be_explained_by_code_and_by_name() {
-    let nowhere = tempfile::tempdir().unwrap();
-    let all = lifecycle(nowhere.path(), &["explain"]);
-    let all = String::from_utf8(all.stdout).unwrap();
-    assert!(all.lines().count() > 20);
-    for line in all.lines() {
-        let mut words = line.split_whitespace();
-        let (code, name) = (words.next().unwrap(), words.nth(1).unwrap());
-        let by_code = lifecycle(nowhere.path(), &["explain", code]);
-        let by_name = lifecycle(nowhere.path(), &["explain", name]);
-        assert!(
-            by_code.status.success() && by_code.stdout == by_name.stdout,
-            "{line}"
-        );
-    }
-    assert_eq!(
-        lifecycle(nowhere.path(), &["explain", "nothing"])
-            .status
-            .code(),
-        Some(2)
-    );
-}

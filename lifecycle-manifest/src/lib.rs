@@ -282,7 +282,7 @@ impl Analysis {
 fn resolve(manifest: Manifest, findings: &mut Vec<Finding>) -> Option<Resolved> {
     let spoilt: Vec<Spoilt> = findings.iter().filter_map(Spoilt::by).collect();
     let (plan, cycles) = Plan::resolve(&manifest);
-    findings.extend(rules::circles(&cycles));
+    findings.extend(rules::circles(&manifest, &cycles));
     if spoilt.contains(&Spoilt::Everything) {
         return None;
     }

@@ -140,8 +140,9 @@ pub(crate) fn unknown(name: &str, place: Place, error: &SelectorError) -> Findin
             }
         }
         SelectorError::Fixed => {
-            let message = format!("`{shown}` has no level: such a file cannot be judged at all");
-            Finding::new(&shape::BAD_ALLOWANCE, message, place).help("mend what it finds")
+            let message = format!("`{shown}` is always an error: behind it nothing can be judged");
+            Finding::new(&shape::BAD_ALLOWANCE, message, place)
+                .help("take this away, and mend what it finds")
         }
     }
 }

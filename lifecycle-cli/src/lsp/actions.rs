@@ -5,12 +5,11 @@ use std::collections::HashMap;
 use lifecycle_manifest::text::Span;
 use lifecycle_manifest::{Finding, Options, Patch, Safety};
 use lsp_types::{
-    CodeAction, CodeActionKind, CodeActionOrCommand, CodeActionParams, Diagnostic, DocumentChanges,
-    OneOf, OptionalVersionedTextDocumentIdentifier, Range, TextDocumentEdit, TextEdit,
-    WorkspaceEdit,
+    CodeAction, CodeActionKind, CodeActionOrCommand, CodeActionParams, DocumentChanges, OneOf,
+    OptionalVersionedTextDocumentIdentifier, Range, TextDocumentEdit, TextEdit, WorkspaceEdit,
 };
 
-use super::diagnostics;
+use super::diagnostics::{diagnostic, told};
 use super::documents::Open;
 use super::server::Client;
 use crate::check;
@@ -21,19 +20,21 @@ pub(super) fn within(
     params: &CodeActionParams,
     client: &Client,
 ) -> Vec<CodeActionOrCommand> {
-    let asked = |kind: &CodeActionKind| match &params.context.only {
-        None => true,
-        Some(only) => only.iter().any(|only| includes(only, kind)),
-    };
+    let only = params.context.only.as_deref();
+    let asked =
+        |kind: &CodeActionKind| only.unwrap_or_default().iter().any(|it| includes(it, kind));
     let mut actions = Vec::new();
-    if asked(&CodeActionKind::QUICKFIX) {
-        for finding in &open.analysis().findings {
-            let diagnostic = diagnostics::diagnostic(open, finding, client);
-            if touch(diagnostic.range, params.range) {
-                actions.extend(quick_fixes(open, finding, &diagnostic, client));
+    if only.is_none() || asked(&CodeActionKind::QUICKFIX) {
+        for finding in told(open) {
+            let range = open
+                .text
+                .range(open.analysis().span(&finding.primary.place));
+            if touch(range, params.range) {
+                actions.extend(quick_fixes(open, finding, client));
             }
         }
     }
+    // To make them all takes several readings of the file: not at every move of the cursor.
     if asked(&CodeActionKind::SOURCE_FIX_ALL) {
         actions.extend(fix_all(open, client));
     }
@@ -41,16 +42,12 @@ pub(super) fn within(
 }
 
 /// The ways out of a finding that are edits. The first that is safe is the one to take unseen.
-fn quick_fixes(
-    open: &Open,
-    finding: &Finding,
-    diagnostic: &Diagnostic,
-    client: &Client,
-) -> Vec<CodeAction> {
+fn quick_fixes(open: &Open, finding: &Finding, client: &Client) -> Vec<CodeAction> {
     let Some(document) = &open.analysis().document else {
         return Vec::new();
     };
     let preferred = finding.first_fix(Safety::Safe);
+    let diagnostic = diagnostic(open, finding, client);
     let fixes = finding.help.iter().filter_map(|help| {
         let fix = help.fix.as_ref()?;
         let edits = edits(open, &fix.patches(document)?);

@@ -75,7 +75,7 @@ pub(super) fn references(open: &Open, offset: usize, declared: bool) -> Option<V
     Some(spans.into_iter().map(|span| location(open, span)).collect())
 }
 
-/// The names of all resources.
+/// The entry of a resource.
 fn declaration<'d>(document: &'d Document, name: &str) -> Option<&'d Entry> {
     document.root.entry("resources")?.value.entry(name)
 }
@@ -157,7 +157,7 @@ fn tree(open: &Open, node: &Node, depth: usize, left: &mut usize) -> Vec<Documen
 }
 
 /// A resource in short: `http-server, 15s`.
-fn summary(node: &Node) -> Option<String> {
+pub(super) fn summary(node: &Node) -> Option<String> {
     let words: Vec<&str> = ["kind", "timeout"]
         .iter()
         .filter_map(|key| match &node.entry(key)?.value.value {

@@ -1,6 +1,6 @@
 //! Findings as an editor shows them.
 
-use lifecycle_manifest::rules::{Rule, shape};
+use lifecycle_manifest::rules::shape;
 use lifecycle_manifest::{Finding, Severity};
 use lsp_types::{
     CodeDescription, Diagnostic, DiagnosticRelatedInformation, DiagnosticSeverity, DiagnosticTag,
@@ -18,14 +18,18 @@ const MOST_TOLD: usize = 200;
 
 /// All that is wrong with a text as it stands.
 pub(super) fn of(open: &Open, client: &Client) -> PublishDiagnosticsParams {
-    let findings = open.analysis().findings.iter().take(MOST_TOLD);
     PublishDiagnosticsParams {
         uri: open.uri.clone(),
-        diagnostics: findings
+        diagnostics: told(open)
             .map(|finding| diagnostic(open, finding, client))
             .collect(),
         version: Some(open.version),
     }
+}
+
+/// The findings that an editor is told.
+pub(super) fn told(open: &Open) -> impl Iterator<Item = &Finding> {
+    open.analysis().findings.iter().take(MOST_TOLD)
 }
 
 /// Nothing is wrong with a text any more.
@@ -70,7 +74,7 @@ pub(super) fn diagnostic(open: &Open, finding: &Finding, client: &Client) -> Dia
             Severity::Warning => DiagnosticSeverity::WARNING,
         }),
         code: Some(NumberOrString::String(rule.code.to_owned())),
-        code_description: page(rule).map(|href| CodeDescription { href }),
+        code_description: rule.url().parse().ok().map(|href| CodeDescription { href }),
         source: Some(SOURCE.to_owned()),
         message: lines.join("\n"),
         related_information: client.related.then(|| {
@@ -87,11 +91,4 @@ pub(super) fn diagnostic(open: &Open, finding: &Finding, client: &Client) -> Dia
             .then(|| vec![DiagnosticTag::UNNECESSARY]),
         data: None,
     }
-}
-
-/// The address of a rule's page.
-pub(super) fn page(rule: &Rule) -> Option<Uri> {
-    let repository = env!("CARGO_PKG_REPOSITORY");
-    let address = format!("{repository}/blob/main/docs/rules/{}.md", rule.name);
-    address.parse().ok()
 }

@@ -9,7 +9,6 @@ use lifecycle_manifest::{Figure, Kind, Resolved, Timeline, schema};
 use lsp_types::{Hover, HoverContents, MarkupContent};
 
 use super::definition::resource_named;
-use super::diagnostics::page;
 use super::documents::Open;
 use super::hints::{lines, spare};
 use super::server::Client;
@@ -62,14 +61,8 @@ fn rule_page(rule: &Rule) -> String {
         severity,
         ..
     } = rule;
-    let summary = rule.summary();
-    match page(rule) {
-        Some(page) => format!(
-            "**[{name}]({})** ({code}, {severity}): {summary}",
-            page.as_str()
-        ),
-        None => format!("**{name}** ({code}, {severity}): {summary}"),
-    }
+    let (summary, url) = (rule.summary(), rule.url());
+    format!("**[{name}]({url})** ({code}, {severity}): {summary}")
 }
 
 fn text(

@@ -5,6 +5,7 @@
 //! quick typing is not answered letter by letter.
 
 mod actions;
+mod completion;
 mod definition;
 mod diagnostics;
 mod documents;

@@ -7,14 +7,14 @@ use lsp_types::notification::{self, Notification as _};
 use lsp_types::request::{self, Request as _};
 use lsp_types::{
     ClientCapabilities, CodeActionKind, CodeActionOptions, CodeActionProviderCapability,
-    HoverProviderCapability, InitializeParams, InitializeResult, MarkupKind, OneOf,
-    PositionEncodingKind, ServerCapabilities, ServerInfo, TextDocumentSyncCapability,
-    TextDocumentSyncKind,
+    CompletionOptions, CompletionResponse, HoverProviderCapability, InitializeParams,
+    InitializeResult, MarkupKind, OneOf, PositionEncodingKind, ServerCapabilities, ServerInfo,
+    TextDocumentSyncCapability, TextDocumentSyncKind,
 };
 
 use super::documents::Documents;
 use super::position::Encoding;
-use super::{actions, definition, diagnostics, hints, hover};
+use super::{actions, completion, definition, diagnostics, hints, hover};
 use crate::Outcome;
 
 /// What comes of a message.
@@ -194,6 +194,12 @@ impl Server {
                 let declared = params.context.include_declaration;
                 definition::references(open, open.text.offset(at.position), declared)
             }),
+            request::Completion::METHOD => answer::<request::Completion>(request, |params| {
+                let at = params.text_document_position;
+                let open = self.documents.get(&at.text_document.uri)?;
+                let items = completion::at(open, open.text.offset(at.position))?;
+                Some(CompletionResponse::Array(items))
+            }),
             request::DocumentSymbolRequest::METHOD => {
                 answer::<request::DocumentSymbolRequest>(request, |params| {
                     let open = self.documents.get(&params.text_document.uri)?;
@@ -267,6 +273,10 @@ fn capabilities(encoding: Encoding) -> ServerCapabilities {
         hover_provider: Some(HoverProviderCapability::Simple(true)),
         inlay_hint_provider: Some(OneOf::Left(true)),
         definition_provider: Some(OneOf::Left(true)),
+        completion_provider: Some(CompletionOptions {
+            trigger_characters: Some(["[", ",", " "].map(str::to_owned).to_vec()),
+            ..CompletionOptions::default()
+        }),
         references_provider: Some(OneOf::Left(true)),
         document_symbol_provider: Some(OneOf::Left(true)),
         code_action_provider: Some(CodeActionProviderCapability::Options(CodeActionOptions {
@@ -314,4 +324,25 @@ fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
 fn publish(params: lsp_types::PublishDiagnosticsParams) -> Message {
     let method = notification::PublishDiagnostics::METHOD.to_owned();
     Notification::new(method, params).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_the_servers_own_is_an_answer_and_not_the_end() {
+        let request = || {
+            let params = serde_json::json!({
+                "textDocument": { "uri": "file:///a" },
+                "position": { "line": 0, "character": 0 },
+            });
+            Request::new(1.into(), "textDocument/hover".to_owned(), params)
+        };
+        let faulty = answer::<request::HoverRequest>(request(), |_| unreachable!());
+        let code = faulty.response_result.map_err(|error| error.code);
+        assert_eq!(code, Err(ErrorCode::InternalError as i32));
+        let sound = answer::<request::HoverRequest>(request(), |_| None);
+        assert!(sound.response_result.is_ok());
+    }
 }

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 
-/// Edges that each resource of [`manifest`] brings: three by `after`, two by `uses`.
-pub(crate) const EDGES: usize = 5;
+const AFTER: usize = 3;
 
-/// A manifest that keeps every rule but the grace period's: this many resources of all phases, with
-/// [`EDGES`] edges each, on three platforms. `after` names earlier resources and `uses` later ones,
-/// so there is no circle; the first and the last few have fewer.
+const USES: usize = 2;
+
+/// A manifest with this many resources and five edges each, three by `after` and two by `uses`.
+/// `after` names earlier resources and `uses` later ones, so there is no circle; the first and the
+/// last few have fewer. All of them in a row take longer than the grace period: one finding.
 pub(crate) fn manifest(resources: usize) -> String {
     const KINDS: [&str; 5] = ["task", "queue-consumer", "scheduler", "cache", "database"];
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
@@ -23,8 +24,8 @@ pub(crate) fn manifest(resources: usize) -> String {
          traffic: { settle: 5s }\n\nresources:\n",
     );
     for at in 0..resources {
-        let after = some(&mut random, 3, 0, at);
-        let uses = some(&mut random, 2, at + 1, resources);
+        let after = some(&mut random, AFTER, 0, at);
+        let uses = some(&mut random, USES, at + 1, resources);
         // Writing to a `String` cannot fail.
         let _ = writeln!(
             text,

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use crate::FITS;
 use crate::client::{Client, Text};
 
-const URI: &str = "file:///shop/lifecycle.yaml";
+pub(crate) const URI: &str = "file:///shop/lifecycle.yaml";
 
-fn session() -> Client {
+pub(crate) fn session() -> Client {
     let capabilities = json!({
         "textDocument": {
             "publishDiagnostics": { "relatedInformation": true },
@@ -25,7 +25,7 @@ fn codes(findings: &[Value]) -> Vec<&str> {
         .collect()
 }
 
-fn hints(client: &mut Client, text: &Text) -> Vec<String> {
+pub(crate) fn hints(client: &mut Client, text: &Text) -> Vec<String> {
     let end = text.position(text.content.len());
     let range = json!({ "start": { "line": 0, "character": 0 }, "end": end });
     let params = json!({ "textDocument": { "uri": text.uri }, "range": range });
@@ -279,6 +279,26 @@ fn names_lead_to_their_resource_and_back() {
     assert_eq!(client.end(), 0);
 }
 
+#[test]
+fn names_are_completed_while_the_text_is_broken() {
+    let mut client = session();
+    let text = client.open(URI, &FITS.replace("[ledger] }   # 🦀 first", "[led"));
+    let mut position = text.range("led\n")["start"].clone();
+    position["character"] = json!(position["character"].as_u64().unwrap() + 3);
+    let params = json!({ "textDocument": { "uri": URI }, "position": position });
+    let items = client.request("textDocument/completion", params);
+    let labels: Vec<&str> = items
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|i| i["label"].as_str().unwrap())
+        .collect();
+    assert_eq!(labels, ["emails", "ledger", "cache"]);
+    assert_eq!(items[1]["detail"], "database, 4s");
+    assert_eq!(text.slice(&items[1]["textEdit"]["range"]), "led");
+    assert_eq!(client.end(), 0);
+}
+
 trait Tap {
     /// The same begin, ending behind `word` on the same line.
     fn tap_end(self, word: &str) -> Self;
@@ -379,64 +399,5 @@ fn allowances_are_explained_and_those_without_effect_fade() {
     let rule = client.hover(&text, "keep-alive-below");
     assert!(rule.contains("(LC305, error): "), "{rule}");
     assert_eq!(client.hover(&text, "slow"), "");
-    assert_eq!(client.end(), 0);
-}
-
-/// A small generator of numbers, the same on every run.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, below: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % u64::try_from(below.max(1)).unwrap()).unwrap()
-    }
-}
-
-#[test]
-fn after_any_edits_the_server_holds_the_text_that_the_editor_holds() {
-    let mut client = session();
-    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
-    let mut text = client.open(URI, FITS);
-    client.findings(&text);
-    let pieces = [
-        "🦀", "é", "\n", "\r\n", "x: ", "{", "}", "", "", "- ", "\"", "&a ", "*a", "#", "5s",
-    ];
-    for round in 0..200 {
-        let bounds: Vec<usize> = text.content.char_indices().map(|(at, _)| at).collect();
-        let from = dice.roll(bounds.len());
-        let to = (from + dice.roll(4)).min(bounds.len() - 1);
-        // A carriage return and its line feed are one place to an editor.
-        let split =
-            |at: usize| text.content[..at].ends_with('\r') && text.content[at..].starts_with('\n');
-        let (from, to) = (bounds[from], bounds[to]);
-        if split(from) || split(to) {
-            continue;
-        }
-        let range = json!({ "start": text.position(from), "end": text.position(to) });
-        client.change(&mut text, &range, pieces[dice.roll(pieces.len())]);
-        if round % 10 != 9 {
-            continue;
-        }
-        let after_edits = client.findings(&text);
-        let fresh = client.open(&format!("file:///{round}/lifecycle.yaml"), &text.content);
-        let mut at_once = client.findings(&fresh);
-        for finding in &mut at_once {
-            for related in finding["relatedInformation"].as_array_mut().unwrap() {
-                related["location"]["uri"] = json!(URI);
-            }
-        }
-        assert_eq!(after_edits, at_once, "{}", text.content);
-        client.ask_at("textDocument/documentSymbol", &text, "");
-        hints(&mut client, &text);
-        for at in (0..text.content.len()).step_by(7) {
-            if text.content.is_char_boundary(at) {
-                let position = text.position(at);
-                let params = json!({ "textDocument": { "uri": URI }, "position": position });
-                client.request("textDocument/hover", params);
-            }
-        }
-    }
     assert_eq!(client.end(), 0);
 }

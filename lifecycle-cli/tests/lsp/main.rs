@@ -3,8 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod cases;
 mod client;
 mod editing;
+mod edits;
 mod protocol;
 mod yaml_language_server;
 

@@ -138,6 +138,10 @@ fn insert(document: &Document, mapping: &Route, key: &str, value: &str) -> Optio
             true => format!("\"{value}\""),
             false => value.to_owned(),
         };
+        // Braces are written the way of YAML, and would be no JSON.
+        if value.starts_with('{') && !value.contains('"') {
+            return None;
+        }
         return insert(document, mapping, &format!("\"{key}\""), &value);
     }
     let Some(node) = document.get(mapping) else {
@@ -169,6 +173,8 @@ fn insert(document: &Document, mapping: &Route, key: &str, value: &str) -> Optio
             span: node.span,
             text: format!("{{ {key}: {value} }}"),
         }),
+        // What stands there already is replaced, not added.
+        Value::Mapping(entries) if entries.entry(key.trim_matches('"')).is_some() => None,
         // An alias is written elsewhere, and for others too.
         Value::Mapping(_) if source.slice(node.span).starts_with('*') => None,
         Value::Mapping(entries) => match source.slice(node.span).starts_with('{') {
@@ -271,8 +277,9 @@ fn insert_line(source: &Source, entries: &[Entry], key: &str, value: &str) -> Op
 
 /// An entry with what would be left over of it: its line, or its comma.
 fn remove(document: &Document, entry: &Route) -> Option<Patch> {
-    let Some(Segment::Key(name)) = entry.segments().last() else {
-        return None;
+    let name = match entry.segments().last()? {
+        Segment::Key(name) => name,
+        Segment::Index(index) => return remove_item(document, &entry.parent()?, *index),
     };
     let mapping = document.get(&entry.parent()?)?;
     let Value::Mapping(entries) = &mapping.value else {
@@ -290,7 +297,13 @@ fn remove(document: &Document, entry: &Route) -> Option<Patch> {
                 let before = &entries[before];
                 Span::new(end_of(&document.source, before), end)
             }
-            (None, None) => Span::new(this.key_span.start, end),
+            (None, None) => {
+                let inner = Span::new(mapping.span.start + 1, mapping.span.end.saturating_sub(1));
+                match text[inner.range()].contains('\n') {
+                    true => Span::new(this.key_span.start, end),
+                    false => inner,
+                }
+            }
         };
         return Some(Patch {
             span,
@@ -322,87 +335,39 @@ fn remove(document: &Document, entry: &Route) -> Option<Patch> {
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::text::{Limits, parse};
-
-    fn applied(text: &str, edit: &Edit) -> Option<String> {
-        let (document, errors) = parse(text, Limits::default());
-        assert!(errors.is_empty(), "{errors:?}");
-        let patch = edit.patch(&document?)?;
-        let mut text = text.to_owned();
-        text.replace_range(patch.span.range(), &patch.text);
-        Some(text)
-    }
-
-    #[test]
-    fn an_entry_is_added_in_the_style_of_its_mapping() {
-        for (before, after) in [
-            ("p:\n  k: {}\n", "p:\n  k: { g: 1s }\n"),
-            ("p:\n  k: { }\n", "p:\n  k: { g: 1s }\n"),
-            ("p:\n  k:\n", "p:\n  k: { g: 1s }\n"),
-            ("p:\n  k: # none\n", "p:\n  k: { g: 1s } # none\n"),
-            ("p:\n  k: ~\n", "p:\n  k: { g: 1s }\n"),
-            ("p:\n  k: { a: b } # c\n", "p:\n  k: { a: b, g: 1s } # c\n"),
-            ("p: { k: { a: b, } }", "p: { k: { a: b, g: 1s, } }"),
-            ("p: { k: { a: } }", "p: { k: { a:, g: 1s } }"),
-            (
-                "{\"p\": {\"k\": {\"a\": 1}}}",
-                "{\"p\": {\"k\": {\"a\": 1, \"g\": \"1s\"}}}",
-            ),
-            ("{\"p\": {}}", "{\"p\": { \"k\": { \"g\": \"1s\" } }}"),
-            (
-                "p:\n  k:\n    a: b # c\n  z: 1\n",
-                "p:\n  k:\n    a: b # c\n    g: 1s\n  z: 1\n",
-            ),
-            (
-                "p:\r\n  k:\r\n    a: b\r\n  z: 1\r\n",
-                "p:\r\n  k:\r\n    a: b\r\n    g: 1s\r\n  z: 1\r\n",
-            ),
-            ("p:\n  k:\n    a: b", "p:\n  k:\n    a: b\n    g: 1s"),
-            ("p: { k: {\n  a: b\n} }", "p: { k: {\n  a: b, g: 1s\n} }"),
-            (
-                "p:\n  k:\n    a:\n      - x\n      - y\n",
-                "p:\n  k:\n    a:\n      - x\n      - y\n    g: 1s\n",
-            ),
-            (
-                "p:\n  k:\n    a: |\n      x\n      y\n  z: 1\n",
-                "p:\n  k:\n    a: |\n      x\n      y\n    g: 1s\n  z: 1\n",
-            ),
-        ] {
-            let edit = Edit::insert(Route::keys(["p", "k"]), "g", "1s");
-            assert_eq!(applied(before, &edit).as_deref(), Some(after), "{before:?}");
+/// An item of a list with its comma or its line.
+fn remove_item(document: &Document, list: &Route, index: usize) -> Option<Patch> {
+    let node = document.get(list)?;
+    let Value::Sequence(items) = &node.value else {
+        return None;
+    };
+    let this = items.get(index)?.span;
+    let text = document.source.text();
+    let (span, with) = if text[node.span.range()].starts_with('[') {
+        match (items.get(index + 1), index.checked_sub(1)) {
+            (Some(next), _) => (Span::new(this.start, next.span.start), ""),
+            (None, Some(before)) => (Span::new(items[before].span.end, this.end), ""),
+            (None, None) => (node.span, "[]"),
         }
-    }
-
-    #[test]
-    fn a_mapping_that_is_missing_is_made() {
-        let edit = Edit::insert(Route::keys(["traffic", "health"]), "port", "9090");
-        assert_eq!(
-            applied("a: 1\n", &edit).as_deref(),
-            Some("a: 1\ntraffic: { health: { port: 9090 } }\n")
-        );
-        assert_eq!(applied("- a\n", &edit), None, "a list takes no keys");
-        let alias = "a: &x { b: 1 }\ntraffic: { health: *x }\n";
-        assert_eq!(applied(alias, &edit), None, "an alias is others' too");
-    }
-
-    #[test]
-    fn an_entry_is_taken_away_with_its_line_or_its_comma() {
-        for (before, after) in [
-            ("p:\n  a: 1 # gone\n  k: 2\n", "p:\n  k: 2\n"),
-            ("p:\n  k: 2\n  a: 1", "p:\n  k: 2\n"),
-            ("p: { a: 1, k: 2 }", "p: { k: 2 }"),
-            ("p: { k: 2, a: 1 }", "p: { k: 2 }"),
-            ("p: { a: 1 }", "p: {  }"),
-            ("p:\n  a: 1\n", "p:\n  {}\n"),
-            ("p:\n  a:\n    - 1\n  k: 2\n", "p:\n  k: 2\n"),
-        ] {
-            let edit = Edit::Remove {
-                entry: Route::keys(["p", "a"]),
-            };
-            assert_eq!(applied(before, &edit).as_deref(), Some(after), "{before:?}");
+    } else {
+        let line = text[..this.start].rfind('\n').map_or(0, |at| at + 1);
+        let end = text[this.end..]
+            .find('\n')
+            .map_or(text.len(), |at| this.end + at + 1);
+        let behind = text[this.end..end].trim_start();
+        let alone =
+            text[line..this.start].trim() == "-" && (behind.is_empty() || behind.starts_with('#'));
+        // The last item of a block leaves nothing that could stand for the list.
+        if !alone || items.len() == 1 {
+            return None;
         }
-    }
+        (Span::new(line, end), "")
+    };
+    Some(Patch {
+        span,
+        text: with.to_owned(),
+    })
 }
+
+#[cfg(test)]
+mod tests;

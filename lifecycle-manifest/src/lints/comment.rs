@@ -128,11 +128,12 @@ impl Allowance {
             }
         }
         if reason.is_empty() {
-            let message = format!("why is `{}` fine here?", inner.trim());
+            let message = format!("`{}` is allowed without a reason", inner.trim());
             return Err(Box::new(
-                bad(message, comment.span)
-                    .label("no reason is given")
-                    .help("write the reason behind it: who reads this next will want it"),
+                bad(message, comment.span).help(format!(
+                    "write `# lifecycle: allow({}) why it is fine here`: who reads this next will want it",
+                    inner.trim()
+                )),
             ));
         }
         Ok(Self {
@@ -141,5 +142,27 @@ impl Allowance {
             reason: reason.to_owned(),
             covers: reach.of(comment),
         })
+    }
+
+    /// The bytes that must go for this name to be allowed no longer: the name with its comma, or all
+    /// of the comment with its line, or with the space before it.
+    pub(super) fn without(&self, document: &Document, number: usize) -> Span {
+        let span = self.names[number].span;
+        if let Some(next) = self.names.get(number + 1) {
+            return Span::new(span.start, next.span.start);
+        }
+        if let Some(before) = number.checked_sub(1) {
+            return Span::new(self.names[before].span.end, span.end);
+        }
+        let text = document.source.text();
+        let before = text[..self.comment.start].trim_end_matches([' ', '\t']);
+        match before.is_empty() || before.ends_with('\n') {
+            true => {
+                let rest = &text[self.comment.end..];
+                let newline = rest.find('\n').map_or(rest.len(), |at| at + 1);
+                Span::new(before.len(), self.comment.end + newline)
+            }
+            false => Span::new(before.len(), self.comment.end),
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::comment::Allowances;
 use super::{Allowed, Level, Levels, Lint, Selector};
-use crate::finding::{Finding, Place, Side};
+use crate::finding::{Edit, Finding, Fix, Place, Safety, Side};
 use crate::rules::{Rule, shape};
 use crate::text::{Document, Route};
 
@@ -115,17 +115,22 @@ impl Sieve<'_> {
     }
 
     fn unused(&self, ran: impl Fn(&Rule) -> bool) -> Vec<Finding> {
-        let finding = |rule: &Rule, place| {
-            let message = format!("nothing here is `{}`", rule.name);
+        let finding = |rule: &Rule, place, edit| {
+            let message = format!("there is no `{}` here to allow", rule.name);
             Finding::new(&shape::UNUSED_ALLOWANCE, message, place)
-                .label("allowed, and not found")
-                .help("take the allowance away")
+                .fix_with("take the allowance away", Fix::new(Safety::Safe, [edit]))
         };
+        let document = self.document;
         let comments = self.allowances.all.iter().enumerate().flat_map(|(at, it)| {
-            let names = it.names.iter().filter(|name| ran(name.rule));
+            let names = it.names.iter().enumerate();
             names
-                .filter(move |name| !self.used_comments.contains(&(at, name.rule.code)))
-                .map(|name| finding(name.rule, Place::Bytes(name.span)))
+                .filter(|(_, name)| ran(name.rule))
+                .filter(move |(_, name)| !self.used_comments.contains(&(at, name.rule.code)))
+                .map(move |(number, name)| {
+                    let span = it.without(document, number);
+                    let edit = Edit::replace(Place::Bytes(span), "");
+                    finding(name.rule, Place::Bytes(name.span), edit)
+                })
         });
         let lints = self.lints.iter().enumerate().filter_map(|(at, lint)| {
             let Selector::Rule(rule) = lint.selector else {
@@ -133,7 +138,11 @@ impl Sieve<'_> {
             };
             let unused =
                 lint.level.value == Level::Allow && ran(rule) && !self.used_lints.contains(&at);
-            unused.then(|| finding(rule, Place::Key(entry_of(lint))))
+            let entry = entry_of(lint);
+            let edit = Edit::Remove {
+                entry: entry.clone(),
+            };
+            unused.then(|| finding(rule, Place::Key(entry), edit))
         });
         comments.chain(lints).collect()
     }

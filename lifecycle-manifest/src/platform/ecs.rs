@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use super::{Cap, Common, Facts, Terms, held, owed_settle};
-use crate::duration::human;
+use crate::duration::{human, show};
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place};
 use crate::manifest::{Manifest, Written};
@@ -55,7 +55,7 @@ const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 pub const HEALTH_CHECK_INTERVAL: std::ops::RangeInclusive<u64> = 5..=300;
 
 /// The most a target group takes for its deregistration delay.
-const DEREGISTRATION_DELAY_CAP: Duration = Duration::from_secs(3_600);
+pub(crate) const DEREGISTRATION_DELAY_CAP: Duration = Duration::from_secs(3_600);
 
 /// The most an Application Load Balancer takes for its idle timeout.
 const IDLE_TIMEOUT_CAP: Duration = Duration::from_secs(4_000);
@@ -137,8 +137,14 @@ fn bounded(
         return Some(written);
     }
     let message = format!("`{}` is at most {}", written.route, human(most));
-    let finding = Finding::new(&shape::OUT_OF_RANGE, message, Place::Value(written.route));
-    table.push(finding.help("that is the limit of AWS"));
+    let place = Place::Value(written.route);
+    let finding = Finding::new(&shape::OUT_OF_RANGE, message, place.clone());
+    let most = show(most);
+    table.push(finding.fix(
+        format!("write `{most}`, the most that AWS takes"),
+        place,
+        most,
+    ));
     None
 }
 

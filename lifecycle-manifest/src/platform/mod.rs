@@ -11,6 +11,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 pub use cloud_run::CloudRun;
+pub(crate) use ecs::DEREGISTRATION_DELAY_CAP;
 #[cfg(feature = "deployed")]
 pub(crate) use ecs::FARGATE_CAP;
 pub use ecs::{Ecs, HEALTH_CHECK_INTERVAL, HealthCheck, LaunchType, LoadBalancer, SPOT_NOTICE};
@@ -220,6 +221,11 @@ macro_rules! platforms {
             /// The knobs that every platform has.
             pub fn common(&self) -> &Common {
                 match self { $(Self::$Type(platform) => &platform.common,)* }
+            }
+
+            /// The same, for asking what would be.
+            pub(crate) fn common_mut(&mut self) -> &mut Common {
+                match self { $(Self::$Type(platform) => &mut platform.common,)* }
             }
 
             /// Its side of this manifest's shutdown.

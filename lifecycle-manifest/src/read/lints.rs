@@ -54,13 +54,11 @@ fn lint(
         .is_some_and(|reason| !reason.trim().is_empty());
     if level.value == Level::Allow && !given {
         let place = Place::Value(route);
-        let message = format!("why is `{}` allowed?", entry.key);
-        let finding = Finding::new(&shape::BAD_ALLOWANCE, message, place)
-            .label("no reason is given")
-            .help(format!(
-                "write `{}: {{ level: allow, reason: \"…\" }}`: who reads this next will want it",
-                entry.key
-            ));
+        let message = format!("`{}` is allowed without a reason", entry.key);
+        let finding = Finding::new(&shape::BAD_ALLOWANCE, message, place).help(format!(
+            "write `{}: {{ level: allow, reason: \"…\" }}`: who reads this next will want it",
+            entry.key
+        ));
         table.push(finding);
     }
     Some(Lint {

@@ -11,7 +11,7 @@ use std::time::Duration;
 pub use suggest::nearest;
 pub(crate) use table::{OtherName, Table, Zero, list, wrong_type};
 
-use crate::finding::{Finding, Place};
+use crate::finding::{Edit, Finding, Fix, Place, Safety};
 use crate::kind::{Kind, Phase};
 use crate::manifest::{Budget, Drift, Health, Manifest, Resource, Traffic, Written};
 use crate::platform::Platforms;
@@ -178,10 +178,18 @@ pub(crate) fn not_utf8(span: crate::text::Span, utf16: bool) -> Finding {
 fn likely(words: &str) -> Option<&'static str> {
     let usual = [
         (
+            "BOM must not",
+            "a byte order mark stands here, as where two files were joined: take it away",
+        ),
+        (
             "tabs disallowed",
             "indent with spaces: YAML takes no tabs there",
         ),
         ("unclosed quote", "close the quote that begins here"),
+        (
+            "unexpected character",
+            "take the character away; text in quotes can say it as `\\u….`",
+        ),
         ("quoted scalar", "a quote before this is not closed"),
         (
             "flow mapping",
@@ -374,11 +382,20 @@ fn resource(
         ];
         for (key, there, fits, owner) in takes {
             if there && !fits {
-                let message = format!("a {} has no `{key}`", kind.value.as_str());
+                let message = format!(
+                    "a resource of kind `{}` has no `{key}`",
+                    kind.value.as_str()
+                );
                 let place = Place::Key(route.key(key));
+                let remove = Edit::Remove {
+                    entry: route.key(key),
+                };
                 let finding = Finding::new(&shape::KEY_NOT_FOR_KIND, message, place)
                     .related(Place::Value(kind.route.clone()), "its kind")
-                    .help(format!("`{key}` belongs to {owner}"));
+                    .fix_with(
+                        format!("take it away: `{key}` belongs to {owner}"),
+                        Fix::new(Safety::Unsafe, [remove]),
+                    );
                 table.push(finding);
             }
         }

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::suggest::nearest;
-use crate::duration;
+use crate::duration::{self, DurationError};
 use crate::finding::{Edit, Finding, Fix, Place, Safety};
 use crate::manifest::Written;
 use crate::rules::{Rule, shape};
@@ -191,7 +191,14 @@ impl<'d, 'f> Table<'d, 'f> {
                 let finding = Finding::new(&shape::BAD_DURATION, error.to_string(), place.clone());
                 self.push(match error.meant() {
                     Some(meant) => finding.safe_fix(error.help(), place, meant),
-                    None => finding.help(error.help()),
+                    None => match &error {
+                        // Seconds are the likelier, and not surely meant.
+                        DurationError::NoUnit(number) => {
+                            let seconds = format!("{number}s");
+                            finding.fix(error.help(), place, seconds)
+                        }
+                        _ => finding.help(error.help()),
+                    },
                 });
                 None
             }

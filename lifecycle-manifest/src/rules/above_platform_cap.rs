@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::Context;
-use super::verdict::{Verdict, platform_place, with, with_longest_steps};
-use crate::duration::{human, show};
-use crate::finding::Finding;
+use super::shorter::timeouts_within;
+use super::verdict::{Verdict, beside_steps, platform_place, terms, with, with_longest_steps};
+use crate::duration::human;
+use crate::finding::{Finding, Help};
 
 rule! {
     /// Shutdown needs more time than the platform can give at all.
@@ -75,42 +76,30 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         let finding = Finding::new(&RULE, message, platform_place(context, line))
             .on(line.platform())
             .label(cap.because);
-        let finding = with_longest_steps(finding, line).note(format!(
+        let mut finding = with_longest_steps(finding, line).note(format!(
             "sum: {}, at most {}",
             line.sum(),
             human(cap.limit)
         ));
-        let path = line.longest_path_names(context.plan);
-        let excess = line.needed().saturating_sub(cap.limit);
-        let longest = line
-            .longest_path
-            .iter()
-            .max_by_key(|&&step| line.windows[step].timeout.value);
-        let example = longest
-            .map(|&step| {
-                (
-                    &context.plan.steps[step].name,
-                    line.windows[step].timeout.value,
-                )
-            })
-            .and_then(|(name, timeout)| Some((name, whole(timeout.checked_sub(excess)?)?)))
-            .map_or(String::new(), |(name, rest)| {
-                format!(", such as `timeouts: {{ {name}: {} }}`", show(rest))
-            });
-        findings.push(
-            finding
-                .help(format!(
-                    "take {} from the longest path on this platform ({}){example}",
-                    human(excess),
-                    path.join(" → "),
-                ))
-                .help("or make the work resumable and hand it back at the signal, or run it elsewhere"),
-        );
+        let by_steps = timeouts_within(context, line, cap.limit);
+        finding.help.push(by_steps.unwrap_or_else(|| {
+            let beside = beside_steps(line);
+            let taken: Duration = beside.iter().map(|figure| figure.value).sum();
+            let text = match taken >= cap.limit {
+                true => format!(
+                    "lower these first: {} leave nothing of the {} for the steps",
+                    terms(&beside),
+                    human(cap.limit)
+                ),
+                false => format!(
+                    "even steps of 1s would not fit one after another: {}",
+                    line.longest_path_names(context.plan).join(" → ")
+                ),
+            };
+            Help { text, fix: None }
+        }));
+        let hand_back =
+            "or make the work resumable and hand it back at the signal, or run it elsewhere";
+        findings.push(finding.help(hand_back));
     }
-}
-
-/// A timeout that people write: whole seconds, where there is one left.
-fn whole(timeout: Duration) -> Option<Duration> {
-    let seconds = Duration::from_secs(timeout.as_secs());
-    (!seconds.is_zero()).then_some(seconds)
 }

@@ -1,7 +1,10 @@
 //! Steps that wait for one another in a circle.
 
-use crate::finding::{Finding, Place};
+use crate::finding::{Edit, Finding, Fix, Place, Safety};
+use crate::manifest::Manifest;
 use crate::plan::{Cycle, CycleEdge, Why};
+use crate::read::list;
+use crate::text::Route;
 
 rule! {
     /// Steps wait for one another in a circle.
@@ -56,29 +59,96 @@ rule! {
     pub(super) RULE = "LC201", "dependency-cycle", Error, High
 }
 
-pub(super) fn finding(cycle: &Cycle) -> Finding {
-    let first = cycle
-        .edges
-        .first()
-        .map_or_else(String::new, |edge| edge.waiter.clone());
-    let message = format!(
-        "`{first}` waits for itself, through {} waits",
-        cycle.edges.len()
-    );
+pub(super) fn finding(manifest: &Manifest, cycle: &Cycle) -> Finding {
     let mut places = cycle
         .edges
         .iter()
         .filter_map(|edge| Some((place(edge)?, label(edge))));
     let (place, text) = places
         .next()
-        .unwrap_or_else(|| (Place::Value(crate::text::Route::root()), String::new()));
-    let finding = Finding::new(&RULE, message, place).label(text);
-    places
+        .unwrap_or_else(|| (Place::Value(Route::root()), String::new()));
+    let finding = Finding::new(&RULE, message(cycle), place).label(text);
+    let finding = places
         .fold(finding, |finding, (place, text)| {
             finding.related(place, text)
         })
-        .note(circle(cycle))
-        .help("take away the wait that does not matter")
+        .note(circle(cycle));
+    with_ways_out(finding, manifest, cycle.edges.iter())
+}
+
+/// So many steps are named; the note has all of them.
+const MOST_NAMED: usize = 5;
+
+fn message(cycle: &Cycle) -> String {
+    let names = || cycle.edges.iter().map(|edge| edge.waiter.as_str());
+    match cycle.edges.len() {
+        2 => format!("{} wait for each other", list(names(), "and")),
+        3..=MOST_NAMED => format!("{} wait for one another in a circle", list(names(), "and")),
+        count => format!(
+            "`{}` and {} others wait for one another in a circle",
+            names().next().unwrap_or_default(),
+            count.saturating_sub(1)
+        ),
+    }
+}
+
+/// So many waits are offered to be taken away.
+const MOST_OFFERED: usize = 3;
+
+/// Adds, for each of these waits, how it is taken away.
+pub(super) fn with_ways_out<'a>(
+    finding: Finding,
+    manifest: &Manifest,
+    edges: impl Iterator<Item = &'a CycleEdge>,
+) -> Finding {
+    let ways = edges.filter_map(|edge| without(manifest, edge));
+    ways.take(MOST_OFFERED)
+        .enumerate()
+        .fold(finding, |finding, (at, (text, entry))| {
+            let text = match at {
+                0 => text,
+                _ => format!("or {text}"),
+            };
+            finding.fix_with(text, Fix::new(Safety::Unsafe, [Edit::Remove { entry }]))
+        })
+}
+
+/// How a wait is taken away: in words, and what is removed.
+fn without(manifest: &Manifest, edge: &CycleEdge) -> Option<(String, Route)> {
+    let (waiter, on) = (&edge.waiter, &edge.on);
+    let (route, owner, key, text) = match &edge.why {
+        Why::After(route) => (
+            route,
+            waiter,
+            "after",
+            format!("take the `after` of `{waiter}` away, if it need not wait for `{on}`"),
+        ),
+        Why::Uses(route) => (
+            route,
+            on,
+            "uses",
+            format!("take the `uses` of `{on}` away, if it does not call `{waiter}` at the end"),
+        ),
+        Why::Default => return None,
+    };
+    let resource = manifest.resources.iter().find(|r| r.name == *owner)?;
+    let count = match key {
+        "after" => resource.after.as_ref().map_or(0, Vec::len),
+        _ => resource.uses.len(),
+    };
+    // A list of one goes as a whole: empty, it would say that there is nothing to wait for.
+    Some(match count {
+        1 => (text, route.parent()?),
+        _ => {
+            let name = if key == "after" { on } else { waiter };
+            let text = text.replacen(
+                &format!("take the `{key}` of"),
+                &format!("take `{name}` out of the `{key}` of"),
+                1,
+            );
+            (text.replacen(" away,", ",", 1), route.clone())
+        }
+    })
 }
 
 /// `a (after) → b (uses) → a`.

@@ -1,8 +1,14 @@
 //! A balancer in front of the cluster sends on after the pod has stopped listening.
 
+use std::time::Duration;
+
 use super::Context;
+use super::verdict::{grace_label, grace_place};
 use crate::duration::{human, show};
-use crate::finding::{Finding, Place, Severity};
+use crate::finding::{Edit, Finding, Fix, Place, Safety, Severity};
+use crate::manifest::Written;
+use crate::platform::{Kubernetes, Platform, PreStop, round_up};
+use crate::timeline::Timeline;
 
 rule! {
     /// The load balancer keeps sending requests after the pod has stopped listening.
@@ -86,11 +92,24 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             .and_then(|hook| hook.origin.route());
         if let Some(route) = hook.or(line.terms.settle.origin.route()) {
             finding = finding.related(Place::Value(route.clone()), "nobody waits longer than this");
+        } else {
+            let payer = match line.terms.hook {
+                Some(_) => "no `pre_stop` here: the hook is as long as the settle time",
+                None => "the program waits for the settle time",
+            };
+            finding = finding.note(format!(
+                "{payer}, {} ({})",
+                human(line.terms.settle.value),
+                line.terms.settle.origin
+            ));
         }
-        findings.push(finding.help(format!(
-            "write `pre_stop: {}`, and see that the grace period holds it",
-            show(propagation.value)
-        )));
+        findings.push(with_longer_hook(
+            finding,
+            context,
+            line,
+            kubernetes,
+            propagation.value,
+        ));
     }
     if let Some(delay) = balancer
         .deregistration_delay
@@ -105,8 +124,73 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         let mut finding = Finding::new(&RULE, message, Place::Value(delay.route.clone()))
             .on(line.platform())
             .label("longer than the grace period")
-            .help("a delay no longer than the grace period frees the target in time");
+            .related(grace_place(context, line), grace_label(line));
+        let most = show(line.grace().value);
+        finding = finding.fix(
+            format!("write `deregistration_delay: {most}` or less: no request outlives the pod"),
+            Place::Value(delay.route.clone()),
+            most,
+        );
         finding.severity = Severity::Warning;
         findings.push(finding);
+    }
+}
+
+/// Adds the way out by a hook as long as the balancer needs, and by a grace period that holds it.
+fn with_longer_hook(
+    finding: Finding,
+    context: &Context<'_>,
+    line: &Timeline,
+    kubernetes: &Kubernetes,
+    propagation: Duration,
+) -> Finding {
+    let sleep = show(round_up(propagation, line.facts.unit));
+    let route = kubernetes.common.route.key("pre_stop");
+    let written = match &kubernetes.pre_stop {
+        // What a command or a request does beside waiting is not ours to replace.
+        Some(PreStop::Exec { .. }) => {
+            return finding.help(format!("let the command wait for {sleep} in all"));
+        }
+        Some(PreStop::Http { .. }) => {
+            return finding.help(format!("answer the hook's request after {sleep}, not before"));
+        }
+        Some(PreStop::Sleep(sleep)) => Some(&sleep.route),
+        None => None,
+    };
+    if !kubernetes.has_native_sleep() {
+        let settle = format!("write `settle: {sleep}`: without a native sleep the program waits");
+        return finding.help(settle);
+    }
+    let hook = match written {
+        Some(route) => Edit::replace(Place::Value(route.clone()), sleep.as_str()),
+        None => Edit::insert(kubernetes.common.route.clone(), "pre_stop", sleep.as_str()),
+    };
+    let mut longer = kubernetes.clone();
+    longer.pre_stop = Some(PreStop::Sleep(Written {
+        value: propagation,
+        route,
+    }));
+    let longer = Platform::Kubernetes(longer);
+    let longer = Timeline::new(context.manifest, context.plan, &longer);
+    let Some(grace) = longer.smallest_grace().filter(|_| longer.spare().is_none()) else {
+        let fix = Fix::new(Safety::Safe, [hook]);
+        return finding.fix_with(format!("write `pre_stop: {sleep}`"), fix);
+    };
+    let text = format!(
+        "write `pre_stop: {sleep}` and `grace_period: {}`",
+        show(grace)
+    );
+    match (line.grace().origin.route(), written) {
+        (Some(place), _) => {
+            let grace = Edit::replace(Place::Value(place.clone()), show(grace));
+            finding.fix_with(text, Fix::new(Safety::Safe, [hook, grace]))
+        }
+        (None, Some(_)) => {
+            let platform = kubernetes.common.route.clone();
+            let grace = Edit::insert(platform, "grace_period", show(grace));
+            finding.fix_with(text, Fix::new(Safety::Safe, [hook, grace]))
+        }
+        // Two additions at one place are more than an edit can say.
+        (None, None) => finding.help(text),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::duration::show;
-use crate::finding::{Finding, Place};
+use crate::finding::{Edit, Finding, Fix, Place, Safety};
 use crate::platform::PreStop;
 
 rule! {
@@ -89,14 +89,26 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     if !USERLAND.contains(&name) {
         return;
     }
-    let message = format!("the hook runs `{program}`, and the image has nothing but the program");
+    let message = format!("the hook runs `{program}`, which the image by its name does not have");
     let finding = Finding::new(&RULE, message, Place::Value(route.key("exec")))
         .on(line.platform())
         .label("fails, and the signal comes at once")
         .related(
             Place::Value(image.route.clone()),
-            "an image without shell and tools",
+            "by its name without shell and tools",
         );
+    if !kubernetes.has_native_sleep() {
+        findings.push(finding.fix_with(
+            "take `pre_stop` away: this cluster has no native sleep, and the program waits by itself",
+            Fix::new(
+                Safety::Unsafe,
+                [Edit::Remove {
+                    entry: route.clone(),
+                }],
+            ),
+        ));
+        return;
+    }
     let sleep = show(timeout.value);
     findings.push(finding.fix(
         format!("let the kubelet sleep: `pre_stop: {sleep}`"),

@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::duration::human;
-use crate::finding::{Finding, Place};
+use crate::finding::{Edit, Finding, Fix, Place, Safety};
 
 rule! {
     /// A grace period is written for a platform that has no such setting.
@@ -68,6 +68,14 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         let finding = Finding::new(&RULE, message, Place::Value(written.route.clone()))
             .on(line.platform())
             .label(cap.because);
-        findings.push(finding.help("take it away; `timeouts:` makes the steps fit"));
+        findings.push(finding.fix_with(
+            "take it away: it has no effect",
+            Fix::new(
+                Safety::Safe,
+                [Edit::Remove {
+                    entry: written.route.clone(),
+                }],
+            ),
+        ));
     }
 }

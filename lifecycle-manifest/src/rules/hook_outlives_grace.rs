@@ -1,7 +1,10 @@
 //! The hook alone is longer than the grace period.
 
 use super::Context;
-use super::verdict::{Verdict, grace_label, grace_place, with, with_hook, with_sum_and_grace};
+use super::verdict::{
+    Verdict, grace_label, grace_place, with, with_floor, with_hook, with_shorter_hook,
+    with_sum_and_grace,
+};
 use crate::duration::human;
 use crate::finding::Finding;
 
@@ -72,6 +75,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             .on(line.platform())
             .label(grace_label(line));
         let finding = with_hook(finding, line, "the signal would come after this");
-        findings.push(with_sum_and_grace(finding, line));
+        let finding = with_sum_and_grace(with_floor(finding, line), line);
+        findings.push(with_shorter_hook(finding, context, line));
     }
 }

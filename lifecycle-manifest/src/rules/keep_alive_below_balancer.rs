@@ -82,15 +82,21 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let place = Place::Value(keep_alive.route.clone());
     let mut finding = Finding::new(&RULE, message, place.clone())
         .on(line.platform())
-        .label("the balancer may still use the connection then")
-        .note(format!(
-            "idle timeout {} ({})",
-            human(idle.value),
-            idle.origin
-        ));
-    if let Some(route) = idle.origin.route() {
-        finding = finding.related(Place::Value(route.clone()), "the balancer's own limit");
-    }
+        .label("the balancer may still use the connection then");
+    finding = match idle.origin.route() {
+        Some(route) => finding.related(
+            Place::Value(route.clone()),
+            "the balancer keeps idle connections for this long",
+        ),
+        None => finding.related(
+            Place::Key(balancer.route.clone()),
+            format!(
+                "no `idle_timeout` here: {}, {}",
+                human(idle.value),
+                idle.origin
+            ),
+        ),
+    };
     let longer = show(idle.value + ROOM);
     findings.push(finding.fix(
         format!("write `keep_alive: {longer}` or more"),

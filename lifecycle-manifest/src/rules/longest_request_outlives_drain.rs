@@ -1,11 +1,18 @@
 //! The longest request is longer than what it is given to finish.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::Context;
-use crate::duration::human;
+use super::verdict::platform_place;
+use crate::duration::{human, show};
+use crate::figure::Figure;
 use crate::finding::{Finding, Place};
 use crate::kind::Kind;
+use crate::manifest::Written;
+use crate::platform::{DEREGISTRATION_DELAY_CAP, round_up};
+use crate::text::Route;
+use crate::timeline::{Timeline, Window};
 
 rule! {
     /// The longest request takes longer than the time it has to finish.
@@ -65,59 +72,121 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let Some(longest) = &context.manifest.traffic.longest_request else {
         return;
     };
-    let place = || Place::Value(longest.route.clone());
     let mut seen = HashSet::new();
     for line in context.timelines {
+        // Behind a deregistration delay, requests end before the signal or are let go of there.
+        if let Some(delay) = &line.terms.outside {
+            if delay.value < longest.value {
+                findings.push(by_deregistration(context, line, delay, longest));
+            }
+            continue;
+        }
         for (step, window) in context.plan.steps.iter().zip(&line.windows) {
             let Some(route) = window.timeout.origin.route() else {
                 continue;
             };
             let serves = matches!(step.kind, Kind::HttpServer | Kind::GrpcServer);
-            if !serves || window.timeout.value >= longest.value || !seen.insert(route) {
-                continue;
+            if serves && window.timeout.value < longest.value && seen.insert(route) {
+                findings.push(by_timeout(context, &step.name, window, route, longest));
             }
-            let message = format!(
-                "a request may take {}, and `{}` has {} to finish it",
-                human(longest.value),
-                step.name,
-                human(window.timeout.value)
-            );
-            let finding = Finding::new(&RULE, message, Place::Value(route.clone()))
-                .on(line.platform())
-                .label("it is cut off here")
-                .related(place(), "the longest request");
-            findings
-                .push(finding.help("give it that long, or say what the longest request really is"));
         }
-        let Some(delay) = line
-            .terms
-            .outside
-            .as_ref()
-            .filter(|delay| delay.value < longest.value)
-        else {
-            continue;
-        };
-        let message = format!(
-            "a request may take {}, and the {} is {}",
-            human(longest.value),
-            delay.label,
-            human(delay.value)
-        );
-        let mut finding = Finding::new(&RULE, message, place())
-            .on(line.platform())
-            .label("the longest request")
-            .note(format!(
-                "{} {} ({})",
+    }
+}
+
+fn by_timeout(
+    context: &Context<'_>,
+    name: &str,
+    window: &Window,
+    route: &Route,
+    longest: &Written<Duration>,
+) -> Finding {
+    let message = format!(
+        "a request may take {}, and `{name}` has {} to finish it",
+        human(longest.value),
+        human(window.timeout.value)
+    );
+    let mut finding = Finding::new(&RULE, message, Place::Value(route.clone()))
+        .label("it is cut off here")
+        .related(Place::Value(longest.route.clone()), "the longest request");
+    // A timeout of the resource holds on every platform, one of a platform on that one.
+    let own = context.timelines.iter().find(|line| {
+        let platform = context.manifest.platforms.get(line.platform());
+        platform.is_some_and(|it| route.segments().starts_with(it.common().route.segments()))
+    });
+    if let Some(line) = own {
+        finding = finding.on(line.platform());
+    }
+    let more = longest.value.saturating_sub(window.timeout.value);
+    let refused = context
+        .timelines
+        .iter()
+        .filter(|line| {
+            let mut windows = line.windows.iter();
+            windows.any(|window| window.timeout.origin.route() == Some(route))
+        })
+        .find(|line| {
+            let cap = line.terms.cap.as_ref();
+            cap.is_some_and(|cap| line.needed() + more > cap.limit)
+        });
+    let text = show(longest.value);
+    let finding = match refused {
+        Some(line) => finding.help(format!(
+            "{} has no room for {text}: let such requests be shorter, or safe to send again",
+            line.facts.name
+        )),
+        None => finding.fix(
+            format!("give it that long: `{text}`"),
+            Place::Value(route.clone()),
+            text,
+        ),
+    };
+    finding.help("or say in `longest_request` what the longest request really is")
+}
+
+fn by_deregistration(
+    context: &Context<'_>,
+    line: &Timeline,
+    delay: &Figure,
+    longest: &Written<Duration>,
+) -> Finding {
+    let message = format!(
+        "a request may take {}, and the {} is {}",
+        human(longest.value),
+        delay.label,
+        human(delay.value)
+    );
+    let finding = Finding::new(&RULE, message, Place::Value(longest.route.clone()))
+        .on(line.platform())
+        .label("the longest request");
+    let finding = match delay.origin.route() {
+        Some(route) => finding.related(
+            Place::Value(route.clone()),
+            "the balancer lets go of it after this",
+        ),
+        None => finding.related(
+            platform_place(context, line),
+            format!(
+                "no {} here: {}, {}",
                 delay.label,
                 human(delay.value),
                 delay.origin
-            ));
-        if let Some(route) = delay.origin.route() {
-            finding = finding.related(
-                Place::Value(route.clone()),
-                "the balancer ends it after this",
-            );
+            ),
+        ),
+    };
+    let enough = round_up(longest.value, line.facts.unit);
+    let text = show(enough);
+    match delay.origin.route() {
+        Some(route) if enough <= DEREGISTRATION_DELAY_CAP => finding.safe_fix(
+            format!("write `deregistration_delay: {text}`"),
+            Place::Value(route.clone()),
+            text,
+        ),
+        None if enough <= DEREGISTRATION_DELAY_CAP => {
+            finding.help(format!("write `deregistration_delay: {text}`"))
         }
-        findings.push(finding.help("raise the deregistration delay to the longest request"));
+        _ => finding.help(format!(
+            "a target group waits {} at most: let such requests be shorter, or safe to send again",
+            human(DEREGISTRATION_DELAY_CAP)
+        )),
     }
 }

@@ -225,6 +225,7 @@ mod rollout_takes_all_pods;
 mod settle_paid_twice;
 mod settle_unpaid;
 mod shell_swallows_signal;
+mod shorter;
 mod sidecar_drift;
 mod sidecar_leaves_first;
 mod spot_notice_too_short;
@@ -311,10 +312,10 @@ pub fn find(code_or_name: &str) -> Option<&'static Rule> {
 }
 
 /// What is wrong with circles of waits, each by the rule it belongs to.
-pub(crate) fn circles(cycles: &[Cycle]) -> Vec<Finding> {
+pub(crate) fn circles(manifest: &Manifest, cycles: &[Cycle]) -> Vec<Finding> {
     let finding = |cycle| {
-        step_closed_before_its_user::finding(cycle)
-            .unwrap_or_else(|| dependency_cycle::finding(cycle))
+        step_closed_before_its_user::finding(manifest, cycle)
+            .unwrap_or_else(|| dependency_cycle::finding(manifest, cycle))
     };
     cycles.iter().map(finding).collect()
 }

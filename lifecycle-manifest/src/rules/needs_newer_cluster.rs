@@ -1,7 +1,7 @@
 //! A hook or a sidecar that the declared cluster does not have.
 
 use super::Context;
-use crate::finding::{Finding, Place};
+use crate::finding::{Edit, Finding, Fix, Place, Safety};
 use crate::platform::PreStop;
 
 rule! {
@@ -66,7 +66,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         let message = format!("Kubernetes 1.{} has no {what}", version.value.minor);
         Finding::new(&RULE, message, place)
             .on(line.platform())
-            .label(format!("from 1.{since} on"))
+            .label(format!("needs Kubernetes 1.{since}"))
             .related(
                 Place::Value(version.route.clone()),
                 "the oldest cluster it must work on",
@@ -78,8 +78,14 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     {
         let place = Place::Value(sleep.route.clone());
         findings.push(
-            finding("native sleep", crate::platform::NATIVE_SLEEP_SINCE, place).help(
-                "take `pre_stop` away: the program then keeps serving after the signal instead",
+            finding("native sleep", crate::platform::NATIVE_SLEEP_SINCE, place).fix_with(
+                "take `pre_stop` away: the program then serves on after the signal instead",
+                Fix::new(
+                    Safety::Unsafe,
+                    [Edit::Remove {
+                        entry: sleep.route.clone(),
+                    }],
+                ),
             ),
         );
     }
@@ -88,13 +94,16 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
     for sidecar in kubernetes.sidecars.iter().filter(|sidecar| sidecar.native) {
         let place = Place::Value(sidecar.name.route.clone());
-        findings.push(
-            finding(
-                "native sidecars",
-                crate::platform::NATIVE_SIDECARS_SINCE,
-                place,
-            )
-            .help("write `native: false`, and give it a drain as long as the program's"),
-        );
+        let since = crate::platform::NATIVE_SIDECARS_SINCE;
+        let finding = finding("native sidecars", since, place);
+        let Some(entry) = sidecar.name.route.parent() else {
+            continue;
+        };
+        // Where `native: true` is written already, this has no place and is said in words.
+        let edit = Edit::insert(entry, "native", "false");
+        findings.push(finding.fix_with(
+            "write `native: false`, and give it a drain as long as the program's",
+            Fix::new(Safety::Unsafe, [edit]),
+        ));
     }
 }

@@ -1,11 +1,15 @@
 //! A step without any time: by its own timeout, or because all of the grace period is spoken for.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::Context;
-use super::verdict::{Verdict, grace_label, grace_place, with, with_sum_and_grace};
+use super::verdict::{
+    Verdict, beside_steps, grace_label, grace_place, terms, with, with_sum_and_grace,
+};
 use crate::duration::human;
-use crate::finding::{Finding, Place};
+use crate::finding::{Edit, Finding, Fix, Place, Safety};
+use crate::manifest::Written;
 
 rule! {
     /// No time is left to finish what is in flight.
@@ -69,24 +73,52 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             continue;
         };
         if timeout.value.is_zero() && seen.insert(route) {
-            let message = format!(
-                "`{}` has no time to finish: its timeout is 0s",
-                timeout.label
-            );
+            let name = &timeout.label;
+            let message = format!("`{name}` has no time to finish: its timeout is 0s");
             let finding = Finding::new(&RULE, message, Place::Value(route.clone()))
                 .label("work in flight is cancelled at once");
-            findings.push(finding.help("write how long its work may take, such as `15s`"));
+            findings.push(
+                match own_timeout(context, name).filter(|own| own.route != *route) {
+                    Some(own) => finding.fix_with(
+                        format!("take this away: `{name}` then has {}", human(own.value)),
+                        Fix::new(
+                            Safety::Unsafe,
+                            [Edit::Remove {
+                                entry: route.clone(),
+                            }],
+                        ),
+                    ),
+                    None => finding.help("write how long its work may take, such as `15s`"),
+                },
+            );
         }
     }
     for line in with(context, Verdict::NoRoom) {
-        let message = format!(
-            "nothing is left of {}'s {} for the steps",
-            line.facts.name,
-            human(line.grace().value)
-        );
-        let finding = Finding::new(&RULE, message, grace_place(context, line))
+        let taken = beside_steps(line);
+        let message = match line.grace().value.is_zero() {
+            true => format!("{} kills at once: its grace period is 0s", line.facts.name),
+            false => format!(
+                "after {} nothing is left of {}'s {} for the steps",
+                terms(&taken),
+                line.facts.name,
+                human(line.grace().value)
+            ),
+        };
+        let mut finding = Finding::new(&RULE, message, grace_place(context, line))
             .on(line.platform())
             .label(grace_label(line));
+        for figure in taken.into_iter().filter(|_| !line.grace().value.is_zero()) {
+            if let Some(route) = figure.origin.route() {
+                let text = format!("takes {} of it", human(figure.value));
+                finding = finding.related(Place::Value(route.clone()), text);
+            }
+        }
         findings.push(with_sum_and_grace(finding, line));
     }
+}
+
+/// The resource's own timeout, where it has any time in it.
+fn own_timeout<'a>(context: &'a Context<'_>, name: &str) -> Option<&'a Written<Duration>> {
+    let own = context.manifest.resources.iter().find(|r| r.name == name)?;
+    Some(&own.timeout).filter(|timeout| !timeout.value.is_zero())
 }

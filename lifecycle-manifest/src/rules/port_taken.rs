@@ -1,9 +1,10 @@
 //! Two things that would listen on one port.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Context;
 use crate::finding::{Finding, Place};
+use crate::manifest::Written;
 
 rule! {
     /// Two things are to listen on one port.
@@ -64,21 +65,38 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         .health
         .as_ref()
         .and_then(|health| health.port.as_ref());
-    let health = health.map(|port| ("the health server", port));
+    let health = health.map(|port| ("the health server".to_owned(), port));
     let resources = context.manifest.resources.iter();
-    let ports = resources.filter_map(|r| Some((r.name.as_str(), r.port.as_ref()?)));
-    let mut first = HashMap::new();
-    for (name, port) in ports.chain(health) {
-        let Some((other, place)) = first.get(&port.value) else {
-            first.insert(port.value, (name, Place::Value(port.route.clone())));
+    let ports: Vec<(String, &Written<u16>)> = resources
+        .filter_map(|r| Some((format!("`{}`", r.name), r.port.as_ref()?)))
+        .chain(health)
+        .collect();
+    let taken: HashSet<u16> = ports.iter().map(|(_, port)| port.value).collect();
+    let mut first: HashMap<u16, &(String, &Written<u16>)> = HashMap::new();
+    let mut given = 0;
+    for listener in &ports {
+        let (name, port) = listener;
+        let Some((other, there)) = first.get(&port.value) else {
+            first.insert(port.value, listener);
             continue;
         };
-        let message = format!("port {} is taken by `{other}` already", port.value);
-        findings.push(
-            Finding::new(&RULE, message, Place::Value(port.route.clone()))
-                .label(format!("{name} cannot bind it too"))
-                .related(Clone::clone(place), "bound here")
-                .help("write another port"),
-        );
+        let message = format!("port {} is taken by {other} already", port.value);
+        let finding = Finding::new(&RULE, message, Place::Value(port.route.clone()))
+            .label(format!("{name} cannot bind it too"))
+            .related(Place::Value(there.route.clone()), "bound here");
+        // Each gets another one, so that no two of them meet again.
+        let free =
+            (given.max(port.value).saturating_add(1)..=u16::MAX).find(|free| !taken.contains(free));
+        findings.push(match free {
+            Some(free) => {
+                given = free;
+                finding.fix(
+                    format!("write another port, such as `{free}`"),
+                    Place::Value(port.route.clone()),
+                    free.to_string(),
+                )
+            }
+            None => finding.help("write another port"),
+        });
     }
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::Context;
 use crate::duration::{human, show};
-use crate::finding::{Finding, Place};
+use crate::finding::{Edit, Finding, Fix, Place, Safety};
+use crate::text::Route;
 
 rule! {
     /// A fallen readiness is noticed only after the settle time is over.
@@ -102,7 +103,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             ),
         })
         .note(format!(
-            "{} failure{} × {} period = {}, settle {} ({})",
+            "{} failure{} × {} period = {}, settle time {} ({})",
             health.failures,
             if health.failures == 1 { "" } else { "s" },
             human(health.period),
@@ -120,8 +121,28 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
     let fitting = settle.value / health.failures.max(1);
     if fitting >= Duration::from_secs(1) {
-        let whole = Duration::from_secs(fitting.as_secs());
-        finding = finding.help(format!("write `period: {}`", show(whole)));
+        let whole = show(Duration::from_secs(fitting.as_secs()));
+        let edit = match &written.period {
+            Some(period) => Edit::replace(Place::Value(period.route.clone()), whole.as_str()),
+            None => Edit::insert(written.route.clone(), "period", whole.as_str()),
+        };
+        finding = finding.fix_with(
+            format!("write `period: {whole}`"),
+            Fix::new(Safety::Unsafe, [edit]),
+        );
     }
-    findings.push(finding.help(format!("or `settle: {}`", show(notice))));
+    let longer = show(notice);
+    let edit = match settle.origin.route() {
+        Some(route) => Edit::replace(Place::Value(route.clone()), longer.as_str()),
+        None => Edit::insert(Route::keys(["traffic"]), "settle", longer.as_str()),
+    };
+    let or = if finding.help.is_empty() {
+        "write"
+    } else {
+        "or"
+    };
+    findings.push(finding.fix_with(
+        format!("{or} `settle: {longer}`"),
+        Fix::new(Safety::Unsafe, [edit]),
+    ));
 }

@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::duration::human;
-use crate::finding::{Finding, Place};
+use crate::finding::{Edit, Finding, Fix, Place, Safety};
 
 rule! {
     /// Platform and program both wait for routing to notice.
@@ -79,30 +79,36 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         }
         let twice = (before + after).saturating_sub(owed).min(after);
         let message = format!(
-            "{} of settle time are paid twice on {}",
-            human(twice),
-            line.facts.name
+            "on {} the program waits {} for routing that the platform has waited already",
+            line.facts.name,
+            human(twice)
         );
         let mut finding = Finding::new(&RULE, message, Place::Value(route.clone()))
             .on(line.platform())
             .label("the program waits again")
             .note(format!(
-                "settle {} ({}), paid before the signal {}, after it {}",
+                "routing needs {} ({}): {} pass before the signal, {} after it",
                 human(owed),
                 line.terms.settle.origin,
                 human(before),
                 human(after)
             ));
         let payer = line.terms.hook.as_ref().or(line.terms.outside.as_ref());
-        if let Some(payer) = payer
-            && let Some(route) = payer.origin.route()
-        {
-            finding = finding.related(Place::Value(route.clone()), "the platform has waited here");
-        }
-        findings.push(
-            finding.help(
-                "take `app_settle` away: what is not paid before the signal is paid after it",
+        finding = match payer.map(|payer| (payer, payer.origin.route())) {
+            Some((_, Some(route))) => {
+                finding.related(Place::Value(route.clone()), "the platform has waited here")
+            }
+            Some((payer, None)) => finding.note(format!("{} ({})", payer.term(), payer.origin)),
+            None => finding,
+        };
+        findings.push(finding.fix_with(
+            "take `app_settle` away: the program then waits for the rest alone",
+            Fix::new(
+                Safety::Unsafe,
+                [Edit::Remove {
+                    entry: route.clone(),
+                }],
             ),
-        );
+        ));
     }
 }

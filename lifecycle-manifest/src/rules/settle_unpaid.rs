@@ -67,23 +67,24 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         let Some(missing) = owed.checked_sub(paid).filter(|missing| !missing.is_zero()) else {
             continue;
         };
-        let place = match line.app_settle.origin.route() {
+        let written = line.app_settle.origin.route();
+        let place = match written {
             Some(route) => Place::Value(route.clone()),
             None => platform_place(context, line),
         };
         let message = format!(
-            "{} of the settle time are paid by nobody on {}",
-            human(missing),
-            line.facts.name
+            "on {} the port closes {} before routing has noticed",
+            line.facts.name,
+            human(missing)
         );
-        let mut finding = Finding::new(&RULE, message, place.clone())
+        let mut finding = Finding::new(&RULE, message, place)
             .on(line.platform())
             .label(format!(
-                "the program waits {} after the signal",
+                "the program serves on for {} after the signal",
                 human(line.app_settle.value)
             ))
             .note(format!(
-                "settle {} ({}), paid before the signal {}, after it {}",
+                "routing needs {} ({}): {} pass before the signal, {} after it",
                 human(owed),
                 line.terms.settle.origin,
                 human(line.terms.paid_before_signal),
@@ -93,7 +94,14 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             finding = finding.related(Place::Value(route.clone()), "routing needs this long");
         }
         let rest = show(line.app_settle.value + missing);
-        findings.push(finding.fix(format!("write `app_settle: {rest}`"), place, rest));
+        findings.push(match written {
+            Some(route) => finding.fix(
+                format!("write `app_settle: {rest}`"),
+                Place::Value(route.clone()),
+                rest,
+            ),
+            None => finding.help(format!("write `app_settle: {rest}`")),
+        });
     }
     zero(context, findings);
 }

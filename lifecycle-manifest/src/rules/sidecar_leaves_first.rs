@@ -1,8 +1,9 @@
 //! A sidecar that is gone while the program still needs it.
 
 use super::Context;
-use crate::duration::human;
-use crate::finding::{Finding, Place};
+use crate::duration::{human, show};
+use crate::finding::{Edit, Finding, Fix, Place, Safety};
+use crate::platform::round_up;
 
 rule! {
     /// A sidecar that is not native leaves before the program has finished.
@@ -83,14 +84,29 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             .on(line.platform())
             .label("it gets its signal at the pod's stop")
             .note(format!(
-                "the program: {} to the signal, {} from it",
-                human(line.signal_at()),
+                "the program gets its signal {}, and needs {} from there",
+                match line.signal_at() {
+                    at if at.is_zero() => "then too".to_owned(),
+                    at => format!("{} later", human(at)),
+                },
                 human(line.steps_end())
             ));
-        findings.push(
-            finding
-                .help("make it a native sidecar, and take `native: false` away: it then stops last")
-                .help(format!("or let it drain for {}", human(end))),
-        );
+        let native = sidecar.timeout.route.parent().map(|it| it.key("native"));
+        // Advice that the cluster could not follow is none.
+        let finding = match native.filter(|_| kubernetes.has_native_sidecars()) {
+            Some(entry) => finding.fix_with(
+                "make it a native sidecar, which stops after the program: take `native` away",
+                Fix::new(Safety::Unsafe, [Edit::Remove { entry }]),
+            ),
+            None => finding,
+        };
+        let longer = show(round_up(end, line.facts.unit));
+        let or = if finding.help.is_empty() {
+            "let"
+        } else {
+            "or let"
+        };
+        let text = format!("{or} it drain for as long as the program: `timeout: {longer}`");
+        findings.push(finding.fix(text, Place::Value(sidecar.timeout.route.clone()), longer));
     }
 }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::Context;
+use super::shorter::timeouts_within;
 use super::verdict::{grace_place, platform_place};
-use crate::duration::human;
-use crate::finding::{Finding, Place, Severity};
-use crate::platform::LoadBalancer;
+use crate::duration::{human, show};
+use crate::finding::{Edit, Finding, Fix, Place, Safety, Severity};
+use crate::platform::{LoadBalancer, Spot};
 
 rule! {
     /// The notice of an interruptible node is shorter than the shutdown.
@@ -82,18 +83,26 @@ fn on_kubernetes(context: &Context<'_>, findings: &mut Vec<Finding>) {
         spot.value.name(),
         human(notice)
     );
-    let finding = Finding::new(&RULE, message, Place::Value(spot.route.clone()))
+    let mut finding = Finding::new(&RULE, message, Place::Value(spot.route.clone()))
         .on(line.platform())
-        .label(format!("ordinary pods have {} here", human(notice)))
+        .label(match spot.value {
+            Spot::Aws => format!("the machine is gone {} after its notice", human(notice)),
+            Spot::Gke => format!("ordinary pods get {} of its notice", human(notice)),
+        })
         .related(
             grace_place(context, line),
-            "the grace period does not help there",
-        );
-    findings.push(
-        finding
-            .note(format!("sum: {}", line.sum()))
-            .help("shorten the steps, or run this service on nodes that are not interrupted"),
-    );
+            "a longer grace period does not help there",
+        )
+        .note(format!("sum: {}, notice {}", line.sum(), human(notice)));
+    finding.help.extend(timeouts_within(context, line, notice));
+    findings.push(with_other_nodes(finding));
+}
+
+/// Adds the way out that needs other machines.
+fn with_other_nodes(finding: Finding) -> Finding {
+    let or = if finding.help.is_empty() { "" } else { "or " };
+    let words = format!("{or}run it where nothing is interrupted, and take `spot` away");
+    finding.help(words)
 }
 
 fn on_ecs(context: &Context<'_>, findings: &mut Vec<Finding>) {
@@ -118,36 +127,64 @@ fn on_ecs(context: &Context<'_>, findings: &mut Vec<Finding>) {
         human(total),
         human(notice)
     );
-    let place = delay
-        .as_ref()
-        .and_then(|delay| delay.origin.route())
-        .map_or_else(
-            || platform_place(context, line),
-            |r| Place::Value(r.clone()),
-        );
-    let mut finding = Finding::new(&RULE, message, place).on(line.platform());
-    if let Some(delay) = &delay {
-        finding = finding.label(match delay.origin.is_written() {
-            true => "deregistration takes up to this long".to_owned(),
-            false => format!("no `deregistration_delay` here: {}", human(delay.value)),
-        });
-        let words = format!(
-            "deregistration delay {} ({})",
-            human(delay.value),
-            delay.origin
-        );
-        finding = finding.note(words);
-    }
+    let place = match (&delay, &ecs.spot) {
+        (Some(delay), _) => match delay.origin.route() {
+            Some(route) => Place::Value(route.clone()),
+            None => platform_place(context, line),
+        },
+        (None, Some(spot)) => Place::Value(spot.route.clone()),
+        (None, None) => platform_place(context, line),
+    };
+    let mut finding = Finding::new(&RULE, message, place)
+        .on(line.platform())
+        .label(format!(
+            "the task is gone {} after the notice",
+            human(notice)
+        ));
     finding.severity = Severity::Error;
-    let finding = finding.note(format!("sum: {}", line.sum()));
-    let room = notice.saturating_sub(line.needed());
-    findings.push(match &delay {
-        Some(_) if room >= Duration::from_secs(1) => finding.help(format!(
-            "keep both together within {}: a deregistration delay of at most {}",
-            human(notice),
-            human(Duration::from_secs(room.as_secs()))
-        )),
-        _ => finding
-            .help("shorten the steps, or run this service on capacity that is not interrupted"),
+    if let Some(delay) = &delay {
+        finding = finding
+            .label(match delay.origin.is_written() {
+                true => "deregistration takes up to this long".to_owned(),
+                false => format!(
+                    "no `deregistration_delay` here: {}, {}",
+                    human(delay.value),
+                    delay.origin
+                ),
+            })
+            .note(format!(
+                "{} + {} shutdown = {}, notice {}",
+                delay.term(),
+                human(line.needed()),
+                human(total),
+                human(notice)
+            ));
+    }
+    finding = finding.note(format!("shutdown: {}", line.sum()));
+    let room = Duration::from_secs(notice.saturating_sub(line.needed()).as_secs());
+    findings.push(match (&delay, &ecs.load_balancer) {
+        // A delay of nothing would cut every request off.
+        (Some(delay), Some(balancer)) if !room.is_zero() => {
+            let most = show(room);
+            let edit = match delay.origin.route() {
+                Some(route) => Edit::replace(Place::Value(route.clone()), most.as_str()),
+                None => Edit::insert(
+                    balancer.route.clone(),
+                    "deregistration_delay",
+                    most.as_str(),
+                ),
+            };
+            finding.fix_with(
+                format!("write `deregistration_delay: {most}` or less"),
+                Fix::new(Safety::Unsafe, [edit]),
+            )
+        }
+        _ => {
+            let left = delay
+                .as_ref()
+                .map_or(notice, |delay| notice.saturating_sub(delay.value));
+            finding.help.extend(timeouts_within(context, line, left));
+            with_other_nodes(finding)
+        }
     });
 }

@@ -1,7 +1,8 @@
 //! A resource is closed while something that uses it is still at work.
 
-use super::dependency_cycle::{circle, place};
+use super::dependency_cycle::{circle, place, with_ways_out};
 use crate::finding::Finding;
+use crate::manifest::Manifest;
 use crate::plan::{Cycle, Why};
 
 rule! {
@@ -58,7 +59,7 @@ rule! {
 }
 
 /// The finding, where the circle is one `uses` against an order by `after`.
-pub(super) fn finding(cycle: &Cycle) -> Option<Finding> {
+pub(super) fn finding(manifest: &Manifest, cycle: &Cycle) -> Option<Finding> {
     let mut uses = cycle
         .edges
         .iter()
@@ -81,7 +82,18 @@ pub(super) fn finding(cycle: &Cycle) -> Option<Finding> {
     if let Some(place) = place(edge) {
         finding = finding.related(place, format!("`{by}` uses it until it has drained"));
     }
-    Some(finding.note(circle(cycle)).help(format!(
-        "take the `after` away: `uses` already makes `{closed}` wait for `{by}`"
-    )))
+    let afters = cycle
+        .edges
+        .iter()
+        .filter(|edge| matches!(edge.why, Why::After(_)));
+    for (place, edge) in afters
+        .clone()
+        .skip(1)
+        .filter_map(|it| Some((place(it)?, it)))
+    {
+        let text = format!("and `{}` waits for `{}`", edge.waiter, edge.on);
+        finding = finding.related(place, text);
+    }
+    let finding = finding.note(circle(cycle));
+    Some(with_ways_out(finding, manifest, afters))
 }

@@ -3,7 +3,7 @@
 use super::Context;
 use super::verdict::grace_place;
 use crate::duration::{human, show};
-use crate::finding::Finding;
+use crate::finding::{Finding, Place};
 
 rule! {
     /// The written grace period is above the platform's limit.
@@ -73,13 +73,20 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         let mut finding = Finding::new(&RULE, message, place.clone())
             .on(line.platform())
             .label(cap.because);
-        if line.needed() <= cap.limit {
-            let most = show(cap.limit);
-            finding = finding.fix(format!("write `{most}` or less"), place, most);
-        } else {
-            finding = finding
-                .help("the plan needs more than that too: shorten its steps on this platform");
+        let launch_type = context.ecs().and_then(|(_, ecs)| ecs.launch_type.as_ref());
+        if let Some(written) = launch_type {
+            let place = Place::Value(written.route.clone());
+            finding = finding.related(place, "this launch type has the limit");
         }
+        let most = show(cap.limit);
+        finding = match line.needed() <= cap.limit {
+            true => finding.fix(format!("write `{most}` or less"), place, most),
+            false => finding.fix(
+                format!("write `{most}`, and shorten the steps here: the plan needs more too"),
+                place,
+                most,
+            ),
+        };
         findings.push(finding);
     }
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::Context;
 use crate::duration::{human, show};
-use crate::figure::Origin;
+use crate::figure::{Figure, Origin};
 use crate::finding::{Edit, Finding, Fix, Place, Safety};
+use crate::platform::PreStop;
 use crate::text::Route;
 use crate::timeline::Timeline;
 
@@ -135,6 +136,61 @@ pub(super) fn with_hook(finding: Finding, line: &Timeline, text: &str) -> Findin
             human(line.terms.settle.value),
             line.terms.settle.origin
         )),
+    }
+}
+
+/// Adds what the program is left with when the hook has used all time up.
+pub(super) fn with_floor(finding: Finding, line: &Timeline) -> Finding {
+    match line.facts.kill_floor {
+        floor if floor.is_zero() => finding,
+        floor => finding.note(format!(
+            "the program is left with {}: {} gives no less between the signal and SIGKILL",
+            human(floor),
+            line.facts.name
+        )),
+    }
+}
+
+/// Adds the other way out: a sleep that is no longer than it must be.
+pub(super) fn with_shorter_hook(
+    finding: Finding,
+    context: &Context<'_>,
+    line: &Timeline,
+) -> Finding {
+    let settle = &line.terms.settle;
+    let hook = context
+        .kubernetes()
+        .and_then(|(_, it)| it.pre_stop.as_ref());
+    match hook {
+        Some(PreStop::Sleep(sleep)) if !settle.value.is_zero() && sleep.value > settle.value => {
+            finding.help(format!(
+                "or let it sleep no longer than routing needs: {} ({})",
+                human(settle.value),
+                settle.origin
+            ))
+        }
+        // What a command does beside waiting is not known.
+        _ => finding,
+    }
+}
+
+/// What the grace period has to hold beside the steps.
+pub(super) fn beside_steps(line: &Timeline) -> Vec<&Figure> {
+    let hook = line.terms.hook.iter();
+    hook.chain([&line.app_settle])
+        .chain(&line.terms.sidecars)
+        .chain([&line.reserve])
+        .filter(|figure| !figure.value.is_zero())
+        .collect()
+}
+
+/// `5s settle and 5s reserve`.
+pub(super) fn terms(figures: &[&Figure]) -> String {
+    let terms: Vec<String> = figures.iter().map(|figure| figure.term()).collect();
+    match terms.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+        None => String::new(),
     }
 }
 

@@ -182,9 +182,7 @@ impl JsonSchema for LintsSchema {
 #[derive(JsonSchema)]
 #[schemars(untagged, deny_unknown_fields)]
 enum LintSchema {
-    /// A level.
     Level(Level),
-    /// A level with its reason.
     #[schemars(title = "level and reason")]
     Reasoned {
         /// What becomes of the rule's findings.
@@ -284,9 +282,7 @@ fn for_kinds() -> serde_json::Value {
 #[derive(JsonSchema)]
 #[schemars(untagged)]
 enum NamesSchema {
-    /// One resource.
     One(String),
-    /// Several resources.
     Several(Vec<String>),
 }
 

@@ -249,7 +249,10 @@ impl<'t> Builder<'t> {
         let words = scan.info();
         let kind = if words.contains("recursion limit") {
             SyntaxErrorKind::TooLarge(
-                format!("more than {} levels within one another", self.limits.depth),
+                format!(
+                    "its values nest more than {} levels deep",
+                    self.limits.depth
+                ),
                 match self.lenient {
                     true => "no deployment is that deep",
                     false => "a manifest needs five",
@@ -427,7 +430,8 @@ impl<'t> Builder<'t> {
             if matches!(event, Event::MappingEnd) {
                 let start = first.unwrap_or(start);
                 let span = collection_end(style, start, span, last);
-                merged.retain(|entry| !seen.contains_key(&entry.key));
+                // What is written here holds; of several that bring a key, the first.
+                merged.retain(|entry| seen.insert(entry.key.clone(), entry.key_span).is_none());
                 entries.append(&mut merged);
                 return Ok(Node {
                     span,
@@ -456,7 +460,7 @@ impl<'t> Builder<'t> {
                 // Read all the same, so that what it brings is not missed as well.
                 match value.value {
                     Value::Mapping(brought) => merged.extend(brought),
-                    Value::Sequence(several) if self.lenient => {
+                    Value::Sequence(several) => {
                         merged.extend(several.into_iter().flat_map(|one| match one.value {
                             Value::Mapping(brought) => brought,
                             _ => super::Mapping::EMPTY,

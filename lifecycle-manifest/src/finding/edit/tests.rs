@@ -1,0 +1,114 @@
+//! Edits, byte by byte.
+
+use super::*;
+use crate::text::{Limits, parse};
+
+fn applied(text: &str, edit: &Edit) -> Option<String> {
+    let (document, errors) = parse(text, Limits::default());
+    assert!(errors.is_empty(), "{errors:?}");
+    let patch = edit.patch(&document?)?;
+    let mut text = text.to_owned();
+    text.replace_range(patch.span.range(), &patch.text);
+    Some(text)
+}
+
+#[test]
+fn an_entry_is_added_in_the_style_of_its_mapping() {
+    for (before, after) in [
+        ("p:\n  k: {}\n", "p:\n  k: { g: 1s }\n"),
+        ("p:\n  k: { }\n", "p:\n  k: { g: 1s }\n"),
+        ("p:\n  k:\n", "p:\n  k: { g: 1s }\n"),
+        ("p:\n  k: # none\n", "p:\n  k: { g: 1s } # none\n"),
+        ("p:\n  k: ~\n", "p:\n  k: { g: 1s }\n"),
+        ("p:\n  k: { a: b } # c\n", "p:\n  k: { a: b, g: 1s } # c\n"),
+        ("p: { k: { a: b, } }", "p: { k: { a: b, g: 1s, } }"),
+        ("p: { k: { a: } }", "p: { k: { a:, g: 1s } }"),
+        (
+            "{\"p\": {\"k\": {\"a\": 1}}}",
+            "{\"p\": {\"k\": {\"a\": 1, \"g\": \"1s\"}}}",
+        ),
+        ("{\"p\": {}}", "{\"p\": { \"k\": { \"g\": \"1s\" } }}"),
+        (
+            "p:\n  k:\n    a: b # c\n  z: 1\n",
+            "p:\n  k:\n    a: b # c\n    g: 1s\n  z: 1\n",
+        ),
+        (
+            "p:\r\n  k:\r\n    a: b\r\n  z: 1\r\n",
+            "p:\r\n  k:\r\n    a: b\r\n    g: 1s\r\n  z: 1\r\n",
+        ),
+        ("p:\n  k:\n    a: b", "p:\n  k:\n    a: b\n    g: 1s"),
+        ("p: { k: {\n  a: b\n} }", "p: { k: {\n  a: b, g: 1s\n} }"),
+        (
+            "p:\n  k:\n    a:\n      - x\n      - y\n",
+            "p:\n  k:\n    a:\n      - x\n      - y\n    g: 1s\n",
+        ),
+        (
+            "p:\n  k:\n    a: |\n      x\n      y\n  z: 1\n",
+            "p:\n  k:\n    a: |\n      x\n      y\n    g: 1s\n  z: 1\n",
+        ),
+    ] {
+        let edit = Edit::insert(Route::keys(["p", "k"]), "g", "1s");
+        assert_eq!(applied(before, &edit).as_deref(), Some(after), "{before:?}");
+    }
+}
+
+#[test]
+fn a_mapping_that_is_missing_is_made() {
+    let edit = Edit::insert(Route::keys(["traffic", "health"]), "port", "9090");
+    assert_eq!(
+        applied("a: 1\n", &edit).as_deref(),
+        Some("a: 1\ntraffic: { health: { port: 9090 } }\n")
+    );
+    assert_eq!(applied("- a\n", &edit), None, "a list takes no keys");
+    let alias = "a: &x { b: 1 }\ntraffic: { health: *x }\n";
+    assert_eq!(applied(alias, &edit), None, "an alias is others' too");
+}
+
+#[test]
+fn an_item_is_taken_away_with_its_comma_or_its_line() {
+    for (before, after) in [
+        ("p: [a, b, c]", Some("p: [b, c]")),
+        ("p: [x, a]", None),
+        ("p: [a]", Some("p: []")),
+        ("p:\n  - a # gone\n  - b\n", Some("p:\n  - b\n")),
+        ("p:\n- a\n- b\n", Some("p:\n- b\n")),
+        ("p:\n  - a\n", None),
+        ("p: a\n", None),
+    ] {
+        let first = if before.contains("[x") { 5 } else { 0 };
+        let entry = Route::keys(["p"]).index(first);
+        assert_eq!(
+            applied(before, &Edit::Remove { entry }).as_deref(),
+            after,
+            "{before:?}"
+        );
+    }
+    let entry = Route::keys(["p"]).index(1);
+    let last = applied("p: [x, a]", &Edit::Remove { entry });
+    assert_eq!(last.as_deref(), Some("p: [x]"));
+}
+
+#[test]
+fn what_stands_there_already_is_not_added() {
+    let edit = Edit::insert(Route::keys(["p"]), "g", "1s");
+    assert_eq!(applied("p: { g: 2s }\n", &edit), None);
+    assert_eq!(applied("{\"p\": {\"g\": \"2s\"}}", &edit), None);
+}
+
+#[test]
+fn an_entry_is_taken_away_with_its_line_or_its_comma() {
+    for (before, after) in [
+        ("p:\n  a: 1 # gone\n  k: 2\n", "p:\n  k: 2\n"),
+        ("p:\n  k: 2\n  a: 1", "p:\n  k: 2\n"),
+        ("p: { a: 1, k: 2 }", "p: { k: 2 }"),
+        ("p: { k: 2, a: 1 }", "p: { k: 2 }"),
+        ("p: { a: 1 }", "p: {}"),
+        ("p:\n  a: 1\n", "p:\n  {}\n"),
+        ("p:\n  a:\n    - 1\n  k: 2\n", "p:\n  k: 2\n"),
+    ] {
+        let edit = Edit::Remove {
+            entry: Route::keys(["p", "a"]),
+        };
+        assert_eq!(applied(before, &edit).as_deref(), Some(after), "{before:?}");
+    }
+}
