@@ -17,6 +17,9 @@ pub(crate) const FILE_NAME: &str = "lifecycle.yaml";
 /// What some editors begin a file with.
 pub(crate) const BYTE_ORDER_MARK: &str = "\u{feff}";
 
+/// What standard input goes by.
+pub(crate) const STDIN: &str = "<stdin>";
+
 /// The other spelling of the ending.
 const OTHER_NAME: &str = "lifecycle.yml";
 
@@ -142,7 +145,7 @@ fn standard_input(options: &Options) -> Result<Input> {
     std::io::stdin()
         .read_to_end(&mut bytes)
         .context("could not read standard input")?;
-    Ok(Input::new("<stdin>".to_owned(), None, &bytes, options))
+    Ok(Input::new(STDIN.to_owned(), None, &bytes, options))
 }
 
 fn read(path: &Path, options: &Options) -> Result<Input> {

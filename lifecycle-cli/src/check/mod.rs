@@ -15,6 +15,7 @@ use crate::Outcome;
 use crate::cli::{CheckArgs, Format};
 use crate::input::{self, Input};
 
+pub(crate) use against::read as read_deployed;
 pub(crate) use fix::fix;
 pub(crate) use human::{findings, summary};
 pub(crate) use located::Located;
