@@ -114,6 +114,12 @@ pub(super) fn files(resolved: &Resolved, asked_image: Option<&str>) -> Result<Ve
              runtime` lets a program with this runtime ask itself"
         );
     }
+    if !ecs.sidecars.is_empty() {
+        anstream::eprintln!(
+            "note: sidecars count in the sum and are not in the task definition: they are yours to add, \
+             each with its `stopTimeout`, and with `dependsOn` at the program's container"
+        );
+    }
     if let Some(balancer) = &ecs.load_balancer {
         let arn = balancer
             .target_group_arn
