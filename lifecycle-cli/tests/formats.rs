@@ -108,6 +108,31 @@ fn what_cannot_be_printed_is_refused_before_anything_is_read() {
         assert!(stderr(&output).contains(words), "{}", stderr(&output));
         assert!(output.stdout.is_empty());
     }
+    let diff = run(project.path(), &["check", "--diff", "--format", "json"]);
+    assert_eq!(diff.status.code(), Some(2));
+    assert!(
+        stderr(&diff).contains("cannot be used with"),
+        "{}",
+        stderr(&diff)
+    );
+}
+
+#[test]
+fn a_result_has_no_more_places_than_a_code_host_takes() {
+    let resources = (0..300).map(|at| {
+        let next = (at + 1) % 300;
+        format!("  r{at}: {{ kind: task, timeout: 1s, after: [r{next}] }}\n")
+    });
+    let resources: Vec<String> = resources.collect();
+    let text = format!(
+        "lifecycle: 1\nservice: ring\nresources:\n{}",
+        resources.concat()
+    );
+    let project = project(&[("lifecycle.yaml", &text)]);
+    let log = json(&run(project.path(), &["check", "--format", "sarif"]).stdout);
+    let circle = &log["runs"][0]["results"][0];
+    assert_eq!(circle["ruleId"], "LC201");
+    assert_eq!(array(&circle["relatedLocations"]).len(), 100);
 }
 
 #[cfg(unix)]
