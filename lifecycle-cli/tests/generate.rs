@@ -160,11 +160,11 @@ fn what_the_manifest_says_of_liveness_and_of_a_mesh_is_in_the_deployment() {
     for (mesh, annotation) in [
         (
             "istio",
-            r#"proxy.istio.io/config: "{ \"terminationDrainDuration\": \"21s\" }""#,
+            r#""proxy.istio.io/config": "{ \"terminationDrainDuration\": \"21s\" }""#,
         ),
         (
             "linkerd",
-            r#"config.linkerd.io/shutdown-grace-period: "21s""#,
+            r#""config.linkerd.io/shutdown-grace-period": "21s""#,
         ),
     ] {
         let project = project();
