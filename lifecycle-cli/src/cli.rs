@@ -76,7 +76,7 @@ pub(crate) struct InitArgs {
     /// Where to write: a directory, or a file. Without it: lifecycle.yaml here.
     #[arg(value_name = "PATH")]
     pub(crate) path: Option<PathBuf>,
-    /// Describe what is deployed: Kubernetes manifests (several documents, a List), ECS task definitions, services and target group attributes, or `-` for standard input. May be given several times.
+    /// Describe what is deployed: Kubernetes manifests (several documents, a List), ECS task definitions, services and target group attributes; a file, a directory, or `-` for standard input. May be given several times.
     #[arg(long, value_name = "FILE")]
     pub(crate) from: Vec<PathBuf>,
     /// Which workload, where the files hold several: `NAME` or `KIND/NAME`.

@@ -11,7 +11,7 @@ use lifecycle_manifest::{Analysis, Options};
 use crate::input::{self, Input};
 
 /// Reads the files, the directories' files, and standard input where it is asked for.
-pub(super) fn read(against: &[PathBuf], manifests: &[PathBuf]) -> Result<Arc<[Deployed]>> {
+pub(crate) fn read(against: &[PathBuf], manifests: &[PathBuf]) -> Result<Arc<[Deployed]>> {
     let is_stdin = |path: &&PathBuf| path.as_path() == Path::new("-");
     let count = against.iter().chain(manifests).filter(is_stdin).count();
     if count > 1 {

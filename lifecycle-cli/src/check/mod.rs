@@ -24,6 +24,7 @@ use crate::talk::say;
 use report::{Detail, Report};
 use roots::Roots;
 
+pub(crate) use against::read as read_deployed;
 pub(crate) use fix::fix;
 pub(crate) use formats::FormatArgs;
 pub(crate) use human::{findings, summary};
