@@ -13,6 +13,7 @@ use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
 use super::Located;
+use super::human::MOST_SHOWN;
 use super::report::{Report, by_severity};
 use crate::input::{Failure, Input};
 
@@ -182,13 +183,27 @@ fn unreadable(xml: &mut Xml<'_>, failure: &Failure) -> Result<()> {
     Ok(())
 }
 
-/// Findings as people see them, without colours.
+/// Findings as people see them, without colours; after so many of them the rest a line each.
 fn shown<'a>(input: &Input, findings: impl Iterator<Item = &'a Located<'a>>) -> String {
     let texts = input.texts();
     let mut shown = String::new();
-    for located in findings {
-        let finding = render::finding(&texts, located.finding, Style::Plain);
-        let _ = writeln!(shown, "{finding}");
+    for (at, located) in findings.enumerate() {
+        if at < MOST_SHOWN {
+            let finding = render::finding(&texts, located.finding, Style::Plain);
+            let _ = writeln!(shown, "{finding}");
+            continue;
+        }
+        let (finding, place) = (located.finding, &located.primary);
+        let _ = writeln!(
+            shown,
+            "{}[{}]: {} ({}:{}:{})",
+            finding.severity,
+            finding.rule.code,
+            finding.message,
+            place.file,
+            place.start.line,
+            place.start.column
+        );
     }
     shown
 }
