@@ -1,10 +1,7 @@
 //! The nearest known word to one that is not known.
 
 /// The candidate that was probably meant, if any is near enough to be worth saying.
-pub fn nearest<'a>(
-    word: &str,
-    candidates: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     // A hostile key may be megabytes long, and edit distance is quadratic.
     if word.len() > 80 {
         return None;

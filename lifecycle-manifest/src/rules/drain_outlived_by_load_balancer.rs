@@ -152,7 +152,9 @@ fn with_longer_hook(
             return finding.help(format!("let the command wait for {sleep} in all"));
         }
         Some(PreStop::Http { .. }) => {
-            return finding.help(format!("answer the hook's request after {sleep}, not before"));
+            return finding.help(format!(
+                "answer the hook's request after {sleep}, not before"
+            ));
         }
         Some(PreStop::Sleep(sleep)) => Some(&sleep.route),
         None => None,
