@@ -7,7 +7,7 @@ use crate::{
     figure::Figure,
     finding::{Finding, Place, Severity},
     manifest::Written,
-    platform::{DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, HealthCheck},
+    platform::{DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, HealthCheck, Kubernetes},
     text::Route,
 };
 #[cfg(feature = "deployed")]
@@ -131,7 +131,7 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
         };
         asked.compare(pair, probe, findings);
     }
-    let grace = pair.kubernetes().and_then(|it| it.liveness_grace());
+    let grace = pair.kubernetes().and_then(Kubernetes::liveness_grace);
     if let (Some(grace), Some(probe)) = (grace, &pair.container().liveness) {
         findings.extend(hung(pair, probe, &grace));
     }
