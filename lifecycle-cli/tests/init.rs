@@ -394,6 +394,14 @@ fn several_files_are_one_description() {
     );
     assert_eq!(made.status.code(), Some(0), "{}", err(&made));
     let text = out(&made);
+    // A directory is the files in it.
+    let all = lifecycle(project.path(), &["init", "--from", ".", "--stdout"]);
+    assert_eq!(
+        active(&out(&all)).len(),
+        active(&text).len(),
+        "{}",
+        err(&all)
+    );
     for line in [
         "service: shop",
         "    grace_period: 50s",

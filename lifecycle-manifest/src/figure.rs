@@ -29,6 +29,15 @@ pub enum Origin {
         /// What stands there.
         from: Duration,
     },
+    /// It stands in the manifest, and the platform takes it for nothing: its default holds.
+    Unset {
+        /// Where it stands.
+        route: Route,
+        /// What stands there.
+        from: Duration,
+        /// Whose default holds.
+        whose: &'static str,
+    },
     /// The default of the format.
     FormatDefault,
     /// The default of the platform with this name.
@@ -57,14 +66,24 @@ impl Origin {
     /// Where it stands in the file, if it does.
     pub fn route(&self) -> Option<&Route> {
         match self {
-            Self::Written(route) | Self::Rounded { route, .. } => Some(route),
+            Self::Written(route) | Self::Rounded { route, .. } | Self::Unset { route, .. } => {
+                Some(route)
+            }
             _ => None,
         }
     }
 
-    /// It stands in the file.
+    /// It stands in the file and holds.
     pub fn is_written(&self) -> bool {
-        self.route().is_some()
+        matches!(self, Self::Written(_) | Self::Rounded { .. })
+    }
+
+    /// What stands in the file, where the platform holds more.
+    pub fn rounded_from(&self) -> Option<Duration> {
+        match self {
+            Self::Rounded { from, .. } => Some(*from),
+            _ => None,
+        }
     }
 }
 
@@ -75,6 +94,9 @@ impl fmt::Display for Origin {
             Self::Written(_) => f.write_str("written"),
             Self::Rounded { from, .. } => {
                 write!(f, "rounded up from {}", show(*from))
+            }
+            Self::Unset { from, whose, .. } => {
+                write!(f, "the {whose} default: it takes {} for none", show(*from))
             }
             Self::FormatDefault => f.write_str("the default of the format"),
             Self::PlatformDefault(name) => write!(f, "the {name} default"),

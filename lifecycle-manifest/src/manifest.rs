@@ -136,6 +136,22 @@ pub struct Resource {
     pub port: Option<Written<u16>>,
     /// `lease`: how long a claimed job stays claimed without renewal.
     pub lease: Option<Written<Duration>>,
+    /// What else a queue consumer says of its jobs.
+    pub jobs: Jobs,
+}
+
+/// What a queue consumer says of its jobs. It decides nothing about a shutdown; rules hold it
+/// against the lease and the timeout.
+#[derive(Debug, Clone, Default)]
+pub struct Jobs {
+    /// `longest_job`: how long a job may take.
+    pub longest: Option<Written<Duration>>,
+    /// `prefetch`: how many claimed jobs are held at most, worked on one after another.
+    pub prefetch: Option<Written<u32>>,
+    /// `poll`: how long one receive waits for jobs, where it cannot be given up at the signal.
+    pub poll: Option<Written<Duration>>,
+    /// `renews_lease`: the consumer renews a job's lease while it works on it.
+    pub renews_lease: Option<Written<bool>>,
 }
 
 impl Resource {

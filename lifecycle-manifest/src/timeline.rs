@@ -206,6 +206,17 @@ impl Timeline {
         self.work() + self.reserve.value
     }
 
+    /// From the beginning of the grace period to the end of whatever stops last, on whoever's clock.
+    pub fn until_gone(&self) -> Duration {
+        self.needed()
+            + self
+                .terms
+                .after
+                .iter()
+                .map(|figure| figure.value)
+                .sum::<Duration>()
+    }
+
     /// What is left of the grace period; `None` where it does not fit.
     pub fn spare(&self) -> Option<Duration> {
         self.grace().value.checked_sub(self.needed())
@@ -224,6 +235,16 @@ impl Timeline {
             Some(cap) if cap.fixed || smallest > cap.limit => None,
             _ => Some(smallest),
         }
+    }
+
+    /// The platform could still give what is needed if a step had this timeout instead; what is not
+    /// bounded can be given.
+    pub fn may_give(&self, step: usize, timeout: Duration) -> bool {
+        let more = timeout.saturating_sub(self.windows[step].timeout.value);
+        self.terms
+            .cap
+            .as_ref()
+            .is_none_or(|cap| self.needed() + more <= cap.limit)
     }
 
     /// The terms of [`needed`](Self::needed), in the order of time.
@@ -356,6 +377,7 @@ pub fn unmanaged(manifest: &Manifest, plan: &Plan) -> Timeline {
         routing_lags: true,
         settle: settle.clone(),
         sidecars: Vec::new(),
+        after: Vec::new(),
     };
     let timeouts = plan.steps.iter().map(|step| step.timeout.clone()).collect();
     let mut timeline = Timeline::lay_out(manifest, plan, &UNMANAGED, terms, settle, timeouts);

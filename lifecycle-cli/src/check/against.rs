@@ -11,7 +11,7 @@ use lifecycle_manifest::{Analysis, Options};
 use crate::input::{self, Input};
 
 /// Reads the files, the directories' files, and standard input where it is asked for.
-pub(super) fn read(against: &[PathBuf], manifests: &[PathBuf]) -> Result<Arc<[Deployed]>> {
+pub(crate) fn read(against: &[PathBuf], manifests: &[PathBuf]) -> Result<Arc<[Deployed]>> {
     let is_stdin = |path: &&PathBuf| path.as_path() == Path::new("-");
     let count = against.iter().chain(manifests).filter(is_stdin).count();
     if count > 1 {
@@ -24,7 +24,7 @@ pub(super) fn read(against: &[PathBuf], manifests: &[PathBuf]) -> Result<Arc<[De
             std::io::stdin()
                 .read_to_end(&mut bytes)
                 .context("could not read standard input")?;
-            deployed.push(one("<stdin>", &bytes));
+            deployed.push(one(input::STANDARD_INPUT, &bytes));
             continue;
         }
         let files = match path.is_dir() {
@@ -75,7 +75,7 @@ pub(super) fn is_several(manifests: &[PathBuf]) -> bool {
     manifests.len() > 1
         || manifests
             .iter()
-            .any(|path| path.is_dir() && input::walk(path).is_ok_and(|found| found.len() > 1))
+            .any(|path| path.is_dir() && input::walk(path, &mut Vec::new()).len() > 1)
 }
 
 /// What the deployed files show by themselves: everything where there is no manifest, what could not

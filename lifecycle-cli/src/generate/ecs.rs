@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::files::MARK;
 use super::{Common, File, Port, environment, image, ports};
+use crate::talk::say;
 use crate::template;
 
 /// Every file that this target may write.
@@ -103,14 +104,20 @@ pub(super) fn files(resolved: &Resolved, asked_image: Option<&str>) -> Result<Ve
         },
     ];
     if ecs.subnets.is_empty() {
-        anstream::eprintln!(
+        say!(
             "note: no `subnets` under `platforms.ecs`: give them to aws with `--network-configuration`"
         );
     }
     if ecs.health_check.is_none() {
-        anstream::eprintln!(
+        say!(
             "note: no `health_check` under `platforms.ecs`, so the container has none; `health_check: \
              runtime` lets a program with this runtime ask itself"
+        );
+    }
+    if !ecs.sidecars.is_empty() {
+        anstream::eprintln!(
+            "note: sidecars count in the sum and are not in the task definition: they are yours to add, \
+             each with its `stopTimeout`, and with `dependsOn` at the program's container"
         );
     }
     if let Some(balancer) = &ecs.load_balancer {
@@ -119,7 +126,7 @@ pub(super) fn files(resolved: &Resolved, asked_image: Option<&str>) -> Result<Ve
             .as_ref()
             .map(|arn| arn.value.as_str());
         if arn.is_none() {
-            anstream::eprintln!(
+            say!(
                 "note: no `target_group_arn` under `platforms.ecs.load_balancer`: give it to aws with \
                  `--target-group-arn` and `--load-balancers`"
             );

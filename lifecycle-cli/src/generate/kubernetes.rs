@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::files::MARK;
 use super::{Common, File, Port, environment, image, platform, ports};
+use crate::talk::say;
 use crate::template;
 
 /// Every file that this target may write.
@@ -53,7 +54,7 @@ struct Request<'a> {
 #[derive(Serialize)]
 struct Pair {
     name: &'static str,
-    value: &'static str,
+    value: String,
 }
 
 #[derive(Serialize)]
@@ -66,6 +67,7 @@ struct Probes<'a> {
     startup_failures: u64,
     live_period_seconds: u64,
     live_failures: u32,
+    live_grace_seconds: Option<u64>,
 }
 
 pub(super) fn files(resolved: &Resolved, asked_image: Option<&str>) -> Result<Vec<File>> {
@@ -75,7 +77,7 @@ pub(super) fn files(resolved: &Resolved, asked_image: Option<&str>) -> Result<Ve
     let image = image(asked_image, resolved, "kubernetes")?;
     let data = data(resolved, kubernetes, line, image);
     if data.probes.is_none() {
-        anstream::eprintln!(
+        say!(
             "note: the manifest has no `traffic.health`, so the Deployment has no probes: Kubernetes \
              takes a pod for ready as soon as it runs"
         );
@@ -86,7 +88,7 @@ pub(super) fn files(resolved: &Resolved, asked_image: Option<&str>) -> Result<Ve
         .iter()
         .any(|sidecar| !sidecar.value.is_zero())
     {
-        anstream::eprintln!(
+        say!(
             "note: sidecars count in the sum and are not in the Deployment: they come by injection, or \
              are yours to add"
         );
@@ -164,22 +166,48 @@ fn data<'a>(
             failures: probes.failures,
             live_period_seconds: probes.live_period_seconds,
             live_failures: probes.live_failures,
+            live_grace_seconds: kubernetes
+                .liveness_grace()
+                .map(|grace| seconds_up(grace.value)),
         }),
         ports: ports(resolved, true),
         service_ports: ports(resolved, false),
         mesh_labels: match kubernetes.mesh.as_ref().map(|mesh| mesh.value) {
             Some(Mesh::Istio) => vec![Pair {
                 name: "sidecar.istio.io/inject",
-                value: "true",
+                value: "true".to_owned(),
             }],
             _ => Vec::new(),
         },
-        mesh_annotations: match kubernetes.mesh.as_ref().map(|mesh| mesh.value) {
-            Some(Mesh::Linkerd) => vec![Pair {
-                name: "linkerd.io/inject",
-                value: "enabled",
-            }],
-            _ => Vec::new(),
-        },
+        mesh_annotations: mesh_annotations(kubernetes),
     }
+}
+
+/// What tells the mesh to inject its proxy, and how long that is to stay.
+fn mesh_annotations(kubernetes: &Kubernetes) -> Vec<Pair> {
+    let mut pairs = Vec::new();
+    let Some(mesh) = &kubernetes.mesh else {
+        return pairs;
+    };
+    if mesh.value == Mesh::Linkerd {
+        pairs.push(Pair {
+            name: "linkerd.io/inject",
+            value: "enabled".to_owned(),
+        });
+    }
+    let written = kubernetes.proxy.drain.as_ref();
+    if let Some(drain) = kubernetes.proxy_drain().filter(|_| written.is_some()) {
+        let seconds = seconds_up(drain.value);
+        pairs.push(match mesh.value {
+            Mesh::Istio => Pair {
+                name: "proxy.istio.io/config",
+                value: format!("{{ \"terminationDrainDuration\": \"{seconds}s\" }}"),
+            },
+            Mesh::Linkerd => Pair {
+                name: "config.linkerd.io/shutdown-grace-period",
+                value: format!("{seconds}s"),
+            },
+        });
+    }
+    pairs
 }

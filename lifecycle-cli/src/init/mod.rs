@@ -158,7 +158,7 @@ fn draft(args: &InitArgs, directory: &Path) -> Result<Option<Draft>> {
         None => found_name(directory),
     };
     if !args.from.is_empty() {
-        let sources = from::read(&args.from)?;
+        let sources = from::Source::all(&crate::check::read_deployed(&args.from, &[])?);
         let asked = args.service.is_some().then(|| service.clone());
         return from::draft(&sources, args.workload.as_deref(), asked, &service).map(Some);
     }

@@ -571,10 +571,8 @@ proptest! {
     /// manifest.
     #[test]
     fn whatever_can_be_described_is_described_in_the_format(text in damaged()) {
-        let sources = [super::from::Source {
-            name: "deployment.yaml".to_owned(),
-            deployed: lifecycle_manifest::deployed::Deployed::read(&text),
-        }];
+        let file = lifecycle_manifest::deployed::Deployed::named("deployment.yaml", &text);
+        let sources = super::from::Source::all(&[file].into());
         let otherwise = Name::near("shop", "shop");
         if let Ok(draft) = super::from::draft(&sources, None, None, &otherwise) {
             let written = write::manifest(&draft).unwrap();

@@ -300,6 +300,34 @@ impl Plan {
         steps
     }
 
+    /// For each step, whether it has ended whenever this one begins: what it waits for, and what that
+    /// waits for. In time linear in the plan.
+    pub fn ended_before(&self, step: usize) -> Vec<bool> {
+        let mut ended = vec![false; self.steps.len()];
+        let mut open = vec![false; self.gates.len()];
+        let mut next: Vec<On> = self.steps[step].waits.iter().map(|wait| wait.on).collect();
+        while let Some(on) = next.pop() {
+            match on {
+                On::Step(other) if !ended[other] => {
+                    ended[other] = true;
+                    next.extend(self.steps[other].waits.iter().map(|wait| wait.on));
+                }
+                On::Gate(gate) if !open[gate] => {
+                    open[gate] = true;
+                    next.extend(
+                        self.gates[gate]
+                            .members
+                            .iter()
+                            .map(|&member| On::Step(member)),
+                    );
+                    next.extend(self.gates[gate].gates.iter().map(|&inner| On::Gate(inner)));
+                }
+                _ => {}
+            }
+        }
+        ended
+    }
+
     /// The port that requests and, without a server of its own, health probes go to: the first HTTP
     /// server's in the order of the file, else the first port there is.
     pub fn main_port(&self, manifest: &Manifest) -> Option<u16> {

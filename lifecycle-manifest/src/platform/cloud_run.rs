@@ -64,6 +64,7 @@ impl CloudRun {
             routing_lags: false,
             settle: owed_settle(manifest, false),
             sidecars: Vec::new(),
+            after: Vec::new(),
         }
     }
 }

@@ -87,6 +87,8 @@ pub struct Ecs {
     pub security_groups: Vec<Written<String>>,
     /// `load_balancer`: the service is behind a target group.
     pub load_balancer: Option<LoadBalancer>,
+    /// `sidecars`: containers that the program depends on, which stop after it.
+    pub sidecars: Vec<Sidecar>,
     /// `health_check`: how ECS asks the container itself; none when not written.
     pub health_check: Option<HealthCheck>,
 }
@@ -99,6 +101,17 @@ pub enum HealthCheck {
     Runtime,
     /// A command of the image, as in `[CMD-SHELL, "curl -f http://localhost/ || exit 1"]`.
     Command(Vec<Written<String>>),
+}
+
+/// One entry of `sidecars`: a container that the program's depends on (`dependsOn`), so that ECS
+/// signals it once the program's is gone. Its own `stopTimeout` begins then (ECS agent,
+/// `agent/engine/dependencygraph/graph.go`).
+#[derive(Debug, Clone)]
+pub struct Sidecar {
+    /// Its name.
+    pub name: Written<String>,
+    /// How long it takes to stop.
+    pub timeout: Written<Duration>,
 }
 
 /// `launch_type`.
@@ -187,6 +200,7 @@ impl Ecs {
         let launch_types = [("fargate", LaunchType::Fargate), ("ec2", LaunchType::Ec2)];
         Self {
             health_check: health_check(table),
+            sidecars: sidecars(table),
             common,
             image: table.text("image"),
             launch_type: table.word("launch_type", "a launch type", &launch_types),
@@ -241,7 +255,7 @@ impl Ecs {
             .filter(|_| deregistered_first)
             .map(LoadBalancer::deregistration_delay);
         Terms {
-            grace: self.common.grace(&FACTS),
+            grace: self.grace(),
             cap: (self.launch_type() == LaunchType::Fargate).then_some(Cap {
                 limit: FARGATE_CAP,
                 because: "Fargate ends a container after at most 120s",
@@ -253,8 +267,61 @@ impl Ecs {
             routing_lags: !deregistered_first,
             settle: owed_settle(manifest, !deregistered_first),
             sidecars: Vec::new(),
+            after: self
+                .sidecars
+                .iter()
+                .map(|sidecar| {
+                    let label = format!("sidecar {}", sidecar.name.value);
+                    held(&sidecar.timeout, &label, FACTS.unit)
+                })
+                .collect(),
         }
     }
+
+    /// The grace period as ECS holds it. The agent takes a `stopTimeout` of 0 for none
+    /// (`agent/engine/docker_task_engine.go`).
+    fn grace(&self) -> Figure {
+        let mut grace = self.common.grace(&FACTS);
+        if let Some(written) = self
+            .common
+            .grace_period
+            .as_ref()
+            .filter(|g| g.value.is_zero())
+        {
+            grace.value = FACTS.default_grace;
+            grace.origin = Origin::Unset {
+                route: written.route.clone(),
+                from: written.value,
+                whose: FACTS.name,
+            };
+        }
+        grace
+    }
+}
+
+fn sidecars(table: &mut Table<'_, '_>) -> Vec<Sidecar> {
+    let mut sidecars = Vec::new();
+    for (route, item) in table.items("sidecars", "a list of `{ name, timeout }`") {
+        let Some(mut table) = Table::new(item, route, table.findings()) else {
+            continue;
+        };
+        let name = table.text("name");
+        let timeout = table.duration("timeout", Zero::Refused);
+        for (key, help) in [
+            ("name", "add `name:` with the container's name"),
+            ("timeout", "add `timeout:`: how long it takes to stop"),
+        ] {
+            if item.entry(key).is_none() {
+                table.missing(key, help);
+            }
+        }
+        table.finish();
+        sidecars.extend(
+            name.zip(timeout)
+                .map(|(name, timeout)| Sidecar { name, timeout }),
+        );
+    }
+    sidecars
 }
 
 fn health_check(table: &mut Table<'_, '_>) -> Option<HealthCheck> {
@@ -315,8 +382,22 @@ pub(crate) struct Schema {
     security_groups: Option<Vec<String>>,
     /// The service is behind a target group, which is deregistered before the signal. Unset: no load balancer.
     load_balancer: Option<LoadBalancerSchema>,
+    /// Containers that the program's depends on. They stop after it, one after another, each with a `stopTimeout` of its own. Unset: none.
+    #[schemars(extend("examples" = [[{ "name": "proxy", "timeout": "5s" }]]))]
+    sidecars: Option<Vec<SidecarSchema>>,
     /// How ECS asks the container itself. `runtime`: the program asks itself, whatever else the image has. None when not written.
     health_check: Option<HealthCheckSchema>,
+}
+
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[schemars(deny_unknown_fields, rename = "EcsSidecar", title = "sidecar")]
+#[allow(dead_code, reason = "only its shape is read")]
+struct SidecarSchema {
+    /// The container's name.
+    name: String,
+    /// How long it takes to stop, after the program has.
+    timeout: crate::schema::DurationSchema,
 }
 
 #[cfg(feature = "schema")]

@@ -4,10 +4,17 @@
 //! and the kubelet of v1.36 (`pkg/kubelet/kuberuntime`). What runs before the signal runs inside the
 //! grace period: hook, program and native sidecars share it, one after another.
 
+mod balancer;
+mod limits;
+mod mesh;
 mod pre_stop;
 
 use std::time::Duration;
 
+pub use balancer::Balancer;
+pub(crate) use limits::usual as usual_limit;
+pub use limits::{Limits, Spot};
+pub use mesh::{Mesh, Proxy};
 pub use pre_stop::PreStop;
 
 use super::{Common, Facts, Terms, held, owed_settle, round_up};
@@ -71,6 +78,12 @@ pub struct Kubernetes {
     pub sidecars: Vec<Sidecar>,
     /// `mesh`.
     pub mesh: Option<Written<Mesh>>,
+    /// What `mesh` says of its proxy.
+    pub proxy: Proxy,
+    /// `liveness_grace_period`: how long a pod has that liveness has given up.
+    pub liveness_grace_period: Option<Written<Duration>>,
+    /// `limits`: how long those who take nodes away wait for a pod.
+    pub limits: Limits,
     /// `spot`: the notice that bounds every grace period on such nodes.
     pub spot: Option<Written<Spot>>,
     /// `load_balancer`: one in front of the cluster that follows the pod on its own.
@@ -89,50 +102,6 @@ pub struct Sidecar {
     pub native: bool,
 }
 
-/// `mesh`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
-pub enum Mesh {
-    /// Istio, its proxy a native sidecar.
-    Istio,
-    /// Linkerd, its proxy a native sidecar.
-    Linkerd,
-}
-
-/// `spot`: whose interruptible nodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
-pub enum Spot {
-    /// EC2 Spot: two minutes of notice.
-    Aws,
-    /// GKE Spot: 15 seconds for ordinary pods by default.
-    Gke,
-}
-
-impl Spot {
-    /// How long a pod has from the notice.
-    ///
-    /// EC2: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html>.
-    /// GKE: <https://docs.cloud.google.com/kubernetes-engine/docs/concepts/spot-vms>, 30 s of notice of
-    /// which ordinary pods get 15.
-    pub const fn notice(self) -> Duration {
-        match self {
-            Self::Aws => Duration::from_secs(120),
-            Self::Gke => Duration::from_secs(15),
-        }
-    }
-
-    /// In sentences.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Aws => "EC2 Spot",
-            Self::Gke => "GKE Spot",
-        }
-    }
-}
-
 /// `version`: a minor release such as `1.34`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
@@ -140,44 +109,34 @@ pub struct Version {
     pub minor: u32,
 }
 
-/// `load_balancer`: one in front of the cluster whose view of the pod lags.
-#[derive(Debug, Clone)]
-pub struct Balancer {
-    /// `propagation`: how long it keeps sending requests after the pod's stop.
-    pub propagation: Option<Written<Duration>>,
-    /// `deregistration_delay`: how long it lets requests it has sent finish.
-    pub deregistration_delay: Option<Written<Duration>>,
-}
-
 impl Kubernetes {
     pub(super) fn read(common: Common, table: &mut Table<'_, '_>) -> Self {
+        let (mesh, proxy) = mesh::read(table);
         Self {
+            mesh,
+            proxy,
+            liveness_grace_period: table.duration("liveness_grace_period", Zero::Refused),
+            limits: table.table("limits").map(Limits::read).unwrap_or_default(),
             image: table.text("image"),
             replicas: table.number("replicas", 0..=10_000),
             namespace: namespace(table),
             version: version(table),
             pre_stop: PreStop::read(table),
             sidecars: sidecars(table),
-            mesh: table.word(
-                "mesh",
-                "a mesh",
-                &[("istio", Mesh::Istio), ("linkerd", Mesh::Linkerd)],
-            ),
             spot: table.word(
                 "spot",
                 "a kind of Spot node",
                 &[("aws", Spot::Aws), ("gke", Spot::Gke)],
             ),
-            load_balancer: table.table("load_balancer").map(|mut table| {
-                let balancer = Balancer {
-                    propagation: table.duration("propagation", Zero::Allowed),
-                    deregistration_delay: table.duration("deregistration_delay", Zero::Allowed),
-                };
-                table.finish();
-                balancer
-            }),
+            load_balancer: table.table("load_balancer").map(Balancer::read),
             common,
         }
+    }
+
+    /// How long a pod has that liveness has given up, in whole seconds; `None`: the grace period.
+    pub fn liveness_grace(&self) -> Option<Figure> {
+        let written = self.liveness_grace_period.as_ref()?;
+        Some(held(written, "liveness grace period", FACTS.unit))
     }
 
     /// The cluster has native sidecars.
@@ -221,6 +180,7 @@ impl Kubernetes {
                     )
                 })
                 .collect(),
+            after: Vec::new(),
         }
     }
 
@@ -365,12 +325,16 @@ pub(crate) struct Schema {
     /// Containers beside the program's. Native ones stop after it, one after another, inside the same grace period. Unset: none.
     #[schemars(extend("examples" = [[{ "name": "proxy", "timeout": "5s" }]]))]
     sidecars: Option<Vec<SidecarSchema>>,
-    /// The service mesh, its proxy a native sidecar. Unset: none.
-    mesh: Option<Mesh>,
+    /// The service mesh, whose proxy is a native sidecar unless something else is said. Unset: none.
+    mesh: Option<mesh::MeshSchema>,
+    /// How long a pod has that the liveness probe has given up. Unset: the whole grace period.
+    liveness_grace_period: Option<crate::schema::DurationSchema>,
+    /// How long those who take nodes away wait for a pod, whatever its grace period says. Unset: not known; only a sum above the ten minutes of the Cluster Autoscaler is a finding.
+    limits: Option<limits::LimitsSchema>,
     /// The pods run on interruptible nodes, whose notice bounds every grace period. Unset: they do not.
     spot: Option<Spot>,
     /// A load balancer in front of the cluster that follows the pod on its own. Unset: none.
-    load_balancer: Option<BalancerSchema>,
+    load_balancer: Option<balancer::BalancerSchema>,
 }
 
 #[cfg(feature = "schema")]
@@ -384,15 +348,4 @@ struct SidecarSchema {
     timeout: crate::schema::DurationSchema,
     /// A native sidecar (an init container with `restartPolicy: Always`) stops after the program. `false`: it gets the signal together with the program. `true` when not written.
     native: Option<bool>,
-}
-
-#[cfg(feature = "schema")]
-#[derive(schemars::JsonSchema)]
-#[schemars(deny_unknown_fields, title = "load balancer")]
-#[allow(dead_code, reason = "only its shape is read")]
-struct BalancerSchema {
-    /// How long it keeps sending requests after the pod's stop. Unset: not known, and nothing is compared with it.
-    propagation: Option<crate::schema::DurationSchema>,
-    /// How long it lets requests that it has sent finish. Unset: not known, and nothing is compared with it.
-    deregistration_delay: Option<crate::schema::DurationSchema>,
 }

@@ -16,10 +16,10 @@ pub(crate) use ecs::DEREGISTRATION_DELAY_CAP;
 pub(crate) use ecs::FARGATE_CAP;
 pub use ecs::{Ecs, HEALTH_CHECK_INTERVAL, HealthCheck, LaunchType, LoadBalancer, SPOT_NOTICE};
 pub use kubernetes::{
-    Balancer, DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, Kubernetes, Mesh, PORT_NAME_LONGEST,
-    PreStop, Sidecar, Spot, Version,
+    Balancer, DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, Kubernetes, Limits, Mesh,
+    PORT_NAME_LONGEST, PreStop, Proxy, Sidecar, Spot, Version,
 };
-pub(crate) use kubernetes::{NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE};
+pub(crate) use kubernetes::{NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE, usual_limit};
 
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place};
@@ -128,6 +128,8 @@ pub struct Terms {
     pub settle: Figure,
     /// Paid inside the grace period, after the program has exited.
     pub sidecars: Vec<Figure>,
+    /// Paid after the program has exited, each on a clock of its own.
+    pub after: Vec<Figure>,
 }
 
 /// The most a platform gives.
@@ -199,6 +201,7 @@ macro_rules! platforms {
     ($($key:ident: $Type:ident,)*) => {
         /// One platform's entry in the manifest.
         #[derive(Debug, Clone)]
+        #[allow(clippy::large_enum_variant, reason = "a manifest has one a platform")]
         pub enum Platform { $(
             #[doc = concat!("`", stringify!($key), "`.")]
             $Type($Type),

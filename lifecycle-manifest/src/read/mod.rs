@@ -1,6 +1,7 @@
 //! From the tree to the [`Manifest`]: everything wrong is collected, nothing stops at the first.
 
 mod drill;
+mod jobs;
 mod lints;
 mod suggest;
 mod table;
@@ -365,22 +366,14 @@ fn resource(
     let best_effort = table.boolean("best_effort");
     let port = table.number("port", 1..=u16::MAX);
     let lease = table.duration("lease", Zero::Refused);
+    let (jobs, of_jobs) = jobs::jobs(&mut table);
     if let Some(kind) = &kind {
-        let takes = [
-            (
-                "port",
-                port.is_some(),
-                kind.value.takes_traffic(),
-                "a server",
-            ),
-            (
-                "lease",
-                lease.is_some(),
-                kind.value.has_lease(),
-                "a queue-consumer",
-            ),
-        ];
-        for (key, there, fits, owner) in takes {
+        let of_jobs = of_jobs.into_iter().chain([("lease", lease.is_some())]);
+        let claims = kind.value.has_lease();
+        let of_jobs = of_jobs.map(|(key, there)| (key, there, claims, "a queue-consumer"));
+        let serves = kind.value.takes_traffic();
+        let of_servers = [("port", port.is_some(), serves, "a server")];
+        for (key, there, fits, owner) in of_servers.into_iter().chain(of_jobs) {
             if there && !fits {
                 let message = format!(
                     "a resource of kind `{}` has no `{key}`",
@@ -412,6 +405,7 @@ fn resource(
         best_effort,
         port,
         lease,
+        jobs,
     })
 }
 

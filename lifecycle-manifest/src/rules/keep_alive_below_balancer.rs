@@ -4,14 +4,19 @@ use std::time::Duration;
 
 use super::Context;
 use crate::duration::{human, show};
+use crate::figure::Figure;
 use crate::finding::{Finding, Place};
+use crate::manifest::Written;
+use crate::platform::Balancer;
+use crate::text::Route;
+use crate::timeline::Timeline;
 
 rule! {
     /// The server closes idle connections before the load balancer does.
     ///
     /// ## What it finds
     ///
-    /// A `traffic.keep_alive` no longer than the balancer's idle timeout.
+    /// A `traffic.keep_alive` no longer than the balancer's idle timeout: on ECS the written one or the default, on Kubernetes the written one.
     ///
     /// ## Why it matters
     ///
@@ -64,16 +69,30 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let Some(keep_alive) = &context.manifest.traffic.keep_alive else {
         return;
     };
-    let Some((line, ecs)) = context.ecs() else {
-        return;
-    };
-    let Some(balancer) = &ecs.load_balancer else {
-        return;
-    };
-    let idle = balancer.idle_timeout();
-    if keep_alive.value > idle.value {
-        return;
+    let mut balancers: Vec<(&Timeline, Route, Figure)> = Vec::new();
+    if let Some((line, kubernetes)) = context.kubernetes()
+        && let Some(idle) = kubernetes.load_balancer.as_ref().and_then(Balancer::idle)
+    {
+        balancers.push((line, kubernetes.common.route.clone(), idle));
     }
+    if let Some((line, ecs)) = context.ecs()
+        && let Some(balancer) = &ecs.load_balancer
+    {
+        balancers.push((line, balancer.route.clone(), balancer.idle_timeout()));
+    }
+    for (line, balancer, idle) in balancers {
+        if keep_alive.value <= idle.value {
+            findings.push(finding(keep_alive, line, &balancer, &idle));
+        }
+    }
+}
+
+fn finding(
+    keep_alive: &Written<Duration>,
+    line: &Timeline,
+    balancer: &Route,
+    idle: &Figure,
+) -> Finding {
     let message = format!(
         "the server closes idle connections after {}, and the load balancer keeps them for {}",
         human(keep_alive.value),
@@ -89,7 +108,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             "the balancer keeps idle connections for this long",
         ),
         None => finding.related(
-            Place::Key(balancer.route.clone()),
+            Place::Key(balancer.clone()),
             format!(
                 "no `idle_timeout` here: {}, {}",
                 human(idle.value),
@@ -98,9 +117,9 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         ),
     };
     let longer = show(idle.value + ROOM);
-    findings.push(finding.fix(
+    finding.fix(
         format!("write `keep_alive: {longer}` or more"),
         place,
         longer,
-    ));
+    )
 }

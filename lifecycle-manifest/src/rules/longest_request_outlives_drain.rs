@@ -10,7 +10,7 @@ use crate::figure::Figure;
 use crate::finding::{Finding, Place};
 use crate::kind::Kind;
 use crate::manifest::Written;
-use crate::platform::{DEREGISTRATION_DELAY_CAP, round_up};
+use crate::platform::{Balancer, DEREGISTRATION_DELAY_CAP, Platform, round_up};
 use crate::text::Route;
 use crate::timeline::{Timeline, Window};
 
@@ -80,6 +80,16 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
                 findings.push(by_deregistration(context, line, delay, longest));
             }
             continue;
+        }
+        // A balancer in front of a cluster lets go of them by itself; the pod still has its steps.
+        let balancer = match context.manifest.platforms.get(line.platform()) {
+            Some(Platform::Kubernetes(kubernetes)) => kubernetes.load_balancer.as_ref(),
+            _ => None,
+        };
+        if let Some(delay) = balancer.and_then(Balancer::delay)
+            && delay.value < longest.value
+        {
+            findings.push(by_deregistration(context, line, &delay, longest));
         }
         for (step, window) in context.plan.steps.iter().zip(&line.windows) {
             let Some(route) = window.timeout.origin.route() else {

@@ -184,12 +184,15 @@ macro_rules! rule {
     (@check $check:path) => { Some($check) };
 }
 
+pub mod hazards;
 pub mod page;
 pub mod shape;
 mod verdict;
 
 mod above_platform_cap;
+mod agent_decides_grace;
 mod capacity_drift;
+mod default_deregistration_delay;
 mod dependency_cycle;
 mod deployed_file_unreadable;
 mod deployed_grace_of_nothing;
@@ -204,24 +207,35 @@ mod digest_drift;
 mod drain_outlived_by_load_balancer;
 mod environment_drift;
 mod exec_hook_needs_shell;
+mod flushed_before_drained;
 mod grace_drift;
 mod grace_not_settable;
+mod grace_of_nothing;
 mod grace_too_short;
 mod hook_drift;
 mod hook_outlives_grace;
 mod hook_takes_whole_grace;
 mod hung_program_holds_grace;
+mod jobs;
 mod keep_alive_below_balancer;
+mod lease_expires_at_work;
+mod liveness_waits_whole_grace;
+mod longest_job_outlives_drain;
 mod longest_request_outlives_drain;
+mod mesh_leaves_first;
 mod needs_newer_cluster;
 mod no_drain_time;
+mod node_leaves_first;
 mod not_deployed;
+mod poll_outlives_drain;
 mod port_drift;
 mod port_taken;
+mod prefetch_outlives_drain;
 mod probe_drift;
 mod probe_grace_misplaced;
 mod readiness_slower_than_settle;
 mod rollout_takes_all_pods;
+mod rounded_up;
 mod settle_paid_twice;
 mod settle_unpaid;
 mod shell_swallows_signal;
@@ -263,19 +277,31 @@ pub static ALL: &[&Rule] = &[
     &above_platform_cap::RULE,
     &value_above_cap::RULE,
     &grace_not_settable::RULE,
+    &rounded_up::RULE,
+    &grace_of_nothing::RULE,
+    &node_leaves_first::RULE,
+    &agent_decides_grace::RULE,
     &dependency_cycle::RULE,
     &step_closed_before_its_user::RULE,
+    &flushed_before_drained::RULE,
     &settle_unpaid::RULE,
     &settle_paid_twice::RULE,
     &readiness_slower_than_settle::RULE,
     &drain_outlived_by_load_balancer::RULE,
     &keep_alive_below_balancer::RULE,
     &longest_request_outlives_drain::RULE,
+    &default_deregistration_delay::RULE,
     &sidecar_leaves_first::RULE,
     &exec_hook_needs_shell::RULE,
     &spot_notice_too_short::RULE,
     &needs_newer_cluster::RULE,
+    &liveness_waits_whole_grace::RULE,
+    &mesh_leaves_first::RULE,
     &port_taken::RULE,
+    &longest_job_outlives_drain::RULE,
+    &lease_expires_at_work::RULE,
+    &poll_outlives_drain::RULE,
+    &prefetch_outlives_drain::RULE,
     &grace_drift::RULE,
     &hook_drift::RULE,
     &probe_drift::RULE,

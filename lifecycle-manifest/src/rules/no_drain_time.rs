@@ -95,19 +95,16 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
     for line in with(context, Verdict::NoRoom) {
         let taken = beside_steps(line);
-        let message = match line.grace().value.is_zero() {
-            true => format!("{} kills at once: its grace period is 0s", line.facts.name),
-            false => format!(
-                "after {} nothing is left of {}'s {} for the steps",
-                terms(&taken),
-                line.facts.name,
-                human(line.grace().value)
-            ),
-        };
+        let message = format!(
+            "after {} nothing is left of {}'s {} for the steps",
+            terms(&taken),
+            line.facts.name,
+            human(line.grace().value)
+        );
         let mut finding = Finding::new(&RULE, message, grace_place(context, line))
             .on(line.platform())
             .label(grace_label(line));
-        for figure in taken.into_iter().filter(|_| !line.grace().value.is_zero()) {
+        for figure in taken {
             if let Some(route) = figure.origin.route() {
                 let text = format!("takes {} of it", human(figure.value));
                 finding = finding.related(Place::Value(route.clone()), text);

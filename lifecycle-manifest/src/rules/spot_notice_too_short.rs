@@ -6,6 +6,7 @@ use super::Context;
 use super::shorter::timeouts_within;
 use super::verdict::{grace_place, platform_place};
 use crate::duration::{human, show};
+use crate::figure::Figure;
 use crate::finding::{Edit, Finding, Fix, Place, Safety, Severity};
 use crate::platform::{LoadBalancer, Spot};
 
@@ -14,7 +15,7 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A plan on Spot capacity that needs more than the notice; on ECS together with the deregistration delay, and as an error.
+    /// A plan on Spot capacity that needs more than the notice; on ECS together with the deregistration delay before it and the sidecars after it, and as an error.
     ///
     /// ## Why it matters
     ///
@@ -47,6 +48,8 @@ rule! {
     /// ## Options
     ///
     /// - `spot` under `kubernetes`: `aws` or `gke`; under `ecs`: `true` for Spot capacity.
+    /// - `limits.spot_notice` under `kubernetes`: the notice, where it is not the usual.
+    /// - `sidecars` under `ecs`: containers that stop after the program, each on a clock of its own.
     /// - `timeouts` under the platform: steps that are tighter there.
     /// - `load_balancer.deregistration_delay` under `ecs` (300s when not written).
     ///
@@ -70,24 +73,25 @@ fn on_kubernetes(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let Some((line, kubernetes)) = context.kubernetes() else {
         return;
     };
-    let Some(spot) = &kubernetes.spot else {
+    let Some((whose, notice)) = kubernetes.spot_notice() else {
         return;
     };
-    let notice = spot.value.notice();
-    if line.needed() <= notice {
+    let spot = kubernetes.spot.as_ref();
+    let route = notice.origin.route().or(spot.map(|spot| &spot.route));
+    let Some(route) = route.filter(|_| line.needed() > notice.value) else {
         return;
-    }
+    };
+    let notice = notice.value;
     let message = format!(
-        "shutdown needs {}, and {} gives {} of notice",
+        "shutdown needs {}, and {whose} gives {} of notice",
         human(line.needed()),
-        spot.value.name(),
         human(notice)
     );
-    let mut finding = Finding::new(&RULE, message, Place::Value(spot.route.clone()))
+    let mut finding = Finding::new(&RULE, message, Place::Value(route.clone()))
         .on(line.platform())
-        .label(match spot.value {
-            Spot::Aws => format!("the machine is gone {} after its notice", human(notice)),
-            Spot::Gke => format!("ordinary pods get {} of its notice", human(notice)),
+        .label(match spot.map(|spot| spot.value) {
+            Some(Spot::Gke) => format!("ordinary pods get {} of its notice", human(notice)),
+            _ => format!("the machine is gone {} after its notice", human(notice)),
         })
         .related(
             grace_place(context, line),
@@ -114,13 +118,16 @@ fn on_ecs(context: &Context<'_>, findings: &mut Vec<Finding>) {
         .load_balancer
         .as_ref()
         .map(LoadBalancer::deregistration_delay);
-    let total = line.needed() + delay.as_ref().map_or_else(Default::default, |d| d.value);
+    let before = delay.as_ref().map_or(Duration::ZERO, |delay| delay.value);
+    let total = before + line.until_gone();
     if total <= notice {
         return;
     }
-    let what = match &delay {
-        Some(_) => "deregistration and shutdown together need",
-        None => "shutdown needs",
+    let what = match (&delay, ecs.sidecars.is_empty()) {
+        (Some(_), true) => "deregistration and shutdown together need",
+        (Some(_), false) => "deregistration, shutdown and sidecars together need",
+        (None, true) => "shutdown needs",
+        (None, false) => "shutdown and sidecars together need",
     };
     let message = format!(
         "{what} {}, and Spot gives {} of notice",
@@ -143,25 +150,32 @@ fn on_ecs(context: &Context<'_>, findings: &mut Vec<Finding>) {
         ));
     finding.severity = Severity::Error;
     if let Some(delay) = &delay {
-        finding = finding
-            .label(match delay.origin.is_written() {
-                true => "deregistration takes up to this long".to_owned(),
-                false => format!(
-                    "no `deregistration_delay` here: {}, {}",
-                    human(delay.value),
-                    delay.origin
-                ),
-            })
-            .note(format!(
-                "{} + {} shutdown = {}, notice {}",
-                delay.term(),
-                human(line.needed()),
-                human(total),
-                human(notice)
-            ));
+        finding = finding.label(match delay.origin.is_written() {
+            true => "deregistration takes up to this long".to_owned(),
+            false => format!(
+                "no `deregistration_delay` here: {}, {}",
+                human(delay.value),
+                delay.origin
+            ),
+        });
+    }
+    for (sidecar, figure) in ecs.sidecars.iter().zip(&line.terms.after) {
+        let text = format!("stops after the program, within {}", human(figure.value));
+        finding = finding.related(Place::Value(sidecar.timeout.route.clone()), text);
+    }
+    let mut parts: Vec<String> = delay.iter().map(Figure::term).collect();
+    parts.push(format!("{} shutdown", human(line.needed())));
+    parts.extend(line.terms.after.iter().map(Figure::term));
+    if parts.len() > 1 {
+        finding = finding.note(format!(
+            "{} = {}, notice {}",
+            parts.join(" + "),
+            human(total),
+            human(notice)
+        ));
     }
     finding = finding.note(format!("shutdown: {}", line.sum()));
-    let room = Duration::from_secs(notice.saturating_sub(line.needed()).as_secs());
+    let room = Duration::from_secs(notice.saturating_sub(line.until_gone()).as_secs());
     findings.push(match (&delay, &ecs.load_balancer) {
         // A delay of nothing would cut every request off.
         (Some(delay), Some(balancer)) if !room.is_zero() => {
@@ -180,9 +194,8 @@ fn on_ecs(context: &Context<'_>, findings: &mut Vec<Finding>) {
             )
         }
         _ => {
-            let left = delay
-                .as_ref()
-                .map_or(notice, |delay| notice.saturating_sub(delay.value));
+            let others = total.saturating_sub(line.needed());
+            let left = notice.saturating_sub(others);
             finding.help.extend(timeouts_within(context, line, left));
             with_other_nodes(finding)
         }

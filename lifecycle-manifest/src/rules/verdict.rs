@@ -18,6 +18,8 @@ pub(super) enum Verdict {
     Fits,
     /// The platform cannot give that much, whatever is written.
     AboveCap,
+    /// The grace period is written to be nothing.
+    Nothing,
     /// The hook alone is longer than the grace period.
     HookOutlives,
     /// The hook alone is as long as the grace period.
@@ -39,6 +41,9 @@ impl Verdict {
             .is_some_and(|cap| line.needed() > cap.limit)
         {
             return Self::AboveCap;
+        }
+        if grace.is_zero() && line.grace().origin.is_written() {
+            return Self::Nothing;
         }
         if line.missing().is_zero() {
             return Self::Fits;
@@ -101,6 +106,7 @@ pub(super) fn grace_label(line: &Timeline) -> String {
             human(grace.value),
             grace.origin
         ),
+        Origin::Unset { .. } => format!("held as {}, {}", human(grace.value), grace.origin),
         _ => format!(
             "no `grace_period` here: {}, {}",
             human(grace.value),

@@ -31,13 +31,14 @@ pub fn schema() -> Schema {
 }
 
 /// Mappings that may stand empty, as in `kubernetes:` with nothing behind it.
-const MAY_BE_EMPTY: [&str; 9] = [
+const MAY_BE_EMPTY: [&str; 10] = [
     "budget",
     "traffic",
     "health",
     "drill",
     "lints",
     "load_balancer",
+    "limits",
     "kubernetes",
     "ecs",
     "cloud_run",
@@ -259,6 +260,15 @@ struct ResourceSchema {
     port: Option<u16>,
     /// How long a claimed job stays claimed without renewal (a visibility timeout). Unset: not known, and nothing is compared with it.
     lease: Option<DurationSchema>,
+    /// How long a queue consumer's job may take. Unset: not known; what its step lets it take is compared.
+    longest_job: Option<DurationSchema>,
+    /// How many claimed jobs a queue consumer holds at most, worked on one after another; 1 when not written.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    prefetch: Option<u32>,
+    /// How long one receive of a queue consumer waits for jobs, where it cannot be given up at the signal (a long poll). Unset: it can.
+    poll: Option<DurationSchema>,
+    /// The queue consumer renews the lease of a job while it works on it; `false` when not written.
+    renews_lease: Option<bool>,
 }
 
 /// Which keys only some kinds have.
@@ -276,6 +286,10 @@ fn for_kinds() -> serde_json::Value {
     serde_json::json!([
         only("port", "a server", Kind::takes_traffic),
         only("lease", "a queue-consumer", Kind::has_lease),
+        only("longest_job", "a queue-consumer", Kind::has_lease),
+        only("prefetch", "a queue-consumer", Kind::has_lease),
+        only("poll", "a queue-consumer", Kind::has_lease),
+        only("renews_lease", "a queue-consumer", Kind::has_lease),
     ])
 }
 

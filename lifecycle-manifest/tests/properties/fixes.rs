@@ -142,10 +142,14 @@ proptest! {
                 };
                 prop_assert!(refused(&after) <= refused(&before), "{:?}\n{}", fix, after_text);
                 if fix.safety == Safety::Safe {
-                    let still = after.findings.iter().any(|other| {
-                        (other.rule, other.platform) == (finding.rule, finding.platform)
-                    });
-                    prop_assert!(!still, "{}\n{}", finding.message, after_text);
+                    // One less: a rule may speak of several numbers of one platform.
+                    let such = |analysis: &Analysis| {
+                        let alike = (finding.rule, finding.platform);
+                        let findings = analysis.findings.iter();
+                        findings.filter(|it| (it.rule, it.platform) == alike).count()
+                    };
+                    let less = such(&after) < such(&before);
+                    prop_assert!(less, "{}\n{}", finding.message, after_text);
                 }
             }
         }

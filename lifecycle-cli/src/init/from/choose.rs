@@ -12,7 +12,7 @@ pub(super) fn workloads<'s>(sources: &'s [Source], asked: Option<&str>) -> Resul
     let all: Vec<Chosen<'s>> = sources
         .iter()
         .flat_map(|source| {
-            let workloads = source.deployed.workloads.iter();
+            let workloads = source.deployed().workloads.iter();
             workloads.map(move |workload| Chosen { source, workload })
         })
         .collect();
@@ -130,8 +130,8 @@ fn shown(text: &str) -> String {
 /// Why there is nothing to describe.
 fn nothing(sources: &[Source]) -> String {
     for source in sources {
-        if let Some(error) = source.deployed.errors.first() {
-            let line = source.deployed.source().position(error.span.start).line;
+        if let Some(error) = source.deployed().errors.first() {
+            let line = source.deployed().source().position(error.span.start).line;
             return format!("{}, line {line}: {}", shown(&source.name), words(error));
         }
     }
@@ -139,7 +139,7 @@ fn nothing(sources: &[Source]) -> String {
     let names = names.join(", ");
     if sources
         .iter()
-        .any(|source| !source.deployed.ecs_services.is_empty())
+        .any(|source| !source.deployed().ecs_services.is_empty())
     {
         return format!(
             "{names} holds an ECS service and no task definition: give that too, with a second `--from`"

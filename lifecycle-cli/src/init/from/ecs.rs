@@ -62,7 +62,7 @@ fn service<'s>(workload: &Workload, sources: &'s [Source]) -> Option<(&'s Source
     let all = || {
         sources.iter().flat_map(|source| {
             source
-                .deployed
+                .deployed()
                 .ecs_services
                 .iter()
                 .map(move |one| (source, one))
@@ -163,7 +163,7 @@ fn launch_type(
 fn grace(source: &Source, container: &Container) -> Slot<Duration> {
     let Some(written) = &container.stop_timeout else {
         let route = container.route.key("stopTimeout");
-        return Slot::unsaid(match source.deployed.is_odd(&route) {
+        return Slot::unsaid(match source.deployed().is_odd(&route) {
             true => format!("{} has no whole number there", source.name),
             false => format!("not in {}: ECS gives its default", source.name),
         });
@@ -234,7 +234,7 @@ fn load_balancer(
         .map(|binding| binding.target_group.as_ref().map(|arn| arn.value.clone()));
     let groups: Vec<_> = sources
         .iter()
-        .flat_map(|source| &source.deployed.target_groups)
+        .flat_map(|source| &source.deployed().target_groups)
         .filter(|group| group.platform == "ecs")
         .collect();
     let wanted = arn.as_ref().and_then(Option::as_deref);
@@ -277,12 +277,13 @@ fn load_balancer(
 
 /// A load balancer's own attributes, where they were given too.
 fn idle_timeout(sources: &[Source]) -> Option<Duration> {
-    let documents = sources
-        .iter()
-        .flat_map(|source| match &source.deployed.document.root.value {
-            Value::Sequence(documents) => documents.as_slice(),
-            _ => &[],
-        });
+    let documents =
+        sources
+            .iter()
+            .flat_map(|source| match &source.deployed().document.root.value {
+                Value::Sequence(documents) => documents.as_slice(),
+                _ => &[],
+            });
     let text = |node: &Node, key: &str| match &node.entry(key)?.value.value {
         Value::Scalar { text, .. } => Some(text.clone()),
         _ => None,

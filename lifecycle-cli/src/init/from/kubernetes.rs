@@ -18,7 +18,7 @@ const SIDECAR: Duration = Duration::from_secs(2);
 /// What a hook is given that does not say how long it takes.
 const HOOK: Duration = Duration::from_secs(5);
 
-pub(super) fn describe(draft: &mut Draft, chosen: Chosen<'_>) {
+pub(super) fn describe(draft: &mut Draft, chosen: Chosen<'_>, sources: &[Source]) {
     let Chosen { source, workload } = chosen;
     let mut entry = Kubernetes {
         common: Common {
@@ -41,13 +41,13 @@ pub(super) fn describe(draft: &mut Draft, chosen: Chosen<'_>) {
         },
         mesh: mesh(workload),
         spot: spot(source, workload),
-        load_balancer: load_balancer(source),
+        load_balancer: load_balancer(sources),
         ..Kubernetes::default()
     };
     let main = program(draft, workload);
     if let Some(container) = main.and_then(|main| workload.containers.get(main)) {
         entry.common.image = text(container.image.as_ref());
-        let ports = ports(source, workload, container);
+        let ports = ports(source, workload, container, sources);
         let probed = probed_port(container);
         guess::servers(draft, source, &ports, probed);
         guess::others(draft, source, container);
@@ -66,7 +66,7 @@ pub(super) fn describe(draft: &mut Draft, chosen: Chosen<'_>) {
 fn grace(source: &Source, workload: &Workload) -> Slot<Duration> {
     let Some(written) = &workload.grace else {
         let route = workload.spec.key("terminationGracePeriodSeconds");
-        return Slot::unsaid(match source.deployed.is_odd(&route) {
+        return Slot::unsaid(match source.deployed().is_odd(&route) {
             true => format!("{} has no whole number there", source.name),
             false => format!("not in {}: Kubernetes gives its default", source.name),
         });
@@ -83,7 +83,12 @@ fn grace(source: &Source, workload: &Workload) -> Slot<Duration> {
 
 /// What is listened on: the ports that are written, the ones that Services send to, and else the one
 /// that is probed.
-fn ports(source: &Source, workload: &Workload, container: &Container) -> Vec<Listening> {
+fn ports(
+    source: &Source,
+    workload: &Workload,
+    container: &Container,
+    sources: &[Source],
+) -> Vec<Listening> {
     let mut ports: Vec<Listening> = Vec::new();
     for written in &container.ports {
         let at = |key| {
@@ -99,7 +104,11 @@ fn ports(source: &Source, workload: &Workload, container: &Container) -> Vec<Lis
             });
         }
     }
-    for service in &source.deployed.services {
+    let services = sources.iter().flat_map(|source| {
+        let services = source.deployed().services.iter();
+        services.map(move |service| (source, service))
+    });
+    for (source, service) in services {
         if !workload.pod_labels.hold(&service.selector) {
             continue;
         }
@@ -410,12 +419,17 @@ fn spot(source: &Source, workload: &Workload) -> Slot<Spot> {
     }
 }
 
-/// What an Ingress or a Service beside it asks of the load balancer controller.
-fn load_balancer(source: &Source) -> Slot<Duration> {
-    let mut groups = source.deployed.target_groups.iter();
-    let delay = groups
-        .find(|group| group.platform == "kubernetes")
-        .and_then(|group| group.deregistration_delay.as_ref())
-        .and_then(seconds);
+/// What an Ingress or a Service beside it asks of the load balancer controller; where there are
+/// several, nobody knows which stands before this one.
+fn load_balancer(sources: &[Source]) -> Slot<Duration> {
+    let groups: Vec<_> = sources
+        .iter()
+        .flat_map(|source| &source.deployed().target_groups)
+        .filter(|group| group.platform == "kubernetes")
+        .collect();
+    let delay = match groups.as_slice() {
+        [only] => only.deregistration_delay.as_ref().and_then(seconds),
+        _ => None,
+    };
     delay.map_or_else(Slot::default, Slot::of)
 }

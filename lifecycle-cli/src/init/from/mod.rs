@@ -8,13 +8,15 @@ mod ecs;
 mod guess;
 mod kubernetes;
 
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use lifecycle_manifest::deployed::{Container, Deployed, Workload};
 use lifecycle_manifest::text::{Route, Value};
 use lifecycle_manifest::{Written, contract};
+
+use crate::input::STANDARD_INPUT;
 
 use super::draft::{Draft, Name, Slot, bounded};
 use super::fit;
@@ -22,14 +24,32 @@ use super::fit;
 /// A file that was read.
 pub(super) struct Source {
     /// What it is called in comments and messages.
-    pub(super) name: String,
-    pub(super) deployed: Deployed,
+    name: String,
+    files: Arc<[Deployed]>,
+    at: usize,
 }
 
 impl Source {
+    /// All of them.
+    pub(super) fn all(files: &Arc<[Deployed]>) -> Vec<Self> {
+        let source = |(at, file): (usize, &Deployed)| Self {
+            name: match file.name.as_str() {
+                STANDARD_INPUT => "standard input".to_owned(),
+                name => name.rsplit('/').next().unwrap_or(name).to_owned(),
+            },
+            files: Arc::clone(files),
+            at,
+        };
+        files.iter().enumerate().map(source).collect()
+    }
+
+    fn deployed(&self) -> &Deployed {
+        &self.files[self.at]
+    }
+
     /// The text at a place that the reader has no name for.
     fn text(&self, route: &Route) -> Option<&str> {
-        match &self.deployed.document.get(route)?.value {
+        match &self.deployed().document.get(route)?.value {
             Value::Scalar { text, .. } => Some(text),
             _ => None,
         }
@@ -37,7 +57,7 @@ impl Source {
 
     /// The texts of a list at such a place.
     fn texts(&self, route: &Route) -> Vec<String> {
-        let items = match self.deployed.document.get(route).map(|node| &node.value) {
+        let items = match self.deployed().document.get(route).map(|node| &node.value) {
             Some(Value::Sequence(items)) => items.as_slice(),
             _ => &[],
         };
@@ -61,31 +81,6 @@ pub(super) struct Chosen<'s> {
     workload: &'s Workload,
 }
 
-/// Reads all files; each is there or could not be read at all.
-pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<Source>> {
-    paths
-        .iter()
-        .map(|path| {
-            let (name, bytes) = match path == Path::new("-") {
-                true => {
-                    let mut bytes = Vec::new();
-                    std::io::Read::read_to_end(&mut std::io::stdin(), &mut bytes)
-                        .context("could not read standard input")?;
-                    ("standard input".to_owned(), bytes)
-                }
-                false => {
-                    let bytes = std::fs::read(path)
-                        .with_context(|| format!("could not read {}", path.display()))?;
-                    let name = path.file_name().unwrap_or(path.as_os_str());
-                    (name.to_string_lossy().into_owned(), bytes)
-                }
-            };
-            let deployed = Deployed::read(&String::from_utf8_lossy(&bytes));
-            Ok(Source { name, deployed })
-        })
-        .collect()
-}
-
 /// The draft of one workload, or of one on each platform.
 pub(super) fn draft(
     sources: &[Source],
@@ -100,7 +95,7 @@ pub(super) fn draft(
     draft.generated = chosen.iter().any(|one| is_generated(one.workload));
     for one in &chosen {
         match one.workload.platform {
-            "kubernetes" => kubernetes::describe(&mut draft, *one),
+            "kubernetes" => kubernetes::describe(&mut draft, *one, sources),
             _ => ecs::describe(&mut draft, *one, sources),
         }
     }
