@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::draft::{
     CloudRun, Common, Draft, Ecs, Health, HealthCheck, Kubernetes, LoadBalancer, Name, Path,
-    PreStop, Resource, Sidecar, Slot,
+    PreStop, Proxy, Resource, Sidecar, Slot,
 };
 use super::write;
 
@@ -274,6 +274,15 @@ fn kubernetes() -> impl Strategy<Value = Kubernetes> {
             timeout
         }),
     ];
+    let mesh = prop::sample::select(vec![Mesh::Istio, Mesh::Linkerd]);
+    let proxy =
+        (mesh, option::of(any::<bool>()), option::of(time())).prop_map(|(mesh, native, drain)| {
+            Proxy {
+                mesh,
+                native,
+                drain,
+            }
+        });
     let sidecar = (name(), time(), any::<bool>()).prop_map(|(name, timeout, native)| Sidecar {
         name,
         timeout,
@@ -285,12 +294,21 @@ fn kubernetes() -> impl Strategy<Value = Kubernetes> {
         slot(name()),
         slot(pre_stop.boxed()),
         slot(vec(sidecar, 1..3)),
-        slot(prop::sample::select(vec![Mesh::Istio, Mesh::Linkerd])),
+        slot(proxy.boxed()),
         slot(prop::sample::select(vec![Spot::Aws, Spot::Gke])),
-        slot(time()),
+        (slot(time()), slot(some_time())),
     )
         .prop_map(
-            |(common, replicas, namespace, pre_stop, sidecars, mesh, spot, load_balancer)| {
+            |(
+                common,
+                replicas,
+                namespace,
+                pre_stop,
+                sidecars,
+                mesh,
+                spot,
+                (load_balancer, liveness_grace),
+            )| {
                 Kubernetes {
                     common,
                     replicas,
@@ -300,6 +318,7 @@ fn kubernetes() -> impl Strategy<Value = Kubernetes> {
                     mesh,
                     spot,
                     load_balancer,
+                    liveness_grace,
                 }
             },
         )
@@ -345,21 +364,25 @@ fn ecs() -> impl Strategy<Value = Ecs> {
         places,
         slot(balancer.boxed()),
         slot(check.boxed()),
+        slot(vec((text(), some_time()), 1..3).boxed()),
     )
         .prop_map(
-            |(common, launch_type, spot, sizes, places, load_balancer, health_check)| Ecs {
-                common,
-                launch_type,
-                spot,
-                desired_count: sizes.0,
-                cpu: sizes.1,
-                memory: sizes.2,
-                cluster: places.0,
-                execution_role_arn: places.1,
-                subnets: places.2,
-                security_groups: places.3,
-                load_balancer,
-                health_check,
+            |(common, launch_type, spot, sizes, places, load_balancer, health_check, sidecars)| {
+                Ecs {
+                    common,
+                    launch_type,
+                    spot,
+                    desired_count: sizes.0,
+                    cpu: sizes.1,
+                    memory: sizes.2,
+                    cluster: places.0,
+                    execution_role_arn: places.1,
+                    subnets: places.2,
+                    security_groups: places.3,
+                    load_balancer,
+                    health_check,
+                    sidecars,
+                }
             },
         )
 }

@@ -3,13 +3,13 @@
 use anyhow::Result;
 use lifecycle_manifest::duration::show;
 use lifecycle_manifest::plan::{self, DEFAULT_UNWIND};
-use lifecycle_manifest::platform::{DEFAULT_SETTLE, LaunchType, Mesh, Spot};
+use lifecycle_manifest::platform::{DEFAULT_SETTLE, LaunchType, Spot};
 use lifecycle_manifest::{DEFAULT_RESERVE, Kind, Phase, Platform};
 use minijinja::{Value, context};
 
 use super::draft::{
     CloudRun, Common, Draft, Ecs, Health, HealthCheck, Kubernetes, LoadBalancer, Name, PreStop,
-    Resource, Sidecar, Slot, USUAL_PORT, usual_timeout,
+    Proxy, Resource, Sidecar, Slot, USUAL_PORT, usual_timeout,
 };
 use crate::template::{self, quote};
 
@@ -325,7 +325,7 @@ fn kubernetes(entry: Option<&Kubernetes>) -> Value {
         mesh => block.line(
             "mesh",
             &entry.mesh,
-            |mesh| match mesh { Mesh::Istio => "istio", Mesh::Linkerd => "linkerd" }.to_owned(),
+            mesh,
             "istio",
         ),
         spot => block.line(
@@ -338,9 +338,27 @@ fn kubernetes(entry: Option<&Kubernetes>) -> Value {
             "load_balancer",
             &entry.load_balancer,
             |delay| mapping(&[("deregistration_delay", Some(show(*delay)))]),
-            "{ propagation: 10s, deregistration_delay: 30s }",
+            "{ propagation: 10s, deregistration_delay: 30s, idle_timeout: 60s }",
+        ),
+        liveness_grace_period => block.line(
+            "liveness_grace_period",
+            &entry.liveness_grace,
+            |d| show(*d),
+            "30s",
         ),
         ..common
+    }
+}
+
+fn mesh(proxy: &Proxy) -> String {
+    let name = proxy.mesh.as_str().to_owned();
+    match (proxy.native, proxy.drain) {
+        (None, None) => name,
+        (native, drain) => mapping(&[
+            ("name", Some(name)),
+            ("native", native.map(|native| native.to_string())),
+            ("drain", drain.map(show)),
+        ]),
     }
 }
 
@@ -402,6 +420,16 @@ fn ecs(entry: Option<&Ecs>) -> Value {
             "{ deregistration_delay: 20s, idle_timeout: 60s }",
         ),
         health_check => block.line("health_check", &entry.health_check, health_check, "runtime"),
+        sidecars => block.line(
+            "sidecars",
+            &entry.sidecars,
+            |sidecars| {
+                list(sidecars, |(name, timeout)| {
+                    mapping(&[("name", Some(text(name))), ("timeout", Some(show(*timeout)))])
+                })
+            },
+            "[{ name: proxy, timeout: 5s }]",
+        ),
         ..common
     }
 }

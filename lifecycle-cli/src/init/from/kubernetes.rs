@@ -7,7 +7,7 @@ use lifecycle_manifest::duration::show;
 use lifecycle_manifest::platform::{DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, Mesh, Spot};
 
 use super::super::draft::{
-    Common, Draft, Health, Kubernetes, Name, Path, PreStop, Sidecar, Slot, bounded,
+    Common, Draft, Health, Kubernetes, Name, Path, PreStop, Proxy, Sidecar, Slot, bounded,
 };
 use super::guess::{self, Listening};
 use super::{Chosen, Source, port, program, seconds, text};
@@ -57,6 +57,14 @@ pub(super) fn describe(draft: &mut Draft, chosen: Chosen<'_>, sources: &[Source]
             draft.health = health;
         }
         hook(draft, &mut entry, source, container);
+        let liveness = container
+            .liveness
+            .as_ref()
+            .and_then(|probe| probe.grace.as_ref());
+        entry.liveness_grace = liveness
+            .and_then(seconds)
+            .filter(|grace| !grace.is_zero())
+            .map_or_else(Slot::default, Slot::of);
     }
     guess::something(draft, source);
     entry.sidecars = sidecars(source, workload, main);
@@ -385,20 +393,38 @@ fn sidecars(source: &Source, workload: &Workload, main: Option<usize>) -> Slot<V
 }
 
 /// Injection that the pod asks for; a whole namespace's is not in its file.
-fn mesh(workload: &Workload) -> Slot<Mesh> {
-    let says = |name: &str, value: &str| {
+fn mesh(workload: &Workload) -> Slot<Proxy> {
+    let get = |name: &str| {
         [&workload.pod_labels, &workload.pod_annotations]
             .into_iter()
-            .filter_map(|pairs| pairs.get(name))
-            .any(|written| written.value == value)
+            .find_map(|pairs| pairs.get(name))
+            .map(|written| written.value.trim())
     };
-    if says("sidecar.istio.io/inject", "true") {
-        Slot::of(Mesh::Istio)
-    } else if says("linkerd.io/inject", "enabled") {
-        Slot::of(Mesh::Linkerd)
-    } else {
-        Slot::default()
+    let truth = |name: &str| get(name).and_then(|text| text.parse::<bool>().ok());
+    let time = |text: &str| lifecycle_manifest::duration::parse(text).ok();
+    if get("sidecar.istio.io/inject") == Some("true") {
+        // The proxy's settings are a little file of their own.
+        let drain = get("proxy.istio.io/config").and_then(|config| {
+            let mut lines = config.lines();
+            let value =
+                lines.find_map(|line| line.trim().strip_prefix("terminationDrainDuration:"))?;
+            time(value.trim().trim_matches(['"', '\'']))
+        });
+        return Slot::of(Proxy {
+            mesh: Mesh::Istio,
+            native: truth("sidecar.istio.io/nativeSidecar"),
+            drain,
+        });
     }
+    if get("linkerd.io/inject") == Some("enabled") {
+        return Slot::of(Proxy {
+            mesh: Mesh::Linkerd,
+            native: truth("config.linkerd.io/proxy-enable-native-sidecar")
+                .or_else(|| truth("config.alpha.linkerd.io/proxy-enable-native-sidecar")),
+            drain: get("config.linkerd.io/shutdown-grace-period").and_then(time),
+        });
+    }
+    Slot::default()
 }
 
 /// Nodes that the pod must run on. That it tolerates others too does not say that it runs there.
