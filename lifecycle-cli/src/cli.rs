@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::catalogue::RulesArgs;
+use crate::check::FormatArgs;
 use crate::levels::LevelArgs;
 
 const EXIT_CODES: &str = "Exit codes: 0 clean, 1 findings, 2 could not run.";
@@ -18,6 +19,9 @@ pub(crate) struct Cli {
     /// When to colour the output; `NO_COLOR` is respected.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
+    /// Print less: results and errors, and nothing besides. `check -q` prints findings only, and `-qq` leaves it to the exit code.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) quiet: u8,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -51,14 +55,18 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Play a platform's termination against the real process under load, and measure what was lost.
     Drill(DrillArgs),
-    /// Print the JSON Schema of `lifecycle.yaml`, for editors.
-    Schema,
+    /// Print a JSON Schema: of `lifecycle.yaml`, for editors, or of the report of `check --format json`.
+    Schema(SchemaArgs),
     /// List the rules: what `check` finds.
     Rules(RulesArgs),
     /// Serve an editor over the language server protocol: findings, sums and timelines while the manifest is written.
     Lsp(LspArgs),
     /// Explain a rule, by its code or its name.
     Explain(ExplainArgs),
+    /// Print the completions of a shell, for it to read at its start.
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write the pages of all commands, for packages.
+    Man(ManArgs),
 }
 
 #[derive(Debug, Args)]
@@ -135,6 +143,7 @@ impl InitPlatform {
 
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct CheckArgs {
     /// Manifests, directories to look through (ignore files are respected), or `-` for standard input. Without any: the nearest lifecycle.yaml, here or above.
     #[arg(value_name = "PATH")]
@@ -142,9 +151,14 @@ pub(crate) struct CheckArgs {
     /// Compare with what is deployed or rendered: Kubernetes manifests, ECS task definitions and services, in YAML or JSON; files, directories, or `-` for standard input. Where there is no lifecycle.yaml, these are looked at alone.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) against: Vec<PathBuf>,
-    /// How to print the result.
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) formats: FormatArgs,
+    /// Show the sums of every manifest. Without it: of several manifests, only of those with findings.
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+    /// Show what is allowed too, with its reason; in SARIF as suppressed results. JSON always has it.
+    #[arg(long)]
+    pub(crate) show_allowed: bool,
     #[command(flatten)]
     pub(crate) levels: LevelArgs,
     /// Make the fixes that only give more time or mean the same; what is left is reported. With `-`, the fixed text goes to standard output.
@@ -159,7 +173,7 @@ pub(crate) struct CheckArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
+pub(crate) enum DrillFormat {
     /// For people: the place, the sum, what to write instead.
     Human,
     /// For programs: one JSON document, version 1.
@@ -256,13 +270,42 @@ pub(crate) struct DrillArgs {
     pub(crate) profile: String,
     /// How to print the result.
     #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub(crate) format: Format,
+    pub(crate) format: DrillFormat,
     /// Show what the program writes.
     #[arg(short, long)]
     pub(crate) verbose: bool,
     /// The program and its arguments, in any language.
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArgs {
+    /// Of what.
+    #[arg(value_name = "DOCUMENT", default_value = "manifest")]
+    pub(crate) document: Document,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Document {
+    /// `lifecycle.yaml`, for completion and hover in editors.
+    Manifest,
+    /// What `lifecycle check --format json` prints.
+    Report,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// Write one page a command into this directory, such as `lifecycle-check.1`.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -9,12 +9,13 @@ use anyhow::{Context as _, Result, bail};
 use lifecycle_manifest::duration::human;
 use lifecycle_manifest::{DrillRequest, Resolved, Timeline, contract};
 
-use crate::cli::{DrillArgs, Format};
+use crate::cli::{DrillArgs, DrillFormat};
 use crate::drill::{
     self, Endpoint, Event, Load, Pace, PlannedStep, Progress, RequestSpec, Script, StopSignal,
     Target,
 };
 use crate::input::{self, Input};
+use crate::talk::say;
 use crate::{Outcome, check, picture};
 
 /// How long after the signal readiness may still say yes without being called late.
@@ -40,7 +41,7 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
         bail!("{} could not be resolved", input.name);
     };
     let line = timeline(resolved, args.platform.as_deref())?;
-    let human = args.format == Format::Human;
+    let human = args.format == DrillFormat::Human;
     let invented = input.name == NO_MANIFEST;
     if human && !invented {
         write!(
@@ -123,9 +124,7 @@ fn manifest(args: &DrillArgs) -> Result<Input> {
     let text = format!(
         "lifecycle: 1\nservice: {name}\ntraffic: {{ settle: 1s }}\nresources:\n  http: {{ kind: http-server, port: {port}, timeout: 10s }}\nplatforms:\n  kubernetes: {{ pre_stop: 0s, app_settle: 1s }}\n  ecs: {{}}\n"
     );
-    anstream::eprintln!(
-        "note: no lifecycle.yaml: drilled as a plain pod, default grace period, no preStop hook"
-    );
+    say!("note: no lifecycle.yaml: drilled as a plain pod, default grace period, no preStop hook");
     let options = lifecycle_manifest::Options::default();
     Ok(Input::new(
         NO_MANIFEST.to_owned(),
@@ -174,7 +173,7 @@ fn build(directory: &Path, profile: &str) -> Result<PathBuf> {
             directory.display()
         );
     }
-    anstream::eprintln!("building {} ({profile})", directory.display());
+    say!("building {} ({profile})", directory.display());
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = std::process::Command::new(cargo)
         .args([
@@ -365,6 +364,6 @@ fn progress(verbose: bool) -> Progress {
     Arc::new(move |event| match event {
         Event::Output(line) if verbose => anstream::eprintln!("  | {line}"),
         Event::Output(_) => {}
-        event => anstream::eprintln!("· {event}"),
+        event => say!("· {event}"),
     })
 }

@@ -1,24 +1,28 @@
 //! Finding and reading manifests.
 
+use std::collections::HashSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Error, Result, anyhow, bail};
 use lifecycle_manifest::deployed::Deployed;
 use lifecycle_manifest::render::Texts;
 use lifecycle_manifest::{Analysis, Options};
 
-use crate::check::Located;
+use rayon::prelude::*;
+
+use crate::check::{Located, LocatedAllowed};
+use crate::progress::Progress;
 
 /// The name a manifest goes by.
 pub(crate) const FILE_NAME: &str = "lifecycle.yaml";
 
+/// What standard input is called.
+pub(crate) const STANDARD_INPUT: &str = "<stdin>";
+
 /// What some editors begin a file with.
 pub(crate) const BYTE_ORDER_MARK: &str = "\u{feff}";
-
-/// What standard input goes by.
-pub(crate) const STDIN: &str = "<stdin>";
 
 /// The other spelling of the ending.
 const OTHER_NAME: &str = "lifecycle.yml";
@@ -92,6 +96,15 @@ impl Input {
             .filter_map(|finding| Located::new(&texts, finding))
             .collect()
     }
+
+    /// What would be found, were it not allowed.
+    pub(crate) fn allowed(&self) -> Vec<LocatedAllowed<'_>> {
+        let texts = self.texts();
+        let allowed = self.analysis.allowed.iter();
+        allowed
+            .filter_map(|allowed| LocatedAllowed::new(&texts, allowed))
+            .collect()
+    }
 }
 
 /// Reads one manifest: a file, a directory that holds one, `-`, or the nearest above.
@@ -112,32 +125,93 @@ fn one_with(path: Option<&Path>, options: &Options) -> Result<Input> {
     }
 }
 
-/// Reads all manifests of these paths: files as they are, directories walked. In the order given,
-/// each directory's in the order of their paths.
-pub(crate) fn many(paths: &[PathBuf], options: &Options) -> Result<Vec<Input>> {
-    if paths.is_empty() {
-        // What is deployed can be looked at without a manifest.
-        return match nearest() {
-            Ok(path) => Ok(vec![read(&path, options)?]),
-            Err(_) if !options.deployed.is_empty() => Ok(Vec::new()),
-            Err(error) => Err(error),
-        };
-    }
-    let mut inputs = Vec::new();
-    for path in paths {
-        if path.is_dir() {
-            let found = walk(path)?;
-            if found.is_empty() {
-                bail!("there is no {FILE_NAME} in {} or below", path.display());
-            }
-            for file in found {
-                inputs.push(read(&file, options)?);
-            }
-        } else {
-            inputs.push(one_with(Some(path), options)?);
+/// What was read of many paths, and what was not.
+#[derive(Debug, Default)]
+pub(crate) struct Read {
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) failures: Vec<Failure>,
+}
+
+/// A path that could not be read.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// As it was asked for.
+    pub(crate) name: String,
+    pub(crate) error: Error,
+}
+
+impl Failure {
+    fn new(path: &Path, error: Error) -> Self {
+        Self {
+            name: path.display().to_string(),
+            error,
         }
     }
-    Ok(inputs)
+}
+
+/// Reads all manifests of these paths, side by side: files as they are, directories walked. In the
+/// order given, each directory's in the order of their paths, each once. What cannot be read keeps
+/// nothing else from being read.
+pub(crate) fn many(paths: &[PathBuf], options: &Options) -> Result<Read> {
+    if paths.is_empty() {
+        let inputs = match nearest() {
+            Ok(path) => vec![read(&path, options)?],
+            // What is deployed can be looked at without a manifest.
+            Err(_) if !options.deployed.is_empty() => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        return Ok(Read {
+            inputs,
+            failures: Vec::new(),
+        });
+    }
+    let (files, mut failures) = files_of(paths);
+    let progress = Progress::over(files.len());
+    let read = |file: &PathBuf| {
+        let input = one_with(Some(file), options).map_err(|error| Failure::new(file, error));
+        progress.step();
+        input
+    };
+    let read: Vec<Result<Input, Failure>> = match files.as_slice() {
+        // Threads are not worth their start.
+        [file] => vec![read(file)],
+        files => files.par_iter().map(read).collect(),
+    };
+    progress.end();
+    let mut inputs = Vec::with_capacity(read.len());
+    for read in read {
+        match read {
+            Ok(input) => inputs.push(input),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    Ok(Read { inputs, failures })
+}
+
+/// The files of these paths.
+fn files_of(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<Failure>) {
+    let (mut files, mut failures) = (Vec::new(), Vec::new());
+    let mut known = HashSet::new();
+    for path in paths {
+        let found = if path.is_dir() {
+            let before = failures.len();
+            let found = walk(path, &mut failures);
+            if found.is_empty() && failures.len() == before {
+                let error = anyhow!("there is no {FILE_NAME} in {} or below", path.display());
+                failures.push(Failure::new(path, error));
+            }
+            found
+        } else {
+            vec![path.clone()]
+        };
+        for file in found {
+            let plain = file.strip_prefix("./").unwrap_or(&file);
+            if known.insert(plain.to_owned()) {
+                files.push(file);
+            }
+        }
+    }
+    (files, failures)
 }
 
 fn standard_input(options: &Options) -> Result<Input> {
@@ -145,7 +219,7 @@ fn standard_input(options: &Options) -> Result<Input> {
     std::io::stdin()
         .read_to_end(&mut bytes)
         .context("could not read standard input")?;
-    Ok(Input::new(STDIN.to_owned(), None, &bytes, options))
+    Ok(Input::new(STANDARD_INPUT.to_owned(), None, &bytes, options))
 }
 
 fn read(path: &Path, options: &Options) -> Result<Input> {
@@ -183,18 +257,26 @@ fn nearest() -> Result<PathBuf> {
     bail!("there is no {FILE_NAME} here or above; name a file, a directory, or `-`")
 }
 
-pub(crate) fn walk(directory: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn walk(directory: &Path, failures: &mut Vec<Failure>) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in ignore::WalkBuilder::new(directory)
         .require_git(false)
         .build()
     {
-        let entry = entry.with_context(|| format!("could not walk {}", directory.display()))?;
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                let error =
+                    Error::new(error).context(format!("could not walk {}", directory.display()));
+                failures.push(Failure::new(directory, error));
+                continue;
+            }
+        };
         let named = entry.file_name().to_str().is_some_and(is_manifest);
         if named && entry.path().is_file() {
             found.push(entry.into_path());
         }
     }
     found.sort();
-    Ok(found)
+    found
 }

@@ -13,7 +13,10 @@ mod input;
 mod levels;
 mod lsp;
 mod picture;
+mod progress;
 mod schema;
+mod shell;
+mod talk;
 mod template;
 mod whole;
 
@@ -28,34 +31,47 @@ enum Outcome {
     Clean,
     /// Findings, stale files, a drill that lost something, or an editor that left without a word.
     Findings,
+    /// Some of what was asked for could not be read; the rest has been reported.
+    Incomplete,
 }
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     cli.color.apply();
+    if cli.quiet > 0 {
+        talk::hush();
+    }
     let result = match &cli.command {
-        cli::Command::Check(args) => check::run(args),
+        cli::Command::Check(args) => check::run(args, cli.quiet),
         cli::Command::Init(args) => init::run(args),
         cli::Command::Gen(args) => generate::run(args),
         cli::Command::Plan(args) => picture::run(args),
         cli::Command::Drill(args) => drill_command::run(args),
-        cli::Command::Schema => schema::run(),
+        cli::Command::Schema(args) => schema::run(args),
         cli::Command::Rules(args) => catalogue::rules(args),
         cli::Command::Explain(args) => catalogue::explain(args),
         cli::Command::Lsp(_) => lsp::run(),
+        cli::Command::Completions(args) => shell::completions(args),
+        cli::Command::Man(args) => shell::man(args),
     };
     match result {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::Findings) => ExitCode::from(1),
+        Ok(Outcome::Incomplete) => ExitCode::from(2),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            let style = anstyle::Style::new()
-                .bold()
-                .fg_color(Some(anstyle::AnsiColor::Red.into()));
-            anstream::eprintln!("{style}error{style:#}: {error:#}");
+            complain(&error);
             ExitCode::from(2)
         }
     }
+}
+
+/// Says what went wrong, with its causes.
+fn complain(error: &anyhow::Error) {
+    let style = anstyle::Style::new()
+        .bold()
+        .fg_color(Some(anstyle::AnsiColor::Red.into()));
+    anstream::eprintln!("{style}error{style:#}: {error:#}");
 }
 
 /// Whoever read our output has seen enough; that is no failure of ours.

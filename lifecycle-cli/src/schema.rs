@@ -4,11 +4,16 @@ use std::io::Write as _;
 
 use anyhow::Result;
 
-use crate::Outcome;
+use crate::cli::{Document, SchemaArgs};
+use crate::{Outcome, check};
 
-pub(crate) fn run() -> Result<Outcome> {
+pub(crate) fn run(args: &SchemaArgs) -> Result<Outcome> {
+    let schema = match args.document {
+        Document::Manifest => lifecycle_manifest::schema::schema(),
+        Document::Report => check::report_schema(),
+    };
     let mut out = anstream::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, &lifecycle_manifest::schema::schema())?;
+    serde_json::to_writer_pretty(&mut out, &schema)?;
     writeln!(out)?;
     Ok(Outcome::Clean)
 }

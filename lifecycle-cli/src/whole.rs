@@ -6,8 +6,16 @@ use std::path::Path;
 use anyhow::Result;
 
 /// Into a file beside it, then into its place: whoever looks sees the old file or the new one. A link
-/// stays a link, and what it points to is replaced; the mode stays what it was.
+/// stays a link, and what it points to is replaced; the mode stays what it was. What is there and is
+/// no file, such as a pipe or `/dev/stdout`, is written into.
 pub(crate) fn write(path: &Path, text: &[u8]) -> Result<()> {
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        std::fs::OpenOptions::new()
+            .write(true)
+            .open(path)?
+            .write_all(text)?;
+        return Ok(());
+    }
     let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let file = beside(&target, text)?;
     file.persist(&target)?;

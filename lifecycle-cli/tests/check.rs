@@ -21,6 +21,7 @@ fn lifecycle(directory: &Path, args: &[&str]) -> Output {
         .args(args)
         .current_dir(directory)
         .env_remove("NO_COLOR")
+        .env_remove("GITHUB_ACTIONS")
         .output()
         .unwrap()
 }

@@ -15,6 +15,9 @@ use std::time::Duration;
 
 use load::{cost, manifest};
 
+/// A manifest of a size.
+type Make = fn(usize) -> String;
+
 const SMALL: usize = 500;
 const LARGE: usize = 8 * SMALL;
 const ROOM: u32 = 8 * 4;
@@ -23,7 +26,7 @@ const ROOM: u32 = 8 * 4;
 #[test]
 fn work_grows_with_the_file_and_not_with_its_square() {
     let inputs = tempfile::tempdir().unwrap();
-    let kinds: [(&str, fn(usize) -> String); 7] = [
+    let kinds: [(&str, Make); 7] = [
         ("resources with five edges each", manifest),
         ("a finding each", |size| entries(size, "{ kind: task }")),
         ("all in one line", |size| {

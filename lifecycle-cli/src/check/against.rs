@@ -24,7 +24,7 @@ pub(crate) fn read(against: &[PathBuf], manifests: &[PathBuf]) -> Result<Arc<[De
             std::io::stdin()
                 .read_to_end(&mut bytes)
                 .context("could not read standard input")?;
-            deployed.push(one(input::STDIN, &bytes));
+            deployed.push(one(input::STANDARD_INPUT, &bytes));
             continue;
         }
         let files = match path.is_dir() {
@@ -75,7 +75,7 @@ pub(super) fn is_several(manifests: &[PathBuf]) -> bool {
     manifests.len() > 1
         || manifests
             .iter()
-            .any(|path| path.is_dir() && input::walk(path).is_ok_and(|found| found.len() > 1))
+            .any(|path| path.is_dir() && input::walk(path, &mut Vec::new()).len() > 1)
 }
 
 /// What the deployed files show by themselves: everything where there is no manifest, what could not

@@ -1,15 +1,16 @@
 //! Findings and sums for people.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
 use anyhow::Result;
+use lifecycle_manifest::Timeline;
 use lifecycle_manifest::duration::human;
 use lifecycle_manifest::render::{self, Style as Rendering};
-use lifecycle_manifest::{Safety, Severity, Timeline};
+use rayon::prelude::*;
 
-use super::fix;
+use super::report::{Counts, Detail, Report};
 use crate::input::Input;
 
 const BOLD: Style = Style::new().bold();
@@ -19,56 +20,96 @@ const BAD: Style = Style::new()
     .fg_color(Some(anstyle::Color::Ansi(AnsiColor::Red)));
 const DIM: Style = Style::new().dimmed();
 
-pub(super) fn print(inputs: &[Input]) -> Result<()> {
-    let mut out = anstream::stdout().lock();
-    for input in inputs {
-        write!(out, "{}", findings(input))?;
-        write!(out, "{}", summary(input))?;
+pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> Result<()> {
+    if report.detail == Detail::Silent {
+        return Ok(());
     }
-    let all = || inputs.iter().flat_map(|input| &input.analysis.findings);
-    let count = |severity| all().filter(|finding| finding.severity == severity).count();
-    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-    let manifests = inputs.iter().filter(|input| !input.is_deployed_alone);
-    let files = match (manifests.count(), inputs.first()) {
-        (0, Some(alone)) => plural(alone.deployed.len(), "deployed file"),
-        (manifests, _) => plural(manifests, "manifest"),
-    };
-    let allowed: usize = inputs
-        .iter()
-        .map(|input| input.analysis.allowed.len())
-        .sum();
-    let allowed = match allowed {
-        0 => String::new(),
-        allowed => format!("; {} allowed", plural(allowed, "finding")),
-    };
-    match (errors, warnings) {
-        (0, 0) => writeln!(
-            out,
-            "{GOOD}ok{GOOD:#}: {files}, nothing to object to{allowed}"
-        )?,
-        _ => {
-            let style = if errors > 0 { BAD } else { BOLD };
-            let (errors, warnings) = (plural(errors, "error"), plural(warnings, "warning"));
-            writeln!(
-                out,
-                "{style}found{style:#}: {errors}, {warnings} in {files}{allowed}"
-            )?;
-        }
+    // Drawing takes longer than finding.
+    let texts: Vec<String> = report
+        .inputs
+        .par_iter()
+        .map(|input| text(report, input))
+        .collect();
+    for text in texts {
+        out.write_all(text.as_bytes())?;
     }
-    write!(out, "{}", mendable(inputs))?;
+    if report.detail > Detail::Findings && !report.inputs.is_empty() {
+        let counts = report.counts();
+        writeln!(out, "{}", verdict_of_all(report, &counts))?;
+        out.write_all(mendable(&counts).as_bytes())?;
+    }
     Ok(())
 }
 
-/// What `--fix` would take up.
-fn mendable(inputs: &[Input]) -> String {
-    let count = |at_most| -> usize {
-        let inputs = inputs.iter();
-        inputs
-            .map(|input| fix::fixable(&input.analysis, at_most))
-            .sum()
+/// What is shown of one manifest.
+fn text(report: &Report<'_>, input: &Input) -> String {
+    let mut text = findings(input);
+    if report.show_allowed {
+        text.push_str(&allowed(input));
+    }
+    let shows_sums = match report.detail {
+        Detail::Silent | Detail::Findings => false,
+        // Of hundreds, those are looked for that are to be mended.
+        Detail::Normal => report.manifests() == 1 || !input.analysis.findings.is_empty(),
+        Detail::Sums => true,
     };
-    let (safe, all) = (count(Safety::Safe), count(Safety::Unsafe));
-    match (safe, all - safe) {
+    if shows_sums {
+        text.push_str(&summary(input));
+    }
+    text
+}
+
+/// What is allowed, a few lines each.
+fn allowed(input: &Input) -> String {
+    let mut text = String::new();
+    for allowed in input.allowed() {
+        let (finding, spot) = (allowed.located.finding, &allowed.located.primary);
+        let reason = allowed.reason.unwrap_or("the command line says so");
+        let _ = writeln!(
+            text,
+            "{BOLD}allowed[{}]{BOLD:#}: {}\n {DIM}-->{DIM:#} {}:{}:{}\n  {DIM}={DIM:#} reason: {reason}\n",
+            finding.rule.code, finding.message, spot.file, spot.start.line, spot.start.column,
+        );
+    }
+    text
+}
+
+/// The last line: one for all manifests.
+fn verdict_of_all(report: &Report<'_>, counts: &Counts) -> String {
+    let all = match (report.manifests(), report.inputs.first()) {
+        (0, Some(alone)) => plural(alone.deployed.len(), "deployed file"),
+        (manifests, _) => plural(manifests, "manifest"),
+    };
+    let mut rest = match counts.allowed {
+        0 => String::new(),
+        allowed => format!("; {} allowed", plural(allowed, "finding")),
+    };
+    if !report.failures.is_empty() {
+        let _ = write!(rest, "; {} could not be read", report.failures.len());
+    }
+    if (counts.errors, counts.warnings) == (0, 0) {
+        let style = if report.failures.is_empty() {
+            GOOD
+        } else {
+            BOLD
+        };
+        return format!("{style}ok{style:#}: {all}, nothing to object to{rest}");
+    }
+    let style = if counts.errors > 0 { BAD } else { BOLD };
+    let (errors, warnings) = (
+        plural(counts.errors, "error"),
+        plural(counts.warnings, "warning"),
+    );
+    let files = match report.manifests() {
+        0 | 1 => all,
+        _ => format!("{} of {all}", counts.with_findings),
+    };
+    format!("{style}found{style:#}: {errors}, {warnings} in {files}{rest}")
+}
+
+/// What `--fix` would take up.
+fn mendable(counts: &Counts) -> String {
+    match (counts.fixable, counts.fixable_unsafe) {
         (0, 0) => String::new(),
         (0, more) => format!("mend: {more} with `--fix --unsafe-fixes`\n"),
         (safe, 0) => format!("mend: {safe} with `--fix`\n"),

@@ -2,9 +2,15 @@
 
 mod against;
 mod fix;
+mod formats;
+mod github;
 mod human;
 mod json;
+mod junit;
 mod located;
+mod report;
+mod roots;
+mod sarif;
 
 use std::io::Write as _;
 
@@ -12,57 +18,81 @@ use anyhow::{Result, bail};
 use lifecycle_manifest::{Options, Safety, Severity};
 
 use crate::Outcome;
-use crate::cli::{CheckArgs, Format};
+use crate::cli::CheckArgs;
 use crate::input::{self, Input};
+use crate::talk::say;
+use report::{Detail, Report};
+use roots::Roots;
 
 pub(crate) use against::read as read_deployed;
 pub(crate) use fix::fix;
+pub(crate) use formats::FormatArgs;
 pub(crate) use human::{findings, summary};
-pub(crate) use located::Located;
+pub(crate) use json::schema as report_schema;
+pub(crate) use located::{Located, LocatedAllowed, Spot};
 
-pub(crate) fn run(args: &CheckArgs) -> Result<Outcome> {
+/// Checks manifests; `quiet` is how often that was asked for.
+pub(crate) fn run(args: &CheckArgs, quiet: u8) -> Result<Outcome> {
     let options = Options {
         levels: args.levels.0.clone(),
         deployed: against::read(&args.against, &args.paths)?,
         by_name_only: !args.against.is_empty() && against::is_several(&args.paths),
     };
-    let mut inputs = input::many(&args.paths, &options)?;
+    let mut read = input::many(&args.paths, &options)?;
+    for failure in &read.failures {
+        crate::complain(&failure.error);
+    }
     let at_most = match args.unsafe_fixes {
         true => Safety::Unsafe,
         false => Safety::Safe,
     };
-    if args.diff {
-        return show_fixes(&inputs, at_most, &options);
-    }
-    if args.fix {
-        make_fixes(&mut inputs, at_most, &options)?;
-    }
-    if !args.against.is_empty() {
-        let alone = against::alone(&options, !inputs.is_empty());
-        inputs.extend(alone);
-    }
+    let outcome = if args.diff {
+        show_fixes(&read.inputs, at_most, &options)?
+    } else {
+        if args.fix {
+            make_fixes(&mut read.inputs, at_most, &options)?;
+        }
+        if !args.against.is_empty() {
+            let alone = against::alone(&options, !read.inputs.is_empty());
+            read.inputs.extend(alone);
+        }
+        print(args, quiet, &read)?
+    };
+    Ok(match read.failures.is_empty() {
+        true => outcome,
+        false => Outcome::Incomplete,
+    })
+}
+
+fn print(args: &CheckArgs, quiet: u8, read: &input::Read) -> Result<Outcome> {
     // The fixed text itself has gone to standard output.
     let is_output_taken = args.fix
-        && inputs
+        && read
+            .inputs
             .iter()
             .any(|input| input.path.is_none() && !input.is_deployed_alone);
-    match args.format {
-        _ if is_output_taken => {
-            for input in &inputs {
-                anstream::eprint!("{}", findings(input));
-            }
+    if is_output_taken {
+        for input in &read.inputs {
+            anstream::eprint!("{}", findings(input));
         }
-        Format::Human => human::print(&inputs)?,
-        Format::Json => json::print(&inputs)?,
     }
-    let worst = inputs
-        .iter()
-        .flat_map(|i| &i.analysis.findings)
-        .map(|f| f.severity)
-        .max();
-    Ok(match worst {
-        Some(Severity::Error) => Outcome::Findings,
-        _ => Outcome::Clean,
+    let report = Report {
+        inputs: &read.inputs,
+        failures: &read.failures,
+        detail: match quiet {
+            0 if args.verbose => Detail::Sums,
+            0 => Detail::Normal,
+            1 => Detail::Findings,
+            _ => Detail::Silent,
+        },
+        show_allowed: args.show_allowed,
+        roots: Roots::of(&read.inputs),
+    };
+    args.formats.write(&report, is_output_taken)?;
+    let mut all = read.inputs.iter().flat_map(|i| &i.analysis.findings);
+    Ok(match all.any(|f| f.severity == Severity::Error) {
+        true => Outcome::Findings,
+        false => Outcome::Clean,
     })
 }
 
@@ -74,7 +104,7 @@ fn show_fixes(inputs: &[Input], at_most: Safety, options: &Options) -> Result<Ou
         if let Some(fixed) = fix::fix(&input.analysis, at_most, options) {
             write!(out, "{}", fix::diff(input, &fixed))?;
             let things = findings_in_words(fixed.count);
-            anstream::eprintln!("would fix {things} in {}", input.name);
+            say!("would fix {things} in {}", input.name);
             outcome = Outcome::Findings;
         }
     }
@@ -91,7 +121,7 @@ fn make_fixes(inputs: &mut [Input], at_most: Safety, options: &Options) -> Resul
                 let count = fixed.count;
                 fix::write(input, fixed)?;
                 let things = findings_in_words(count);
-                anstream::eprintln!("fixed {things} in {}", input.name);
+                say!("fixed {things} in {}", input.name);
             }
             None if input.path.is_none() => {
                 std::io::stdout()

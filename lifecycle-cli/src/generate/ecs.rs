@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::files::MARK;
 use super::{Common, File, Port, environment, image, ports};
+use crate::talk::say;
 use crate::template;
 
 /// Every file that this target may write.
@@ -103,12 +104,12 @@ pub(super) fn files(resolved: &Resolved, asked_image: Option<&str>) -> Result<Ve
         },
     ];
     if ecs.subnets.is_empty() {
-        anstream::eprintln!(
+        say!(
             "note: no `subnets` under `platforms.ecs`: give them to aws with `--network-configuration`"
         );
     }
     if ecs.health_check.is_none() {
-        anstream::eprintln!(
+        say!(
             "note: no `health_check` under `platforms.ecs`, so the container has none; `health_check: \
              runtime` lets a program with this runtime ask itself"
         );
@@ -125,7 +126,7 @@ pub(super) fn files(resolved: &Resolved, asked_image: Option<&str>) -> Result<Ve
             .as_ref()
             .map(|arn| arn.value.as_str());
         if arn.is_none() {
-            anstream::eprintln!(
+            say!(
                 "note: no `target_group_arn` under `platforms.ecs.load_balancer`: give it to aws with \
                  `--target-group-arn` and `--load-balancers`"
             );

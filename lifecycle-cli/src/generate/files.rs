@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use similar::TextDiff;
 
 use super::File;
+use crate::talk::say;
 use crate::{Outcome, whole};
 
 /// Stands in every file that this tool writes.
@@ -37,12 +38,12 @@ pub(super) fn write(directory: &Path, files: &[File], all: &[&str], force: bool)
                 .with_context(|| format!("could not write {}", path.display()))?;
         }
         let done = if unchanged { "fresh" } else { "wrote" };
-        anstream::eprintln!("{done} {}", path.display());
+        say!("{done} {}", path.display());
     }
     for path in left_over(directory, files, all)? {
         std::fs::remove_file(&path)
             .with_context(|| format!("could not remove {}", path.display()))?;
-        anstream::eprintln!(
+        say!(
             "removed {}: the manifest no longer makes it",
             path.display()
         );

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::files::MARK;
 use super::{Common, File, Port, environment, image, platform, ports};
+use crate::talk::say;
 use crate::template;
 
 /// Every file that this target may write.
@@ -76,7 +77,7 @@ pub(super) fn files(resolved: &Resolved, asked_image: Option<&str>) -> Result<Ve
     let image = image(asked_image, resolved, "kubernetes")?;
     let data = data(resolved, kubernetes, line, image);
     if data.probes.is_none() {
-        anstream::eprintln!(
+        say!(
             "note: the manifest has no `traffic.health`, so the Deployment has no probes: Kubernetes \
              takes a pod for ready as soon as it runs"
         );
@@ -87,7 +88,7 @@ pub(super) fn files(resolved: &Resolved, asked_image: Option<&str>) -> Result<Ve
         .iter()
         .any(|sidecar| !sidecar.value.is_zero())
     {
-        anstream::eprintln!(
+        say!(
             "note: sidecars count in the sum and are not in the Deployment: they come by injection, or \
              are yours to add"
         );

@@ -10,6 +10,13 @@ use super::documents::Open;
 /// What may be written at a place.
 pub(super) fn at(open: &Open, offset: usize) -> Option<Vec<CompletionItem>> {
     let source = open.analysis().source.text();
+    let before = source.get(..offset)?;
+    if !["after", "uses", "timeouts"]
+        .iter()
+        .any(|key| before.contains(key))
+    {
+        return None;
+    }
     let word = word_at(source, offset)?;
     let (document, place) = STANDINS
         .iter()
@@ -49,6 +56,14 @@ const STANDINS: [&str; 6] = [
     "name: 0 } }",
 ];
 
+/// Nobody waits for a name in a file that is larger by its aliases than by its text.
+const LIMITS: Limits = Limits {
+    bytes: 1 << 20,
+    nodes: 100_000,
+    repeated: 64 << 10,
+    depth: 64,
+};
+
 /// Where a name is asked for.
 struct Place {
     /// It is a key, with a value behind it.
@@ -72,7 +87,7 @@ fn word_at(source: &str, offset: usize) -> Option<std::ops::Range<usize>> {
 fn look(source: &str, word: &std::ops::Range<usize>, standin: &str) -> Option<(Document, Place)> {
     let mut text = source.to_owned();
     text.replace_range(word.clone(), standin);
-    let (document, _) = parse(&text, Limits::default());
+    let (document, _) = parse(&text, LIMITS);
     let document = document?;
     let (route, part) = document.at(word.start)?;
     let place = place(&document, &route, &part)?;

@@ -194,10 +194,14 @@ fn platform(key: &str, resolved: &Resolved) -> Option<String> {
     let mut order: Vec<usize> = (0..line.windows.len()).collect();
     order.sort_by_key(|&step| line.windows[step].start);
     text.push_str("\n| after the stop | |\n|---|---|\n");
-    for step in order.into_iter().take(MOST_STEPS) {
+    let _ = writeln!(text, "| {} | SIGTERM |", human(line.stop_to_signal()));
+    for &step in order.iter().take(MOST_STEPS) {
         let (start, end) = line.since_stop(&line.windows[step]);
         let name = &resolved.plan.steps[step].name;
         let _ = writeln!(text, "| {} → {} | {name} |", human(start), human(end));
+    }
+    if order.len() > MOST_STEPS {
+        let _ = writeln!(text, "| … | {} more |", order.len() - MOST_STEPS);
     }
     let _ = write!(text, "| {} | SIGKILL |", human(line.stop_to_kill()));
     Some(text)

@@ -13,12 +13,13 @@ mod hints;
 mod hover;
 mod position;
 mod server;
+mod wire;
 
-use std::io::{BufRead, Write};
+use std::io::BufRead;
 use std::sync::mpsc::{self, TryRecvError};
 
 use anyhow::{Context as _, Result};
-use lsp_server::{ErrorCode, Message};
+use lsp_server::Message;
 
 use crate::Outcome;
 use server::{Server, Told};
@@ -40,7 +41,7 @@ pub(crate) fn run() -> Result<Outcome> {
         let told = match next {
             Ok(Ok(message)) => server.take(message),
             Ok(Err(words)) => {
-                unreadable(&mut out, &words)?;
+                wire::write_unreadable(&mut out, &words).context("could not answer")?;
                 continue;
             }
             Err(TryRecvError::Empty) => Told::Say(server.tell_findings()),
@@ -58,39 +59,17 @@ pub(crate) fn run() -> Result<Outcome> {
     }
 }
 
-/// Reads messages until there are no more. What is no message is passed on as words about it, and
-/// reading goes on behind it.
+/// Reads messages until there are no more, on a thread that ends with the input or with the process.
 fn read(
     mut input: impl BufRead + Send + 'static,
 ) -> mpsc::Receiver<std::result::Result<Message, String>> {
     let (sender, receiver) = mpsc::channel();
-    // Ends with the input, or with the process.
     std::thread::spawn(move || {
-        loop {
-            let message = match Message::read(&mut input) {
-                Ok(Some(message)) => Ok(message),
-                Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-                    Err(error.to_string().chars().take(200).collect())
-                }
-                Ok(None) | Err(_) => break,
-            };
+        while let Ok(Some(message)) = wire::read(&mut input) {
             if sender.send(message).is_err() {
                 break;
             }
         }
     });
     receiver
-}
-
-/// The answer to what cannot be read has no number to answer to, which the library does not know.
-fn unreadable(out: &mut impl Write, words: &str) -> Result<()> {
-    let answer = serde_json::json!({
-        "jsonrpc": "2.0",
-        "id": null,
-        "error": { "code": ErrorCode::ParseError as i32, "message": words },
-    });
-    let text = answer.to_string();
-    write!(out, "Content-Length: {}\r\n\r\n{text}", text.len())
-        .and_then(|()| out.flush())
-        .context("could not answer")
 }

@@ -13,7 +13,7 @@ const USES: usize = 2;
 
 /// A manifest with this many resources and five edges each, three by `after` and two by `uses`.
 /// `after` names earlier resources and `uses` later ones, so there is no circle; the first and the
-/// last few have fewer. All of them in a row take longer than the grace period: one finding.
+/// last few have fewer.
 pub(crate) fn manifest(resources: usize) -> String {
     const KINDS: [&str; 5] = ["task", "queue-consumer", "scheduler", "cache", "database"];
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
@@ -88,7 +88,7 @@ pub(crate) fn cost(command: &mut Command) -> (Cost, ExitStatus) {
     let status = command.status().unwrap();
     let cost = Cost {
         wall: begin.elapsed(),
-        cpu: children() - before,
+        cpu: children().saturating_sub(before),
     };
     (cost, status)
 }

@@ -190,6 +190,7 @@ fn hovers_show_meanings_and_the_arithmetic_of_a_number() {
 
     let platform = client.hover(&text, "kubernetes:");
     assert!(platform.contains("| 5s → 20.25s | http |"), "{platform}");
+    assert!(platform.contains("| 5s | SIGTERM |"), "{platform}");
     assert!(platform.contains("| 40s | SIGKILL |"), "{platform}");
 
     assert_eq!(client.hover(&text, "Überweisungen"), "");

@@ -246,13 +246,18 @@ impl Workload {
         };
         let mut chain = vec![(container, time)];
         // A task has ten containers at most; what waits in a circle is refused by ECS.
-        if above.len() < 10 && !above.contains(&container.name()) {
+        if above.len() < 10 {
             above.push(container.name());
             let depends = container.depends_on.iter().filter_map(|depends| {
                 let name = depends.container.value.as_str();
-                self.containers.iter().find(|other| other.name() == name)
+                let mut others = self.containers.iter();
+                others.find(|other| other.name() == name && !above.contains(&name))
             });
-            let chains: Vec<_> = depends.map(|next| self.chain_from(next, above)).collect();
+            let depends: Vec<&Container> = depends.collect();
+            let chains: Vec<_> = depends
+                .into_iter()
+                .map(|next| self.chain_from(next, above))
+                .collect();
             above.pop();
             let longest = chains
                 .into_iter()

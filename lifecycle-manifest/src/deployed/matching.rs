@@ -232,20 +232,14 @@ fn namespace(workload: &Workload) -> Option<&str> {
     namespace.map(|namespace| namespace.value.as_str())
 }
 
-/// What the files hold, for a message: `Deployment a, CronJob b and 3 more`.
-pub(crate) fn holdings(files: &[Deployed]) -> String {
+/// What the files hold for a platform, for a message: `Deployment a, CronJob b and 3 more`.
+pub(crate) fn holdings(files: &[Deployed], platform: &str) -> Option<String> {
     const MOST: usize = 6;
-    let makers = names(files);
-    let mut titles: Vec<String> = every(files)
-        .filter(|(_, workload)| !is_made_by_another(&makers, workload))
-        .map(|(_, workload)| workload.title())
-        .collect();
-    titles.dedup();
-    let more = titles.len().saturating_sub(MOST);
-    titles.truncate(MOST);
-    match (titles.is_empty(), more) {
-        (true, _) => "no workload".to_owned(),
-        (false, 0) => titles.join(", "),
-        (false, more) => format!("{} and {more} more", titles.join(", ")),
+    let held = candidates(files, platform);
+    let titles: Vec<String> = held.iter().take(MOST).map(|(_, it)| it.title()).collect();
+    match (titles.is_empty(), held.len().saturating_sub(MOST)) {
+        (true, _) => None,
+        (false, 0) => Some(titles.join(", ")),
+        (false, more) => Some(format!("{} and {more} more", titles.join(", "))),
     }
 }

@@ -31,6 +31,8 @@ pub(crate) struct Setting {
     pub(crate) place: Place,
     /// Where the number comes from, where it is not written: `the Kubernetes default`.
     pub(crate) default: Option<&'static str>,
+    /// Something stands there all the same, and is taken for nothing.
+    pub(crate) is_written: bool,
 }
 
 impl Setting {
@@ -38,6 +40,9 @@ impl Setting {
     pub(crate) fn label(&self, key: &str, written: impl FnOnce(String) -> String) -> String {
         match self.default {
             None => written(human(self.value)),
+            Some(default) if self.is_written => {
+                format!("taken for nothing: {}, {default}", human(self.value))
+            }
             Some(default) => format!("no `{key}` here: {}, {default}", human(self.value)),
         }
     }
@@ -355,11 +360,13 @@ pub(crate) fn pod_grace(file: &Deployed, workload: &Workload) -> Option<Setting>
             },
             place: Place::Value(written.route.clone()),
             default: None,
+            is_written: true,
         },
         None => Setting {
             value: kubernetes::FACTS.default_grace,
             place: Place::Key(spec.clone()),
             default: Some("the Kubernetes default"),
+            is_written: false,
         },
     })
 }
@@ -378,12 +385,14 @@ fn stop_timeout(file: &Deployed, container: &Container) -> Option<Setting> {
             value: Duration::from_secs(value.unsigned_abs()),
             place,
             default: None,
+            is_written: true,
         },
         // The agent takes zero for nothing.
         _ => Setting {
             value: ecs::FACTS.default_grace,
             place,
             default: Some("the ECS default"),
+            is_written: container.stop_timeout.is_some(),
         },
     })
 }

@@ -41,10 +41,13 @@ impl At<'_> {
         self.get(key).map(|at| at.items()).unwrap_or_default()
     }
 
-    /// This scalar's text.
+    /// This scalar's text, without the line breaks at its end: a block scalar's belongs to the way it is
+    /// written, and JSON made of it has it all the same.
     pub(super) fn scalar(&self) -> Option<Written<String>> {
         match &self.node.value {
-            Value::Scalar { text, .. } => Some(self.written(text.clone())),
+            Value::Scalar { text, .. } => {
+                Some(self.written(text.trim_end_matches('\n').to_owned()))
+            }
             _ => None,
         }
     }

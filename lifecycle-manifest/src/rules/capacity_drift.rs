@@ -84,7 +84,7 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
             file,
             ecs.desired_count.as_ref(),
             service.desired_count.as_ref(),
-            "tasks",
+            "desiredCount",
             findings,
         );
     }
@@ -109,7 +109,7 @@ fn count(
     }
     let more = deployed.value > i64::from(planned.value);
     let message = format!(
-        "{} runs {} {what}, and the manifest says {}{}",
+        "`{what}` of {} is {}, and the manifest says {}{}",
         pair.title(),
         deployed.value,
         planned.value,

@@ -56,7 +56,13 @@ pub(super) fn check(file: usize, deployed: &Deployed, findings: &mut Vec<Finding
             SyntaxErrorKind::DuplicateKey(..) => continue,
         };
         let mut finding = Finding::new(&RULE, message, Place::Bytes(error.span)).in_deployed(file);
-        if deployed.source().text().contains("{{") {
+        let position = deployed.source().position(error.span.start);
+        let near = deployed
+            .source()
+            .text()
+            .lines()
+            .skip(position.line.saturating_sub(2));
+        if near.take(2).any(|line| line.contains("{{")) {
             finding = finding.help("a template is compared once it is rendered: `helm template … | lifecycle check --against -`");
         } else if let Some(help) = help {
             finding = finding.help(help);

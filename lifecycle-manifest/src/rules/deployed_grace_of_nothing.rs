@@ -72,7 +72,7 @@ pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
                 ),
             };
             let message = format!(
-                "{} gives its pods {} seconds to stop",
+                "{} gives its pods {}s to stop",
                 seen.workload.title(),
                 grace.value
             );
@@ -88,7 +88,7 @@ pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
                 continue;
             };
             let message = format!(
-                "`stopTimeout: {}` of `{}` gives it 30 seconds, the ECS default",
+                "`stopTimeout: {}` of `{}` gives it 30s, the ECS default",
                 timeout.value,
                 container.name()
             );

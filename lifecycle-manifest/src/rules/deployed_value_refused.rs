@@ -61,11 +61,9 @@ pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
             _ => "this",
         };
         let here = view.files[file].document.get(&odd.route);
-        let message = format!(
-            "`{key}` takes {}, and this is {}",
-            odd.expected,
-            here.map_or_else(|| "something else".to_owned(), crate::text::Node::describe)
-        );
+        let what = here.map_or_else(|| "something else".to_owned(), crate::text::Node::describe);
+        let text = if odd.meant.is_some() { "the text " } else { "" };
+        let message = format!("`{key}` takes {}, and this is {text}{what}", odd.expected);
         let mut finding = Finding::new(&RULE, message, Place::Value(odd.route.clone()))
             .in_deployed(file)
             .label("not read, and not taken by the platform");

@@ -4,7 +4,6 @@
 use crate::{
     Finding, contract,
     deployed::Pair,
-    duration::human,
     finding::{Place, Severity},
 };
 
@@ -108,10 +107,7 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
             .finding(&RULE, message, Place::Value(value.route.clone()))
             .label("what the program is told");
         let finding = match name {
-            contract::GRACE => finding.beside(pair.planned_grace()).note(format!(
-                "the manifest's grace period is {}",
-                human(pair.line.grace().value)
-            )),
+            contract::GRACE => finding.beside(pair.planned_grace()),
             _ => finding.beside((pair.platform_place(), "this platform".to_owned())),
         };
         findings.push(finding.help(format!("write `{planned}`")));

@@ -120,6 +120,15 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
 /// A whole word of the image's path or tag says that nothing but the program is in it.
 pub(super) fn is_bare(image: &str) -> bool {
     let image = image.to_lowercase();
-    let mut words = image.split(|c: char| !c.is_ascii_alphanumeric());
-    words.any(|word| BARE.contains(&word))
+    let words = |text: &str| -> Vec<String> {
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+        words.map(str::to_owned).collect()
+    };
+    // Their variants for debugging and for building have a shell: their names or tags end in it.
+    let last = image.rsplit('/').next().unwrap_or(&image);
+    let has_shell = |word: &String| ["debug", "dev"].contains(&word.as_str());
+    words(&image)
+        .iter()
+        .any(|word| BARE.contains(&word.as_str()))
+        && !words(last).iter().any(has_shell)
 }

@@ -225,7 +225,9 @@ fn say_it(hook: &Hook) -> String {
 fn slept(pair: &Pair<'_>, hook: &Hook, planned: Duration) -> Option<Finding> {
     let time = match hook.lasts() {
         Lasts::Exactly(time) => time,
-        Lasts::AtLeast(time) if time >= planned => time,
+        Lasts::AtLeast(time) if time >= planned => {
+            return Some(at_least(pair, hook, time, planned));
+        }
         _ => return Some(other(pair, hook, &format!("a sleep of {}", human(planned)))),
     };
     let native = matches!(hook.action, Action::Sleep(_));
@@ -295,6 +297,32 @@ fn slept(pair: &Pair<'_>, hook: &Hook, planned: Duration) -> Option<Finding> {
             planned.as_secs()
         )),
     })
+}
+
+/// A command waits as long as the planned sleep at least, and does something else besides.
+#[cfg(feature = "deployed")]
+fn at_least(pair: &Pair<'_>, hook: &Hook, time: Duration, planned: Duration) -> Finding {
+    let message = format!(
+        "the preStop hook of {} is a command that waits at least {}, and the manifest plans a sleep of {}",
+        pair.title(),
+        human(time),
+        human(planned)
+    );
+    let mut finding = pair
+        .finding(
+            &RULE,
+            message,
+            Place::Value(hook.route.key("exec").key("command")),
+        )
+        .label(format!(
+            "the signal comes {} after the stop, or later",
+            human(time)
+        ))
+        .beside(pair.planned_hook());
+    if pair.fits() {
+        finding.severity = Severity::Warning;
+    }
+    pair.with_sum(finding).help(say_it(hook))
 }
 
 /// Something else is deployed, and nobody can tell how long it takes.

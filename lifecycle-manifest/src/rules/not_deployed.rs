@@ -63,12 +63,15 @@ rule! {
 #[cfg(feature = "deployed")]
 pub(super) fn finding(resolved: &Resolved, platform: &Platform, files: &[Deployed]) -> Finding {
     let service = &resolved.manifest.service;
-    let message = format!(
-        "`{}` is not in what it is compared with on {}: {}",
-        service.value,
-        platform.facts().name,
-        crate::deployed::holdings(files)
-    );
+    let name = platform.facts().name;
+    let files_named = named(files);
+    let message = match crate::deployed::holdings(files, platform.key()) {
+        Some(held) => format!(
+            "`{}` is not among what runs on {name} in {files_named}: {held}",
+            service.value
+        ),
+        None => format!("there is nothing for {name} in {files_named}"),
+    };
     Finding::new(&RULE, message, Place::Key(platform.common().route.clone()))
         .on(platform.key())
         .label("nothing to compare this with")
@@ -82,9 +85,23 @@ pub(super) fn finding(resolved: &Resolved, platform: &Platform, files: &[Deploye
 /// There is no manifest, and nothing in the files to look at.
 #[cfg(feature = "deployed")]
 pub(super) fn nothing(files: &[Deployed]) -> Finding {
-    let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
-    let message = format!("nothing in {} runs containers", names.join(", "));
+    let message = format!("nothing in {} runs containers", named(files));
     Finding::new(&RULE, message, Place::Bytes(crate::text::Span::default()))
         .in_deployed(0)
         .help("give Kubernetes manifests, or an ECS task definition or service, in YAML or JSON")
+}
+
+/// The files' names, not all of many.
+#[cfg(feature = "deployed")]
+fn named(files: &[Deployed]) -> String {
+    const MOST: usize = 3;
+    let names: Vec<&str> = files
+        .iter()
+        .take(MOST)
+        .map(|file| file.name.as_str())
+        .collect();
+    match files.len().saturating_sub(MOST) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more files", names.join(", ")),
+    }
 }

@@ -257,10 +257,6 @@ fn slow(
         human(noticed),
         human(wanted)
     );
-    let or_default = |written: &Option<Written<i64>>| match written {
-        Some(_) => "",
-        None => ", the Kubernetes default",
-    };
     let place = match (&probe.period, &probe.failures) {
         (Some(period), _) => Place::Value(period.route.clone()),
         (None, Some(failures)) => Place::Value(failures.route.clone()),
@@ -268,11 +264,18 @@ fn slow(
     };
     let mut finding = pair
         .finding(&RULE, message, place)
-        .label(format!(
-            "every {period}s{}, {failures} in a row{}",
-            or_default(&probe.period),
-            or_default(&probe.failures)
-        ))
+        .label(match (&probe.period, &probe.failures) {
+            (Some(_), Some(_)) => format!("every {period}s, {failures} in a row"),
+            (Some(_), None) => {
+                format!("every {period}s, and {failures} in a row, the Kubernetes default")
+            }
+            (None, Some(_)) => {
+                format!("{failures} in a row, and every {period}s, the Kubernetes default")
+            }
+            (None, None) => format!(
+                "no times here: every {period}s and {failures} in a row, the Kubernetes defaults"
+            ),
+        })
         .beside((
             Place::Key(here.clone()),
             format!(

@@ -466,7 +466,7 @@ impl<'t> Builder<'t> {
                             _ => super::Mapping::EMPTY,
                         }));
                     }
-                    _ => {}
+                    Value::Scalar { .. } => {}
                 }
                 continue;
             }

@@ -37,6 +37,7 @@ pub struct Position {
 pub struct Source {
     text: String,
     line_starts: Vec<usize>,
+    mark: usize,
     /// How many characters begin before each block of [`BLOCK`] bytes: the columns of a line of
     /// megabytes are not counted from its beginning, finding by finding.
     characters: Vec<usize>,
@@ -45,6 +46,7 @@ pub struct Source {
 impl Source {
     /// Takes a file's text; a leading byte order mark is dropped, so that offsets count what is seen.
     pub fn new(text: &str) -> Self {
+        let whole = text.len();
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).to_owned();
         let line_starts = std::iter::once(0)
             .chain(text.match_indices('\n').map(|(at, _)| at + 1))
@@ -54,10 +56,16 @@ impl Source {
             characters.push(characters[characters.len() - 1] + beginnings(block));
         }
         Self {
+            mark: whole - text.len(),
             text,
             line_starts,
             characters,
         }
+    }
+
+    /// How many bytes of the file stand before the text: those of a byte order mark.
+    pub fn mark(&self) -> usize {
+        self.mark
     }
 
     /// The whole text.
@@ -141,6 +149,7 @@ mod tests {
         assert_eq!(source.position(0), Position { line: 1, column: 1 });
         assert_eq!(source.position(6), Position { line: 2, column: 1 });
         assert_eq!(source.position(10_000), Position { line: 2, column: 5 });
+        assert_eq!((source.mark(), Source::new("a").mark()), (3, 0));
         assert_eq!(Source::new("").position(3), Position { line: 1, column: 1 });
     }
 

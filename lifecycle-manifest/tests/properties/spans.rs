@@ -1,7 +1,7 @@
 //! Where things stand: what was written at a place is found at that place.
 
 use lifecycle_manifest::Analysis;
-use lifecycle_manifest::text::Span;
+use lifecycle_manifest::text::{Part, Span, Value};
 use proptest::prelude::*;
 
 use crate::model;
@@ -33,6 +33,22 @@ proptest! {
         for (route, range) in &written.keys {
             let span = document.key_span(route);
             prop_assert_eq!(span, Span::new(range.start, range.end), "{} in\n{}", route, text);
+        }
+        // And the other way: what stands at a byte is what was written there.
+        for (route, range) in &written.values {
+            let is_scalar = document.get(route).is_some_and(|node| matches!(node.value, Value::Scalar { .. }));
+            if is_scalar && !range.is_empty() {
+                for at in [range.start, range.end] {
+                    let found = document.at(at);
+                    prop_assert_eq!(found, Some((route.clone(), Part::Value)), "{} in\n{}", at, text);
+                }
+            }
+        }
+        for (route, range) in &written.keys {
+            for at in [range.start, range.end] {
+                let found = document.at(at);
+                prop_assert_eq!(found, Some((route.clone(), Part::Key)), "{} in\n{}", at, text);
+            }
         }
         // Lines and columns as an editor counts them.
         for (_, range) in &written.values {

@@ -16,7 +16,7 @@ use lifecycle_manifest::deployed::{Container, Deployed, Workload};
 use lifecycle_manifest::text::{Route, Value};
 use lifecycle_manifest::{Written, contract};
 
-use crate::input::STDIN;
+use crate::input::STANDARD_INPUT;
 
 use super::draft::{Draft, Name, Slot, bounded};
 use super::fit;
@@ -34,7 +34,7 @@ impl Source {
     pub(super) fn all(files: &Arc<[Deployed]>) -> Vec<Self> {
         let source = |(at, file): (usize, &Deployed)| Self {
             name: match file.name.as_str() {
-                STDIN => "standard input".to_owned(),
+                STANDARD_INPUT => "standard input".to_owned(),
                 name => name.rsplit('/').next().unwrap_or(name).to_owned(),
             },
             files: Arc::clone(files),

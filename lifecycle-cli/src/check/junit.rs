@@ -1,0 +1,199 @@
+//! JUnit XML: a suite a manifest, in it a case for the file itself and one a platform.
+//!
+//! Errors are failures; warnings are said in the case's output, as they do not fail the check.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io::Write;
+
+use anyhow::Result;
+use lifecycle_manifest::render::{self, Style};
+use lifecycle_manifest::{Platform, Severity};
+use quick_xml::Writer;
+use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
+
+use super::Located;
+use super::report::{Report, by_severity};
+use crate::input::{Failure, Input};
+
+/// The case for what belongs to no platform: the file's shape, its plan.
+const MANIFEST: &str = "manifest";
+
+/// The same where deployed files are looked at without one.
+const DEPLOYED: &str = "deployed";
+
+struct Case<'a> {
+    name: &'a str,
+    findings: Vec<Located<'a>>,
+}
+
+pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> Result<()> {
+    let suites: Vec<(&Input, Vec<Case<'_>>)> = report
+        .inputs
+        .iter()
+        .map(|input| (input, cases(input)))
+        .collect();
+    let cases = || suites.iter().flat_map(|(_, cases)| cases);
+    let (tests, failed) = (cases().count(), cases().filter(|case| case.fails()).count());
+    let unread = report.failures.len();
+
+    let mut xml = Writer::new_with_indent(out, b' ', 2);
+    xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
+    let mut all = element("testsuites", &[("name", "lifecycle check")]);
+    counted(&mut all, tests + unread, failed, unread);
+    xml.write_event(Event::Start(all))?;
+    for (input, cases) in &suites {
+        suite(&mut xml, input, cases)?;
+    }
+    for failure in report.failures {
+        unreadable(&mut xml, failure)?;
+    }
+    xml.write_event(Event::End(BytesEnd::new("testsuites")))?;
+    writeln!(xml.get_mut())?;
+    Ok(())
+}
+
+/// The file itself and its platforms, in the order of the file; then platforms that only findings name.
+fn cases(input: &Input) -> Vec<Case<'_>> {
+    let manifest = input.analysis.resolved.as_ref().map(|it| &it.manifest);
+    let named = manifest.iter().flat_map(|it| it.platforms.iter());
+    let whole = if input.is_deployed_alone {
+        DEPLOYED
+    } else {
+        MANIFEST
+    };
+    let mut cases: Vec<Case<'_>> = std::iter::once(whole)
+        .chain(named.map(Platform::key))
+        .map(|name| Case {
+            name,
+            findings: Vec::new(),
+        })
+        .collect();
+    for located in input.located() {
+        let name = located.finding.platform.unwrap_or(whole);
+        match cases.iter_mut().find(|case| case.name == name) {
+            Some(case) => case.findings.push(located),
+            None => cases.push(Case {
+                name,
+                findings: vec![located],
+            }),
+        }
+    }
+    cases
+}
+
+impl Case<'_> {
+    fn of(&self, severity: Severity) -> impl Iterator<Item = &Located<'_>> {
+        let findings = self.findings.iter();
+        findings.filter(move |located| located.finding.severity == severity)
+    }
+
+    fn fails(&self) -> bool {
+        self.of(Severity::Error).next().is_some()
+    }
+}
+
+type Xml<'a> = Writer<&'a mut dyn Write>;
+
+fn suite(xml: &mut Xml<'_>, input: &Input, cases: &[Case<'_>]) -> Result<()> {
+    let mut start = element("testsuite", &[("name", &input.name)]);
+    let failed = cases.iter().filter(|case| case.fails()).count();
+    counted(&mut start, cases.len(), failed, 0);
+    xml.write_event(Event::Start(start))?;
+    for case in cases {
+        let start = element(
+            "testcase",
+            &[
+                ("classname", &input.name),
+                ("name", case.name),
+                ("time", "0"),
+            ],
+        );
+        if case.findings.is_empty() {
+            xml.write_event(Event::Empty(start))?;
+            continue;
+        }
+        xml.write_event(Event::Start(start))?;
+        // One failure a case: some readers show only the first.
+        if let Some(first) = case.of(Severity::Error).next() {
+            let (errors, _) = by_severity(case.findings.iter().map(|it| it.finding));
+            let message = match errors {
+                1 => first.finding.message.clone(),
+                errors => format!("{} (and {} more)", first.finding.message, errors - 1),
+            };
+            let rule = first.finding.rule;
+            let kind = format!("{} {}", rule.code, rule.name);
+            let start = element("failure", &[("type", &kind), ("message", &message)]);
+            text(xml, start, &shown(input, case.of(Severity::Error)))?;
+        }
+        let warnings = shown(input, case.of(Severity::Warning));
+        if !warnings.is_empty() {
+            text(xml, element("system-out", &[]), &warnings)?;
+        }
+        xml.write_event(Event::End(BytesEnd::new("testcase")))?;
+    }
+    xml.write_event(Event::End(BytesEnd::new("testsuite")))?;
+    Ok(())
+}
+
+fn unreadable(xml: &mut Xml<'_>, failure: &Failure) -> Result<()> {
+    let mut start = element("testsuite", &[("name", &failure.name)]);
+    counted(&mut start, 1, 0, 1);
+    xml.write_event(Event::Start(start))?;
+    let case = [
+        ("classname", &*failure.name),
+        ("name", MANIFEST),
+        ("time", "0"),
+    ];
+    xml.write_event(Event::Start(element("testcase", &case)))?;
+    let why = format!("{:#}", failure.error);
+    text(xml, element("error", &[("message", &why)]), &why)?;
+    xml.write_event(Event::End(BytesEnd::new("testcase")))?;
+    xml.write_event(Event::End(BytesEnd::new("testsuite")))?;
+    Ok(())
+}
+
+/// Findings as people see them, without colours.
+fn shown<'a>(input: &Input, findings: impl Iterator<Item = &'a Located<'a>>) -> String {
+    let texts = input.texts();
+    let mut shown = String::new();
+    for located in findings {
+        let finding = render::finding(&texts, located.finding, Style::Plain);
+        let _ = writeln!(shown, "{finding}");
+    }
+    shown
+}
+
+fn element(name: &'static str, attributes: &[(&str, &str)]) -> BytesStart<'static> {
+    let mut start = BytesStart::new(name);
+    for (key, value) in attributes {
+        // A reader makes spaces of the line ends in an attribute.
+        let value = value.replace(['\n', '\r', '\t'], " ");
+        start.push_attribute((*key, &*allowed(&value)));
+    }
+    start
+}
+
+fn counted(start: &mut BytesStart<'_>, tests: usize, failures: usize, errors: usize) {
+    for (key, count) in [("tests", tests), ("failures", failures), ("errors", errors)] {
+        start.push_attribute((key, count.to_string().as_str()));
+    }
+}
+
+fn text(xml: &mut Xml<'_>, start: BytesStart<'_>, words: &str) -> Result<()> {
+    let end = start.to_end().into_owned();
+    xml.write_event(Event::Start(start))?;
+    xml.write_event(Event::Text(BytesText::new(&allowed(words))))?;
+    xml.write_event(Event::End(end))?;
+    Ok(())
+}
+
+/// XML 1.0 has no way to write most control characters: they are shown as the replacement character.
+fn allowed(text: &str) -> Cow<'_, str> {
+    let may_stand = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{1_0000}'..);
+    if text.chars().all(may_stand) {
+        return text.into();
+    }
+    let shown = |c| if may_stand(c) { c } else { '\u{fffd}' };
+    text.chars().map(shown).collect::<String>().into()
+}

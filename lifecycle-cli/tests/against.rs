@@ -1,0 +1,135 @@
+//! Cases of `check --against` as directories: `tests/against/<name>/` with a `lifecycle.yaml` (or
+//! several `*/lifecycle.yaml`, or none), deployed files (`deployed*`, and `stdin*` for what is piped),
+//! and `expected.stdout` with what is said of them, whole. The first line is the exit code.
+//!
+//! Adding a case is adding a directory. `LIFECYCLE_BLESS=1 cargo test -p lifecycle-cli --test against`
+//! writes the expected files anew; what it changed is read in the diff before it is kept.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/against")
+}
+
+#[test]
+fn every_case_gets_the_answer_beside_it() {
+    let bless = std::env::var_os("LIFECYCLE_BLESS").is_some_and(|value| value == "1");
+    let mut failures = String::new();
+    let mut count = 0;
+    for case in sorted(&root()).into_iter().filter(|path| path.is_dir()) {
+        count += 1;
+        let actual = answer(&case);
+        let expected_file = case.join("expected.stdout");
+        let expected = std::fs::read_to_string(&expected_file).unwrap_or_default();
+        if expected == actual {
+            continue;
+        }
+        if bless {
+            std::fs::write(&expected_file, &actual).unwrap();
+            continue;
+        }
+        let diff = similar::TextDiff::from_lines(&expected, &actual)
+            .unified_diff()
+            .header("expected", "actual")
+            .to_string();
+        let _ = writeln!(failures, "{}\n{diff}", case.display());
+    }
+    assert!(count > 0, "no cases in {}", root().display());
+    assert!(
+        failures.is_empty(),
+        "{failures}\nLIFECYCLE_BLESS=1 writes the expected files anew"
+    );
+}
+
+/// Each rule about what is deployed has a case that fires, one a step inside that does not, and one
+/// with several places.
+#[test]
+fn every_rule_of_drift_and_deployment_has_its_three_cases() {
+    let rules = Command::new(env!("CARGO_BIN_EXE_lifecycle"))
+        .args(["rules", "--format", "json"])
+        .output()
+        .unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&rules.stdout).unwrap();
+    let mut lacking = String::new();
+    for rule in report["rules"].as_array().unwrap() {
+        let (code, name) = (
+            rule["code"].as_str().unwrap(),
+            rule["name"].as_str().unwrap(),
+        );
+        if !code.starts_with("LC7") && !code.starts_with("LC8") {
+            continue;
+        }
+        for (ending, fewest, most) in [("", 1, 1), ("-inside", 0, 0), ("-several", 2, usize::MAX)] {
+            let file = root().join(format!("{name}{ending}/expected.stdout"));
+            let text = std::fs::read_to_string(&file).unwrap_or_default();
+            let count = text.matches(&format!("[{code}]: ")).count();
+            if text.is_empty() || !(fewest..=most).contains(&count) {
+                let _ = writeln!(lacking, "{name}{ending}: {count} findings of {code}");
+            }
+        }
+    }
+    assert!(lacking.is_empty(), "{lacking}");
+}
+
+fn answer(case: &Path) -> String {
+    let names: BTreeMap<String, bool> = sorted(case)
+        .into_iter()
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, path.join("lifecycle.yaml").is_file())
+        })
+        .collect();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lifecycle"));
+    command
+        .args(["check", "--color", "never"])
+        .current_dir(case);
+    for (name, is_manifests_directory) in &names {
+        if *is_manifests_directory || name == "lifecycle.yaml" {
+            command.arg(name);
+        }
+    }
+    command.arg("--against");
+    command.args(names.keys().filter(|name| name.starts_with("deployed")));
+    let piped = names.keys().find(|name| name.starts_with("stdin"));
+    if piped.is_some() {
+        command.arg("-");
+    }
+    let mut child = command
+        .env_remove("GITHUB_ACTIONS")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    if let Some(piped) = piped {
+        stdin
+            .write_all(&std::fs::read(case.join(piped)).unwrap())
+            .unwrap();
+    }
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    let mut text = match output.status.code() {
+        Some(code) => format!("exit: {code}\n"),
+        None => format!("ended by a signal: {}\n", output.status),
+    };
+    text.push_str(&String::from_utf8_lossy(&output.stdout));
+    if !output.stderr.is_empty() {
+        text.push_str("--- stderr\n");
+        text.push_str(&String::from_utf8_lossy(&output.stderr));
+    }
+    text
+}
+
+fn sorted(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}

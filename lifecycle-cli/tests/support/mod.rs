@@ -1,0 +1,99 @@
+//! What the suites that run the program share.
+
+#![allow(dead_code, reason = "no suite uses all of it")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// It fits, with one finding on request: `grace_period: 10m` is far too much, 5s is too little.
+pub(crate) fn manifest(service: &str, grace: &str) -> String {
+    format!(
+        "\
+lifecycle: 1
+service: {service}
+traffic: {{ settle: 5s }}
+resources:
+  http: {{ kind: http-server, port: 8080, timeout: 10s }}
+platforms:
+  kubernetes: {{ image: x, grace_period: {grace} }}
+"
+    )
+}
+
+/// The program, as if nothing around it had an opinion.
+pub(crate) fn lifecycle(directory: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lifecycle"));
+    command.current_dir(directory);
+    for name in [
+        "GITHUB_ACTIONS",
+        "NO_COLOR",
+        "CLICOLOR",
+        "CLICOLOR_FORCE",
+        "RAYON_NUM_THREADS",
+    ] {
+        command.env_remove(name);
+    }
+    command
+}
+
+pub(crate) fn run(directory: &Path, args: &[&str]) -> Output {
+    lifecycle(directory).args(args).output().unwrap()
+}
+
+pub(crate) fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Files in a new directory, by their paths.
+pub(crate) fn project(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let project = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        write(project.path(), path, text);
+    }
+    project
+}
+
+pub(crate) fn write(directory: &Path, path: &str, text: &str) {
+    let path = directory.join(path);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .canonicalize()
+        .unwrap()
+}
+
+/// Every case's manifest, by its path from the root of the repository, in order.
+pub(crate) fn cases() -> Vec<String> {
+    let root = root();
+    let mut found = Vec::new();
+    let mut directories = vec![root.join("tests/cases")];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "yaml") {
+                let path = path.strip_prefix(&root).unwrap();
+                found.push(path.to_str().unwrap().to_owned());
+            }
+        }
+    }
+    found.sort();
+    assert!(found.len() > 100, "{} cases", found.len());
+    found
+}
+
+/// Says it past the harness, which keeps what a passing test prints to itself.
+pub(crate) fn skipped(why: &str) {
+    let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("SKIPPED: {why}\n"));
+}
