@@ -49,10 +49,16 @@ fn every_file_is_read_without_a_fault_and_holds_something() {
 
 #[test]
 fn yaml_and_json_mean_the_same() {
+    // Its numbers are YAML 1.1's, which the reader here takes for text.
+    const ANOTHER_YAML: &str = "odd-yaml-1-1.yaml";
     let mut compared = 0;
     for (path, text) in corpus() {
+        if path.ends_with(ANOTHER_YAML) {
+            continue;
+        }
+        let text = text.trim_start_matches('\u{feff}');
         let mut documents = Vec::new();
-        for document in serde_yaml::Deserializer::from_str(&text) {
+        for document in serde_yaml::Deserializer::from_str(text) {
             let Ok(mut value) = serde_yaml::Value::deserialize(document) else {
                 break;
             };
@@ -63,7 +69,7 @@ fn yaml_and_json_mean_the_same() {
             // Values that JSON does not have, such as a key that is no text, are left out.
             documents.extend(serde_json::to_value(&value).ok());
         }
-        let read = Deserialized::of(&text);
+        let read = Deserialized::of(text);
         let written = |indented: bool| -> String {
             let write = |document: &serde_json::Value| match indented {
                 true => serde_json::to_string_pretty(document)

@@ -100,7 +100,7 @@ impl Name {
 /// Words that cannot become a field of a program.
 const RESERVED: [&str; 3] = ["self", "super", "crate"];
 
-/// A path of a health answer.
+/// A path of a health answer, or of a hook's request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Path(String);
 
@@ -112,6 +112,16 @@ impl Path {
                 .chars()
                 .all(|c| c.is_ascii_graphic() && c != '#' && c != '?');
         readable.then(|| Self(text.to_owned()))
+    }
+
+    /// The path of a hook's request, which may have a query; what does not begin with `/` is taken to.
+    pub(super) fn of_request(text: &str) -> Option<Self> {
+        let readable = text.chars().all(|c| c.is_ascii_graphic() && c != '#');
+        let path = match text.starts_with('/') {
+            true => text.to_owned(),
+            false => format!("/{text}"),
+        };
+        readable.then_some(Self(path))
     }
 
     pub(super) fn as_str(&self) -> &str {

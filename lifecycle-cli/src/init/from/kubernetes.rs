@@ -322,7 +322,7 @@ fn hook(draft: &mut Draft, entry: &mut Kubernetes, source: &Source, container: &
                 .as_ref()
                 .and_then(|at| container.port(&at.value))
                 .and_then(port);
-            match (Path::of(path), number) {
+            match (Path::of_request(path), number) {
                 (Some(path), Some(port)) => Slot::noted(
                     PreStop::Http {
                         path,
