@@ -18,7 +18,7 @@ use lifecycle_manifest::{Analysis, Kind, Severity, is_label, nearest};
 use crate::Outcome;
 use crate::cli::{InitArgs, InitPlatform};
 use crate::input::FILE_NAME;
-use crate::whole;
+use crate::{talk, whole};
 use draft::{CloudRun, Common, Draft, Ecs, Health, Kubernetes, Name, Resource, Slot, USUAL_PORT};
 use questions::Answers;
 
@@ -91,7 +91,7 @@ pub(crate) fn run(args: &InitArgs) -> Result<Outcome> {
                 false => whole::write_new(path, text.as_bytes()),
             };
             written.with_context(|| format!("could not write {}", path.display()))?;
-            anstream::eprintln!("wrote {}", path.display());
+            talk::say!("wrote {}", path.display());
         }
     }
     say_what_next(&draft, &text, target.as_deref());
@@ -135,10 +135,21 @@ fn directory_of(path: &Path) -> &Path {
 }
 
 fn refuse_to_overwrite(path: &Path, force: bool) -> Result<()> {
-    if !force && path.symlink_metadata().is_ok() {
+    if force {
+        return Ok(());
+    }
+    if path.symlink_metadata().is_ok() {
         bail!(
             "{} is there already; `--force` overwrites it, `-o -` prints instead",
             path.display()
+        );
+    }
+    // Two spellings side by side would be two manifests of one service.
+    let other = path.with_extension("yml");
+    if path.file_name() == Some(FILE_NAME.as_ref()) && other.is_file() {
+        bail!(
+            "{} is there already; `--force` writes a second one beside it, `-o -` prints instead",
+            other.display()
         );
     }
     Ok(())
@@ -325,7 +336,7 @@ fn say_what_next(draft: &Draft, text: &str, target: Option<&Path>) {
         .collect();
     let questions = draft.questions();
     if !questions.is_empty() {
-        anstream::eprintln!(
+        talk::say!(
             "not in {}, and marked so in the manifest:",
             shown(&draft.origin.join(", "))
         );
@@ -335,12 +346,12 @@ fn say_what_next(draft: &Draft, text: &str, target: Option<&Path>) {
             .max()
             .unwrap_or(0);
         for (key, question) in questions {
-            anstream::eprintln!("  {key:width$}  {question}");
+            talk::say!("  {key:width$}  {question}");
         }
     }
     for finding in &errors {
         let (message, rule) = (&finding.message, finding.rule.name);
-        anstream::eprintln!("as it stands: {message} ({rule})");
+        talk::say!("as it stands: {message} ({rule})");
     }
     let path = match target {
         None => return,
@@ -359,10 +370,10 @@ fn say_what_next(draft: &Draft, text: &str, target: Option<&Path>) {
         let step = format!("lifecycle gen {target}{path}");
         steps.push((step, "the platform's files from it"));
     }
-    anstream::eprintln!("next:");
+    talk::say!("next:");
     let width = steps.iter().map(|(step, _)| step.len()).max().unwrap_or(0);
     for (step, why) in steps {
-        anstream::eprintln!("  {step:width$}  {why}");
+        talk::say!("  {step:width$}  {why}");
     }
 }
 

@@ -77,6 +77,19 @@ fn without_anything_said_the_manifest_is_the_usual_one_and_clean() {
 }
 
 #[test]
+fn quiet_is_quiet() {
+    let project = tempfile::tempdir().unwrap();
+    let made = lifecycle(project.path(), &["init", "-q"]);
+    assert_eq!(made.status.code(), Some(0));
+    assert!(
+        made.stdout.is_empty() && made.stderr.is_empty(),
+        "{}",
+        err(&made)
+    );
+    assert!(project.path().join("lifecycle.yaml").exists());
+}
+
+#[test]
 fn the_package_gives_the_name_before_the_directory() {
     let project = tempfile::tempdir().unwrap();
     std::fs::write(
@@ -124,6 +137,20 @@ fn a_manifest_that_is_there_stays_unless_it_is_forced_away() {
             .unwrap()
             .contains("lifecycle: 1")
     );
+}
+
+#[test]
+fn the_other_spelling_is_a_manifest_too() {
+    let project = tempfile::tempdir().unwrap();
+    std::fs::write(project.path().join("lifecycle.yml"), "mine\n").unwrap();
+    let refused = lifecycle(project.path(), &["init"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        err(&refused).contains("lifecycle.yml is there already"),
+        "{}",
+        err(&refused)
+    );
+    assert!(!project.path().join("lifecycle.yaml").exists());
 }
 
 #[cfg(unix)]
