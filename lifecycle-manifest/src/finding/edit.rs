@@ -31,11 +31,44 @@ impl Fix {
             .map(|edit| edit.patch(document))
             .collect::<Option<Vec<_>>>()?;
         patches.sort_by_key(|patch| patch.span);
+        let patches = joined(&document.source, patches);
         let apart = patches
             .windows(2)
             .all(|pair| pair[0].span.end <= pair[1].span.start && pair[0].span != pair[1].span);
         apart.then_some(patches)
     }
+}
+
+/// Edits that belong together meet: neighbours that are taken away share a comma, which goes too, and
+/// entries that are added to one mapping come after one another.
+fn joined(source: &Source, patches: Vec<Patch>) -> Vec<Patch> {
+    let mut joined: Vec<Patch> = Vec::with_capacity(patches.len());
+    for patch in patches {
+        match joined.last_mut() {
+            Some(last)
+                if last.text.is_empty()
+                    && patch.text.is_empty()
+                    && patch.span.start < last.span.end =>
+            {
+                last.span.end = last.span.end.max(patch.span.end);
+                let before = source.text()[..last.span.start].trim_end();
+                let closes = source.text()[last.span.end..].trim_start();
+                if before.ends_with(',') && closes.starts_with(['}', ']']) {
+                    last.span.start = before.len() - 1;
+                }
+            }
+            Some(last) if last.span == patch.span && last.span.start == last.span.end => {
+                // Two entries added at the end of one mapping; between empty braces they need a comma.
+                match patch.text.starts_with(' ') {
+                    true if patch.text.starts_with(" {") => joined.push(patch),
+                    true => last.text = format!("{},{}", last.text.trim_end(), patch.text),
+                    false => last.text.push_str(&patch.text),
+                }
+            }
+            _ => joined.push(patch),
+        }
+    }
+    joined
 }
 
 /// Whether a fix may be made without asking.

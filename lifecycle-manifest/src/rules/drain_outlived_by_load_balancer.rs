@@ -182,17 +182,9 @@ fn with_longer_hook(
         "write `pre_stop: {sleep}` and `grace_period: {}`",
         show(grace)
     );
-    match (line.grace().origin.route(), written) {
-        (Some(place), _) => {
-            let grace = Edit::replace(Place::Value(place.clone()), show(grace));
-            finding.fix_with(text, Fix::new(Safety::Safe, [hook, grace]))
-        }
-        (None, Some(_)) => {
-            let platform = kubernetes.common.route.clone();
-            let grace = Edit::insert(platform, "grace_period", show(grace));
-            finding.fix_with(text, Fix::new(Safety::Safe, [hook, grace]))
-        }
-        // Two additions at one place are more than an edit can say.
-        (None, None) => finding.help(text),
-    }
+    let grace = match line.grace().origin.route() {
+        Some(place) => Edit::replace(Place::Value(place.clone()), show(grace)),
+        None => Edit::insert(kubernetes.common.route.clone(), "grace_period", show(grace)),
+    };
+    finding.fix_with(text, Fix::new(Safety::Safe, [hook, grace]))
 }

@@ -112,3 +112,46 @@ fn an_entry_is_taken_away_with_its_line_or_its_comma() {
         assert_eq!(applied(before, &edit).as_deref(), Some(after), "{before:?}");
     }
 }
+
+#[test]
+fn edits_that_meet_are_one() {
+    let all = |text: &str, edits: Vec<Edit>| -> Option<String> {
+        let (document, errors) = parse(text, Limits::default());
+        assert!(errors.is_empty(), "{errors:?}");
+        let patches = Fix::new(Safety::Safe, edits).patches(&document?)?;
+        let mut text = text.to_owned();
+        for patch in patches.iter().rev() {
+            text.replace_range(patch.span.range(), &patch.text);
+        }
+        Some(text)
+    };
+    let gone = |key: &str| Edit::Remove {
+        entry: Route::keys(["p", key]),
+    };
+    for (before, after) in [
+        ("p: { a: 1, b: 2, k: 3 }", "p: { k: 3 }"),
+        ("p: { k: 3, a: 1, b: 2 }", "p: { k: 3 }"),
+        ("p: { a: 1, k: 3, b: 2 }", "p: { k: 3 }"),
+        ("p:\n  a: 1\n  b: 2\n  k: 3\n", "p:\n  k: 3\n"),
+    ] {
+        let both = vec![gone("b"), gone("a")];
+        assert_eq!(all(before, both).as_deref(), Some(after), "{before:?}");
+    }
+    let new = |key: &str| Edit::insert(Route::keys(["p"]), key, "1s");
+    for (before, after) in [
+        ("p: {}", "p: { g: 1s, h: 1s }"),
+        ("p: { a: 1 }", "p: { a: 1, g: 1s, h: 1s }"),
+        (
+            "p:\n  a: 1 # c\nq: 2\n",
+            "p:\n  a: 1 # c\n  g: 1s\n  h: 1s\nq: 2\n",
+        ),
+    ] {
+        let both = vec![new("g"), new("h")];
+        assert_eq!(all(before, both).as_deref(), Some(after), "{before:?}");
+    }
+    assert_eq!(
+        all("p:\n", vec![new("g"), new("h")]),
+        None,
+        "one mapping is made, not two"
+    );
+}
