@@ -136,10 +136,21 @@ fn directory_of(path: &Path) -> &Path {
 }
 
 fn refuse_to_overwrite(path: &Path, force: bool) -> Result<()> {
-    if !force && path.symlink_metadata().is_ok() {
+    if force {
+        return Ok(());
+    }
+    if path.symlink_metadata().is_ok() {
         bail!(
             "{} is there already; `--force` overwrites it, `-o -` prints instead",
             path.display()
+        );
+    }
+    // Two spellings side by side would be two manifests of one service.
+    let other = path.with_extension("yml");
+    if path.file_name() == Some(FILE_NAME.as_ref()) && other.is_file() {
+        bail!(
+            "{} is there already; `--force` writes a second one beside it, `-o -` prints instead",
+            other.display()
         );
     }
     Ok(())
