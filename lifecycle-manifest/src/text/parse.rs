@@ -199,8 +199,12 @@ impl<'t> Builder<'t> {
         let at = scan
             .marker()
             .byte_offset()
-            .map_or(self.text.len(), |at| self.offset + at)
-            .min(self.text.len());
+            .map_or(self.text.len(), |at| self.offset + at);
+        // What gave up at the end is shown where the text ends, not on an empty line below it.
+        let at = match at < self.text.len() {
+            true => at,
+            false => self.text.trim_end().len(),
+        };
         let words = scan.info();
         let kind = if words.contains("recursion limit") {
             SyntaxErrorKind::TooLarge(
