@@ -162,7 +162,7 @@ fn bare(text: &str) -> String {
 fn coloured(text: &str) -> String {
     let mut coloured = String::new();
     let parts: Vec<&str> = text.split('`').collect();
-    let odd = parts.len() % 2 == 0;
+    let odd = parts.len().is_multiple_of(2);
     for (at, part) in parts.iter().enumerate() {
         let is_code = at % 2 == 1 && !(odd && at + 1 == parts.len());
         let _ = match is_code {
