@@ -27,6 +27,9 @@ const SCHEMA: &str =
 /// What paths from the root of the repository are relative to.
 const ROOT: &str = "%SRCROOT%";
 
+/// GitHub code scanning takes no more places of a result than this; a circle may have thousands.
+const MOST_RELATED: usize = 100;
+
 pub(super) fn write(report: &Report<'_>, mut out: &mut dyn Write) -> Result<()> {
     let mut rules = rules::Used::default();
     let mut results = Vec::new();
@@ -99,6 +102,7 @@ fn result(
         related_locations: located
             .related
             .iter()
+            .take(MOST_RELATED)
             .enumerate()
             .map(|(at, spot)| RelatedLocation {
                 id: at + 1,
@@ -119,7 +123,7 @@ fn result(
 /// The fact, the sum and the ways out; second places as links to the related locations.
 fn message(located: &Located<'_>) -> String {
     let mut message = unlinked(&located.words());
-    let related = located.related.iter().enumerate();
+    let related = located.related.iter().take(MOST_RELATED).enumerate();
     for (at, spot) in related.filter(|(_, spot)| !spot.label.is_empty()) {
         let text = spot
             .label

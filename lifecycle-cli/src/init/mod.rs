@@ -136,10 +136,21 @@ fn directory_of(path: &Path) -> &Path {
 }
 
 fn refuse_to_overwrite(path: &Path, force: bool) -> Result<()> {
-    if !force && path.symlink_metadata().is_ok() {
+    if force {
+        return Ok(());
+    }
+    if path.symlink_metadata().is_ok() {
         bail!(
             "{} is there already; `--force` overwrites it, `-o -` prints instead",
             path.display()
+        );
+    }
+    // Two spellings side by side would be two manifests of one service.
+    let other = path.with_extension("yml");
+    if path.file_name() == Some(FILE_NAME.as_ref()) && other.is_file() {
+        bail!(
+            "{} is there already; `--force` writes a second one beside it, `-o -` prints instead",
+            other.display()
         );
     }
     Ok(())
@@ -159,7 +170,7 @@ fn draft(args: &InitArgs, directory: &Path) -> Result<Option<Draft>> {
         None => found_name(directory),
     };
     if !args.from.is_empty() {
-        let sources = from::Source::all(&crate::check::read_deployed(&args.from, &[])?);
+        let sources = from::Source::all(&crate::check::read_deployed(&args.from)?);
         let asked = args.service.is_some().then(|| service.clone());
         return from::draft(&sources, args.workload.as_deref(), asked, &service).map(Some);
     }
