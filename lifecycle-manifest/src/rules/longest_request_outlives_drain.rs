@@ -7,7 +7,7 @@ use super::Context;
 use super::verdict::platform_place;
 use crate::duration::{human, show};
 use crate::figure::Figure;
-use crate::finding::{Finding, Place};
+use crate::finding::{Edit, Finding, Fix, Place, Safety};
 use crate::kind::Kind;
 use crate::manifest::Written;
 use crate::platform::{Balancer, DEREGISTRATION_DELAY_CAP, Platform, round_up};
@@ -198,7 +198,14 @@ fn by_deregistration(
             text,
         ),
         None if enough <= DEREGISTRATION_DELAY_CAP => {
-            finding.help(format!("write `deregistration_delay: {text}`"))
+            let balancer = Route::keys(["platforms", line.platform(), "load_balancer"]);
+            finding.fix_with(
+                format!("write `deregistration_delay: {text}`"),
+                Fix::new(
+                    Safety::Safe,
+                    [Edit::insert(balancer, "deregistration_delay", text)],
+                ),
+            )
         }
         _ => finding.help(format!(
             "a target group waits {} at most: let such requests be shorter, or safe to send again",

@@ -49,7 +49,7 @@ pub(super) fn timeouts_within(
     })
 }
 
-/// The same as edits: values that stand there are replaced, and one that does not is added.
+/// The same as edits: values that stand there are replaced, and those that do not are added.
 fn edits(
     context: &Context<'_>,
     line: &Timeline,
@@ -61,20 +61,15 @@ fn edits(
     if common.timeouts.is_empty() {
         return Some(vec![Edit::insert(common.route.clone(), "timeouts", block)]);
     }
-    let mut edits = Vec::new();
-    let mut added = 0;
-    for name in longer {
+    let timeouts = common.route.key("timeouts");
+    let edits = longer.iter().map(|name| {
         let written = common.timeouts.iter().find(|(own, _)| own == name);
-        edits.push(match written {
+        match written {
             Some((_, written)) => Edit::replace(Place::Value(written.route.clone()), text),
-            None => {
-                added += 1;
-                Edit::insert(common.route.key("timeouts"), *name, text)
-            }
-        });
-    }
-    // Two additions at one place are more than an edit can say.
-    (added <= 1).then_some(edits)
+            None => Edit::insert(timeouts.clone(), *name, text),
+        }
+    });
+    Some(edits.collect())
 }
 
 /// In whole seconds, as people write them.
