@@ -166,15 +166,7 @@ fn insert(document: &Document, mapping: &Route, key: &str, value: &str) -> Optio
     let source = &document.source;
     // A file that is JSON stays JSON.
     if is_json(document) && !key.starts_with('"') {
-        let is_text = !value.starts_with(['{', '[', '"']) && value.parse::<f64>().is_err();
-        let value = match is_text && !["true", "false", "null"].contains(&value) {
-            true => format!("\"{value}\""),
-            false => value.to_owned(),
-        };
-        // Braces are written the way of YAML, and would be no JSON.
-        if value.starts_with('{') && !value.contains('"') {
-            return None;
-        }
+        let value = as_json(value)?;
         return insert(document, mapping, &format!("\"{key}\""), &value);
     }
     let Some(node) = document.get(mapping) else {
@@ -216,6 +208,33 @@ fn insert(document: &Document, mapping: &Route, key: &str, value: &str) -> Optio
         },
         _ => None,
     }
+}
+
+/// What we write in YAML's way, as JSON: a word, or braces around words. `None` for what is neither.
+fn as_json(value: &str) -> Option<String> {
+    let word = |word: &str| match word {
+        "true" | "false" | "null" => word.to_owned(),
+        _ if word.starts_with('"') || word.parse::<f64>().is_ok() => word.to_owned(),
+        _ => format!("\"{word}\""),
+    };
+    let Some(inner) = value.strip_prefix('{') else {
+        return Some(match value.starts_with('[') {
+            true => value.to_owned(),
+            false => word(value),
+        });
+    };
+    let inner = inner.strip_suffix('}')?.trim();
+    if inner.contains(['{', '[', '"']) {
+        return None;
+    }
+    let entries: Option<Vec<String>> = inner
+        .split(", ")
+        .map(|entry| {
+            let (key, value) = entry.split_once(": ")?;
+            Some(format!("\"{key}\": {}", word(value)))
+        })
+        .collect();
+    Some(format!("{{ {} }}", entries?.join(", ")))
 }
 
 /// Braces around all, and quotes around the first key.
