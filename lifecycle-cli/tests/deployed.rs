@@ -49,10 +49,16 @@ fn every_file_is_read_without_a_fault_and_holds_something() {
 
 #[test]
 fn yaml_and_json_mean_the_same() {
+    // Its numbers are YAML 1.1's, which the reader here takes for text.
+    const ANOTHER_YAML: &str = "odd-yaml-1-1.yaml";
     let mut compared = 0;
     for (path, text) in corpus() {
+        if path.ends_with(ANOTHER_YAML) {
+            continue;
+        }
+        let text = text.trim_start_matches('\u{feff}');
         let mut documents = Vec::new();
-        for document in serde_yaml::Deserializer::from_str(&text) {
+        for document in serde_yaml::Deserializer::from_str(text) {
             let Ok(mut value) = serde_yaml::Value::deserialize(document) else {
                 break;
             };
@@ -63,7 +69,7 @@ fn yaml_and_json_mean_the_same() {
             // Values that JSON does not have, such as a key that is no text, are left out.
             documents.extend(serde_json::to_value(&value).ok());
         }
-        let read = Deserialized::of(&text);
+        let read = Deserialized::of(text);
         let written = |indented: bool| -> String {
             let write = |document: &serde_json::Value| match indented {
                 true => serde_json::to_string_pretty(document)
@@ -160,4 +166,35 @@ fn what_gen_writes_is_what_check_compares_with() {
         message.contains("standard input can be read once"),
         "{message}"
     );
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(300))]
+
+    /// Whatever is done to a file, it is read as far as it goes, and shown at places within it.
+    #[test]
+    fn broken_files_are_survived(
+        which in proptest::prelude::any::<proptest::sample::Index>(),
+        cut in proptest::prelude::any::<proptest::sample::Index>(),
+        with in "(|[{}\\[\\]:,&*!|>'\"#\t -]{1,3}|\n---\n|-1|99999999999999999999|null|&a \\*a)",
+        drop in 0_usize..40,
+    ) {
+        let corpus = corpus();
+        let text = &corpus[which.index(corpus.len())].1;
+        let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+        let at = cut.index(starts.len());
+        let rest = starts.get(at + drop).map_or("", |&from| &text[from..]);
+        let text = format!("{}{with}{rest}", &text[..starts[at]]);
+        let options = Options {
+            deployed: [Deployed::named("x", &text)].into_iter().collect(),
+            ..Options::default()
+        };
+        for finding in Analysis::of_deployed(&options).findings {
+            let deployed = &options.deployed[0];
+            let span = finding.primary.place.span(&deployed.document);
+            proptest::prop_assert!(span.end <= deployed.source().text().len());
+        }
+        let manifest = "lifecycle: 1\nservice: shop\ntraffic: { health: { port: 9090 } }\nresources:\n  http: { kind: http-server, port: 8080, timeout: 5s }\nplatforms:\n  kubernetes: {}\n  ecs: { load_balancer: {} }\n";
+        let _ = Analysis::with(manifest, &options);
+    }
 }

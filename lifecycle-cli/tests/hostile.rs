@@ -236,7 +236,7 @@ fn marks_line_ends_and_tabs() {
 
 #[test]
 fn findings_by_the_thousand() {
-    const MANY: usize = 3_000;
+    const MANY: usize = 2_000;
     let unknown = lines(MANY, |at| format!("k{at}: 1"));
     check("unknown keys", format!("{HEAD}{unknown}"), 1, "LC003");
     let near = lines(MANY, |at| format!("      grace_period{}: 1s", letters(at)));
@@ -286,14 +286,14 @@ fn letters(at: usize) -> String {
 #[test]
 fn comments_by_the_thousand() {
     check(
-        "a million comments",
-        format!("{HEAD}{}", "# c\n".repeat(1_000_000)),
+        "comments",
+        format!("{HEAD}{}", "# c\n".repeat(400_000)),
         0,
         "",
     );
-    let allow = "# lifecycle: allow(port-taken) fine\n".repeat(20_000);
+    let allow = "# lifecycle: allow(port-taken) fine\n".repeat(5_000);
     check("allowances above one line", format!("{allow}{HEAD}"), 0, "");
-    let trailing = lines(2_000, |at| {
+    let trailing = lines(1_000, |at| {
         format!(
             "  s{at}: {{ kind: http-server, timeout: 5s, port: 80 }} # lifecycle: allow(port-taken) fine"
         )

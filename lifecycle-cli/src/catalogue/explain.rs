@@ -53,8 +53,10 @@ fn page(entry: &Entry, width: usize) -> String {
     }
     for section in &entry.page.sections {
         let _ = writeln!(text, "\n{BOLD}{}{BOLD:#}", section.title);
-        for block in &section.blocks {
-            text.push('\n');
+        for (at, block) in section.blocks.iter().enumerate() {
+            if at > 0 {
+                text.push('\n');
+            }
             push(&mut text, block, width);
         }
         if section.title == EXAMPLE {
@@ -92,7 +94,7 @@ fn indent(text: &mut String, code: &str) {
     for line in code.lines() {
         let _ = match line.is_empty() {
             true => writeln!(text),
-            false => writeln!(text, "      {line}"),
+            false => writeln!(text, "    {line}"),
         };
     }
 }
@@ -162,7 +164,7 @@ fn bare(text: &str) -> String {
 fn coloured(text: &str) -> String {
     let mut coloured = String::new();
     let parts: Vec<&str> = text.split('`').collect();
-    let odd = parts.len() % 2 == 0;
+    let odd = parts.len().is_multiple_of(2);
     for (at, part) in parts.iter().enumerate() {
         let is_code = at % 2 == 1 && !(odd && at + 1 == parts.len());
         let _ = match is_code {

@@ -100,7 +100,7 @@ impl Name {
 /// Words that cannot become a field of a program.
 const RESERVED: [&str; 3] = ["self", "super", "crate"];
 
-/// A path of a health answer.
+/// A path of a health answer, or of a hook's request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Path(String);
 
@@ -112,6 +112,16 @@ impl Path {
                 .chars()
                 .all(|c| c.is_ascii_graphic() && c != '#' && c != '?');
         readable.then(|| Self(text.to_owned()))
+    }
+
+    /// The path of a hook's request, which may have a query; what does not begin with `/` is taken to.
+    pub(super) fn of_request(text: &str) -> Option<Self> {
+        let readable = text.chars().all(|c| c.is_ascii_graphic() && c != '#');
+        let path = match text.starts_with('/') {
+            true => text.to_owned(),
+            false => format!("/{text}"),
+        };
+        readable.then_some(Self(path))
     }
 
     pub(super) fn as_str(&self) -> &str {
@@ -178,6 +188,7 @@ impl Draft {
             [
                 ("ecs.launch_type", &entry.launch_type.note),
                 ("ecs.load_balancer", &entry.load_balancer.note),
+                ("ecs.sidecars", &entry.sidecars.note),
             ]
         });
         let health = std::iter::once(("traffic.health", &self.health.note));
@@ -271,10 +282,20 @@ pub(super) struct Kubernetes {
     pub(super) namespace: Slot<Name>,
     pub(super) pre_stop: Slot<PreStop>,
     pub(super) sidecars: Slot<Vec<Sidecar>>,
-    pub(super) mesh: Slot<Mesh>,
+    pub(super) mesh: Slot<Proxy>,
     pub(super) spot: Slot<Spot>,
     /// `load_balancer`, by its deregistration delay.
     pub(super) load_balancer: Slot<Duration>,
+    /// Not zero.
+    pub(super) liveness_grace: Slot<Duration>,
+}
+
+/// `mesh`, and what is special about its proxy.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Proxy {
+    pub(super) mesh: Mesh,
+    pub(super) native: Option<bool>,
+    pub(super) drain: Option<Duration>,
 }
 
 /// `pre_stop`.
@@ -323,6 +344,8 @@ pub(super) struct Ecs {
     pub(super) security_groups: Slot<Vec<String>>,
     pub(super) load_balancer: Slot<LoadBalancer>,
     pub(super) health_check: Slot<HealthCheck>,
+    /// Names and times, none of them zero.
+    pub(super) sidecars: Slot<Vec<(String, Duration)>>,
 }
 
 /// `load_balancer` of ECS.

@@ -26,6 +26,8 @@ pub use workload::{
     Port, Probe, ProbeAction, Service, ServicePort, Strategy, TargetGroup, Variable, Workload,
 };
 
+use std::collections::HashSet;
+
 use crate::render::Text;
 use crate::text::{Document, Limits, Route, Source, SyntaxError, Value, parse_stream};
 
@@ -50,6 +52,8 @@ pub struct Deployed {
     pub odd: Vec<Odd>,
     /// What could not be read of the text.
     pub errors: Vec<SyntaxError>,
+    /// The places of [`odd`](Self::odd), for looking up.
+    odd_routes: HashSet<Route>,
 }
 
 /// A value of a type that the platform does not take there: it is not among the values read.
@@ -101,6 +105,7 @@ impl Deployed {
             target_groups: Vec::new(),
             odd: Vec::new(),
             errors,
+            odd_routes: HashSet::new(),
         };
         let document = std::mem::replace(&mut deployed.document, empty());
         if let Value::Sequence(documents) = &document.root.value {
@@ -110,6 +115,7 @@ impl Deployed {
             }
         }
         deployed.document = document;
+        deployed.odd_routes = deployed.odd.iter().map(|odd| odd.route.clone()).collect();
         deployed
     }
 
@@ -138,7 +144,7 @@ impl Deployed {
 
     /// There is a value of the wrong type here: nothing is known of it, not even that it is absent.
     pub fn is_odd(&self, route: &Route) -> bool {
-        self.odd.iter().any(|odd| odd.route == *route)
+        self.odd_routes.contains(route)
     }
 
     /// One object, or a list of them.

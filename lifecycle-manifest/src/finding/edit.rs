@@ -2,7 +2,7 @@
 //! not speak of stays as it is.
 
 use super::Place;
-use crate::text::{Document, Entry, Node, Route, Segment, Source, Span, Value};
+use crate::text::{Document, Entry, Limits, Node, Route, Segment, Source, Span, Value, parse};
 
 /// Edits that belong together: all of them or none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +100,8 @@ pub enum Edit {
         /// What comes in its stead.
         with: String,
     },
-    /// A new entry, as the last of a mapping. Where the mapping does not exist yet, it is made.
+    /// A new entry, as the last of a mapping. Where the mapping does not exist yet, it is made; where
+    /// the entry does, its value is replaced.
     Insert {
         /// The mapping.
         mapping: Route,
@@ -166,7 +167,9 @@ fn insert(document: &Document, mapping: &Route, key: &str, value: &str) -> Optio
     let source = &document.source;
     // A file that is JSON stays JSON.
     if is_json(document) && !key.starts_with('"') {
-        let value = as_json(value)?;
+        let value = parse(value, Limits::default())
+            .0
+            .map_or_else(|| quoted(value), |value| as_json(&value.root));
         return insert(document, mapping, &format!("\"{key}\""), &value);
     }
     let Some(node) = document.get(mapping) else {
@@ -198,43 +201,22 @@ fn insert(document: &Document, mapping: &Route, key: &str, value: &str) -> Optio
             span: node.span,
             text: format!("{{ {key}: {value} }}"),
         }),
-        // What stands there already is replaced, not added.
-        Value::Mapping(entries) if entries.entry(key.trim_matches('"')).is_some() => None,
         // An alias is written elsewhere, and for others too.
         Value::Mapping(_) if source.slice(node.span).starts_with('*') => None,
+        Value::Mapping(entries) if entries.entry(key.trim_matches('"')).is_some() => {
+            let there = &entries.entry(key.trim_matches('"'))?.value;
+            let is_written = there.span.start < there.span.end;
+            is_written.then(|| Patch {
+                span: there.span,
+                text: value.to_owned(),
+            })
+        }
         Value::Mapping(entries) => match source.slice(node.span).starts_with('{') {
             true => insert_in_braces(source, node, entries, key, value),
             false => insert_line(source, entries, key, value),
         },
         _ => None,
     }
-}
-
-/// What we write in YAML's way, as JSON: a word, or braces around words. `None` for what is neither.
-fn as_json(value: &str) -> Option<String> {
-    let word = |word: &str| match word {
-        "true" | "false" | "null" => word.to_owned(),
-        _ if word.starts_with('"') || word.parse::<f64>().is_ok() => word.to_owned(),
-        _ => format!("\"{word}\""),
-    };
-    let Some(inner) = value.strip_prefix('{') else {
-        return Some(match value.starts_with('[') {
-            true => value.to_owned(),
-            false => word(value),
-        });
-    };
-    let inner = inner.strip_suffix('}')?.trim();
-    if inner.contains(['{', '[', '"']) {
-        return None;
-    }
-    let entries: Option<Vec<String>> = inner
-        .split(", ")
-        .map(|entry| {
-            let (key, value) = entry.split_once(": ")?;
-            Some(format!("\"{key}\": {}", word(value)))
-        })
-        .collect();
-    Some(format!("{{ {} }}", entries?.join(", ")))
 }
 
 /// Braces around all, and quotes around the first key.
@@ -245,6 +227,33 @@ fn is_json(document: &Document) -> bool {
     };
     document.source.slice(document.root.span).starts_with('{')
         && entries.first().is_some_and(quoted)
+}
+
+/// A value as JSON writes it.
+fn as_json(node: &Node) -> String {
+    match &node.value {
+        Value::Scalar { text, plain: true }
+            if text.parse::<f64>().is_ok() || ["true", "false", "null"].contains(&&**text) =>
+        {
+            text.clone()
+        }
+        Value::Scalar { text, .. } => quoted(text),
+        Value::Sequence(items) => {
+            let items: Vec<String> = items.iter().map(as_json).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Mapping(entries) => {
+            let entries: Vec<String> = entries
+                .iter()
+                .map(|entry| format!("{}: {}", quoted(&entry.key), as_json(&entry.value)))
+                .collect();
+            format!("{{ {} }}", entries.join(", "))
+        }
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// The end of an entry, its colon included where nothing stands behind it.

@@ -44,7 +44,7 @@ rule! {
     ///   http: { kind: http-server, timeout: 15s }
     ///   emails: { kind: queue-consumer, timeout: 10s }
     /// platforms:
-    ///   cloud_run: { timeouts: { http: 2s, emails: 2s } }
+    ///   cloud_run: { timeouts: { http: 7s, emails: 7s } }
     /// ```
     ///
     /// ## Options

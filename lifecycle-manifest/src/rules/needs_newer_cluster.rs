@@ -99,7 +99,6 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         let Some(entry) = sidecar.name.route.parent() else {
             continue;
         };
-        // Where `native: true` is written already, this has no place and is said in words.
         let edit = Edit::insert(entry, "native", "false");
         findings.push(finding.fix_with(
             "write `native: false`, and give it a drain as long as the program's",

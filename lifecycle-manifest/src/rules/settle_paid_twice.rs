@@ -79,7 +79,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         }
         let twice = (before + after).saturating_sub(owed).min(after);
         let message = format!(
-            "on {} the program waits {} for routing that the platform has waited already",
+            "on {} the program waits {} for routing, which the platform has waited for already",
             line.facts.name,
             human(twice)
         );

@@ -82,16 +82,21 @@ fn changed(mut tree: Plain, edit: &Edit) -> Option<Plain> {
             let Plain::Map(entries) = node else {
                 return None;
             };
-            entries.push((key.clone(), read(value)));
+            match entries.iter_mut().find(|(name, _)| name == key) {
+                Some((_, there)) => *there = read(value),
+                None => entries.push((key.clone(), read(value))),
+            }
         }
         Edit::Remove { entry } => {
-            let Plain::Map(entries) = at(&mut tree, &entry.parent()?)? else {
-                return None;
-            };
-            let Segment::Key(old) = entry.segments().last()? else {
-                return None;
-            };
-            entries.retain(|(name, _)| name != old);
+            match (at(&mut tree, &entry.parent()?)?, entry.segments().last()?) {
+                (Plain::Map(entries), Segment::Key(old)) => {
+                    entries.retain(|(name, _)| name != old);
+                }
+                (Plain::List(items), Segment::Index(old)) => {
+                    items.remove(*old);
+                }
+                _ => return None,
+            }
         }
     }
     Some(tree)

@@ -1,7 +1,6 @@
 //! Edits, byte by byte.
 
 use super::*;
-use crate::text::{Limits, parse};
 
 fn applied(text: &str, edit: &Edit) -> Option<String> {
     let (document, errors) = parse(text, Limits::default());
@@ -89,10 +88,30 @@ fn an_item_is_taken_away_with_its_comma_or_its_line() {
 }
 
 #[test]
-fn what_stands_there_already_is_not_added() {
+fn what_is_added_to_json_is_json() {
+    let edit = Edit::insert(Route::keys(["p"]), "timeouts", "{ http: 3s, emails: 3s }");
+    assert_eq!(
+        applied("{\"p\": {}}", &edit).as_deref(),
+        Some("{\"p\": { \"timeouts\": { \"http\": \"3s\", \"emails\": \"3s\" } }}")
+    );
+    let edit = Edit::insert(Route::keys(["p"]), "native", "false");
+    assert_eq!(
+        applied("{\"p\": {\"a\": 1}}", &edit).as_deref(),
+        Some("{\"p\": {\"a\": 1, \"native\": false}}")
+    );
+}
+
+#[test]
+fn what_stands_there_already_is_replaced_not_added() {
     let edit = Edit::insert(Route::keys(["p"]), "g", "1s");
-    assert_eq!(applied("p: { g: 2s }\n", &edit), None);
-    assert_eq!(applied("{\"p\": {\"g\": \"2s\"}}", &edit), None);
+    for (before, after) in [
+        ("p: { g: 2s, a: 1 }\n", Some("p: { g: 1s, a: 1 }\n")),
+        ("p:\n  g: {} # c\n", Some("p:\n  g: 1s # c\n")),
+        ("{\"p\": {\"g\": 2}}", Some("{\"p\": {\"g\": \"1s\"}}")),
+        ("p:\n  g:\n", None),
+    ] {
+        assert_eq!(applied(before, &edit).as_deref(), after, "{before:?}");
+    }
 }
 
 #[test]
