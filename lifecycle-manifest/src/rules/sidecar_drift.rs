@@ -195,9 +195,16 @@ fn uncounted(pair: &Pair<'_>, container: &Container) -> Finding {
             "no sidecar of that name here".to_owned(),
         ));
     finding.severity = Severity::Warning;
-    pair.with_sum(finding).help(format!(
-        "write `sidecars: [{{ name: {name}, timeout: … }}]` in the manifest, with the time it takes to stop"
-    ))
+    let entry = format!("{{ name: {name}, timeout: … }}");
+    let is_first = pair.kubernetes().is_none_or(|it| it.sidecars.is_empty());
+    pair.with_sum(finding).help(match is_first {
+        true => {
+            format!("write `sidecars: [{entry}]` in the manifest, with the time it takes to stop")
+        }
+        false => {
+            format!("add `{entry}` to `sidecars` in the manifest, with the time it takes to stop")
+        }
+    })
 }
 
 /// A container that the program depends on: it stops after it, in a time of its own.
