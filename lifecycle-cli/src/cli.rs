@@ -79,7 +79,7 @@ pub(crate) struct InitArgs {
     /// Describe what is deployed: Kubernetes manifests (several documents, a List), ECS task definitions, services and target group attributes; a file, a directory, or `-` for standard input. May be given several times.
     #[arg(long, value_name = "FILE")]
     pub(crate) from: Vec<PathBuf>,
-    /// Which workload, where the files hold several: `NAME` or `KIND/NAME`.
+    /// Which workload, where the files hold several: `NAME`, `KIND/NAME` or `NAMESPACE/KIND/NAME`.
     #[arg(long, value_name = "NAME", requires = "from")]
     pub(crate) workload: Option<String>,
     /// The service's name. Without it: the package's in Cargo.toml, or the directory's.

@@ -28,8 +28,11 @@ pub(crate) const BYTE_ORDER_MARK: &str = "\u{feff}";
 const OTHER_NAME: &str = "lifecycle.yml";
 
 /// A file of this name is a manifest.
-pub(crate) fn is_manifest(name: &str) -> bool {
-    name == FILE_NAME || name == OTHER_NAME
+pub(crate) fn is_manifest(path: &Path) -> bool {
+    let name = path.file_name();
+    [FILE_NAME, OTHER_NAME]
+        .iter()
+        .any(|it| name == Some(it.as_ref()))
 }
 
 /// A file that was read, and everything that can be said of it.
@@ -141,7 +144,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    fn new(path: &Path, error: Error) -> Self {
+    pub(crate) fn new(path: &Path, error: Error) -> Self {
         Self {
             name: path.display().to_string(),
             error,
@@ -195,7 +198,7 @@ fn files_of(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<Failure>) {
     for path in paths {
         let found = if path.is_dir() {
             let before = failures.len();
-            let found = walk(path, &mut failures);
+            let found = walk(path, &mut failures, is_manifest);
             if found.is_empty() && failures.len() == before {
                 let error = anyhow!("there is no {FILE_NAME} in {} or below", path.display());
                 failures.push(Failure::new(path, error));
@@ -257,24 +260,27 @@ fn nearest() -> Result<PathBuf> {
     bail!("there is no {FILE_NAME} here or above; name a file, a directory, or `-`")
 }
 
-pub(crate) fn walk(directory: &Path, failures: &mut Vec<Failure>) -> Vec<PathBuf> {
+/// The files of a directory and below that are wanted, in the order of their paths; ignore files are
+/// respected.
+pub(crate) fn walk(
+    directory: &Path,
+    failures: &mut Vec<Failure>,
+    is_wanted: impl Fn(&Path) -> bool,
+) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in ignore::WalkBuilder::new(directory)
         .require_git(false)
         .build()
     {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => {
-                let error =
-                    Error::new(error).context(format!("could not walk {}", directory.display()));
-                failures.push(Failure::new(directory, error));
-                continue;
+        match entry {
+            Ok(entry) if is_wanted(entry.path()) && entry.path().is_file() => {
+                found.push(entry.into_path());
             }
-        };
-        let named = entry.file_name().to_str().is_some_and(is_manifest);
-        if named && entry.path().is_file() {
-            found.push(entry.into_path());
+            Ok(_) => {}
+            Err(error) => {
+                let words = format!("could not walk {}", directory.display());
+                failures.push(Failure::new(directory, Error::new(error).context(words)));
+            }
         }
     }
     found.sort();

@@ -167,3 +167,34 @@ fn what_gen_writes_is_what_check_compares_with() {
         "{message}"
     );
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(300))]
+
+    /// Whatever is done to a file, it is read as far as it goes, and shown at places within it.
+    #[test]
+    fn broken_files_are_survived(
+        which in proptest::prelude::any::<proptest::sample::Index>(),
+        cut in proptest::prelude::any::<proptest::sample::Index>(),
+        with in "(|[{}\\[\\]:,&*!|>'\"#\t -]{1,3}|\n---\n|-1|99999999999999999999|null|&a \\*a)",
+        drop in 0_usize..40,
+    ) {
+        let corpus = corpus();
+        let text = &corpus[which.index(corpus.len())].1;
+        let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+        let at = cut.index(starts.len());
+        let rest = starts.get(at + drop).map_or("", |&from| &text[from..]);
+        let text = format!("{}{with}{rest}", &text[..starts[at]]);
+        let options = Options {
+            deployed: [Deployed::named("x", &text)].into_iter().collect(),
+            ..Options::default()
+        };
+        for finding in Analysis::of_deployed(&options).findings {
+            let deployed = &options.deployed[0];
+            let span = finding.primary.place.span(&deployed.document);
+            proptest::prop_assert!(span.end <= deployed.source().text().len());
+        }
+        let manifest = "lifecycle: 1\nservice: shop\ntraffic: { health: { port: 9090 } }\nresources:\n  http: { kind: http-server, port: 8080, timeout: 5s }\nplatforms:\n  kubernetes: {}\n  ecs: { load_balancer: {} }\n";
+        let _ = Analysis::with(manifest, &options);
+    }
+}

@@ -108,6 +108,31 @@ fn what_cannot_be_printed_is_refused_before_anything_is_read() {
         assert!(stderr(&output).contains(words), "{}", stderr(&output));
         assert!(output.stdout.is_empty());
     }
+    let diff = run(project.path(), &["check", "--diff", "--format", "json"]);
+    assert_eq!(diff.status.code(), Some(2));
+    assert!(
+        stderr(&diff).contains("cannot be used with"),
+        "{}",
+        stderr(&diff)
+    );
+}
+
+#[test]
+fn a_result_has_no_more_places_than_a_code_host_takes() {
+    let resources = (0..300).map(|at| {
+        let next = (at + 1) % 300;
+        format!("  r{at}: {{ kind: task, timeout: 1s, after: [r{next}] }}\n")
+    });
+    let resources: Vec<String> = resources.collect();
+    let text = format!(
+        "lifecycle: 1\nservice: ring\nresources:\n{}",
+        resources.concat()
+    );
+    let project = project(&[("lifecycle.yaml", &text)]);
+    let log = json(&run(project.path(), &["check", "--format", "sarif"]).stdout);
+    let circle = &log["runs"][0]["results"][0];
+    assert_eq!(circle["ruleId"], "LC201");
+    assert_eq!(array(&circle["relatedLocations"]).len(), 100);
 }
 
 #[cfg(unix)]
@@ -504,4 +529,51 @@ fn what_is_allowed_is_shown_when_asked() {
     let plain = manifest("shop", "10m");
     support::write(project.path(), "lifecycle.yaml", &plain);
     assert_eq!(suppression(&["-A", "unused-grace"])["kind"], "external");
+}
+
+#[test]
+fn a_place_in_a_deployed_file_is_a_place_like_any_other() {
+    let text = manifest("shop", "45s");
+    let deployed = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: shop }
+spec:
+  template:
+    spec:
+      terminationGracePeriodSeconds: 10
+      containers: [{ name: shop, image: x }]
+";
+    let project = project(&[("lifecycle.yaml", &text), ("deploy/shop.yaml", deployed)]);
+    let check = |format: &str| {
+        let args = ["check", "--against", "deploy", "--format", format];
+        run(project.path(), &args).stdout
+    };
+    let log = json(&check("sarif"));
+    let results = array(&log["runs"][0]["results"]);
+    let drift = results.iter().find(|it| it["ruleId"] == "LC701").unwrap();
+    let place = &drift["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "deploy/shop.yaml");
+    assert_eq!(place["region"]["startLine"], 7);
+    let other = &drift["relatedLocations"][0]["physicalLocation"];
+    assert_eq!(other["artifactLocation"]["uri"], "lifecycle.yaml");
+    let github = String::from_utf8(check("github")).unwrap();
+    assert!(
+        github.contains("::error file=deploy/shop.yaml,line=7,"),
+        "{github}"
+    );
+    let report = json(&check("json"));
+    let compared = &report["services"][0]["platforms"][0]["compared"];
+    assert_eq!(
+        compared,
+        &serde_json::json!([{ "workload": "Deployment shop", "file": "deploy/shop.yaml" }])
+    );
+    assert_eq!(report["summary"]["deployed_files"], 1);
+    // Without a manifest, each deployed file is a suite of its own.
+    std::fs::remove_file(project.path().join("lifecycle.yaml")).unwrap();
+    let junit = String::from_utf8(check("junit")).unwrap();
+    assert!(
+        junit.contains("<testsuite name=\"deploy/shop.yaml\""),
+        "{junit}"
+    );
 }

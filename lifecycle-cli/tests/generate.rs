@@ -154,3 +154,49 @@ fn no_name_breaks_out_of_its_line() {
         words(&refused)
     );
 }
+
+#[test]
+fn what_the_manifest_says_of_liveness_and_of_a_mesh_is_in_the_deployment() {
+    for (mesh, annotation) in [
+        (
+            "istio",
+            r#""proxy.istio.io/config": "{ \"terminationDrainDuration\": \"21s\" }""#,
+        ),
+        (
+            "linkerd",
+            r#""config.linkerd.io/shutdown-grace-period": "21s""#,
+        ),
+    ] {
+        let project = project();
+        let manifest = MANIFEST.replace(
+            "image: x",
+            &format!(
+                "image: x, liveness_grace_period: 9s500ms, mesh: {{ name: {mesh}, drain: 20s1ms }}"
+            ),
+        );
+        let health = format!("traffic: {{ health: {{ port: 9090 }} }}\n{manifest}");
+        let path = project.path().join("lifecycle.yaml");
+        std::fs::write(
+            &path,
+            health.replace("lifecycle: 1\n", "") + "lifecycle: 1\n",
+        )
+        .unwrap();
+        let output = lifecycle(project.path(), &["gen", "k8s", "-o", "k8s"]);
+        assert!(output.status.success(), "{}", words(&output));
+        let deployment =
+            std::fs::read_to_string(project.path().join("k8s/deployment.yaml")).unwrap();
+        let (_, liveness) = deployment.split_once("livenessProbe:").unwrap();
+        assert!(
+            liveness.contains("terminationGracePeriodSeconds: 10\n"),
+            "{deployment}"
+        );
+        assert!(deployment.contains(annotation), "{deployment}");
+        assert_eq!(
+            deployment
+                .matches("terminationGracePeriodSeconds: 10\n")
+                .count(),
+            1,
+            "at the liveness probe alone"
+        );
+    }
+}

@@ -170,3 +170,42 @@ fn nothing_is_said_of_progress_where_nobody_watches() {
     let output = run(project.path(), &["check", "."]);
     assert_eq!(stderr(&output), "");
 }
+
+#[test]
+fn a_deployed_file_that_cannot_be_read_keeps_no_other_from_being_compared() {
+    let deployed = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: shop }
+spec:
+  template:
+    spec:
+      terminationGracePeriodSeconds: 10
+      containers: [{ name: shop, image: x }]
+";
+    let project = project(&[
+        ("lifecycle.yaml", &manifest("shop", "45s")),
+        ("deployed.yaml", deployed),
+        ("empty/README.md", ""),
+    ]);
+    let args = ["check", "--against", "gone.yaml", "deployed.yaml", "empty"];
+    let output = run(project.path(), &args);
+    assert_eq!(output.status.code(), Some(2));
+    let talk = stderr(&output);
+    assert!(talk.contains("error: could not read gone.yaml: "), "{talk}");
+    assert!(
+        talk.contains("error: there is no YAML or JSON file in empty or below"),
+        "{talk}"
+    );
+    let said = stdout(&output);
+    assert!(said.contains("error[LC701]"), "{said}");
+    assert!(
+        said.contains("in 1 manifest; 2 could not be read"),
+        "{said}"
+    );
+    // Without a manifest, and with nothing read, there is nothing to judge.
+    std::fs::remove_file(project.path().join("lifecycle.yaml")).unwrap();
+    let alone = run(project.path(), &["check", "--against", "gone.yaml"]);
+    assert_eq!((alone.status.code(), stdout(&alone).len()), (Some(2), 0));
+    assert_eq!(stderr(&alone).lines().count(), 1, "{}", stderr(&alone));
+}

@@ -265,3 +265,60 @@ fn there_is_a_manual_page_for_every_command() {
         }
     }
 }
+
+/// Commands of the documentation that begin with `lifecycle`, by their blocks.
+fn documented(file: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(support::root().join(file)).unwrap();
+    let blocks = text.split("```").skip(1).step_by(2);
+    let lines = blocks.flat_map(str::lines).map(|line| {
+        let line = line.trim().trim_start_matches("- ");
+        line.strip_prefix("run: ").unwrap_or(line)
+    });
+    lines
+        .filter(|line| {
+            line.starts_with("lifecycle check")
+                || line.starts_with("lifecycle completions")
+                || line.starts_with("lifecycle man")
+        })
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn what_is_documented_for_ci_runs() {
+    if !is_there("bash") {
+        skipped("there is no bash to run the documented commands in");
+        return;
+    }
+    let text = manifest("shop", "45s");
+    let project = project(&[
+        ("services/a/lifecycle.yaml", &text),
+        ("libs/b/lifecycle.yaml", &text),
+    ]);
+    let bin = Path::new(env!("CARGO_BIN_EXE_lifecycle")).parent().unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let commands = documented("docs/ci.md");
+    assert!(commands.len() >= 9, "{commands:?}");
+    for command in commands {
+        if command.contains("| jq") && !is_there("jq") {
+            skipped("there is no jq to read the report with");
+            continue;
+        }
+        let output = Command::new("bash")
+            .args(["-euo", "pipefail", "-c", &command])
+            .current_dir(project.path())
+            .env("PATH", format!("{}:{path}", bin.display()))
+            .env_remove("GITHUB_ACTIONS")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{command}: {}", stderr(&output));
+    }
+    for made in [
+        "lifecycle.sarif",
+        "lifecycle.xml",
+        "_lifecycle",
+        "man1/lifecycle.1",
+    ] {
+        assert!(project.path().join(made).is_file(), "{made}");
+    }
+}

@@ -91,6 +91,13 @@ pub struct Options {
 
 impl Options {
     /// There is something deployed to look at.
+    #[cfg_attr(
+        not(feature = "deployed"),
+        allow(
+            clippy::unused_self,
+            reason = "without the feature there is nothing to look at"
+        )
+    )]
     fn has_deployed(&self) -> bool {
         #[cfg(feature = "deployed")]
         return !self.deployed.is_empty();

@@ -6,7 +6,7 @@ use annotate_snippets::{
 };
 
 use crate::Analysis;
-use crate::finding::{Finding, Place, Severity, Side};
+use crate::finding::{Finding, Patch as Change, Place, Severity, Side};
 use crate::text::{Document, Source, Span};
 
 /// How to render.
@@ -105,6 +105,34 @@ impl<'a> Frame<'a> {
     }
 }
 
+/// Patches as they are drawn. Several, of which one takes a whole line away, are drawn as one up to
+/// the end of that line: the renderer would take the line after it for a part of the change.
+fn drawn(text: &Text<'_>, mut patches: Vec<Change>) -> Vec<Change> {
+    let source = text.source;
+    let takes_line =
+        |patch: &Change| patch.text.is_empty() && source.slice(patch.span).ends_with('\n');
+    if patches.len() < 2 || !patches.iter().any(takes_line) {
+        return patches;
+    }
+    patches.sort_by_key(|patch| patch.span);
+    let (Some(first), Some(last)) = (patches.first(), patches.last()) else {
+        return patches;
+    };
+    let mut span = Span::new(first.span.start, last.span.end);
+    let mut with = String::new();
+    let mut at = span.start;
+    for patch in &patches {
+        with.push_str(source.slice(Span::new(at, patch.span.start.max(at))));
+        with.push_str(&patch.text);
+        at = patch.span.end;
+    }
+    while with.ends_with('\n') && source.slice(span).ends_with('\n') {
+        with.pop();
+        span = Span::new(span.start, span.end - 1);
+    }
+    vec![Change { span, text: with }]
+}
+
 /// One finding, with its places in the sources.
 pub fn finding(texts: &Texts<'_>, finding: &Finding, style: Style) -> String {
     let renderer = match style {
@@ -139,6 +167,7 @@ pub fn finding(texts: &Texts<'_>, finding: &Finding, style: Style) -> String {
                 Level::HELP.secondary_title(help.text.as_str()),
             )),
             Some((text, patches)) => {
+                let patches = drawn(text, patches);
                 let frame = Frame::new(text, patches.iter().map(|patch| patch.span));
                 let mut snippet = frame.snippet();
                 for patch in patches {

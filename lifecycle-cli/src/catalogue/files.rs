@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::{Entry, markdown};
+use crate::talk::say;
 use crate::{Outcome, whole};
 
 /// The first line of every page that is written here, and of no other.
@@ -43,7 +44,7 @@ pub(super) fn run(directory: &Path, check: bool) -> Result<Outcome> {
         } else {
             whole::write(&path, text.as_bytes())
                 .with_context(|| format!("could not write {}", path.display()))?;
-            anstream::eprintln!("wrote {}", path.display());
+            say!("wrote {}", path.display());
         }
     }
     for path in left_over(directory, &pages)? {
@@ -53,7 +54,7 @@ pub(super) fn run(directory: &Path, check: bool) -> Result<Outcome> {
         } else {
             std::fs::remove_file(&path)
                 .with_context(|| format!("could not remove {}", path.display()))?;
-            anstream::eprintln!("removed {}: there is no such rule", path.display());
+            say!("removed {}: there is no such rule", path.display());
         }
     }
     if !check {

@@ -4,14 +4,19 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Error, Result, anyhow, bail};
 use lifecycle_manifest::deployed::Deployed;
 use lifecycle_manifest::{Analysis, Options};
 
-use crate::input::{self, Input};
+use crate::input::{self, Failure, Input};
 
-/// Reads the files, the directories' files, and standard input where it is asked for.
-pub(crate) fn read(against: &[PathBuf], manifests: &[PathBuf]) -> Result<Arc<[Deployed]>> {
+/// Reads the files, the directories' files, and standard input where it is asked for. What cannot be
+/// read keeps nothing else from being read.
+pub(super) fn read(
+    against: &[PathBuf],
+    manifests: &[PathBuf],
+    failures: &mut Vec<Failure>,
+) -> Result<Arc<[Deployed]>> {
     let is_stdin = |path: &&PathBuf| path.as_path() == Path::new("-");
     let count = against.iter().chain(manifests).filter(is_stdin).count();
     if count > 1 {
@@ -28,17 +33,31 @@ pub(crate) fn read(against: &[PathBuf], manifests: &[PathBuf]) -> Result<Arc<[De
             continue;
         }
         let files = match path.is_dir() {
-            true => in_directory(path)?,
+            true => in_directory(path, failures),
             false => vec![path.clone()],
         };
         for file in files {
-            let bytes = std::fs::read(&file)
-                .with_context(|| format!("could not read {}", file.display()))?;
             let name = file.strip_prefix("./").unwrap_or(&file);
-            deployed.push(one(&name.display().to_string(), &bytes));
+            match std::fs::read(&file) {
+                Ok(bytes) => deployed.push(one(&name.display().to_string(), &bytes)),
+                Err(error) => {
+                    let words = format!("could not read {}", file.display());
+                    failures.push(Failure::new(&file, Error::new(error).context(words)));
+                }
+            }
         }
     }
     Ok(deployed.into())
+}
+
+/// The same where all of them are needed.
+pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Arc<[Deployed]>> {
+    let mut failures = Vec::new();
+    let deployed = read(paths, &[], &mut failures)?;
+    match failures.into_iter().next() {
+        Some(failure) => Err(failure.error),
+        None => Ok(deployed),
+    }
 }
 
 fn one(name: &str, bytes: &[u8]) -> Deployed {
@@ -46,36 +65,28 @@ fn one(name: &str, bytes: &[u8]) -> Deployed {
 }
 
 /// The YAML and JSON files of a directory and below, in the order of their paths.
-fn in_directory(directory: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in ignore::WalkBuilder::new(directory)
-        .require_git(false)
-        .build()
-    {
-        let entry = entry.with_context(|| format!("could not walk {}", directory.display()))?;
-        let path = entry.path();
+fn in_directory(directory: &Path, failures: &mut Vec<Failure>) -> Vec<PathBuf> {
+    let before = failures.len();
+    let found = input::walk(directory, failures, |path| {
         let ending = path.extension().and_then(std::ffi::OsStr::to_str);
-        let is_manifest = entry.file_name().to_str().is_some_and(input::is_manifest);
-        if matches!(ending, Some("yaml" | "yml" | "json")) && !is_manifest && path.is_file() {
-            found.push(entry.into_path());
-        }
-    }
-    if found.is_empty() {
-        bail!(
+        matches!(ending, Some("yaml" | "yml" | "json")) && !input::is_manifest(path)
+    });
+    if found.is_empty() && failures.len() == before {
+        let error = anyhow!(
             "there is no YAML or JSON file in {} or below",
             directory.display()
         );
+        failures.push(Failure::new(directory, error));
     }
-    found.sort();
-    Ok(found)
+    found
 }
 
 /// Whether several manifests are asked for: a workload of another name may then be another's.
 pub(super) fn is_several(manifests: &[PathBuf]) -> bool {
     manifests.len() > 1
-        || manifests
-            .iter()
-            .any(|path| path.is_dir() && input::walk(path, &mut Vec::new()).len() > 1)
+        || manifests.iter().any(|path| {
+            path.is_dir() && input::walk(path, &mut Vec::new(), input::is_manifest).len() > 1
+        })
 }
 
 /// What the deployed files show by themselves: everything where there is no manifest, what could not

@@ -148,6 +148,7 @@ impl Args for FormatArgs {
                 .value_name("FORMAT[=PATH]")
                 .value_parser(OutputParser)
                 .action(ArgAction::Append)
+                .conflicts_with("diff")
                 .help(HELP)
                 .long_help(LONG_HELP),
         )

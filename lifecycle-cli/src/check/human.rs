@@ -118,7 +118,7 @@ fn mendable(counts: &Counts) -> String {
 }
 
 /// So many findings of a file are shown; nobody reads further, and drawing takes its time.
-const MOST_SHOWN: usize = 200;
+pub(super) const MOST_SHOWN: usize = 200;
 
 /// The findings of a manifest, each with its place.
 pub(crate) fn findings(input: &Input) -> String {

@@ -7,12 +7,13 @@ use std::fmt::Write as _;
 use std::io::Write;
 
 use anyhow::Result;
+use lifecycle_manifest::Severity;
 use lifecycle_manifest::render::{self, Style};
-use lifecycle_manifest::{Platform, Severity};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
 use super::Located;
+use super::human::MOST_SHOWN;
 use super::report::{Report, by_severity};
 use crate::input::{Failure, Input};
 
@@ -22,18 +23,20 @@ const MANIFEST: &str = "manifest";
 /// The same where deployed files are looked at without one.
 const DEPLOYED: &str = "deployed";
 
+struct Suite<'a> {
+    input: &'a Input,
+    name: &'a str,
+    cases: Vec<Case<'a>>,
+}
+
 struct Case<'a> {
     name: &'a str,
     findings: Vec<Located<'a>>,
 }
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> Result<()> {
-    let suites: Vec<(&Input, Vec<Case<'_>>)> = report
-        .inputs
-        .iter()
-        .map(|input| (input, cases(input)))
-        .collect();
-    let cases = || suites.iter().flat_map(|(_, cases)| cases);
+    let suites: Vec<Suite<'_>> = report.inputs.iter().flat_map(suites).collect();
+    let cases = || suites.iter().flat_map(|suite| &suite.cases);
     let (tests, failed) = (cases().count(), cases().filter(|case| case.fails()).count());
     let unread = report.failures.len();
 
@@ -42,8 +45,8 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> Result<()> {
     let mut all = element("testsuites", &[("name", "lifecycle check")]);
     counted(&mut all, tests + unread, failed, unread);
     xml.write_event(Event::Start(all))?;
-    for (input, cases) in &suites {
-        suite(&mut xml, input, cases)?;
+    for suite in &suites {
+        write_suite(&mut xml, suite)?;
     }
     for failure in report.failures {
         unreadable(&mut xml, failure)?;
@@ -53,33 +56,63 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// The file itself and its platforms, in the order of the file; then platforms that only findings name.
-fn cases(input: &Input) -> Vec<Case<'_>> {
-    let manifest = input.analysis.resolved.as_ref().map(|it| &it.manifest);
-    let named = manifest.iter().flat_map(|it| it.platforms.iter());
-    let whole = if input.is_deployed_alone {
-        DEPLOYED
-    } else {
-        MANIFEST
-    };
-    let mut cases: Vec<Case<'_>> = std::iter::once(whole)
-        .chain(named.map(Platform::key))
-        .map(|name| Case {
+/// A manifest's suite; where there is none, one a deployed file.
+fn suites(input: &Input) -> Vec<Suite<'_>> {
+    if !input.is_deployed_alone {
+        let manifest = input.analysis.resolved.as_ref().map(|it| &it.manifest);
+        let platforms = manifest.iter().flat_map(|it| it.platforms.iter());
+        let mut suite = Suite::new(input, &input.name, MANIFEST);
+        suite.cases.extend(platforms.map(|it| Case::new(it.key())));
+        suite.take(input.located());
+        return vec![suite];
+    }
+    let mut found = input.located();
+    let files = input.deployed.iter().map(|file| {
+        let mut suite = Suite::new(input, &file.name, DEPLOYED);
+        let (own, rest) = found
+            .drain(..)
+            .partition(|located: &Located<'_>| located.primary.file == file.name);
+        found = rest;
+        suite.take(own);
+        suite
+    });
+    files.collect()
+}
+
+impl<'a> Suite<'a> {
+    /// `whole` is the case for what belongs to no platform.
+    fn new(input: &'a Input, name: &'a str, whole: &'a str) -> Self {
+        Self {
+            input,
             name,
-            findings: Vec::new(),
-        })
-        .collect();
-    for located in input.located() {
-        let name = located.finding.platform.unwrap_or(whole);
-        match cases.iter_mut().find(|case| case.name == name) {
-            Some(case) => case.findings.push(located),
-            None => cases.push(Case {
-                name,
-                findings: vec![located],
-            }),
+            cases: vec![Case::new(whole)],
         }
     }
-    cases
+
+    /// Gives each finding to its platform's case, which is made where there is none.
+    fn take(&mut self, findings: Vec<Located<'a>>) {
+        for located in findings {
+            let Some(platform) = located.finding.platform else {
+                self.cases[0].findings.push(located);
+                continue;
+            };
+            let at = self.cases.iter().position(|case| case.name == platform);
+            let at = at.unwrap_or_else(|| {
+                self.cases.push(Case::new(platform));
+                self.cases.len() - 1
+            });
+            self.cases[at].findings.push(located);
+        }
+    }
+}
+
+impl<'a> Case<'a> {
+    fn new(name: &'a str) -> Self {
+        Self {
+            name,
+            findings: Vec::new(),
+        }
+    }
 }
 
 impl Case<'_> {
@@ -95,19 +128,16 @@ impl Case<'_> {
 
 type Xml<'a> = Writer<&'a mut dyn Write>;
 
-fn suite(xml: &mut Xml<'_>, input: &Input, cases: &[Case<'_>]) -> Result<()> {
-    let mut start = element("testsuite", &[("name", &input.name)]);
+fn write_suite(xml: &mut Xml<'_>, suite: &Suite<'_>) -> Result<()> {
+    let Suite { input, name, cases } = suite;
+    let mut start = element("testsuite", &[("name", name)]);
     let failed = cases.iter().filter(|case| case.fails()).count();
     counted(&mut start, cases.len(), failed, 0);
     xml.write_event(Event::Start(start))?;
     for case in cases {
         let start = element(
             "testcase",
-            &[
-                ("classname", &input.name),
-                ("name", case.name),
-                ("time", "0"),
-            ],
+            &[("classname", name), ("name", case.name), ("time", "0")],
         );
         if case.findings.is_empty() {
             xml.write_event(Event::Empty(start))?;
@@ -153,13 +183,27 @@ fn unreadable(xml: &mut Xml<'_>, failure: &Failure) -> Result<()> {
     Ok(())
 }
 
-/// Findings as people see them, without colours.
+/// Findings as people see them, without colours; after so many of them the rest a line each.
 fn shown<'a>(input: &Input, findings: impl Iterator<Item = &'a Located<'a>>) -> String {
     let texts = input.texts();
     let mut shown = String::new();
-    for located in findings {
-        let finding = render::finding(&texts, located.finding, Style::Plain);
-        let _ = writeln!(shown, "{finding}");
+    for (at, located) in findings.enumerate() {
+        if at < MOST_SHOWN {
+            let finding = render::finding(&texts, located.finding, Style::Plain);
+            let _ = writeln!(shown, "{finding}");
+            continue;
+        }
+        let (finding, place) = (located.finding, &located.primary);
+        let _ = writeln!(
+            shown,
+            "{}[{}]: {} ({}:{}:{})",
+            finding.severity,
+            finding.rule.code,
+            finding.message,
+            place.file,
+            place.start.line,
+            place.start.column
+        );
     }
     shown
 }

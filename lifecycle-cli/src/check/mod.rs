@@ -24,7 +24,7 @@ use crate::talk::say;
 use report::{Detail, Report};
 use roots::Roots;
 
-pub(crate) use against::read as read_deployed;
+pub(crate) use against::read_all as read_deployed;
 pub(crate) use fix::fix;
 pub(crate) use formats::FormatArgs;
 pub(crate) use human::{findings, summary};
@@ -33,12 +33,18 @@ pub(crate) use located::{Located, LocatedAllowed, Spot};
 
 /// Checks manifests; `quiet` is how often that was asked for.
 pub(crate) fn run(args: &CheckArgs, quiet: u8) -> Result<Outcome> {
+    let mut unread = Vec::new();
     let options = Options {
         levels: args.levels.0.clone(),
-        deployed: against::read(&args.against, &args.paths)?,
+        deployed: against::read(&args.against, &args.paths, &mut unread)?,
         by_name_only: !args.against.is_empty() && against::is_several(&args.paths),
     };
-    let mut read = input::many(&args.paths, &options)?;
+    let mut read = match input::many(&args.paths, &options) {
+        // Without a manifest the deployed files were all there was to look at.
+        Err(_) if args.paths.is_empty() && !unread.is_empty() => input::Read::default(),
+        read => read?,
+    };
+    read.failures.extend(unread);
     for failure in &read.failures {
         crate::complain(&failure.error);
     }
@@ -52,7 +58,7 @@ pub(crate) fn run(args: &CheckArgs, quiet: u8) -> Result<Outcome> {
         if args.fix {
             make_fixes(&mut read.inputs, at_most, &options)?;
         }
-        if !args.against.is_empty() {
+        if !options.deployed.is_empty() {
             let alone = against::alone(&options, !read.inputs.is_empty());
             read.inputs.extend(alone);
         }

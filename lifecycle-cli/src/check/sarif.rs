@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::io::Write;
 
 use anyhow::Result;
-use lifecycle_manifest::{Finding, Place};
+use lifecycle_manifest::Place;
 
 use self::model::{
     ArtifactChange, ArtifactContent, ArtifactLocation, BaseIds, Driver, Fix, Invocation, Log,
@@ -27,13 +27,16 @@ const SCHEMA: &str =
 /// What paths from the root of the repository are relative to.
 const ROOT: &str = "%SRCROOT%";
 
+/// GitHub code scanning takes no more places of a result than this; a circle may have thousands.
+const MOST_RELATED: usize = 100;
+
 pub(super) fn write(report: &Report<'_>, mut out: &mut dyn Write) -> Result<()> {
     let mut rules = rules::Used::default();
     let mut results = Vec::new();
+    let mut fingerprints = Fingerprints::default();
     for input in report.inputs {
-        let mut fingerprints = Fingerprints::default();
         for located in input.located() {
-            let fingerprint = fingerprints.of(located.finding);
+            let fingerprint = fingerprints.of(&located);
             results.push(result(&report.roots, &mut rules, &located, fingerprint));
         }
         // A code host that knows nothing of suppressions would show them as open.
@@ -43,7 +46,7 @@ pub(super) fn write(report: &Report<'_>, mut out: &mut dyn Write) -> Result<()> 
             Vec::new()
         };
         for allowed in allowed {
-            let fingerprint = fingerprints.of(allowed.located.finding);
+            let fingerprint = fingerprints.of(&allowed.located);
             let mut result = result(&report.roots, &mut rules, &allowed.located, fingerprint);
             result.suppressions = Some(vec![suppression(&report.roots, &allowed)]);
             results.push(result);
@@ -99,6 +102,7 @@ fn result(
         related_locations: located
             .related
             .iter()
+            .take(MOST_RELATED)
             .enumerate()
             .map(|(at, spot)| RelatedLocation {
                 id: at + 1,
@@ -119,7 +123,7 @@ fn result(
 /// The fact, the sum and the ways out; second places as links to the related locations.
 fn message(located: &Located<'_>) -> String {
     let mut message = unlinked(&located.words());
-    let related = located.related.iter().enumerate();
+    let related = located.related.iter().take(MOST_RELATED).enumerate();
     for (at, spot) in related.filter(|(_, spot)| !spot.label.is_empty()) {
         let text = spot
             .label
@@ -205,19 +209,22 @@ fn suppression(roots: &Roots, allowed: &LocatedAllowed<'_>) -> Suppression {
     }
 }
 
-/// What stays the same while lines come and go: the rule, the platform, the place's route.
+/// What stays the same while lines come and go: the rule, the platform, the place's route; and a
+/// number for those of a file that share all three.
 #[derive(Default)]
-struct Fingerprints(HashMap<String, usize>);
+struct Fingerprints(HashMap<(String, String), usize>);
 
 impl Fingerprints {
-    fn of(&mut self, finding: &Finding) -> String {
+    fn of(&mut self, located: &Located<'_>) -> String {
+        let finding = located.finding;
         let route = match &finding.primary.place {
             Place::Key(route) | Place::Value(route) => route.to_string(),
             Place::Bytes(_) => String::new(),
         };
         let platform = finding.platform.unwrap_or_default();
         let name = format!("{}/{platform}/{route}", finding.rule.code);
-        let count = self.0.entry(name.clone()).or_default();
+        let key = (located.primary.file.to_owned(), name.clone());
+        let count = self.0.entry(key).or_default();
         *count += 1;
         format!("{name}/{count}")
     }

@@ -188,6 +188,7 @@ impl Draft {
             [
                 ("ecs.launch_type", &entry.launch_type.note),
                 ("ecs.load_balancer", &entry.load_balancer.note),
+                ("ecs.sidecars", &entry.sidecars.note),
             ]
         });
         let health = std::iter::once(("traffic.health", &self.health.note));
@@ -281,10 +282,20 @@ pub(super) struct Kubernetes {
     pub(super) namespace: Slot<Name>,
     pub(super) pre_stop: Slot<PreStop>,
     pub(super) sidecars: Slot<Vec<Sidecar>>,
-    pub(super) mesh: Slot<Mesh>,
+    pub(super) mesh: Slot<Proxy>,
     pub(super) spot: Slot<Spot>,
     /// `load_balancer`, by its deregistration delay.
     pub(super) load_balancer: Slot<Duration>,
+    /// Not zero.
+    pub(super) liveness_grace: Slot<Duration>,
+}
+
+/// `mesh`, and what is special about its proxy.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Proxy {
+    pub(super) mesh: Mesh,
+    pub(super) native: Option<bool>,
+    pub(super) drain: Option<Duration>,
 }
 
 /// `pre_stop`.
@@ -333,6 +344,8 @@ pub(super) struct Ecs {
     pub(super) security_groups: Slot<Vec<String>>,
     pub(super) load_balancer: Slot<LoadBalancer>,
     pub(super) health_check: Slot<HealthCheck>,
+    /// Names and times, none of them zero.
+    pub(super) sidecars: Slot<Vec<(String, Duration)>>,
 }
 
 /// `load_balancer` of ECS.

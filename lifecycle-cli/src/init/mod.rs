@@ -18,6 +18,7 @@ use lifecycle_manifest::{Analysis, Kind, Severity, is_label, nearest};
 use crate::Outcome;
 use crate::cli::{InitArgs, InitPlatform};
 use crate::input::FILE_NAME;
+use crate::talk::say;
 use crate::whole;
 use draft::{CloudRun, Common, Draft, Ecs, Health, Kubernetes, Name, Resource, Slot, USUAL_PORT};
 use questions::Answers;
@@ -91,7 +92,7 @@ pub(crate) fn run(args: &InitArgs) -> Result<Outcome> {
                 false => whole::write_new(path, text.as_bytes()),
             };
             written.with_context(|| format!("could not write {}", path.display()))?;
-            anstream::eprintln!("wrote {}", path.display());
+            say!("wrote {}", path.display());
         }
     }
     say_what_next(&draft, &text, target.as_deref());
@@ -135,10 +136,21 @@ fn directory_of(path: &Path) -> &Path {
 }
 
 fn refuse_to_overwrite(path: &Path, force: bool) -> Result<()> {
-    if !force && path.symlink_metadata().is_ok() {
+    if force {
+        return Ok(());
+    }
+    if path.symlink_metadata().is_ok() {
         bail!(
             "{} is there already; `--force` overwrites it, `-o -` prints instead",
             path.display()
+        );
+    }
+    // Two spellings side by side would be two manifests of one service.
+    let other = path.with_extension("yml");
+    if path.file_name() == Some(FILE_NAME.as_ref()) && other.is_file() {
+        bail!(
+            "{} is there already; `--force` writes a second one beside it, `-o -` prints instead",
+            other.display()
         );
     }
     Ok(())
@@ -158,7 +170,7 @@ fn draft(args: &InitArgs, directory: &Path) -> Result<Option<Draft>> {
         None => found_name(directory),
     };
     if !args.from.is_empty() {
-        let sources = from::Source::all(&crate::check::read_deployed(&args.from, &[])?);
+        let sources = from::Source::all(&crate::check::read_deployed(&args.from)?);
         let asked = args.service.is_some().then(|| service.clone());
         return from::draft(&sources, args.workload.as_deref(), asked, &service).map(Some);
     }
@@ -325,7 +337,7 @@ fn say_what_next(draft: &Draft, text: &str, target: Option<&Path>) {
         .collect();
     let questions = draft.questions();
     if !questions.is_empty() {
-        anstream::eprintln!(
+        say!(
             "not in {}, and marked so in the manifest:",
             shown(&draft.origin.join(", "))
         );
@@ -335,12 +347,12 @@ fn say_what_next(draft: &Draft, text: &str, target: Option<&Path>) {
             .max()
             .unwrap_or(0);
         for (key, question) in questions {
-            anstream::eprintln!("  {key:width$}  {question}");
+            say!("  {key:width$}  {question}");
         }
     }
     for finding in &errors {
         let (message, rule) = (&finding.message, finding.rule.name);
-        anstream::eprintln!("as it stands: {message} ({rule})");
+        say!("as it stands: {message} ({rule})");
     }
     let path = match target {
         None => return,
@@ -359,10 +371,10 @@ fn say_what_next(draft: &Draft, text: &str, target: Option<&Path>) {
         let step = format!("lifecycle gen {target}{path}");
         steps.push((step, "the platform's files from it"));
     }
-    anstream::eprintln!("next:");
+    say!("next:");
     let width = steps.iter().map(|(step, _)| step.len()).max().unwrap_or(0);
     for (step, why) in steps {
-        anstream::eprintln!("  {step:width$}  {why}");
+        say!("  {step:width$}  {why}");
     }
 }
 

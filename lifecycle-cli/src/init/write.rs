@@ -1,16 +1,15 @@
 //! From a draft to the text of a manifest, every key shown: written, or behind a `#` with its default.
 
+mod platforms;
+
 use anyhow::Result;
 use lifecycle_manifest::duration::show;
 use lifecycle_manifest::plan::{self, DEFAULT_UNWIND};
-use lifecycle_manifest::platform::{DEFAULT_SETTLE, LaunchType, Mesh, Spot};
-use lifecycle_manifest::{DEFAULT_RESERVE, Kind, Phase, Platform};
+use lifecycle_manifest::platform::DEFAULT_SETTLE;
+use lifecycle_manifest::{DEFAULT_RESERVE, Kind, Phase};
 use minijinja::{Value, context};
 
-use super::draft::{
-    CloudRun, Common, Draft, Ecs, Health, HealthCheck, Kubernetes, LoadBalancer, Name, PreStop,
-    Resource, Sidecar, Slot, USUAL_PORT, usual_timeout,
-};
+use super::draft::{Draft, Health, Name, Resource, Slot, USUAL_PORT, usual_timeout};
 use crate::template::{self, quote};
 
 /// Columns that a line may take before what is said beside it moves above it.
@@ -41,9 +40,9 @@ pub(super) fn manifest(draft: &Draft) -> Result<String> {
         health => traffic.line("health", &draft.health, health, &usual_health()),
         phases => phases(),
         resources => resources(&draft.resources, !draft.origin.is_empty()),
-        kubernetes => kubernetes(draft.kubernetes.as_ref()),
-        ecs => ecs(draft.ecs.as_ref()),
-        cloud_run => cloud_run(draft.cloud_run.as_ref()),
+        kubernetes => platforms::kubernetes(draft.kubernetes.as_ref()),
+        ecs => platforms::ecs(draft.ecs.as_ref()),
+        cloud_run => platforms::cloud_run(draft.cloud_run.as_ref()),
     };
     template::render(
         "lifecycle.yaml",
@@ -266,169 +265,6 @@ fn of_resource(resource: &Resource) -> String {
             resource.best_effort.then(|| "true".to_owned()),
         ),
     ])
-}
-
-const IMAGE: &str = "registry.example.com/my-service:1.0.0";
-
-/// The lines that platforms have in common.
-fn shared(key: &'static str, common: Option<&Common>) -> (Block, Value) {
-    let block = Block {
-        indent: 4,
-        on: common.is_some(),
-    };
-    let nothing = Common::default();
-    let on = common.is_some();
-    let common = common.unwrap_or(&nothing);
-    let default_grace =
-        Platform::facts_of(key).map_or_else(String::new, |facts| show(facts.default_grace));
-    let timeouts = match common.timeouts.is_empty() {
-        true => Slot::default(),
-        false => Slot::of(common.timeouts.as_slice()),
-    };
-    let shared = context! {
-        head => safe(&format!("  {}{key}:", if on { "" } else { "#" })),
-        default_grace => safe(&default_grace),
-        grace_period => block.line("grace_period", &common.grace, |d| show(*d), &default_grace),
-        image => block.line("image", &common.image, text, &quote(IMAGE)),
-        timeouts => block.line(
-            "timeouts",
-            &timeouts,
-            |timeouts| {
-                let names: Vec<String> = timeouts.iter().map(|(name, _)| word(name.as_str())).collect();
-                let entries: Vec<(&str, Option<String>)> = names
-                    .iter()
-                    .zip(timeouts.iter())
-                    .map(|(name, (_, timeout))| (name.as_str(), Some(show(*timeout))))
-                    .collect();
-                mapping(&entries)
-            },
-            "{ http: 4s }",
-        ),
-    };
-    (block, shared)
-}
-
-fn kubernetes(entry: Option<&Kubernetes>) -> Value {
-    let nothing = Kubernetes::default();
-    let (block, common) = shared("kubernetes", entry.map(|entry| &entry.common));
-    let entry = entry.unwrap_or(&nothing);
-    context! {
-        replicas => block.line("replicas", &entry.replicas, u32::to_string, "2"),
-        namespace => block.line("namespace", &entry.namespace, |n| word(n.as_str()), "default"),
-        pre_stop => block.line("pre_stop", &entry.pre_stop, pre_stop, &show(DEFAULT_SETTLE)),
-        sidecars => block.line(
-            "sidecars",
-            &entry.sidecars,
-            |sidecars| list(sidecars, sidecar),
-            "[{ name: proxy, timeout: 5s, native: true }]",
-        ),
-        mesh => block.line(
-            "mesh",
-            &entry.mesh,
-            |mesh| match mesh { Mesh::Istio => "istio", Mesh::Linkerd => "linkerd" }.to_owned(),
-            "istio",
-        ),
-        spot => block.line(
-            "spot",
-            &entry.spot,
-            |spot| match spot { Spot::Aws => "aws", Spot::Gke => "gke" }.to_owned(),
-            "aws",
-        ),
-        load_balancer => block.line(
-            "load_balancer",
-            &entry.load_balancer,
-            |delay| mapping(&[("deregistration_delay", Some(show(*delay)))]),
-            "{ propagation: 10s, deregistration_delay: 30s }",
-        ),
-        ..common
-    }
-}
-
-fn pre_stop(hook: &PreStop) -> String {
-    match hook {
-        PreStop::Sleep(duration) => show(*duration),
-        PreStop::Exec { command, timeout } => mapping(&[
-            ("exec", Some(list(command, text))),
-            ("timeout", Some(show(*timeout))),
-        ]),
-        PreStop::Http {
-            path,
-            port,
-            timeout,
-        } => mapping(&[
-            ("http", Some(word(path.as_str()))),
-            ("port", Some(port.to_string())),
-            ("timeout", Some(show(*timeout))),
-        ]),
-    }
-}
-
-fn sidecar(sidecar: &Sidecar) -> String {
-    mapping(&[
-        ("name", Some(word(sidecar.name.as_str()))),
-        ("timeout", Some(show(sidecar.timeout))),
-        ("native", (!sidecar.native).then(|| "false".to_owned())),
-    ])
-}
-
-fn ecs(entry: Option<&Ecs>) -> Value {
-    let nothing = Ecs::default();
-    let (block, common) = shared("ecs", entry.map(|entry| &entry.common));
-    let entry = entry.unwrap_or(&nothing);
-    let words = |key, slot: &Slot<Vec<String>>, example: &str| {
-        block.line(key, slot, |items| list(items, text), example)
-    };
-    let role = quote("arn:aws:iam::123456789012:role/my-service");
-    context! {
-        launch_type => block.line(
-            "launch_type",
-            &entry.launch_type,
-            |kind| match kind { LaunchType::Fargate => "fargate", LaunchType::Ec2 => "ec2" }.to_owned(),
-            "fargate",
-        ),
-        spot => block.line("spot", &entry.spot, bool::to_string, "false"),
-        desired_count => block.line("desired_count", &entry.desired_count, u32::to_string, "2"),
-        cpu => block.line("cpu", &entry.cpu, u32::to_string, "256"),
-        memory => block.line("memory", &entry.memory, u32::to_string, "512"),
-        cluster => block.line("cluster", &entry.cluster, text, "main"),
-        execution_role_arn =>
-            block.line("execution_role_arn", &entry.execution_role_arn, text, &role),
-        subnets => words("subnets", &entry.subnets, "[subnet-1, subnet-2]"),
-        security_groups => words("security_groups", &entry.security_groups, "[sg-1]"),
-        load_balancer => block.line(
-            "load_balancer",
-            &entry.load_balancer,
-            load_balancer,
-            "{ deregistration_delay: 20s, idle_timeout: 60s }",
-        ),
-        health_check => block.line("health_check", &entry.health_check, health_check, "runtime"),
-        ..common
-    }
-}
-
-fn load_balancer(balancer: &LoadBalancer) -> String {
-    mapping(&[
-        (
-            "deregistration_delay",
-            balancer.deregistration_delay.map(show),
-        ),
-        ("idle_timeout", balancer.idle_timeout.map(show)),
-        (
-            "target_group_arn",
-            balancer.target_group_arn.as_ref().map(text),
-        ),
-    ])
-}
-
-fn health_check(check: &HealthCheck) -> String {
-    match check {
-        HealthCheck::Runtime => "runtime".to_owned(),
-        HealthCheck::Command(command) => list(command, text),
-    }
-}
-
-fn cloud_run(entry: Option<&CloudRun>) -> Value {
-    shared("cloud_run", entry.map(|entry| &entry.common)).1
 }
 
 /// The server that a service has when nobody has said anything.

@@ -91,7 +91,7 @@ impl Documents {
 /// A manifest is known by its name; a template of one by its language.
 fn is_manifest(uri: &Uri, language: &str) -> bool {
     let name = uri.path().as_str().rsplit('/').next().unwrap_or_default();
-    let named = input::is_manifest(name) || name.ends_with(".lifecycle.yaml");
+    let named = input::is_manifest(std::path::Path::new(name)) || name.ends_with(".lifecycle.yaml");
     let language = language.to_ascii_lowercase();
     named && (language == "yaml" || language.starts_with("yaml."))
 }

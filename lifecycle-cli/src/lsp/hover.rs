@@ -280,6 +280,10 @@ fn roles(route: &Route, resolved: &Resolved, line: &Timeline) -> Vec<String> {
         let words = "after the program has exited, inside the grace period";
         roles.push(format!("{sidecar} {words}"));
     }
+    for sidecar in terms.after.iter().filter_map(value) {
+        let words = "after the program has exited, on a clock of its own";
+        roles.push(format!("{sidecar} {words}"));
+    }
     if let Some(unwind) = value(&resolved.plan.unwind) {
         let steps = match line.longest_path.len() {
             1 => "1 step".to_owned(),

@@ -251,6 +251,11 @@ impl<'a> Pair<'a> {
         }
     }
 
+    /// How long a container on ECS has to stop; `None` where what stands there is no number.
+    pub(crate) fn stop_timeout(&self, container: &Container) -> Option<Setting> {
+        stop_timeout(self.file(), container)
+    }
+
     /// The hook that holds, as a term of the sum: the manifest's own number where the text of the
     /// deployed one cannot tell.
     fn hook(&self) -> Option<Figure> {

@@ -67,6 +67,13 @@ pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
         let mut finding = Finding::new(&RULE, message, Place::Value(odd.route.clone()))
             .in_deployed(file)
             .label("not read, and not taken by the platform");
+        let span = Place::Value(odd.route.clone()).span(&view.files[file].document);
+        let written = view.files[file].source().slice(span);
+        if written.contains("{{") || written.contains("${") {
+            finding = finding.help(
+                "a template is compared once it is rendered: `helm template … | lifecycle check --against -`",
+            );
+        }
         if let Some(meant) = odd.meant {
             finding = finding.help(format!("write `{meant}`, without quotes"));
         }

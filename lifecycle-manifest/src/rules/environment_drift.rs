@@ -87,7 +87,7 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
                     pair.platform_place(),
                     format!("`{planned}` by the manifest"),
                 ))
-                .help(format!("write `{name}` with the value `{planned}`"));
+                .help(format!("write `{name}` with the value `\"{planned}\"`"));
             finding.severity = Severity::Warning;
             findings.push(finding);
             continue;
@@ -110,6 +110,6 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
             contract::GRACE => finding.beside(pair.planned_grace()),
             _ => finding.beside((pair.platform_place(), "this platform".to_owned())),
         };
-        findings.push(finding.help(format!("write `{planned}`")));
+        findings.push(finding.help(format!("write the value `\"{planned}\"`")));
     }
 }

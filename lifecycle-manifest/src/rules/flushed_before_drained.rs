@@ -90,7 +90,7 @@ fn finding(context: &Context<'_>, step: &Step, first: &Step, running: &[&Step]) 
     let resources = &context.manifest.resources;
     let written = resources.iter().find(|resource| resource.name == step.name);
     let after = written.is_some_and(|resource| resource.after.is_some());
-    let phase = written.is_some_and(|resource| resource.phase.is_some());
+    let phase = step.phase != step.kind.phase();
     let place = match (after, phase) {
         (true, _) => Place::Value(step.route.key("after")),
         (false, true) => Place::Value(step.route.key("phase")),
@@ -111,24 +111,27 @@ fn finding(context: &Context<'_>, step: &Step, first: &Step, running: &[&Step]) 
         let text = "what it records last is lost";
         finding = finding.related(Place::Key(other.route.clone()), text);
     }
-    let keys: Vec<&str> = [("after", after), ("phase", phase)]
-        .into_iter()
-        .filter_map(|(key, there)| there.then_some(key))
-        .collect();
-    if keys.is_empty() {
-        return finding.help(format!(
-            "something of an earlier phase waits for `{}`: take it out of that one's `after`",
-            step.name
-        ));
-    }
-    let edits = keys.iter().map(|key| Edit::Remove {
+    let away = |key: &str| Edit::Remove {
         entry: step.route.key(key),
-    });
+    };
+    let (words, edits) = match (after, phase) {
+        (false, false) => {
+            return finding.help(format!(
+                "something of an earlier phase waits for `{}`: take it out of that one's `after`",
+                step.name
+            ));
+        }
+        (true, false) => ("take `after` away", vec![away("after")]),
+        (false, true) => ("take `phase` away", vec![away("phase")]),
+        (true, true) => {
+            let own = step.kind.phase().as_str();
+            let place = Place::Value(step.route.key("phase"));
+            let edits = vec![away("after"), Edit::replace(place, own)];
+            ("take `after` away, and write `phase: flush`", edits)
+        }
+    };
     finding.fix_with(
-        format!(
-            "take `{}` away: by default it waits for all that drains",
-            keys.join("` and `")
-        ),
+        format!("{words}: by default it waits for all that drains"),
         Fix::new(Safety::Unsafe, edits),
     )
 }

@@ -107,7 +107,11 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
             "on EC2 the agent's ECS_CONTAINER_STOP_TIMEOUT holds where no `stopTimeout` is written",
         );
     }
-    finding = finding.help(format!("write `{key}: {}`", seconds_up(planned)));
+    // More than the platform takes is the manifest's fault, and no way out.
+    let cap = pair.line.terms.cap.as_ref();
+    if cap.is_none_or(|cap| planned <= cap.limit) {
+        finding = finding.help(format!("write `{key}: {}`", seconds_up(planned)));
+    }
     if deployed.value > planned {
         finding.severity = Severity::Warning;
         finding = finding.help(format!(

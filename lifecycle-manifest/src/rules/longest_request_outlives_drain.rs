@@ -186,6 +186,12 @@ fn by_deregistration(
     let enough = round_up(longest.value, line.facts.unit);
     let text = show(enough);
     match delay.origin.route() {
+        // What is in front of a cluster is set there; here it is only said.
+        Some(route) if line.terms.outside.is_none() => finding.fix(
+            format!("let it wait that long, and write `deregistration_delay: {text}`"),
+            Place::Value(route.clone()),
+            text,
+        ),
         Some(route) if enough <= DEREGISTRATION_DELAY_CAP => finding.safe_fix(
             format!("write `deregistration_delay: {text}`"),
             Place::Value(route.clone()),

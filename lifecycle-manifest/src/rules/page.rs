@@ -206,6 +206,13 @@ impl Sample {
         }
     }
 
+    #[cfg_attr(
+        not(feature = "deployed"),
+        allow(
+            clippy::unused_self,
+            reason = "without the feature there is nothing to look at"
+        )
+    )]
     fn options(&self) -> Options {
         Options {
             #[cfg(feature = "deployed")]

@@ -4,9 +4,10 @@
 use crate::{
     deployed::{Pair, Probe, ProbeAction, planned, planned::Probes},
     duration::human,
+    figure::Figure,
     finding::{Finding, Place, Severity},
     manifest::Written,
-    platform::{DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, HealthCheck},
+    platform::{DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, HealthCheck, Kubernetes},
     text::Route,
 };
 #[cfg(feature = "deployed")]
@@ -17,7 +18,7 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A readiness probe that is missing, asks another path or port, or takes longer to notice than `traffic.health` says; a liveness probe that asks elsewhere than the `live` that is written; a container health check on ECS that is not the manifest's.
+    /// A readiness probe that is missing, asks another path or port, or takes longer to notice than `traffic.health` says; a liveness probe that asks elsewhere than the `live` that is written, or gives a program that hangs another time than `liveness_grace_period`; a container health check on ECS that is not the manifest's.
     /// Health that the manifest does not mention is not compared.
     ///
     /// ## Why it matters
@@ -130,6 +131,62 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
         };
         asked.compare(pair, probe, findings);
     }
+    let grace = pair.kubernetes().and_then(Kubernetes::liveness_grace);
+    if let (Some(grace), Some(probe)) = (grace, &pair.container().liveness) {
+        findings.extend(hung(pair, probe, &grace));
+    }
+}
+
+/// How long a program that hangs is given.
+#[cfg(feature = "deployed")]
+fn hung(pair: &Pair<'_>, probe: &Probe, planned: &Figure) -> Option<Finding> {
+    let key = probe.route.key("terminationGracePeriodSeconds");
+    if pair.file().is_odd(&key) {
+        return None;
+    }
+    let (given, place, label) = match &probe.grace {
+        Some(written) => (
+            Duration::from_secs(u64::try_from(written.value).unwrap_or(0)),
+            Place::Value(written.route.clone()),
+            "when liveness fails".to_owned(),
+        ),
+        None => {
+            let pod = pair.grace()?.value;
+            (
+                pod,
+                Place::Key(probe.route.clone()),
+                format!(
+                    "no `terminationGracePeriodSeconds` here: {}, the pod's",
+                    human(pod)
+                ),
+            )
+        }
+    };
+    if given == planned.value {
+        return None;
+    }
+    let message = format!(
+        "when {} hangs, it is given {} to stop, and the manifest says {}",
+        pair.title(),
+        human(given),
+        human(planned.value)
+    );
+    let mut finding = pair
+        .finding(&RULE, message, place)
+        .label(label)
+        .beside((
+            planned.origin.route().map_or_else(
+                || pair.platform_place(),
+                |route| Place::Value(route.clone()),
+            ),
+            format!("{} in the manifest", human(planned.value)),
+        ))
+        .help(format!(
+            "write `terminationGracePeriodSeconds: {}` at the liveness probe",
+            planned.value.as_secs()
+        ));
+    finding.severity = Severity::Warning;
+    Some(finding)
 }
 
 /// Where health is asked for by the manifest.

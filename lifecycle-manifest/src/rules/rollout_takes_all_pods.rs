@@ -80,7 +80,7 @@ pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
         let title = seen.workload.title();
         let mut finding = seen
             .finding(&RULE, format!("a rollout of {title} {what}"), place)
-            .help("write `rollingUpdate: { maxUnavailable: 0, maxSurge: 1 }`: a new pod is ready before an old one leaves");
+            .help("write `strategy: { type: RollingUpdate, rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } }`: a new pod is ready before an old one leaves");
         finding.severity = severity;
         findings.push(finding);
     }

@@ -90,9 +90,9 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
 /// refuses, is a finding of its own that says so.
 fn held(context: &Context<'_>, line: &Timeline) -> Vec<Figure> {
     let cap = line.terms.cap.as_ref();
-    let refused = cap.is_some_and(|cap| line.grace().value > cap.limit);
+    let refuses = |figure: &Figure| cap.is_some_and(|cap| figure.value > cap.limit);
     let mut figures = Vec::new();
-    if Verdict::of(line) == Verdict::Fits && !refused {
+    if Verdict::of(line) == Verdict::Fits && !refuses(line.grace()) {
         figures.push(line.grace().clone());
     }
     figures.extend(line.terms.hook.iter().cloned());
@@ -105,7 +105,7 @@ fn held(context: &Context<'_>, line: &Timeline) -> Vec<Figure> {
             if let Some(balancer) = &ecs.load_balancer {
                 figures.extend([balancer.deregistration_delay(), balancer.idle_timeout()]);
             }
-            figures.extend(line.terms.after.iter().cloned());
+            figures.extend(line.terms.after.iter().filter(|it| !refuses(it)).cloned());
         }
         _ => {}
     }

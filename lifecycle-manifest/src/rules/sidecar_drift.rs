@@ -3,10 +3,12 @@
 #[cfg(feature = "deployed")]
 use crate::{
     deployed::{Container, Pair, container_place},
-    duration::human,
-    finding::{Finding, Place, Severity},
-    platform::Sidecar,
+    duration::{human, seconds_up},
+    finding::{Finding, Place, Severity, Side},
+    platform::{EcsSidecar, Sidecar},
 };
+#[cfg(feature = "deployed")]
+use std::time::Duration;
 
 rule! {
     /// The deployed sidecars are not those that the manifest counts.
@@ -14,6 +16,7 @@ rule! {
     /// ## What it finds
     ///
     /// A sidecar that is native in one file and ordinary in the other; a native sidecar that the manifest does not count; one that the manifest counts and nothing deploys.
+    /// On ECS: a sidecar that the program does not depend on, or whose `stopTimeout` is not the manifest's.
     /// A sidecar that a mesh injects is not looked for, and ordinary containers that the manifest does not name are not compared.
     ///
     /// ## Why it matters
@@ -70,6 +73,12 @@ rule! {
 
 #[cfg(feature = "deployed")]
 pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
+    if let Some(ecs) = pair.ecs() {
+        for sidecar in &ecs.sidecars {
+            on_ecs(pair, sidecar, findings);
+        }
+        return;
+    }
     let Some(kubernetes) = pair.kubernetes() else {
         return;
     };
@@ -186,7 +195,91 @@ fn uncounted(pair: &Pair<'_>, container: &Container) -> Finding {
             "no sidecar of that name here".to_owned(),
         ));
     finding.severity = Severity::Warning;
-    pair.with_sum(finding).help(format!(
-        "write `sidecars: [{{ name: {name}, timeout: … }}]` in the manifest, with the time it takes to stop"
-    ))
+    let entry = format!("{{ name: {name}, timeout: … }}");
+    let is_first = pair.kubernetes().is_none_or(|it| it.sidecars.is_empty());
+    pair.with_sum(finding).help(match is_first {
+        true => {
+            format!("write `sidecars: [{entry}]` in the manifest, with the time it takes to stop")
+        }
+        false => {
+            format!("add `{entry}` to `sidecars` in the manifest, with the time it takes to stop")
+        }
+    })
+}
+
+/// A container that the program depends on: it stops after it, in a time of its own.
+#[cfg(feature = "deployed")]
+fn on_ecs(pair: &Pair<'_>, sidecar: &EcsSidecar, findings: &mut Vec<Finding>) {
+    let name = sidecar.name.value.as_str();
+    let planned = sidecar.timeout.value;
+    let title = pair.title();
+    let beside = |text: String| (Place::Value(sidecar.name.route.clone()), text);
+    let mut containers = pair.workload().containers.iter();
+    let Some(container) = containers.find(|container| container.name() == name) else {
+        let message =
+            format!("`{name}` is in the manifest, and {title} does not have it: the safe side");
+        let mut finding = pair
+            .finding(&RULE, message, pair.container_place())
+            .label("no container of that name beside this one")
+            .beside(beside(format!("{} are counted for it", human(planned))))
+            .help("add it to the task definition, or take it from the manifest");
+        finding.severity = Severity::Warning;
+        findings.push(finding);
+        return;
+    };
+    if !pair.workload().depends_on(pair.container(), name) {
+        let message = format!(
+            "`{}` does not depend on `{name}` in {title}, and the manifest has `{name}` stop after it",
+            pair.container().name()
+        );
+        findings.push(
+            pair.finding(&RULE, message, container_place(container))
+                .label("gets its signal together with the program")
+                .beside(beside(
+                    "stops after the program, by the manifest".to_owned(),
+                ))
+                .help(format!(
+                    "write `dependsOn: [{{ containerName: {name}, condition: START }}]` at `{}`",
+                    pair.container().name()
+                )),
+        );
+    }
+    let Some(given) = pair.stop_timeout(container) else {
+        return;
+    };
+    let wanted = Duration::from_secs(seconds_up(planned));
+    if given.value == wanted {
+        return;
+    }
+    let (difference, side) = match given.value < wanted {
+        true => (
+            wanted.saturating_sub(given.value),
+            "less than the manifest counts",
+        ),
+        false => (
+            given.value.saturating_sub(wanted),
+            "more than the manifest counts: the safe side",
+        ),
+    };
+    let message = format!(
+        "`{name}` of {title} is given {} to stop, {} {side}",
+        human(given.value),
+        human(difference)
+    );
+    let label = given.label("stopTimeout", |value| {
+        format!("killed {value} after its signal")
+    });
+    let mut finding = pair
+        .finding(&RULE, message, given.place.clone())
+        .label(label)
+        .related_in(
+            Side::Manifest,
+            Place::Value(sidecar.timeout.route.clone()),
+            format!("{} in the manifest", human(planned)),
+        )
+        .help(format!("write `stopTimeout: {}`", wanted.as_secs()));
+    if given.value > wanted {
+        finding.severity = Severity::Warning;
+    }
+    findings.push(finding);
 }

@@ -99,13 +99,16 @@ fn on_kubernetes(context: &Context<'_>, findings: &mut Vec<Finding>) {
         )
         .note(format!("sum: {}, notice {}", line.sum(), human(notice)));
     finding.help.extend(timeouts_within(context, line, notice));
-    findings.push(with_other_nodes(finding));
+    findings.push(with_other_nodes(
+        finding,
+        spot.map_or("spot_notice", |_| "spot"),
+    ));
 }
 
 /// Adds the way out that needs other machines.
-fn with_other_nodes(finding: Finding) -> Finding {
+fn with_other_nodes(finding: Finding, key: &str) -> Finding {
     let or = if finding.help.is_empty() { "" } else { "or " };
-    let words = format!("{or}run it where nothing is interrupted, and take `spot` away");
+    let words = format!("{or}run it where nothing is interrupted, and take `{key}` away");
     finding.help(words)
 }
 
@@ -197,7 +200,7 @@ fn on_ecs(context: &Context<'_>, findings: &mut Vec<Finding>) {
             let others = total.saturating_sub(line.needed());
             let left = notice.saturating_sub(others);
             finding.help.extend(timeouts_within(context, line, left));
-            with_other_nodes(finding)
+            with_other_nodes(finding, "spot")
         }
     });
 }

@@ -3,14 +3,17 @@
 use super::Context;
 use super::verdict::grace_place;
 use crate::duration::{human, show};
+use crate::figure::Figure;
 use crate::finding::{Finding, Place};
+use crate::platform::Cap;
+use crate::timeline::Timeline;
 
 rule! {
     /// The written grace period is above the platform's limit.
     ///
     /// ## What it finds
     ///
-    /// A `grace_period` that the platform would refuse or silently cut.
+    /// A `grace_period` that the platform would refuse or silently cut; on Fargate also the `timeout` of a sidecar, which becomes a `stopTimeout` of its own.
     ///
     /// ## Why it matters
     ///
@@ -60,6 +63,9 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         let Some(cap) = line.terms.cap.as_ref().filter(|cap| !cap.fixed) else {
             continue;
         };
+        for sidecar in line.terms.after.iter().filter(|it| it.value > cap.limit) {
+            findings.extend(of_sidecar(line, sidecar, cap));
+        }
         if line.grace().value <= cap.limit {
             continue;
         }
@@ -89,4 +95,23 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         };
         findings.push(finding);
     }
+}
+
+/// A container that stops after the program has the same limit, for itself.
+fn of_sidecar(line: &Timeline, sidecar: &Figure, cap: &Cap) -> Option<Finding> {
+    let place = Place::Value(sidecar.origin.route()?.clone());
+    let message = format!(
+        "{} refuses a stop timeout of {} for the {}: at most {}",
+        line.facts.name,
+        human(sidecar.value),
+        sidecar.label,
+        human(cap.limit)
+    );
+    let most = show(cap.limit);
+    Some(
+        Finding::new(&RULE, message, place.clone())
+            .on(line.platform())
+            .label(cap.because)
+            .fix(format!("write `{most}` or less"), place, most),
+    )
 }

@@ -2,6 +2,7 @@
 //!
 //! Knows YAML and positions, and nothing of what a manifest means.
 
+mod fault;
 mod mapping;
 mod parse;
 mod route;
@@ -9,8 +10,9 @@ mod source;
 mod stream;
 mod tree;
 
+pub use fault::{Limits, SyntaxError, SyntaxErrorKind};
 pub use mapping::Mapping;
-pub use parse::{Limits, SyntaxError, SyntaxErrorKind, parse};
+pub use parse::parse;
 pub use route::{Route, Segment};
 pub use source::{Position, Source, Span};
 pub use stream::parse_stream;

@@ -9,11 +9,12 @@ use super::{Document, Limits, Node, Source, Span, SyntaxError, Value};
 const MOST_FAULTS: usize = 20;
 
 impl Limits {
-    /// For a whole `kubectl get all -o yaml`: 64 MiB and 4,000,000 values.
+    /// For a whole `kubectl get all -o yaml`: 64 MiB and 2,000,000 values, of which no more
+    /// than 400 MB of memory come.
     pub const fn of_a_stream() -> Self {
         Self {
             bytes: 64 << 20,
-            nodes: 4_000_000,
+            nodes: 2_000_000,
             repeated: 16 << 20,
             depth: 128,
         }

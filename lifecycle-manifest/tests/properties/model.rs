@@ -34,6 +34,7 @@ pub(crate) struct Model {
     pub(crate) unwind: Option<u64>,
     pub(crate) settle: Option<u64>,
     pub(crate) keep_alive: Option<u64>,
+    pub(crate) longest_request: Option<u64>,
     pub(crate) period: Option<u64>,
     pub(crate) resources: Vec<Resource>,
     pub(crate) kubernetes: Option<Kubernetes>,
@@ -51,6 +52,16 @@ pub(crate) struct Resource {
     pub(crate) uses: Vec<usize>,
     pub(crate) best_effort: Option<bool>,
     pub(crate) lease: Option<u64>,
+    pub(crate) jobs: Jobs,
+}
+
+/// What a queue consumer says of its jobs.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Jobs {
+    longest: Option<u64>,
+    prefetch: Option<u32>,
+    poll: Option<u64>,
+    renews_lease: Option<bool>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -67,6 +78,11 @@ pub(crate) struct Kubernetes {
     pub(crate) pre_stop: Option<u64>,
     pub(crate) old: bool,
     pub(crate) sidecars: Vec<(u64, Option<bool>)>,
+    /// The mesh is Istio, and what is said of its proxy.
+    mesh: Option<(bool, Option<bool>, Option<u64>)>,
+    liveness_grace: Option<u64>,
+    /// Karpenter's, the node's own, Spot's.
+    limits: [Option<u64>; 3],
 }
 
 #[derive(Debug, Clone)]
@@ -75,6 +91,7 @@ pub(crate) struct Ecs {
     pub ec2: bool,
     pub(crate) spot: Option<bool>,
     pub(crate) balancer: Option<Balancer>,
+    sidecars: Vec<u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -113,18 +130,38 @@ fn resource(count: usize) -> impl Strategy<Value = Resource> {
         vec(0..count, 0..2),
         of(any::<bool>()),
         of(time(60_000)),
+        jobs(),
     )
         .prop_map(
-            |(kind, phase, timeout, after, uses, best_effort, lease)| Resource {
-                kind,
-                phase,
-                timeout,
-                after,
-                uses,
-                best_effort,
-                lease: lease.filter(|_| KINDS[kind].0 == "queue-consumer"),
+            |(kind, phase, timeout, after, uses, best_effort, lease, jobs)| {
+                let claims = KINDS[kind].0 == "queue-consumer";
+                Resource {
+                    kind,
+                    phase,
+                    timeout,
+                    after,
+                    uses,
+                    best_effort,
+                    lease: lease.filter(|_| claims),
+                    jobs: if claims { jobs } else { Jobs::default() },
+                }
             },
         )
+}
+
+fn jobs() -> impl Strategy<Value = Jobs> {
+    (
+        of(time(50_000)),
+        of(1..20_u32),
+        of(time(20_000)),
+        weighted(0.3, any::<bool>()),
+    )
+        .prop_map(|(longest, prefetch, poll, renews_lease)| Jobs {
+            longest,
+            prefetch,
+            poll,
+            renews_lease,
+        })
 }
 
 /// Resources that may wait for one another in circles.
@@ -175,13 +212,25 @@ fn kubernetes(count: usize) -> impl Strategy<Value = Kubernetes> {
         weighted(0.4, prop_oneof![Just(0), time(40_000)]),
         weighted(0.2, Just(())),
         vec(sidecar, 0..3),
+        weighted(0.3, (any::<bool>(), of(any::<bool>()), of(time(60_000)))),
+        weighted(0.3, time(90_000)),
+        [
+            weighted(0.2, time(200_000)),
+            weighted(0.2, time(90_000)),
+            weighted(0.2, time(120_000)),
+        ],
     )
-        .prop_map(|(common, pre_stop, old, sidecars)| Kubernetes {
-            common,
-            pre_stop,
-            old: old.is_some(),
-            sidecars,
-        })
+        .prop_map(
+            |(common, pre_stop, old, sidecars, mesh, liveness_grace, limits)| Kubernetes {
+                common,
+                pre_stop,
+                old: old.is_some(),
+                sidecars,
+                mesh,
+                liveness_grace,
+                limits,
+            },
+        )
 }
 
 fn ecs(count: usize) -> impl Strategy<Value = Ecs> {
@@ -193,12 +242,14 @@ fn ecs(count: usize) -> impl Strategy<Value = Ecs> {
             0.6,
             weighted(0.8, time(90_000)).prop_map(|delay| Balancer { delay }),
         ),
+        vec(time(130_000), 0..3),
     )
-        .prop_map(|(common, ec2, spot, balancer)| Ecs {
+        .prop_map(|(common, ec2, spot, balancer, sidecars)| Ecs {
             common,
             ec2,
             spot,
             balancer,
+            sidecars,
         })
 }
 
@@ -212,6 +263,7 @@ pub(crate) fn manifest() -> impl Strategy<Value = Model> {
                 weighted(0.4, 0..2_000_u64),
                 weighted(0.5, prop_oneof![Just(0), time(15_000)]),
                 weighted(0.3, time(90_000)),
+                weighted(0.3, time(90_000)),
                 weighted(0.4, (1..=5_u64).prop_map(|seconds| seconds * 1_000)),
             ),
             Just(resources),
@@ -220,12 +272,13 @@ pub(crate) fn manifest() -> impl Strategy<Value = Model> {
             weighted(0.5, common(count)),
         )
             .prop_map(|(numbers, resources, kubernetes, ecs, cloud_run)| {
-                let (reserve, unwind, settle, keep_alive, period) = numbers;
+                let (reserve, unwind, settle, keep_alive, longest_request, period) = numbers;
                 Model {
                     reserve,
                     unwind,
                     settle,
                     keep_alive,
+                    longest_request,
                     period,
                     resources,
                     kubernetes,
@@ -262,6 +315,7 @@ pub(crate) fn tree(model: &Model) -> Yaml {
             Some(map([
                 ("settle", millis(model.settle)),
                 ("keep_alive", millis(model.keep_alive)),
+                ("longest_request", millis(model.longest_request)),
                 (
                     "health",
                     model.period.map(|period| {
@@ -306,6 +360,10 @@ pub(crate) fn resources_tree(resources: &[Resource]) -> Yaml {
             ),
             ("best_effort", resource.best_effort.map(text)),
             ("lease", resource.lease.map(Yaml::Millis)),
+            ("longest_job", resource.jobs.longest.map(Yaml::Millis)),
+            ("prefetch", resource.jobs.prefetch.map(text)),
+            ("poll", resource.jobs.poll.map(Yaml::Millis)),
+            ("renews_lease", resource.jobs.renews_lease.map(text)),
         ])
     };
     Yaml::Map(
@@ -358,6 +416,30 @@ fn kubernetes_tree(kubernetes: &Kubernetes) -> Yaml {
     if !sidecars.is_empty() {
         entries.push(("sidecars".to_owned(), Yaml::List(sidecars)));
     }
+    if let Some((istio, native, drain)) = kubernetes.mesh {
+        let name = text(if istio { "istio" } else { "linkerd" });
+        let mesh = match (native, drain) {
+            (None, None) => name,
+            _ => map([
+                ("name", Some(name)),
+                ("native", native.map(text)),
+                ("drain", drain.map(Yaml::Millis)),
+            ]),
+        };
+        entries.push(("mesh".to_owned(), mesh));
+    }
+    if let Some(grace) = kubernetes.liveness_grace {
+        entries.push(("liveness_grace_period".to_owned(), Yaml::Millis(grace)));
+    }
+    let [karpenter, node_shutdown, spot_notice] = kubernetes.limits.map(|it| it.map(Yaml::Millis));
+    if kubernetes.limits.iter().any(Option::is_some) {
+        let limits = map([
+            ("karpenter", karpenter),
+            ("node_shutdown", node_shutdown),
+            ("spot_notice", spot_notice),
+        ]);
+        entries.push(("limits".to_owned(), limits));
+    }
     Yaml::Map(entries)
 }
 
@@ -372,6 +454,18 @@ fn ecs_tree(ecs: &Ecs) -> Yaml {
     if let Some(Balancer { delay }) = &ecs.balancer {
         let balancer = map([("deregistration_delay", delay.map(Yaml::Millis))]);
         entries.push(("load_balancer".to_owned(), balancer));
+    }
+    let sidecars = ecs.sidecars.iter().enumerate();
+    let sidecars: Vec<Yaml> = sidecars
+        .map(|(at, &timeout)| {
+            map([
+                ("name", Some(text(format!("proxy{at}")))),
+                ("timeout", Some(Yaml::Millis(timeout))),
+            ])
+        })
+        .collect();
+    if !sidecars.is_empty() {
+        entries.push(("sidecars".to_owned(), Yaml::List(sidecars)));
     }
     Yaml::Map(entries)
 }

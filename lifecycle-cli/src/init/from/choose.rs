@@ -51,7 +51,7 @@ pub(super) fn workloads<'s>(sources: &'s [Source], asked: Option<&str>) -> Resul
             .any(|other| other.workload.platform == platform)
         {
             let ways = match asked {
-                Some(_) => "`--workload KIND/NAME` or `--workload NAMESPACE/NAME`",
+                Some(_) => "`--workload NAMESPACE/KIND/NAME`",
                 None => "`--workload NAME` or `--workload KIND/NAME`",
             };
             bail!(
@@ -94,19 +94,24 @@ fn name(workload: &Workload) -> &str {
     (workload.name.as_ref()).map_or("", |name| name.value.as_str())
 }
 
+/// `NAME`, with its kind, its platform or its namespace before it, or `NAMESPACE/KIND/NAME`.
 fn is_called(workload: &Workload, asked: &str) -> bool {
-    if name(workload) == asked {
-        return true;
-    }
-    let Some((group, wanted)) = asked.split_once('/') else {
-        return false;
-    };
+    let parts: Vec<&str> = asked.split('/').collect();
     let namespace = workload.namespace.as_ref().map(|name| name.value.as_str());
-    let kind = workload.kind.replace(' ', "");
-    name(workload) == wanted
-        && (kind.eq_ignore_ascii_case(group)
-            || workload.platform.eq_ignore_ascii_case(group)
-            || namespace == Some(group))
+    let is_kind = |kind: &str| {
+        workload.kind.replace(' ', "").eq_ignore_ascii_case(kind)
+            || workload.platform.eq_ignore_ascii_case(kind)
+    };
+    match parts.as_slice() {
+        [wanted] => name(workload) == *wanted,
+        [group, wanted] => {
+            name(workload) == *wanted && (is_kind(group) || namespace == Some(*group))
+        }
+        [group, kind, wanted] => {
+            name(workload) == *wanted && is_kind(kind) && namespace == Some(*group)
+        }
+        _ => false,
+    }
 }
 
 fn listed(workloads: &[Chosen<'_>]) -> String {

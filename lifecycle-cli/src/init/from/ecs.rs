@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use lifecycle_manifest::Platform;
 use lifecycle_manifest::deployed::{Container, EcsService, Workload};
 use lifecycle_manifest::platform::LaunchType;
 use lifecycle_manifest::text::{Node, Value};
@@ -28,10 +29,11 @@ pub(super) fn describe(draft: &mut Draft, chosen: Chosen<'_>, sources: &[Source]
     }
     let main = program(draft, workload);
     if let Some(container) = main.and_then(|main| workload.containers.get(main)) {
+        entry.sidecars = sidecars(source, workload, container);
         entry.common = Common {
             grace: grace(source, container),
             image: Slot {
-                note: beside(source, workload, main),
+                note: beside(source, workload, container, &entry),
                 ..text(container.image.as_ref())
             },
             ..Common::default()
@@ -44,14 +46,63 @@ pub(super) fn describe(draft: &mut Draft, chosen: Chosen<'_>, sources: &[Source]
     draft.ecs = Some(entry);
 }
 
-/// The containers beside the program: a manifest has no keys for them, and who reads it should know.
-fn beside(source: &Source, workload: &Workload, main: Option<usize>) -> Option<String> {
+/// The containers that the program depends on, and those that these depend on: ECS stops them in the
+/// opposite order, each once the other is gone.
+fn sidecars(
+    source: &Source,
+    workload: &Workload,
+    main: &Container,
+) -> Slot<Vec<(String, Duration)>> {
+    let mut found: Vec<&Container> = Vec::new();
+    let mut at = vec![main];
+    while let Some(container) = at.pop() {
+        for depends in &container.depends_on {
+            // What must have ended before the program starts is gone when it stops.
+            let ended = depends.condition.as_ref().is_some_and(|condition| {
+                ["COMPLETE", "SUCCESS"].contains(&condition.value.as_str())
+            });
+            let named = |one: &&Container| one.name() == depends.container.value;
+            if let Some(other) = workload.containers.iter().find(named)
+                && !ended
+                && other.route != main.route
+                && found.iter().all(|known| known.route != other.route)
+            {
+                found.push(other);
+                at.push(other);
+            }
+        }
+    }
+    let usual = Platform::facts_of("ecs").map_or(Duration::ZERO, |facts| facts.default_grace);
+    let mut unsaid = false;
+    let sidecars: Vec<(String, Duration)> = found
+        .iter()
+        .map(|container| {
+            let written = container.stop_timeout.as_ref().and_then(seconds);
+            let written = written.filter(|timeout| !timeout.is_zero());
+            unsaid |= written.is_none();
+            (container.name().to_owned(), written.unwrap_or(usual))
+        })
+        .collect();
+    let note =
+        unsaid.then(|| source.asks("how long does each take to stop? ECS gives it its default"));
+    Slot {
+        note,
+        value: (!sidecars.is_empty()).then_some(sidecars),
+    }
+}
+
+/// The containers beside the program that a manifest has no keys for: who reads it should know.
+fn beside(source: &Source, workload: &Workload, main: &Container, entry: &Ecs) -> Option<String> {
+    let is_sidecar = |name: &str| {
+        let sidecars = entry.sidecars.value.iter().flatten();
+        sidecars.into_iter().any(|(sidecar, _)| sidecar == name)
+    };
     let others: Vec<&str> = workload
         .containers
         .iter()
-        .enumerate()
-        .filter(|(at, container)| Some(*at) != main && !container.name().is_empty())
-        .map(|(_, container)| container.name())
+        .filter(|container| container.route != main.route)
+        .map(Container::name)
+        .filter(|name| !name.is_empty() && !is_sidecar(name))
         .collect();
     let others = others.join(", ");
     (!others.is_empty()).then(|| format!("beside it in {}: {others}", source.name))

@@ -2,21 +2,16 @@
 
 use std::time::Duration;
 
-use lifecycle_manifest::deployed::{Action, Container, Hook, Probe, ProbeAction, Workload};
-use lifecycle_manifest::duration::show;
-use lifecycle_manifest::platform::{DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, Mesh, Spot};
+use lifecycle_manifest::deployed::{Container, Workload};
+use lifecycle_manifest::platform::{Mesh, Spot};
 
-use super::super::draft::{
-    Common, Draft, Health, Kubernetes, Name, Path, PreStop, Sidecar, Slot, bounded,
-};
+use super::super::draft::{Common, Draft, Kubernetes, Name, Proxy, Sidecar, Slot};
 use super::guess::{self, Listening};
-use super::{Chosen, Source, port, program, seconds, text};
+use super::probes::{health, probed_port};
+use super::{Chosen, Source, hook, port, program, seconds, text};
 
 /// What a container is given to stop that nothing is known of.
 const SIDECAR: Duration = Duration::from_secs(2);
-
-/// What a hook is given that does not say how long it takes.
-const HOOK: Duration = Duration::from_secs(5);
 
 pub(super) fn describe(draft: &mut Draft, chosen: Chosen<'_>, sources: &[Source]) {
     let Chosen { source, workload } = chosen;
@@ -56,7 +51,15 @@ pub(super) fn describe(draft: &mut Draft, chosen: Chosen<'_>, sources: &[Source]
         if health.value.is_some() || draft.health.value.is_none() {
             draft.health = health;
         }
-        hook(draft, &mut entry, source, container);
+        hook::describe(draft, &mut entry, source, container);
+        let liveness = container
+            .liveness
+            .as_ref()
+            .and_then(|probe| probe.grace.as_ref());
+        entry.liveness_grace = liveness
+            .and_then(seconds)
+            .filter(|grace| !grace.is_zero())
+            .map_or_else(Slot::default, Slot::of);
     }
     guess::something(draft, source);
     entry.sidecars = sidecars(source, workload, main);
@@ -150,196 +153,6 @@ fn ports(
     ports
 }
 
-/// The port of the HTTP readiness probe, else of the liveness probe.
-fn probed_port(container: &Container) -> Option<u16> {
-    let of = |probe: &Option<Probe>| asked(container, probe.as_ref()?).map(|(_, port)| port);
-    of(&container.readiness).or_else(|| of(&container.liveness))
-}
-
-/// Path and port of an HTTP probe.
-fn asked<'p>(container: &Container, probe: &'p Probe) -> Option<(&'p str, u16)> {
-    let ProbeAction::Http { path, port: at } = &probe.action else {
-        return None;
-    };
-    let number = container.port(&at.as_ref()?.value).and_then(port)?;
-    let path = path.as_ref().map_or("/", |path| path.value.as_str());
-    Some((if path.is_empty() { "/" } else { path }, number))
-}
-
-fn health(draft: &Draft, source: &Source, container: &Container) -> Slot<Health> {
-    let Some(readiness) = &container.readiness else {
-        return Slot::unsaid(format!(
-            "not in {}: where does it answer readiness?",
-            source.name
-        ));
-    };
-    let Some((path, number)) = asked(container, readiness) else {
-        return Slot::unsaid(format!(
-            "in {} readiness is {}, and health here is HTTP",
-            source.name,
-            readiness.action.words()
-        ));
-    };
-    let Some(ready) = Path::of(path) else {
-        return Slot::unsaid(format!(
-            "{} asks `{path}`, and a path here has no query",
-            source.name
-        ));
-    };
-    let live = container
-        .liveness
-        .as_ref()
-        .map(|probe| asked(container, probe));
-    let mut notes = Vec::new();
-    let live = match live {
-        Some(Some((path, port))) if port == number => Path::of(path),
-        Some(Some((_, port))) => {
-            notes.push(format!("liveness is asked on port {port}"));
-            None
-        }
-        Some(None) => {
-            let words = container
-                .liveness
-                .as_ref()
-                .map_or("", |probe| probe.action.words());
-            notes.push(format!("liveness is {words}"));
-            None
-        }
-        None => None,
-    };
-    let period = readiness.period.as_ref().filter(|period| period.value > 0);
-    let failures = readiness
-        .failures
-        .as_ref()
-        .filter(|failures| failures.value > 0);
-    let absent = match (period.is_none(), failures.is_none()) {
-        (true, true) => Some("`period` and `failures`"),
-        (true, false) => Some("`period`"),
-        (false, true) => Some("`failures`"),
-        (false, false) => None,
-    };
-    if let Some(absent) = absent {
-        notes.push(format!(
-            "{absent} as Kubernetes has it: not in {}",
-            source.name
-        ));
-    }
-    // Without a port of its own, health is answered on the port of the first HTTP server, or of
-    // whatever listens first.
-    let serving = || draft.resources.iter().filter(|resource| resource.active);
-    let main = serving()
-        .filter(|resource| resource.kind == lifecycle_manifest::Kind::HttpServer)
-        .find_map(|resource| resource.port)
-        .or_else(|| serving().find_map(|resource| resource.port));
-    let health = Health {
-        port: (main != Some(number)).then_some(number),
-        ready: Some(ready),
-        live,
-        period: Some(period.and_then(seconds).unwrap_or(DEFAULT_PROBE_PERIOD)),
-        failures: failures.map_or(Some(DEFAULT_PROBE_FAILURES), |failures| {
-            u32::try_from(failures.value)
-                .ok()
-                .map(|failures| failures.min(1_000))
-        }),
-    };
-    Slot {
-        value: Some(health),
-        note: (!notes.is_empty()).then(|| notes.join("; ")),
-    }
-}
-
-/// The hook: a sleep is the settle time, which Kubernetes then pays; anything else stands as it is.
-fn hook(draft: &mut Draft, entry: &mut Kubernetes, source: &Source, container: &Container) {
-    let serves = draft
-        .resources
-        .iter()
-        .any(|resource| resource.active && resource.kind.takes_traffic());
-    let none = |why: String| match serves {
-        // Unset would mean a sleep where something takes traffic.
-        true => Slot::noted(PreStop::Sleep(Duration::ZERO), why),
-        false => Slot::default(),
-    };
-    entry.pre_stop = match &container.pre_stop {
-        None => {
-            none(source.asks(
-                "does the program serve on after the signal? Kubernetes does not wait for it",
-            ))
-        }
-        Some(Hook {
-            action: Action::Sleep(written),
-            ..
-        }) => match seconds(written) {
-            Some(Duration::ZERO) => none(format!("{} says so", source.name)),
-            Some(sleep) if serves && draft.settle.value.is_none() => {
-                draft.settle = Slot::noted(sleep, format!("the preStop sleep of {}", source.name));
-                Slot::default()
-            }
-            Some(sleep) => Slot::of(PreStop::Sleep(sleep)),
-            None => none(format!("{} says {}s", source.name, written.value)),
-        },
-        Some(Hook {
-            action: Action::Exec(command),
-            ..
-        }) if !command.is_empty() => {
-            let command: Vec<String> = command.iter().map(|word| word.value.clone()).collect();
-            let (timeout, only) = match guess::sleeps(&command) {
-                Some((time, true)) => (time, true),
-                Some((time, false)) => (time.max(HOOK), false),
-                None => (HOOK, false),
-            };
-            // Milliseconds are what a manifest counts in, and nothing is no time for a command.
-            let timeout = Duration::from_millis(lifecycle_manifest::duration::millis(timeout));
-            let timeout = bounded(timeout)
-                .unwrap_or(HOOK)
-                .max(Duration::from_millis(1));
-            let hook = PreStop::Exec { command, timeout };
-            match only {
-                true => Slot::of(hook),
-                false => Slot::noted(
-                    hook,
-                    format!(
-                        "{} {} is a guess",
-                        source.asks("how long does this command take at most?"),
-                        show(timeout)
-                    ),
-                ),
-            }
-        }
-        Some(Hook {
-            action: Action::Http { path, port: at, .. },
-            ..
-        }) => {
-            let path = path.as_ref().map_or("/", |path| path.value.as_str());
-            let number = at
-                .as_ref()
-                .and_then(|at| container.port(&at.value))
-                .and_then(port);
-            match (Path::of_request(path), number) {
-                (Some(path), Some(port)) => Slot::noted(
-                    PreStop::Http {
-                        path,
-                        port,
-                        timeout: HOOK,
-                    },
-                    format!(
-                        "{} {} is a guess",
-                        source.asks("how long does this request take at most?"),
-                        show(HOOK)
-                    ),
-                ),
-                _ => none(format!(
-                    "the hook of {} is a request that cannot be said here",
-                    source.name
-                )),
-            }
-        }
-        Some(_) => none(format!(
-            "the hook of {} is none that the kubelet runs",
-            source.name
-        )),
-    };
-}
-
 /// Native sidecars, which stop after the program and share its grace period.
 fn sidecars(source: &Source, workload: &Workload, main: Option<usize>) -> Slot<Vec<Sidecar>> {
     let native: Vec<Sidecar> = workload
@@ -385,20 +198,38 @@ fn sidecars(source: &Source, workload: &Workload, main: Option<usize>) -> Slot<V
 }
 
 /// Injection that the pod asks for; a whole namespace's is not in its file.
-fn mesh(workload: &Workload) -> Slot<Mesh> {
-    let says = |name: &str, value: &str| {
+fn mesh(workload: &Workload) -> Slot<Proxy> {
+    let get = |name: &str| {
         [&workload.pod_labels, &workload.pod_annotations]
             .into_iter()
-            .filter_map(|pairs| pairs.get(name))
-            .any(|written| written.value == value)
+            .find_map(|pairs| pairs.get(name))
+            .map(|written| written.value.trim())
     };
-    if says("sidecar.istio.io/inject", "true") {
-        Slot::of(Mesh::Istio)
-    } else if says("linkerd.io/inject", "enabled") {
-        Slot::of(Mesh::Linkerd)
-    } else {
-        Slot::default()
+    let truth = |name: &str| get(name).and_then(|text| text.parse::<bool>().ok());
+    let time = |text: &str| lifecycle_manifest::duration::parse(text).ok();
+    if get("sidecar.istio.io/inject") == Some("true") {
+        // The proxy's settings are a little file of their own.
+        let drain = get("proxy.istio.io/config").and_then(|config| {
+            let mut lines = config.lines();
+            let value =
+                lines.find_map(|line| line.trim().strip_prefix("terminationDrainDuration:"))?;
+            time(value.trim().trim_matches(['"', '\'']))
+        });
+        return Slot::of(Proxy {
+            mesh: Mesh::Istio,
+            native: truth("sidecar.istio.io/nativeSidecar"),
+            drain,
+        });
     }
+    if get("linkerd.io/inject") == Some("enabled") {
+        return Slot::of(Proxy {
+            mesh: Mesh::Linkerd,
+            native: truth("config.linkerd.io/proxy-enable-native-sidecar")
+                .or_else(|| truth("config.alpha.linkerd.io/proxy-enable-native-sidecar")),
+            drain: get("config.linkerd.io/shutdown-grace-period").and_then(time),
+        });
+    }
+    Slot::default()
 }
 
 /// Nodes that the pod must run on. That it tolerates others too does not say that it runs there.

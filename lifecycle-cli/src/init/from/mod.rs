@@ -6,7 +6,9 @@
 mod choose;
 mod ecs;
 mod guess;
+mod hook;
 mod kubernetes;
+mod probes;
 
 use std::sync::Arc;
 use std::time::Duration;
