@@ -103,3 +103,38 @@ fn the_readme_shows_what_check_says() {
         "README.md lacks:\n{finding}"
     );
 }
+
+#[test]
+fn the_readme_shows_what_a_shorter_deployed_grace_period_brings() {
+    use std::io::Write as _;
+    let deployed =
+        std::fs::read_to_string(root().join("examples/checkout-api/deploy/k8s/deployment.yaml"));
+    let shorter = deployed.unwrap().replace("\r\n", "\n").replace(
+        "terminationGracePeriodSeconds: 45",
+        "terminationGracePeriodSeconds: 30",
+    );
+    let mut child = Command::new(env!("CARGO_BIN_EXE_lifecycle"))
+        .args(["check", "--color", "never", "examples/checkout-api"])
+        .args(["--against", "-"])
+        .env_remove("GITHUB_ACTIONS")
+        .current_dir(root())
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(shorter.as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = stdout(&output);
+    let (finding, _) = said.split_once("\n\n").unwrap();
+    assert!(finding.starts_with("error[LC701]"), "{said}");
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    assert!(
+        readme.replace("\r\n", "\n").contains(finding),
+        "README.md lacks:\n{finding}"
+    );
+}
