@@ -7,11 +7,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/against")
@@ -19,7 +19,7 @@ fn root() -> PathBuf {
 
 #[test]
 fn every_case_gets_the_answer_beside_it() {
-    let bless = std::env::var_os("LIFECYCLE_BLESS").is_some_and(|value| value == "1");
+    let bless = support::blessing();
     let mut failures = String::new();
     let mut count = 0;
     for case in sorted(&root()).into_iter().filter(|path| path.is_dir()) {
@@ -51,10 +51,7 @@ fn every_case_gets_the_answer_beside_it() {
 /// with several places.
 #[test]
 fn every_rule_of_drift_and_deployment_has_its_three_cases() {
-    let rules = Command::new(env!("CARGO_BIN_EXE_lifecycle"))
-        .args(["rules", "--format", "json"])
-        .output()
-        .unwrap();
+    let rules = support::run(&root(), &["rules", "--format", "json"]);
     let report: serde_json::Value = serde_json::from_slice(&rules.stdout).unwrap();
     let mut lacking = String::new();
     for rule in report["rules"].as_array().unwrap() {
@@ -85,10 +82,8 @@ fn answer(case: &Path) -> String {
             (name, path.join("lifecycle.yaml").is_file())
         })
         .collect();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lifecycle"));
-    command
-        .args(["check", "--color", "never"])
-        .current_dir(case);
+    let mut command = support::lifecycle(case);
+    command.args(["check", "--color", "never"]);
     for (name, is_manifests_directory) in &names {
         if *is_manifests_directory || name == "lifecycle.yaml" {
             command.arg(name);
@@ -100,31 +95,8 @@ fn answer(case: &Path) -> String {
     if piped.is_some() {
         command.arg("-");
     }
-    let mut child = command
-        .env_remove("GITHUB_ACTIONS")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    if let Some(piped) = piped {
-        stdin
-            .write_all(&std::fs::read(case.join(piped)).unwrap())
-            .unwrap();
-    }
-    drop(stdin);
-    let output = child.wait_with_output().unwrap();
-    let mut text = match output.status.code() {
-        Some(code) => format!("exit: {code}\n"),
-        None => format!("ended by a signal: {}\n", output.status),
-    };
-    text.push_str(&String::from_utf8_lossy(&output.stdout));
-    if !output.stderr.is_empty() {
-        text.push_str("--- stderr\n");
-        text.push_str(&String::from_utf8_lossy(&output.stderr));
-    }
-    text
+    let piped = piped.map(|name| std::fs::read(case.join(name)).unwrap());
+    support::answer(&support::fed(command, &piped.unwrap_or_default()))
 }
 
 fn sorted(directory: &Path) -> Vec<PathBuf> {

@@ -4,16 +4,17 @@
 //! Adding a case is adding a file. `LIFECYCLE_BLESS=1 cargo test -p lifecycle-cli --test cases`
 //! writes the expected files anew; what it changed is read in the diff before it is kept.
 
+mod support;
+
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 #[test]
 fn every_case_gets_the_answer_beside_it() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cases");
-    let bless = std::env::var_os("LIFECYCLE_BLESS").is_some_and(|value| value == "1");
+    let bless = support::blessing();
     let files = files(&root);
     let mut failures = String::new();
     let mut expected_files = BTreeSet::new();
@@ -21,7 +22,9 @@ fn every_case_gets_the_answer_beside_it() {
     for case in files.iter().filter(|path| has_ending(path, "yaml")) {
         count += 1;
         let expected_file = case.with_extension("stdout");
-        let actual = answer(&root, case);
+        let case_name = case.to_str().expect("a case's name is text");
+        let args = ["check", "--color", "never", case_name];
+        let actual = support::answer(&support::run(&root, &args));
         if bless {
             if std::fs::read_to_string(root.join(&expected_file))
                 .ok()
@@ -61,27 +64,6 @@ fn every_case_gets_the_answer_beside_it() {
         failures.is_empty(),
         "{failures}\nLIFECYCLE_BLESS=1 writes the expected files anew"
     );
-}
-
-/// What the program prints of a case, after its exit code.
-fn answer(root: &Path, case: &Path) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_lifecycle"))
-        .args(["check", "--color", "never"])
-        .arg(case)
-        .current_dir(root)
-        .env_remove("GITHUB_ACTIONS")
-        .output()
-        .expect("the program runs");
-    let mut text = match output.status.code() {
-        Some(code) => format!("exit: {code}\n"),
-        None => format!("ended by a signal: {}\n", output.status),
-    };
-    text.push_str(&String::from_utf8_lossy(&output.stdout));
-    if !output.stderr.is_empty() {
-        text.push_str("--- stderr\n");
-        text.push_str(&String::from_utf8_lossy(&output.stderr));
-    }
-    text
 }
 
 /// Every file below, by its path from there, in order.

@@ -3,16 +3,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod support;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 fn lifecycle(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lifecycle"))
-        .args(args)
-        .output()
-        .unwrap()
+    support::run(&workspace(), args)
 }
 
 fn text(output: &Output) -> String {
@@ -35,7 +34,7 @@ fn the_pages_in_docs_are_fresh() {
     let directory = workspace().join("docs/rules");
     let directory = directory.to_str().unwrap();
     let mut args = vec!["rules", "--format", "markdown", "-o", directory];
-    if std::env::var_os("LIFECYCLE_BLESS").is_none_or(|value| value != "1") {
+    if !support::blessing() {
         args.push("--check");
     }
     let output = lifecycle(&args);

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::io::Write as _;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+mod support;
+
+use std::process::Output;
+
+use support::{given, run};
 
 const FITS: &str = "\
 lifecycle: 1
@@ -15,16 +17,6 @@ resources:
 platforms:
   kubernetes: { image: x }
 ";
-
-fn lifecycle(directory: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lifecycle"))
-        .args(args)
-        .current_dir(directory)
-        .env_remove("NO_COLOR")
-        .env_remove("GITHUB_ACTIONS")
-        .output()
-        .unwrap()
-}
 
 fn project(manifest: &str) -> tempfile::TempDir {
     let project = tempfile::tempdir().unwrap();
@@ -39,25 +31,20 @@ fn json(output: &Output) -> serde_json::Value {
 #[test]
 fn exit_codes_tell_clean_findings_and_could_not_run_apart() {
     let clean = project(FITS);
-    assert_eq!(lifecycle(clean.path(), &["check"]).status.code(), Some(0));
+    assert_eq!(run(clean.path(), &["check"]).status.code(), Some(0));
     let too_long = project(&FITS.replace("timeout: 10s", "timeout: 40s"));
-    assert_eq!(
-        lifecycle(too_long.path(), &["check"]).status.code(),
-        Some(1)
-    );
+    assert_eq!(run(too_long.path(), &["check"]).status.code(), Some(1));
     let nowhere = tempfile::tempdir().unwrap();
     std::fs::create_dir(nowhere.path().join(".git")).unwrap();
-    let lost = lifecycle(nowhere.path(), &["check"]);
+    let lost = run(nowhere.path(), &["check"]);
     assert_eq!(lost.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&lost.stderr).contains("no lifecycle.yaml here or above"));
     assert_eq!(
-        lifecycle(clean.path(), &["check", "missing.yaml"])
-            .status
-            .code(),
+        run(clean.path(), &["check", "missing.yaml"]).status.code(),
         Some(2)
     );
     assert_eq!(
-        lifecycle(clean.path(), &["check", "--format", "odd"])
+        run(clean.path(), &["check", "--format", "odd"])
             .status
             .code(),
         Some(2)
@@ -67,9 +54,9 @@ fn exit_codes_tell_clean_findings_and_could_not_run_apart() {
 #[test]
 fn warnings_pass_unless_denied() {
     let warned = project(&FITS.replace("{ image: x }", "{ image: x, grace_period: 10m }"));
-    assert_eq!(lifecycle(warned.path(), &["check"]).status.code(), Some(0));
+    assert_eq!(run(warned.path(), &["check"]).status.code(), Some(0));
     assert_eq!(
-        lifecycle(warned.path(), &["check", "--deny", "warnings"])
+        run(warned.path(), &["check", "--deny", "warnings"])
             .status
             .code(),
         Some(1)
@@ -82,7 +69,7 @@ fn the_nearest_manifest_is_found_and_ignored_directories_are_not_walked() {
     for directory in ["src/deep", "services/a", "target/b", ".git"] {
         std::fs::create_dir_all(project.path().join(directory)).unwrap();
     }
-    let here = lifecycle(
+    let here = run(
         &project.path().join("src/deep"),
         &["check", "--format", "json"],
     );
@@ -91,10 +78,7 @@ fn the_nearest_manifest_is_found_and_ignored_directories_are_not_walked() {
     std::fs::write(project.path().join("services/a/lifecycle.yaml"), &other).unwrap();
     std::fs::write(project.path().join("target/b/lifecycle.yaml"), &other).unwrap();
     std::fs::write(project.path().join(".gitignore"), "target/\n").unwrap();
-    let walked = json(&lifecycle(
-        project.path(),
-        &["check", "--format", "json", "."],
-    ));
+    let walked = json(&run(project.path(), &["check", "--format", "json", "."]));
     let files: Vec<_> = walked["services"]
         .as_array()
         .unwrap()
@@ -107,7 +91,7 @@ fn the_nearest_manifest_is_found_and_ignored_directories_are_not_walked() {
 #[test]
 fn json_holds_the_numbers_and_the_places() {
     let project = project(&FITS.replace("timeout: 10s", "timeout: 40s"));
-    let report = json(&lifecycle(project.path(), &["check", "--format", "json"]));
+    let report = json(&run(project.path(), &["check", "--format", "json"]));
     assert_eq!(report["version"], 1);
     let platform = &report["services"][0]["platforms"][0];
     assert_eq!(platform["platform"], "kubernetes");
@@ -135,7 +119,7 @@ fn json_holds_the_numbers_and_the_places() {
 #[test]
 fn the_sum_of_the_json_is_what_is_needed() {
     let project = project(FITS);
-    let report = json(&lifecycle(project.path(), &["check", "--format", "json"]));
+    let report = json(&run(project.path(), &["check", "--format", "json"]));
     let platform = &report["services"][0]["platforms"][0];
     let terms = platform["sum"].as_array().unwrap();
     let sum: u64 = terms.iter().map(|term| term["ms"].as_u64().unwrap()).sum();
@@ -145,16 +129,8 @@ fn the_sum_of_the_json_is_what_is_needed() {
 #[test]
 fn standard_input_is_a_manifest_too_and_bytes_that_are_no_text_are_survived() {
     let nowhere = tempfile::tempdir().unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_lifecycle"))
-        .args(["check", "-"])
-        .current_dir(nowhere.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
     let text = [FITS.as_bytes(), b"\xff\xfe: 1\n"].concat();
-    child.stdin.take().unwrap().write_all(&text).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = given(nowhere.path(), &["check", "-"], &text);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stdout).contains("<stdin>:8:1"));
 }
@@ -162,27 +138,8 @@ fn standard_input_is_a_manifest_too_and_bytes_that_are_no_text_are_survived() {
 #[test]
 fn colour_is_for_terminals_or_when_asked() {
     let project = project(FITS);
-    let plain = lifecycle(project.path(), &["check"]);
+    let plain = run(project.path(), &["check"]);
     assert!(!plain.stdout.contains(&0x1b));
-    let coloured = lifecycle(project.path(), &["check", "--color", "always"]);
+    let coloured = run(project.path(), &["check", "--color", "always"]);
     assert!(coloured.stdout.contains(&0x1b));
-}
-
-#[test]
-fn a_reader_that_leaves_early_is_no_error() {
-    let project = project(FITS);
-    let mut child = Command::new(env!("CARGO_BIN_EXE_lifecycle"))
-        .args(["schema"])
-        .current_dir(project.path())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    drop(child.stdout.take());
-    let output = child.wait_with_output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
 }

@@ -3,8 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod support;
+
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use lifecycle_manifest::deployed::Deployed;
 use lifecycle_manifest::{Analysis, Options};
@@ -143,15 +144,8 @@ fn what_a_file_shows_by_itself_is_shown_at_places_within_it() {
 #[test]
 fn what_gen_writes_is_what_check_compares_with() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/checkout-api");
-    let check = |args: &[&str]| {
-        Command::new(env!("CARGO_BIN_EXE_lifecycle"))
-            .args(["check", "--color", "never"])
-            .args(args)
-            .current_dir(&example)
-            .env_remove("GITHUB_ACTIONS")
-            .output()
-            .unwrap()
-    };
+    let check =
+        |args: &[&str]| support::run(&example, &[&["check", "--color", "never"], args].concat());
     for against in ["deploy", "deploy/k8s", "deploy/ecs"] {
         let output = check(&["--against", against]);
         let text = String::from_utf8_lossy(&output.stdout);

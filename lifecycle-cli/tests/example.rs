@@ -5,19 +5,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod support;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 fn lifecycle(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lifecycle"))
-        .args(args)
-        .current_dir(root())
-        .output()
-        .unwrap()
+    support::run(&root(), args)
 }
 
 fn stdout(output: &Output) -> String {
@@ -57,7 +55,7 @@ fn its_schema_is_the_one_that_editors_should_use() {
         .unwrap()
         .replace("\r\n", "\n");
     let now = stdout(&lifecycle(&["schema"]));
-    if std::env::var_os("LIFECYCLE_BLESS").is_some_and(|value| value == "1") {
+    if support::blessing() {
         std::fs::write(&path, &now).unwrap();
         return;
     }
@@ -79,7 +77,7 @@ fn its_timeline_fits_eighty_columns_and_needs_no_colour() {
     }
     assert!(!picture.contains('\u{1b}'));
     let stored = root().join("tests/cases/plan/checkout-api.txt");
-    if std::env::var_os("LIFECYCLE_BLESS").is_some() {
+    if support::blessing() {
         std::fs::create_dir_all(stored.parent().unwrap()).unwrap();
         std::fs::write(&stored, &picture).unwrap();
     }
@@ -106,29 +104,21 @@ fn the_readme_shows_what_check_says() {
 
 #[test]
 fn the_readme_shows_what_a_shorter_deployed_grace_period_brings() {
-    use std::io::Write as _;
     let deployed =
         std::fs::read_to_string(root().join("examples/checkout-api/deploy/k8s/deployment.yaml"));
     let shorter = deployed.unwrap().replace("\r\n", "\n").replace(
         "terminationGracePeriodSeconds: 45",
         "terminationGracePeriodSeconds: 30",
     );
-    let mut child = Command::new(env!("CARGO_BIN_EXE_lifecycle"))
-        .args(["check", "--color", "never", "examples/checkout-api"])
-        .args(["--against", "-"])
-        .env_remove("GITHUB_ACTIONS")
-        .current_dir(root())
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(shorter.as_bytes())
-        .unwrap();
-    let output = child.wait_with_output().unwrap();
+    let args = [
+        "check",
+        "--color",
+        "never",
+        "examples/checkout-api",
+        "--against",
+        "-",
+    ];
+    let output = support::given(&root(), &args, shorter.as_bytes());
     let said = stdout(&output);
     let (finding, _) = said.split_once("\n\n").unwrap();
     assert!(finding.starts_with("error[LC701]"), "{said}");

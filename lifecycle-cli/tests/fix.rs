@@ -4,16 +4,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod support;
+
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 fn lifecycle(directory: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lifecycle"))
+    support::lifecycle(directory)
         .args(["check", "--color", "never"])
         .args(args)
-        .current_dir(directory)
         .output()
         .unwrap()
 }
@@ -33,7 +33,7 @@ fn fixed(case: &Path, flags: &[&str]) -> (Vec<u8>, Output) {
 
 #[test]
 fn every_file_is_mended_as_the_file_beside_it_says() {
-    let bless = std::env::var_os("LIFECYCLE_BLESS").is_some_and(|value| value == "1");
+    let bless = support::blessing();
     let mut failures = String::new();
     let mut count = 0;
     for entry in std::fs::read_dir(fixes()).unwrap() {
@@ -166,15 +166,7 @@ fn a_diff_is_what_patch_reads() {
 #[test]
 fn standard_input_comes_out_mended() {
     let case = std::fs::read(fixes().join("grace-written.yaml")).unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_lifecycle"))
-        .args(["check", "--fix", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(&case).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let output = support::given(&fixes(), &["check", "--fix", "-"], &case);
     let expected = std::fs::read(fixes().join("grace-written.fixed.yaml")).unwrap();
     assert_eq!(output.stdout, expected);
     assert_eq!(output.status.code(), Some(0));

@@ -210,7 +210,7 @@ fn annotations_keep_to_one_line_and_to_their_fields() {
 fn the_report_has_a_schema_of_its_own_and_every_field_is_described() {
     let printed = run(&root(), &["schema", "report"]);
     let stored = root().join("docs/report.schema.json");
-    if std::env::var_os("LIFECYCLE_BLESS").is_some_and(|value| value == "1") {
+    if support::blessing() {
         std::fs::write(&stored, &printed.stdout).unwrap();
     }
     assert_eq!(

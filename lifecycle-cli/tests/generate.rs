@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::path::Path;
-use std::process::{Command, Output};
+mod support;
+
+use std::process::Output;
+
+use support::run;
 
 const MANIFEST: &str = "\
 lifecycle: 1
@@ -13,14 +16,6 @@ resources:
 platforms:
   kubernetes: { image: x }
 ";
-
-fn lifecycle(directory: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lifecycle"))
-        .args(args)
-        .current_dir(directory)
-        .output()
-        .unwrap()
-}
 
 fn words(output: &Output) -> String {
     let both = [&output.stdout[..], &output.stderr[..]].concat();
@@ -36,34 +31,34 @@ fn project() -> tempfile::TempDir {
 #[test]
 fn what_was_written_is_fresh_until_the_manifest_changes() {
     let project = project();
-    let missing = lifecycle(project.path(), &["gen", "k8s", "-o", "k8s", "--check"]);
+    let missing = run(project.path(), &["gen", "k8s", "-o", "k8s", "--check"]);
     assert_eq!(missing.status.code(), Some(1));
     assert!(
         !project.path().join("k8s").exists(),
         "--check writes nothing"
     );
     assert!(
-        lifecycle(project.path(), &["gen", "k8s", "-o", "k8s"])
+        run(project.path(), &["gen", "k8s", "-o", "k8s"])
             .status
             .success()
     );
     let first = std::fs::read(project.path().join("k8s/deployment.yaml")).unwrap();
     assert!(
-        lifecycle(project.path(), &["gen", "k8s", "-o", "k8s"])
+        run(project.path(), &["gen", "k8s", "-o", "k8s"])
             .status
             .success()
     );
     let again = std::fs::read(project.path().join("k8s/deployment.yaml")).unwrap();
     assert_eq!(first, again, "the same manifest gives the same bytes");
     assert!(
-        lifecycle(project.path(), &["gen", "k8s", "-o", "k8s", "--check"])
+        run(project.path(), &["gen", "k8s", "-o", "k8s", "--check"])
             .status
             .success()
     );
 
     let changed = MANIFEST.replace("timeout: 10s", "timeout: 12s");
     std::fs::write(project.path().join("lifecycle.yaml"), changed).unwrap();
-    let stale = lifecycle(project.path(), &["gen", "k8s", "-o", "k8s", "--check"]);
+    let stale = run(project.path(), &["gen", "k8s", "-o", "k8s", "--check"]);
     assert_eq!(stale.status.code(), Some(1));
     let text = words(&stale);
     assert!(
@@ -78,7 +73,7 @@ fn a_file_that_somebody_else_wrote_is_left_alone_and_so_are_the_others() {
     let directory = project.path().join("k8s");
     std::fs::create_dir(&directory).unwrap();
     std::fs::write(directory.join("service.yaml"), "mine: true\n").unwrap();
-    let refused = lifecycle(project.path(), &["gen", "k8s", "-o", "k8s"]);
+    let refused = run(project.path(), &["gen", "k8s", "-o", "k8s"]);
     assert_eq!(refused.status.code(), Some(2));
     assert!(words(&refused).contains("--force"), "{}", words(&refused));
     assert_eq!(
@@ -90,7 +85,7 @@ fn a_file_that_somebody_else_wrote_is_left_alone_and_so_are_the_others() {
         "all or nothing"
     );
     assert!(
-        lifecycle(project.path(), &["gen", "k8s", "-o", "k8s", "--force"])
+        run(project.path(), &["gen", "k8s", "-o", "k8s", "--force"])
             .status
             .success()
     );
@@ -102,7 +97,7 @@ fn nothing_is_generated_from_a_manifest_with_errors() {
     let project = project();
     let manifest = MANIFEST.replace("timeout: 10s", "timeout: 60s");
     std::fs::write(project.path().join("lifecycle.yaml"), manifest).unwrap();
-    let refused = lifecycle(project.path(), &["gen", "k8s", "-o", "k8s"]);
+    let refused = run(project.path(), &["gen", "k8s", "-o", "k8s"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(refused.stdout.is_empty());
     assert!(words(&refused).contains("LC101"), "{}", words(&refused));
@@ -112,7 +107,7 @@ fn nothing_is_generated_from_a_manifest_with_errors() {
 #[test]
 fn a_platform_that_is_not_named_and_an_image_that_is_missing_are_said() {
     let project = project();
-    let ecs = lifecycle(project.path(), &["gen", "ecs"]);
+    let ecs = run(project.path(), &["gen", "ecs"]);
     assert_eq!(ecs.status.code(), Some(2));
     assert!(words(&ecs).contains("add `ecs: {}`"), "{}", words(&ecs));
     std::fs::write(
@@ -120,7 +115,7 @@ fn a_platform_that_is_not_named_and_an_image_that_is_missing_are_said() {
         MANIFEST.replace("{ image: x }", "{}"),
     )
     .unwrap();
-    let image = lifecycle(project.path(), &["gen", "k8s"]);
+    let image = run(project.path(), &["gen", "k8s"]);
     assert_eq!(image.status.code(), Some(2));
     assert!(words(&image).contains("--image"), "{}", words(&image));
 }
@@ -129,14 +124,14 @@ fn a_platform_that_is_not_named_and_an_image_that_is_missing_are_said() {
 fn a_file_that_the_manifest_no_longer_makes_is_stale_and_goes() {
     let project = project();
     let generate = ["gen", "k8s", "-o", "k8s"];
-    assert!(lifecycle(project.path(), &generate).status.success());
+    assert!(run(project.path(), &generate).status.success());
     assert!(project.path().join("k8s/service.yaml").exists());
     let without = MANIFEST.replace("port: 8080, ", "");
     std::fs::write(project.path().join("lifecycle.yaml"), without).unwrap();
-    let stale = lifecycle(project.path(), &["gen", "k8s", "-o", "k8s", "--check"]);
+    let stale = run(project.path(), &["gen", "k8s", "-o", "k8s", "--check"]);
     assert_eq!(stale.status.code(), Some(1));
     assert!(words(&stale).contains("left over"), "{}", words(&stale));
-    assert!(lifecycle(project.path(), &generate).status.success());
+    assert!(run(project.path(), &generate).status.success());
     assert!(!project.path().join("k8s/service.yaml").exists());
 }
 
@@ -146,7 +141,7 @@ fn no_name_breaks_out_of_its_line() {
     let sidecar = "sidecars: [{ name: \"x\\nhostNetwork: true #\", timeout: 1s }]";
     let manifest = MANIFEST.replace("image: x", &format!("image: x, {sidecar}"));
     std::fs::write(project.path().join("lifecycle.yaml"), manifest).unwrap();
-    let refused = lifecycle(project.path(), &["gen", "k8s"]);
+    let refused = run(project.path(), &["gen", "k8s"]);
     assert_eq!(refused.status.code(), Some(1), "{}", words(&refused));
     assert!(
         words(&refused).contains("LC010") && refused.stdout.is_empty(),
@@ -181,7 +176,7 @@ fn what_the_manifest_says_of_liveness_and_of_a_mesh_is_in_the_deployment() {
             health.replace("lifecycle: 1\n", "") + "lifecycle: 1\n",
         )
         .unwrap();
-        let output = lifecycle(project.path(), &["gen", "k8s", "-o", "k8s"]);
+        let output = run(project.path(), &["gen", "k8s", "-o", "k8s"]);
         assert!(output.status.success(), "{}", words(&output));
         let deployment =
             std::fs::read_to_string(project.path().join("k8s/deployment.yaml")).unwrap();

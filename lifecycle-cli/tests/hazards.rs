@@ -1,6 +1,8 @@
 //! The page of what is known and not checked is the map's own.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod support;
+
 use std::path::Path;
 
 use lifecycle_manifest::rules::hazards;
@@ -9,7 +11,7 @@ use lifecycle_manifest::rules::hazards;
 fn the_page_of_what_is_not_checked_is_fresh() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/rules/not-checked.md");
     let page = hazards::page();
-    if std::env::var_os("LIFECYCLE_BLESS").is_some_and(|value| value == "1") {
+    if support::blessing() {
         std::fs::write(&path, &page).unwrap();
     }
     let stored = std::fs::read_to_string(&path).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! `lifecycle init`: a first manifest, from nothing, from answers and flags, or from what is deployed.
 //!
-//! Whatever the source, it becomes a [`Draft`](draft::Draft), and one template writes every draft.
+//! Whatever the source, it becomes a [`Draft`], and one template writes every draft.
 
 mod draft;
 mod fit;

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// It fits, with one finding on request: `grace_period: 10m` is far too much, 5s is too little.
 pub(crate) fn manifest(service: &str, grace: &str) -> String {
@@ -39,6 +39,45 @@ pub(crate) fn lifecycle(directory: &Path) -> Command {
 
 pub(crate) fn run(directory: &Path, args: &[&str]) -> Output {
     lifecycle(directory).args(args).output().unwrap()
+}
+
+/// The same with something on its standard input.
+pub(crate) fn given(directory: &Path, args: &[&str], input: &[u8]) -> Output {
+    let mut command = lifecycle(directory);
+    command.args(args);
+    fed(command, input)
+}
+
+/// Runs a command with something on its standard input.
+pub(crate) fn fed(mut command: Command, input: &[u8]) -> Output {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Who does not read it closes it early.
+    let _ = std::io::Write::write_all(&mut child.stdin.take().unwrap(), input);
+    child.wait_with_output().unwrap()
+}
+
+/// All that came of it: the exit code, the result, the talk.
+pub(crate) fn answer(output: &Output) -> String {
+    let mut text = match output.status.code() {
+        Some(code) => format!("exit: {code}\n"),
+        None => format!("ended by a signal: {}\n", output.status),
+    };
+    text.push_str(&String::from_utf8_lossy(&output.stdout));
+    if !output.stderr.is_empty() {
+        text.push_str("--- stderr\n");
+        text.push_str(&String::from_utf8_lossy(&output.stderr));
+    }
+    text
+}
+
+/// What is stored is to be written anew.
+pub(crate) fn blessing() -> bool {
+    std::env::var_os("LIFECYCLE_BLESS").is_some_and(|value| value == "1")
 }
 
 pub(crate) fn stdout(output: &Output) -> String {
