@@ -169,6 +169,28 @@ fn colour_is_for_terminals_or_when_asked() {
 }
 
 #[test]
+fn a_reader_that_leaves_early_changes_neither_exit_code_nor_files() {
+    let project = project(&FITS.replace("timeout: 10s", "timeout: 60s"));
+    for args in [
+        &["check", "--format", "human", "--format", "sarif=out.sarif"][..],
+        &["check", "--format", "json"],
+        &["check", "--diff"],
+    ] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_lifecycle"))
+            .args(args)
+            .current_dir(project.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+    }
+    assert!(project.path().join("out.sarif").exists());
+}
+
+#[test]
 fn a_reader_that_leaves_early_is_no_error() {
     let project = project(FITS);
     let mut child = Command::new(env!("CARGO_BIN_EXE_lifecycle"))

@@ -64,11 +64,8 @@ impl FormatArgs {
     /// gone there.
     pub(crate) fn write(&self, report: &Report<'_>, is_output_taken: bool) -> Result<()> {
         if !is_output_taken {
-            for format in self.for_output(is_github_actions()) {
-                let mut out = anstream::stdout().lock();
-                format.write(report, &mut out)?;
-                out.flush()?;
-            }
+            // A reader that has seen enough changes neither the exit code nor the files.
+            crate::unless_unread(self.print(report))?;
         }
         for output in &self.0 {
             if let Some(path) = &output.path {
@@ -77,6 +74,15 @@ impl FormatArgs {
                 whole::write(path, &text.into_inner())
                     .with_context(|| format!("could not write {}", path.display()))?;
             }
+        }
+        Ok(())
+    }
+
+    fn print(&self, report: &Report<'_>) -> Result<()> {
+        for format in self.for_output(is_github_actions()) {
+            let mut out = anstream::stdout().lock();
+            format.write(report, &mut out)?;
+            out.flush()?;
         }
         Ok(())
     }

@@ -108,7 +108,8 @@ fn show_fixes(inputs: &[Input], at_most: Safety, options: &Options) -> Result<Ou
     let mut outcome = Outcome::Clean;
     for input in inputs {
         if let Some(fixed) = fix::fix(&input.analysis, at_most, options) {
-            write!(out, "{}", fix::diff(input, &fixed))?;
+            let diff = fix::diff(input, &fixed);
+            crate::unless_unread(write!(out, "{diff}").map_err(Into::into))?;
             let things = findings_in_words(fixed.count);
             say!("would fix {things} in {}", input.name);
             outcome = Outcome::Findings;
