@@ -191,6 +191,22 @@ fn a_reader_that_leaves_early_changes_neither_exit_code_nor_files() {
 }
 
 #[test]
+fn a_report_does_not_take_the_place_of_what_is_checked() {
+    let project = project(FITS);
+    for path in ["lifecycle.yaml", "./lifecycle.yaml"] {
+        let output = lifecycle(
+            project.path(),
+            &["check", "--format", &format!("json={path}")],
+        );
+        assert_eq!(output.status.code(), Some(2));
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(words.contains("would be overwritten"), "{words}");
+    }
+    let there = std::fs::read_to_string(project.path().join("lifecycle.yaml")).unwrap();
+    assert_eq!(there, FITS);
+}
+
+#[test]
 fn a_reader_that_leaves_early_is_no_error() {
     let project = project(FITS);
     let mut child = Command::new(env!("CARGO_BIN_EXE_lifecycle"))

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anstream::StripStream;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
@@ -76,6 +76,24 @@ impl FormatArgs {
             }
         }
         Ok(())
+    }
+
+    /// An error where a report would take the place of one of the files that are checked.
+    pub(crate) fn spare<'p>(&self, mut checked: impl Iterator<Item = &'p Path>) -> Result<()> {
+        let written: Vec<_> = self
+            .0
+            .iter()
+            .filter_map(|output| std::fs::canonicalize(output.path.as_ref()?).ok())
+            .collect();
+        let taken = checked
+            .find(|path| std::fs::canonicalize(path).is_ok_and(|path| written.contains(&path)));
+        match taken {
+            Some(path) => bail!(
+                "{} is checked, and would be overwritten by the report",
+                path.display()
+            ),
+            None => Ok(()),
+        }
     }
 
     fn print(&self, report: &Report<'_>) -> Result<()> {

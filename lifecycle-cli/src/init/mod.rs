@@ -65,7 +65,9 @@ pub(crate) fn resource(text: &str) -> Result<Asked, String> {
         })
         .transpose()?;
     if timeout.is_some_and(|timeout| timeout.is_zero()) {
-        return Err(format!("`{name}` cannot have a timeout of zero: it would have no time to finish"));
+        return Err(format!(
+            "`{name}` cannot have a timeout of zero: it would have no time to finish"
+        ));
     }
     Ok(Asked {
         name: name.to_owned(),
