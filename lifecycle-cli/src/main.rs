@@ -74,6 +74,14 @@ fn complain(error: &anyhow::Error) {
     anstream::eprintln!("{style}error{style:#}: {error:#}");
 }
 
+/// The same, where nobody reads on is as good as printed.
+fn unless_unread(printed: anyhow::Result<()>) -> anyhow::Result<()> {
+    match printed {
+        Err(error) if is_broken_pipe(&error) => Ok(()),
+        printed => printed,
+    }
+}
+
 /// Whoever read our output has seen enough; that is no failure of ours.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error

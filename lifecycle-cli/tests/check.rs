@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use support::{given, run};
 
@@ -142,4 +142,39 @@ fn colour_is_for_terminals_or_when_asked() {
     assert!(!plain.stdout.contains(&0x1b));
     let coloured = run(project.path(), &["check", "--color", "always"]);
     assert!(coloured.stdout.contains(&0x1b));
+}
+
+#[test]
+fn a_reader_that_leaves_early_changes_neither_exit_code_nor_files() {
+    let project = project(&FITS.replace("timeout: 10s", "timeout: 60s"));
+    for args in [
+        &["check", "--format", "human", "--format", "sarif=out.sarif"][..],
+        &["check", "--format", "json"],
+        &["check", "--diff"],
+    ] {
+        let mut child = support::lifecycle(project.path())
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+    }
+    assert!(project.path().join("out.sarif").exists());
+}
+
+#[test]
+fn a_report_does_not_take_the_place_of_what_is_checked() {
+    let project = project(FITS);
+    for path in ["lifecycle.yaml", "./lifecycle.yaml"] {
+        let format = format!("json={path}");
+        let output = run(project.path(), &["check", "--format", &format]);
+        assert_eq!(output.status.code(), Some(2));
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(words.contains("would be overwritten"), "{words}");
+    }
+    let there = std::fs::read_to_string(project.path().join("lifecycle.yaml")).unwrap();
+    assert_eq!(there, FITS);
 }

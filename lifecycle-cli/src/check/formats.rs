@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anstream::StripStream;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
@@ -64,11 +64,8 @@ impl FormatArgs {
     /// gone there.
     pub(crate) fn write(&self, report: &Report<'_>, is_output_taken: bool) -> Result<()> {
         if !is_output_taken {
-            for format in self.for_output(is_github_actions()) {
-                let mut out = anstream::stdout().lock();
-                format.write(report, &mut out)?;
-                out.flush()?;
-            }
+            // A reader that has seen enough changes neither the exit code nor the files.
+            crate::unless_unread(self.print(report))?;
         }
         for output in &self.0 {
             if let Some(path) = &output.path {
@@ -77,6 +74,33 @@ impl FormatArgs {
                 whole::write(path, &text.into_inner())
                     .with_context(|| format!("could not write {}", path.display()))?;
             }
+        }
+        Ok(())
+    }
+
+    /// An error where a report would take the place of one of the files that are checked.
+    pub(crate) fn spare<'p>(&self, mut checked: impl Iterator<Item = &'p Path>) -> Result<()> {
+        let written: Vec<_> = self
+            .0
+            .iter()
+            .filter_map(|output| std::fs::canonicalize(output.path.as_ref()?).ok())
+            .collect();
+        let taken = checked
+            .find(|path| std::fs::canonicalize(path).is_ok_and(|path| written.contains(&path)));
+        match taken {
+            Some(path) => bail!(
+                "{} is checked, and would be overwritten by the report",
+                path.display()
+            ),
+            None => Ok(()),
+        }
+    }
+
+    fn print(&self, report: &Report<'_>) -> Result<()> {
+        for format in self.for_output(is_github_actions()) {
+            let mut out = anstream::stdout().lock();
+            format.write(report, &mut out)?;
+            out.flush()?;
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ mod roots;
 mod sarif;
 
 use std::io::Write as _;
+use std::path::Path;
 
 use anyhow::{Result, bail};
 use lifecycle_manifest::{Options, Safety, Severity};
@@ -44,6 +45,9 @@ pub(crate) fn run(args: &CheckArgs, quiet: u8) -> Result<Outcome> {
         Err(_) if args.paths.is_empty() && !unread.is_empty() => input::Read::default(),
         read => read?,
     };
+    let manifests = read.inputs.iter().filter_map(|input| input.path.as_deref());
+    let deployed = options.deployed.iter().map(|file| Path::new(&file.name));
+    args.formats.spare(manifests.chain(deployed))?;
     read.failures.extend(unread);
     for failure in &read.failures {
         crate::complain(&failure.error);
@@ -108,7 +112,8 @@ fn show_fixes(inputs: &[Input], at_most: Safety, options: &Options) -> Result<Ou
     let mut outcome = Outcome::Clean;
     for input in inputs {
         if let Some(fixed) = fix::fix(&input.analysis, at_most, options) {
-            write!(out, "{}", fix::diff(input, &fixed))?;
+            let diff = fix::diff(input, &fixed);
+            crate::unless_unread(write!(out, "{diff}").map_err(Into::into))?;
             let things = findings_in_words(fixed.count);
             say!("would fix {things} in {}", input.name);
             outcome = Outcome::Findings;

@@ -38,7 +38,7 @@ pub(crate) fn resource(text: &str) -> Result<Asked, String> {
     };
     if !is_label(name) {
         return Err(format!(
-            "`{name}` cannot be a name: a name has lower-case letters, digits and single `-` between them, and begins with a letter"
+            "`{name}` cannot be a name: a name has lower-case letters, digits and single `-` between them, begins with a letter, and is at most 63 long"
         ));
     }
     let (kind, timeout) = match rest.split_once(':') {
@@ -64,6 +64,11 @@ pub(crate) fn resource(text: &str) -> Result<Asked, String> {
                 .map_err(|error| format!("{error}; {}", error.help()))
         })
         .transpose()?;
+    if timeout.is_some_and(|timeout| timeout.is_zero()) {
+        return Err(format!(
+            "`{name}` cannot have a timeout of zero: it would have no time to finish"
+        ));
+    }
     Ok(Asked {
         name: name.to_owned(),
         kind: *kind,
@@ -162,7 +167,7 @@ fn draft(args: &InitArgs, directory: &Path) -> Result<Option<Draft>> {
         Some(service) if !is_label(service) => {
             let near = Name::near(service, "my-service");
             bail!(
-                "`{service}` cannot be a name; `{}` can: lower-case letters, digits and single `-` between them, a letter first",
+                "`{service}` cannot be a name; `{}` can: lower-case letters, digits and single `-` between them, a letter first, at most 63",
                 near.as_str()
             );
         }

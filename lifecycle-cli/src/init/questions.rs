@@ -87,7 +87,7 @@ fn dialogue(theme: &dyn Theme, service: &str) -> Result<Option<Answers>> {
         .default(service.to_owned())
         .validate_with(|name: &String| match is_label(name) {
             true => Ok(()),
-            false => Err("lower-case letters, digits and single `-` between them, a letter first"),
+            false => Err("lower-case letters, digits and single `-` between them, a letter first, at most 63"),
         })
         .interact_text()
         .context("could not ask")?;

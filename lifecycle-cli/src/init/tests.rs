@@ -249,6 +249,7 @@ fn resources_are_asked_for_by_name_and_kind() {
         ("db=databse", "did you mean `database`?"),
         ("db=nothing-like-it", "it can be http-server"),
         ("db=database:5", "unit"),
+        ("db=database:0s", "zero"),
     ] {
         let error = super::resource(text).unwrap_err();
         assert!(error.contains(says), "{text}: {error}");

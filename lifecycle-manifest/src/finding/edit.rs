@@ -150,7 +150,12 @@ impl Edit {
         match self {
             Self::Replace { place, with } => Some(Patch {
                 span: place.span(document),
-                text: with.clone(),
+                // A file that is JSON stays JSON.
+                text: match place {
+                    Place::Key(_) if is_json(document) => quoted(with),
+                    Place::Value(_) if is_json(document) => value_as_json(with),
+                    _ => with.clone(),
+                },
             }),
             Self::Insert {
                 mapping,
@@ -167,9 +172,7 @@ fn insert(document: &Document, mapping: &Route, key: &str, value: &str) -> Optio
     let source = &document.source;
     // A file that is JSON stays JSON.
     if is_json(document) && !key.starts_with('"') {
-        let value = parse(value, Limits::default())
-            .0
-            .map_or_else(|| quoted(value), |value| as_json(&value.root));
+        let value = value_as_json(value);
         return insert(document, mapping, &format!("\"{key}\""), &value);
     }
     let Some(node) = document.get(mapping) else {
@@ -227,6 +230,13 @@ fn is_json(document: &Document) -> bool {
     };
     document.source.slice(document.root.span).starts_with('{')
         && entries.first().is_some_and(quoted)
+}
+
+/// A value that is written as YAML, as JSON writes it.
+fn value_as_json(text: &str) -> String {
+    parse(text, Limits::default())
+        .0
+        .map_or_else(|| quoted(text), |value| as_json(&value.root))
 }
 
 /// A value as JSON writes it.

@@ -234,7 +234,7 @@ fn launch_type(pair: &Pair<'_>, ecs: &Ecs, findings: &mut Vec<Finding>) {
     }
     let (file, deployed) = written[0];
     let message = format!(
-        "{} is for {}, and the manifest says {planned}",
+        "{} is for {}, and the manifest plans for {planned}",
         pair.title(),
         deployed.value
     );
@@ -254,7 +254,10 @@ fn launch_type(pair: &Pair<'_>, ecs: &Ecs, findings: &mut Vec<Finding>) {
             })
             .help(format!(
                 "write `launch_type: {}` in the manifest",
-                deployed.value.to_ascii_lowercase()
+                match is_fargate(&deployed.value) {
+                    true => "fargate",
+                    false => "ec2",
+                }
             )),
     );
 }

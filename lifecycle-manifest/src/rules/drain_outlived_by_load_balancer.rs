@@ -90,7 +90,8 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             .hook
             .as_ref()
             .and_then(|hook| hook.origin.route());
-        if let Some(route) = hook.or(line.terms.settle.origin.route()) {
+        let waits = hook.or(line.app_settle.origin.route());
+        if let Some(route) = waits.or(line.terms.settle.origin.route()) {
             finding = finding.related(Place::Value(route.clone()), "nobody waits longer than this");
         } else {
             let payer = match line.terms.hook {

@@ -109,15 +109,18 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
     }
     // More than the platform takes is the manifest's fault, and no way out.
     let cap = pair.line.terms.cap.as_ref();
-    if cap.is_none_or(|cap| planned <= cap.limit) {
+    let takes = |value| cap.is_none_or(|cap| value <= cap.limit);
+    if takes(planned) {
         finding = finding.help(format!("write `{key}: {}`", seconds_up(planned)));
     }
     if deployed.value > planned {
         finding.severity = Severity::Warning;
-        finding = finding.help(format!(
-            "or write `grace_period: {value}` in the manifest, under `{}`",
-            pair.platform.key()
-        ));
+        if takes(deployed.value) {
+            finding = finding.help(format!(
+                "or write `grace_period: {value}` in the manifest, under `{}`",
+                pair.platform.key()
+            ));
+        }
     }
     findings.push(finding);
 }

@@ -105,7 +105,11 @@ fn held(context: &Context<'_>, line: &Timeline) -> Vec<Figure> {
             if let Some(balancer) = &ecs.load_balancer {
                 figures.extend([balancer.deregistration_delay(), balancer.idle_timeout()]);
             }
-            figures.extend(line.terms.after.iter().filter(|it| !refuses(it)).cloned());
+            let after = line.terms.after.iter().filter(|it| !refuses(it)).cloned();
+            figures.extend(after.map(|mut figure| {
+                figure.label = format!("stop timeout of the {}", figure.label);
+                figure
+            }));
         }
         _ => {}
     }

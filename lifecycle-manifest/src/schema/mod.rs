@@ -121,7 +121,7 @@ struct ManifestSchema {
     #[schemars(regex(pattern = "^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"))]
     #[schemars(extend(
         "examples" = ["checkout-api"],
-        "patternErrorMessage" = "a name has lower-case letters, digits and single `-` between them, and begins with a letter"
+        "patternErrorMessage" = "a name has lower-case letters, digits and single `-` between them, begins with a letter, and is at most 63 long"
     ))]
     service: String,
     /// What the program does when its deployment was generated from another plan; `warn` when not written.

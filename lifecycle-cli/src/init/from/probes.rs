@@ -31,11 +31,17 @@ pub(super) fn health(draft: &Draft, source: &Source, container: &Container) -> S
         ));
     };
     let Some((path, number)) = asked(container, readiness) else {
-        return Slot::unsaid(format!(
-            "in {} readiness is {}, and health here is HTTP",
-            source.name,
-            readiness.action.words()
-        ));
+        return Slot::unsaid(match &readiness.action {
+            // A name that no port of the container has.
+            ProbeAction::Http { .. } => {
+                format!("not in {}: on which port is readiness asked?", source.name)
+            }
+            other => format!(
+                "in {} readiness is {}, and health here is HTTP",
+                source.name,
+                other.words()
+            ),
+        });
     };
     let Some(ready) = Path::of(path) else {
         return Slot::unsaid(format!(
@@ -58,7 +64,10 @@ pub(super) fn health(draft: &Draft, source: &Source, container: &Container) -> S
             let words = container
                 .liveness
                 .as_ref()
-                .map_or("", |probe| probe.action.words());
+                .map_or("", |probe| match &probe.action {
+                    ProbeAction::Http { .. } => "asked on a port without a number",
+                    other => other.words(),
+                });
             notes.push(format!("liveness is {words}"));
             None
         }
