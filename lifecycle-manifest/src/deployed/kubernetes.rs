@@ -192,9 +192,12 @@ fn container(at: &At<'_>, odd: &mut Vec<Odd>) -> Container {
 
 fn hook(at: &At<'_>, odd: &mut Vec<Odd>) -> Hook {
     let action = if let Some(sleep) = at.get("sleep") {
-        sleep
-            .number("seconds", odd)
-            .map_or(Action::Unknown, Action::Sleep)
+        match sleep.get("seconds") {
+            Some(_) => sleep
+                .number("seconds", odd)
+                .map_or(Action::Unknown, Action::Sleep),
+            None => Action::Sleep(sleep.written(0)),
+        }
     } else if let Some(exec) = at.get("exec") {
         Action::Exec(exec.texts("command"))
     } else if let Some(http) = at.get("httpGet") {

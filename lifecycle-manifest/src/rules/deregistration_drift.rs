@@ -136,18 +136,20 @@ fn delay_of(
     if here == planned.value {
         return None;
     }
-    let (difference, side) = match here < planned.value {
-        true => (
-            planned.value.saturating_sub(here),
-            "less than the manifest says",
-        ),
+    let says = match planned.origin.is_written() {
+        true => "says",
+        false => "plans with",
+    };
+    let (difference, more, side) = match here < planned.value {
+        true => (planned.value.saturating_sub(here), "less", ""),
         false => (
             here.saturating_sub(planned.value),
-            "more than the manifest says: the safe side",
+            "more",
+            ": the safe side",
         ),
     };
     let message = format!(
-        "the target group lets requests finish for {}, {} {side}",
+        "the target group lets requests finish for {}, {} {more} than the manifest {says}{side}",
         human(here),
         human(difference)
     );

@@ -3,7 +3,7 @@
 #[cfg(feature = "deployed")]
 use crate::{
     deployed::Pair,
-    duration::{human, seconds_up},
+    duration::{LONGEST, human, seconds_up},
     finding::{Finding, Severity},
     platform::{LaunchType, Platform},
 };
@@ -115,7 +115,7 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
     }
     if deployed.value > planned {
         finding.severity = Severity::Warning;
-        if takes(deployed.value) {
+        if takes(deployed.value) && deployed.value <= LONGEST {
             finding = finding.help(format!(
                 "or write `grace_period: {value}` in the manifest, under `{}`",
                 pair.platform.key()

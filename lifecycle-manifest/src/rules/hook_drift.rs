@@ -3,7 +3,7 @@
 #[cfg(feature = "deployed")]
 use crate::{
     deployed::{Action, Hook, Lasts, Pair, planned, planned::PlannedHook},
-    duration::human,
+    duration::{LONGEST, human},
     finding::{Finding, Place, Severity},
 };
 #[cfg(feature = "deployed")]
@@ -75,7 +75,11 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
     let planned = planned::hook(kubernetes, pair.line);
     let deployed = pair.container().pre_stop.as_ref();
     // The kubelet runs no such hook: there is none.
-    let deployed = deployed.filter(|hook| !matches!(hook.action, Action::Tcp(_)));
+    let deployed = deployed.filter(|hook| match &hook.action {
+        Action::Tcp(_) => false,
+        Action::Exec(command) => !command.is_empty(),
+        _ => true,
+    });
     let finding = match (planned, deployed) {
         (None, None) => return,
         (Some(planned), None) => absent(pair, &planned),
@@ -191,7 +195,7 @@ fn unplanned(pair: &Pair<'_>, hook: &Hook) -> Finding {
 #[cfg(feature = "deployed")]
 fn say_it(hook: &Hook) -> String {
     match (&hook.action, hook.lasts()) {
-        (Action::Sleep(seconds), _) => {
+        (Action::Sleep(seconds), lasts) if seconds.value >= 0 && lasts.at_least() <= LONGEST => {
             format!(
                 "write `pre_stop: {}s` in the manifest, under `kubernetes`",
                 seconds.value

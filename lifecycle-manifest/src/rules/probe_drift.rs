@@ -308,8 +308,16 @@ fn slow(
     } else {
         ""
     };
+    let health = pair.resolved.manifest.traffic.health.as_ref();
+    let written = health.map(|health| (health.period.is_some(), health.failures.is_some()));
+    let (says, defaults) = match written.unwrap_or_default() {
+        (true, true) => ("says", ""),
+        (true, false) => ("plans with", ", the format's default"),
+        (false, true) => ("plans with", "; how often is the format's default"),
+        (false, false) => ("plans with", ", the format's defaults"),
+    };
     let message = format!(
-        "{} is known not to be ready after {}, and the manifest says {}{side}",
+        "{} is known not to be ready after {}, and the manifest {says} {}{side}",
         pair.title(),
         human(noticed),
         human(wanted)
@@ -336,7 +344,7 @@ fn slow(
         .beside((
             Place::Key(here.clone()),
             format!(
-                "every {}s, {} in a row",
+                "every {}s, {} in a row{defaults}",
                 planned.period_seconds, planned.failures
             ),
         ))
