@@ -35,6 +35,8 @@ fn beside(target: &Path, text: &[u8]) -> Result<tempfile::NamedTempFile> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
+    // A directory that is missing is said to be, and not a file in it that nobody asked for.
+    std::fs::metadata(directory)?;
     let mut file = tempfile::Builder::new()
         .prefix(".lifecycle-")
         .tempfile_in(directory)?;

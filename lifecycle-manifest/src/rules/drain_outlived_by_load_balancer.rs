@@ -145,7 +145,11 @@ fn with_longer_hook(
     kubernetes: &Kubernetes,
     propagation: Duration,
 ) -> Finding {
-    let sleep = show(round_up(propagation, line.facts.unit));
+    // What the program is told to wait by itself, the hook need not.
+    let own = kubernetes.common.app_settle.as_ref();
+    let own = own.map_or(Duration::ZERO, |own| own.value);
+    let wait = round_up(propagation.saturating_sub(own), line.facts.unit);
+    let sleep = show(wait);
     let route = kubernetes.common.route.key("pre_stop");
     let written = match &kubernetes.pre_stop {
         // What a command or a request does beside waiting is not ours to replace.
@@ -169,10 +173,7 @@ fn with_longer_hook(
         None => Edit::insert(kubernetes.common.route.clone(), "pre_stop", sleep.as_str()),
     };
     let mut longer = kubernetes.clone();
-    longer.pre_stop = Some(PreStop::Sleep(Written {
-        value: propagation,
-        route,
-    }));
+    longer.pre_stop = Some(PreStop::Sleep(Written { value: wait, route }));
     let longer = Platform::Kubernetes(longer);
     let longer = Timeline::new(context.manifest, context.plan, &longer);
     let Some(grace) = longer.smallest_grace().filter(|_| longer.spare().is_none()) else {

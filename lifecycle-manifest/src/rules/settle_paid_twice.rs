@@ -1,8 +1,9 @@
 //! Platform and program both wait for the same thing.
 
 use super::Context;
-use crate::duration::human;
+use crate::duration::{human, show};
 use crate::finding::{Edit, Finding, Fix, Place, Safety};
+use crate::platform::Platform;
 
 rule! {
     /// Platform and program both wait for routing to notice.
@@ -59,7 +60,26 @@ rule! {
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for line in context.timelines {
         let (before, after) = (line.terms.paid_before_signal, line.app_settle.value);
-        let owed = line.terms.settle.value;
+        // A balancer that follows more slowly than routing is waited for as long as it needs.
+        let platform = context.manifest.platforms.get(line.platform());
+        let propagation = match platform {
+            Some(Platform::Kubernetes(kubernetes)) => kubernetes
+                .load_balancer
+                .as_ref()
+                .and_then(|balancer| balancer.propagation.as_ref()),
+            _ => None,
+        };
+        let propagation = propagation.filter(|it| it.value > line.terms.settle.value);
+        let (owed, why) = match propagation {
+            Some(propagation) => (
+                propagation.value,
+                "its load balancer's `propagation`".to_owned(),
+            ),
+            None => (
+                line.terms.settle.value,
+                line.terms.settle.origin.to_string(),
+            ),
+        };
         let Some(route) = line.app_settle.origin.route() else {
             continue;
         };
@@ -89,7 +109,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             .note(format!(
                 "routing needs {} ({}): {} pass before the signal, {} after it",
                 human(owed),
-                line.terms.settle.origin,
+                why,
                 human(before),
                 human(after)
             ));
@@ -101,14 +121,19 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             Some((payer, None)) => finding.note(format!("{} ({})", payer.term(), payer.origin)),
             None => finding,
         };
-        findings.push(finding.fix_with(
-            "take `app_settle` away: the program then waits for the rest alone",
-            Fix::new(
-                Safety::Unsafe,
-                [Edit::Remove {
-                    entry: route.clone(),
-                }],
-            ),
-        ));
+        let (words, edit) = match propagation {
+            // The rest of that is waited for only where it is written.
+            Some(_) => {
+                let rest = show(owed.saturating_sub(before));
+                let edit = Edit::replace(Place::Value(route.clone()), rest.as_str());
+                (format!("write `app_settle: {rest}`, the rest of it"), edit)
+            }
+            None => {
+                let words = "take `app_settle` away: the program then waits for the rest alone";
+                let entry = route.clone();
+                (words.to_owned(), Edit::Remove { entry })
+            }
+        };
+        findings.push(finding.fix_with(words, Fix::new(Safety::Unsafe, [edit])));
     }
 }
