@@ -1,11 +1,12 @@
 //! `--against`: what is deployed or rendered, read once for all manifests.
 
+use std::collections::HashSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Error, Result, anyhow, bail};
-use lifecycle_manifest::deployed::Deployed;
+use lifecycle_manifest::deployed::{Deployed, Workload};
 use lifecycle_manifest::{Analysis, Options};
 
 use crate::input::{self, Failure, Input};
@@ -98,4 +99,21 @@ pub(super) fn alone(options: &Options, has_manifest: bool) -> Option<Input> {
     };
     (!has_manifest || !analysis.findings.is_empty() || !analysis.allowed.is_empty())
         .then(|| Input::without_manifest(analysis, options))
+}
+
+/// Workloads that no manifest of this run speaks for, where some do: nobody has looked at them.
+pub(super) fn others(options: &Options, inputs: &[Input]) -> Vec<String> {
+    let compared: HashSet<(usize, &str)> = inputs
+        .iter()
+        .flat_map(|input| &input.analysis.compared)
+        .map(|compared| (compared.file, compared.workload.as_str()))
+        .collect();
+    let mut others = Vec::new();
+    for (file, deployed) in options.deployed.iter().enumerate() {
+        // What was made by another workload is that one's.
+        let workloads = deployed.workloads.iter().filter(|it| it.owner.is_none());
+        let titles = workloads.map(Workload::title);
+        others.extend(titles.filter(|title| !compared.contains(&(file, title.as_str()))));
+    }
+    others
 }

@@ -63,8 +63,11 @@ pub(crate) fn run(args: &CheckArgs, quiet: u8) -> Result<Outcome> {
             make_fixes(&mut read.inputs, at_most, &options)?;
         }
         if !options.deployed.is_empty() {
-            let alone = against::alone(&options, !read.inputs.is_empty());
-            read.inputs.extend(alone);
+            let has_manifest = !read.inputs.is_empty();
+            if has_manifest {
+                say_others(&against::others(&options, &read.inputs));
+            }
+            read.inputs.extend(against::alone(&options, has_manifest));
         }
         print(args, quiet, &read)?
     };
@@ -150,4 +153,22 @@ fn findings_in_words(count: usize) -> String {
         1 => "1 finding".to_owned(),
         count => format!("{count} findings"),
     }
+}
+
+/// Who rendered a whole cluster should know how much of it was looked at.
+fn say_others(others: &[String]) {
+    const SHOWN: usize = 5;
+    let Some((last, rest)) = others.split_last() else {
+        return;
+    };
+    let names = match rest {
+        [] => last.clone(),
+        rest if rest.len() < SHOWN => format!("{} and {last}", rest.join(", ")),
+        rest => format!(
+            "{} and {} more",
+            rest[..SHOWN].join(", "),
+            others.len() - SHOWN
+        ),
+    };
+    say!("note: no manifest here speaks for {names}: not looked at; `check --against` alone does");
 }
