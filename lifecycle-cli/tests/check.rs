@@ -178,3 +178,18 @@ fn a_report_does_not_take_the_place_of_what_is_checked() {
     let there = std::fs::read_to_string(project.path().join("lifecycle.yaml")).unwrap();
     assert_eq!(there, FITS);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_name_with_a_line_break_begins_no_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let name = "shop\n::error::nothing.yaml";
+    let text = FITS.replace("timeout: 10s", "timeout: 60s");
+    std::fs::write(directory.path().join(name), text).unwrap();
+    for format in ["human", "github"] {
+        let output = run(directory.path(), &["check", "--format", format, name]);
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(!said.contains("\n::error::nothing"), "{said}");
+        assert!(said.contains("shop"), "{said}");
+    }
+}

@@ -1,5 +1,7 @@
 //! Findings as text, the way rustc shows them: for the terminal and for the compiler alike.
 
+use std::borrow::Cow;
+
 use annotate_snippets::{
     Annotation, AnnotationKind, Element, Group, Level, Patch, Renderer, Snippet,
     renderer::DecorStyle,
@@ -38,6 +40,19 @@ impl Text<'_> {
             (None, _) => Span::default(),
         }
     }
+}
+
+/// A name as it may stand in a line: a control character in it would begin another, or write to
+/// somebody's terminal.
+pub fn one_line(name: &str) -> Cow<'_, str> {
+    if !name.contains(char::is_control) {
+        return Cow::Borrowed(name);
+    }
+    let shown = name.chars().map(|c| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    });
+    Cow::Owned(shown.collect())
 }
 
 /// The texts that findings speak of.
@@ -97,7 +112,7 @@ impl<'a> Frame<'a> {
     fn snippet<T: Clone>(&self) -> Snippet<'a, T> {
         Snippet::source(self.text.source.slice(self.bytes))
             .line_start(self.first_line)
-            .path(self.text.name)
+            .path(one_line(self.text.name))
     }
 
     fn range(&self, span: Span) -> std::ops::Range<usize> {

@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use anyhow::Result;
 use lifecycle_manifest::Timeline;
 use lifecycle_manifest::duration::human;
-use lifecycle_manifest::render::{self, Style as Rendering};
+use lifecycle_manifest::render::{self, Style as Rendering, one_line};
 use rayon::prelude::*;
 
 use super::report::{Counts, Detail, Report};
@@ -130,7 +130,10 @@ pub(crate) fn findings(input: &Input) -> String {
     }
     let left = input.analysis.findings.len().saturating_sub(MOST_SHOWN);
     if left > 0 {
-        let more = format!("… and {left} findings more in {}\n\n", input.name);
+        let more = format!(
+            "… and {left} findings more in {}\n\n",
+            one_line(&input.name)
+        );
         text.push_str(&more);
     }
     text
@@ -143,7 +146,9 @@ pub(crate) fn summary(input: &Input) -> String {
     };
     let mut text = format!(
         "{BOLD}{}{BOLD:#} {DIM}({}, plan {}){DIM:#}\n",
-        resolved.plan.service, input.name, resolved.digest
+        resolved.plan.service,
+        one_line(&input.name),
+        resolved.digest
     );
     let width = resolved
         .timelines
@@ -161,7 +166,7 @@ pub(crate) fn summary(input: &Input) -> String {
                     "  {:width$}  compared with {} in {}",
                     "",
                     compared.workload,
-                    file.map_or("", |file| file.name.as_str())
+                    one_line(file.map_or("", |file| file.name.as_str()))
                 );
             }
         }
