@@ -76,8 +76,8 @@ pub(crate) struct InitArgs {
     /// Where to write: a directory, or a file. Without it: lifecycle.yaml here.
     #[arg(value_name = "PATH")]
     pub(crate) path: Option<PathBuf>,
-    /// Describe what is deployed: Kubernetes manifests (several documents, a List), ECS task definitions, services and target group attributes; a file, a directory, or `-` for standard input. May be given several times.
-    #[arg(long, value_name = "FILE")]
+    /// Describe what is deployed: Kubernetes manifests (several documents, a List), ECS task definitions, services and target group attributes; files, directories, or `-` for standard input.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) from: Vec<PathBuf>,
     /// Which workload, where the files hold several: `NAME`, `KIND/NAME` or `NAMESPACE/KIND/NAME`.
     #[arg(long, value_name = "NAME", requires = "from")]
