@@ -209,3 +209,75 @@ spec:
     assert_eq!((alone.status.code(), stdout(&alone).len()), (Some(2), 0));
     assert_eq!(stderr(&alone).lines().count(), 1, "{}", stderr(&alone));
 }
+
+/// Manifests that are written only after a while, through pipes: a run that is slow by itself.
+#[cfg(target_os = "linux")]
+#[test]
+fn progress_is_for_terminals_and_for_what_takes_long() {
+    use std::process::Command;
+
+    let made = |name: &str| Command::new(name).arg("--version").output().is_ok();
+    if !made("script") || !made("mkfifo") {
+        support::skipped(
+            "there is no `script` or no `mkfifo` to make a terminal and a slow run with",
+        );
+        return;
+    }
+    let text = manifest("shop", "45s");
+    let project = project(&[("quick.yaml", &text)]);
+    let slow = |delays: &[u64], on_a_terminal: bool| -> String {
+        let names: Vec<String> = (0..delays.len()).map(|at| format!("{at}.yaml")).collect();
+        let writers: Vec<_> = names
+            .iter()
+            .zip(delays)
+            .map(|(name, delay)| {
+                let path = project.path().join(name);
+                let _ = std::fs::remove_file(&path);
+                assert!(
+                    Command::new("mkfifo")
+                        .arg(&path)
+                        .status()
+                        .unwrap()
+                        .success()
+                );
+                let (text, delay) = (text.clone(), std::time::Duration::from_millis(*delay));
+                std::thread::spawn(move || {
+                    std::thread::sleep(delay);
+                    std::fs::write(path, text).unwrap();
+                })
+            })
+            .collect();
+        let program = env!("CARGO_BIN_EXE_lifecycle");
+        let output = if on_a_terminal {
+            let command = format!("'{program}' check quick.yaml {}", names.join(" "));
+            Command::new("script")
+                .args(["-qfec", &command, "/dev/null"])
+                .current_dir(project.path())
+                .env_remove("GITHUB_ACTIONS")
+                .env("TERM", "xterm")
+                .stdin(std::process::Stdio::null())
+                .output()
+                .unwrap()
+        } else {
+            let mut command = support::lifecycle(project.path());
+            command
+                .arg("check")
+                .arg("quick.yaml")
+                .args(&names)
+                .output()
+                .unwrap()
+        };
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        let all = [output.stdout, output.stderr].concat();
+        String::from_utf8(all).unwrap()
+    };
+    let long = slow(&[1_300, 1_800], true);
+    assert!(long.contains("checked"), "{long:?}");
+    assert!(long.contains("ok"), "{long:?}");
+    let short = slow(&[1, 2], true);
+    assert!(!short.contains("checked"), "{short:?}");
+    let elsewhere = slow(&[1_300, 1_800], false);
+    assert!(!elsewhere.contains("checked"), "{elsewhere:?}");
+}
