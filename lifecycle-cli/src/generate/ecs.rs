@@ -116,7 +116,7 @@ pub(super) fn files(resolved: &Resolved, asked_image: Option<&str>) -> Result<Ve
     }
     if !ecs.sidecars.is_empty() {
         say!(
-            "note: sidecars count in the sum and are not in the task definition: they are yours to add, \
+            "note: sidecars stop after the program and are not in the task definition: they are yours to add, \
              each with its `stopTimeout`, and with `dependsOn` at the program's container"
         );
     }

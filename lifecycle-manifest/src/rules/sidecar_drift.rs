@@ -221,7 +221,10 @@ fn on_ecs(pair: &Pair<'_>, sidecar: &EcsSidecar, findings: &mut Vec<Finding>) {
         let mut finding = pair
             .finding(&RULE, message, pair.container_place())
             .label("no container of that name beside this one")
-            .beside(beside(format!("{} are counted for it", human(planned))))
+            .beside(beside(format!(
+                "stops after the program, within {}, by the manifest",
+                human(planned)
+            )))
             .help("add it to the task definition, or take it from the manifest");
         finding.severity = Severity::Warning;
         findings.push(finding);
