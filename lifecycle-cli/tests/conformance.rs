@@ -5,9 +5,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod support;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use support::skipped;
 
 /// One manifest with every knob that reaches a generated file, its strings as odd as they may be.
 const EVERY_KNOB: &str = r#"
@@ -54,17 +58,8 @@ platforms:
   ecs: { image: x, launch_type: ec2 }
 "#;
 
-/// Says it past the harness, which keeps what a passing test prints to itself.
-fn skipped(why: &str) {
-    let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{why}\n"));
-}
-
-fn lifecycle() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_lifecycle"))
-}
-
 fn generate(manifest: &Path, target: &str, into: &Path) -> Vec<PathBuf> {
-    let output = lifecycle()
+    let output = support::lifecycle(&support::root())
         .args(["gen", target, "--image", "example.com/x:1", "-o"])
         .arg(into)
         .arg(manifest)
@@ -85,7 +80,7 @@ fn generate(manifest: &Path, target: &str, into: &Path) -> Vec<PathBuf> {
 fn the_platforms_own_readers_accept_what_is_generated() {
     let Some(python) = std::env::var_os("LIFECYCLE_CONFORMANCE_PYTHON") else {
         skipped(
-            "SKIPPED: LIFECYCLE_CONFORMANCE_PYTHON names no Python with kubernetes-validate and botocore",
+            "LIFECYCLE_CONFORMANCE_PYTHON names no Python with kubernetes-validate and botocore",
         );
         return;
     };
@@ -131,7 +126,7 @@ fn every_string_of_the_manifest_arrives_as_it_is() {
     let manifest = scratch.path().join("lifecycle.yaml");
     std::fs::write(&manifest, EVERY_KNOB).unwrap();
     let run = |target: &str| {
-        let output = lifecycle()
+        let output = support::lifecycle(&support::root())
             .args(["gen", target])
             .arg(&manifest)
             .output()
@@ -194,7 +189,7 @@ const SHAPE: [&str; 6] = [
 #[test]
 fn the_schema_accepts_what_the_reader_accepts_and_refuses_what_it_refuses() {
     let Some(python) = std::env::var_os("LIFECYCLE_CONFORMANCE_PYTHON") else {
-        skipped("SKIPPED: LIFECYCLE_CONFORMANCE_PYTHON names no Python with jsonschema");
+        skipped("LIFECYCLE_CONFORMANCE_PYTHON names no Python with jsonschema");
         return;
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
@@ -206,7 +201,7 @@ fn the_schema_accepts_what_the_reader_accepts_and_refuses_what_it_refuses() {
         if path.ends_with("accepted/block-scalars.yaml") {
             continue;
         }
-        let output = lifecycle()
+        let output = support::lifecycle(&support::root())
             .args(["check", "--format", "json"])
             .arg(&path)
             .output()
@@ -238,7 +233,15 @@ fn the_schema_accepts_what_the_reader_accepts_and_refuses_what_it_refuses() {
     }
     let scratch = tempfile::tempdir().unwrap();
     let schema = scratch.path().join("schema.json");
-    std::fs::write(&schema, lifecycle().arg("schema").output().unwrap().stdout).unwrap();
+    std::fs::write(
+        &schema,
+        support::lifecycle(&support::root())
+            .arg("schema")
+            .output()
+            .unwrap()
+            .stdout,
+    )
+    .unwrap();
     let mut child = Command::new(python)
         .arg(root.join("tests/conformance/schema.py"))
         .arg(&schema)

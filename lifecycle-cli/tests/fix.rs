@@ -145,7 +145,7 @@ fn a_diff_is_shown_and_nothing_is_written() {
 #[test]
 fn a_diff_is_what_patch_reads() {
     if Command::new("patch").arg("--version").output().is_err() {
-        eprintln!("SKIPPED: there is no `patch` here");
+        support::skipped("there is no `patch` here");
         return;
     }
     let directory = tempfile::tempdir().unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::read::At;
 use super::{
-    Binding, Capacity, Container, DependsOn, Deployed, EcsService, HealthCheck, Odd, Pairs, Port,
+    Binding, Capacity, Container, DependsOn, Deployed, EcsService, HealthCheck, Odd, Pairs,
     TargetGroup, Variable, Workload,
 };
 use crate::platform::ecs::FACTS;
@@ -96,16 +96,7 @@ fn container(at: &At<'_>, odd: &mut Vec<Odd>) -> Container {
         readiness: None,
         liveness: None,
         startup: None,
-        ports: at
-            .list("portMappings")
-            .iter()
-            .filter_map(|port| {
-                Some(Port {
-                    name: port.text("name"),
-                    number: port.number("containerPort", odd)?,
-                })
-            })
-            .collect(),
+        ports: at.ports("portMappings", odd),
         environment: environment(at),
         restarts_always: false,
         stop_timeout: at.number("stopTimeout", odd),

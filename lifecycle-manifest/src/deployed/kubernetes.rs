@@ -3,7 +3,7 @@
 
 use super::read::At;
 use super::{
-    Action, Container, Deployed, Hook, Odd, Owner, Port, Probe, ProbeAction, Service, ServicePort,
+    Action, Container, Deployed, Hook, Odd, Owner, Probe, ProbeAction, Service, ServicePort,
     Strategy, TargetGroup, Variable, Workload,
 };
 use crate::manifest::Written;
@@ -153,16 +153,7 @@ fn container(at: &At<'_>, odd: &mut Vec<Odd>) -> Container {
         readiness,
         liveness,
         startup,
-        ports: at
-            .list("ports")
-            .iter()
-            .filter_map(|port| {
-                Some(Port {
-                    name: port.text("name"),
-                    number: port.number("containerPort", odd)?,
-                })
-            })
-            .collect(),
+        ports: at.ports("ports", odd),
         environment: at
             .list("env")
             .iter()

@@ -1,6 +1,6 @@
 //! A value of a deployed file with its route, and the questions that are asked of it.
 
-use super::{Odd, Pairs};
+use super::{Odd, Pairs, Port};
 use crate::manifest::Written;
 use crate::text::{Node, Route, Value};
 
@@ -34,6 +34,18 @@ impl At<'_> {
             route: self.route.index(index),
         };
         items.iter().enumerate().map(at).collect()
+    }
+
+    /// The ports of a container; both platforms call the number `containerPort`.
+    pub(super) fn ports(&self, key: &str, odd: &mut Vec<Odd>) -> Vec<Port> {
+        let ports = self.list(key);
+        let port = |at: &At<'_>| {
+            Some(Port {
+                name: at.text("name"),
+                number: at.number("containerPort", odd)?,
+            })
+        };
+        ports.iter().filter_map(port).collect()
     }
 
     /// The items of the sequence under a key.
