@@ -22,6 +22,9 @@ pub(crate) async fn run(control: Arc<Control>, works: Vec<Arc<dyn Work>>) -> Rep
         work.start(&control.plan, step);
     }
     control.health.ready();
+    for work in &works {
+        work.ready();
+    }
     serve(&control, &works).await;
 
     for work in &works {

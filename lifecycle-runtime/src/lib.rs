@@ -201,6 +201,7 @@ mod cancellation;
 mod control;
 mod environment;
 mod executor;
+mod grpc;
 mod health;
 #[cfg(feature = "http")]
 mod http;
@@ -217,6 +218,7 @@ mod wiring;
 mod work;
 
 pub use cancellation::Cancellation;
+pub use grpc::GrpcServer;
 pub use health::{Health, health};
 #[cfg(feature = "http")]
 pub use http::{HttpServer, RunningServer};
@@ -225,8 +227,8 @@ pub use lifecycle::{Lifecycle, StopHandle, stop};
 pub use lifecycle_macros::main;
 pub use report::{Outcome, PhaseReport, Report, StepOutcome, StepReport};
 pub use resource::{
-    AuditLog, Cache, Claims, Custom, Database, Ending, File, GrpcServer, MessageBroker,
-    QueueConsumer, Scheduler, Stopping, Streams, Task, Telemetry, WebSockets, Working,
+    AuditLog, Cache, Claims, Custom, Database, Ending, File, MessageBroker, QueueConsumer,
+    Scheduler, Stopping, Streams, Task, Telemetry, WebSockets, Working,
 };
 pub use runtime::{MainResult, Runtime};
 pub use signals::Signal;

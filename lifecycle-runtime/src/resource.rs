@@ -17,7 +17,8 @@ pub use consumer::{Claims, QueueConsumer};
 pub use ending::Ending;
 pub use roster::Working;
 pub use scheduler::Scheduler;
-pub use servers::{GrpcServer, Stopping, Streams, Task, WebSockets};
+pub(crate) use served::Served;
+pub use servers::{Stopping, Streams, Task, WebSockets};
 
 /// Makes a type that holds a `Work` wirable as one kind.
 macro_rules! wirable {

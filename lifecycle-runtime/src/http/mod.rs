@@ -45,10 +45,14 @@ use tokio::task::JoinHandle;
 use tower_service::Service;
 
 pub use self::running::RunningServer;
+#[cfg(feature = "grpc")]
+pub(crate) use self::server::Stage;
 
 use self::exchange::{Handler, Tower};
 use self::options::Options;
-use self::server::{Server, Stage};
+use self::server::Server;
+#[cfg(not(feature = "grpc"))]
+use self::server::Stage;
 use crate::plan::{Kind, Plan, Step};
 use crate::wiring::sealed::{IntoPart, Part};
 use crate::work::{Active, BoxFuture, Failure, Work};
@@ -163,6 +167,13 @@ impl HttpServer {
         extend: impl Fn(SocketAddr, &mut Extensions) + Send + Sync + 'static,
     ) -> Self {
         self.options.extend = Some(Arc::new(extend));
+        self
+    }
+
+    /// Has `told` called with each stage that the server comes to. It must return at once.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn told(mut self, told: impl Fn(Stage) + Send + Sync + 'static) -> Self {
+        self.options.told = Some(Arc::new(told));
         self
     }
 

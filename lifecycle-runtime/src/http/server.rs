@@ -20,7 +20,7 @@ use crate::work::Active;
 
 /// How far a server has come towards its end. Only ever moves forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stage {
+pub(crate) enum Stage {
     /// Nobody has asked it to stop.
     Serving,
     /// It serves everyone, and asks clients to take their next request elsewhere.
@@ -99,6 +99,9 @@ impl Server {
     pub(super) fn advance(&self, stage: Stage) {
         if self.stage.fetch_max(stage as u8, Ordering::Release) >= stage as u8 {
             return;
+        }
+        if let Some(told) = &self.options.told {
+            told(stage);
         }
         // An HTTP/1 connection learns of the first two when it next answers; waking thousands of
         // idle ones for nothing would only delay those that have something to do.

@@ -55,6 +55,20 @@ impl fmt::Debug for Stopping {
     }
 }
 
+impl Served {
+    /// What `run` makes of a [`Stopping`], from the start of the service on.
+    pub(crate) fn stopping<F, Fut>(run: F) -> Self
+    where
+        F: FnOnce(Stopping) -> Fut + Send + 'static,
+        Fut: Future<Output: Ending> + Send + 'static,
+    {
+        Self::new(|hub| async move {
+            use super::ending::sealed::Ending as _;
+            run(Stopping { hub }).await.into_result()
+        })
+    }
+}
+
 macro_rules! servers {
     ($($(#[$doc:meta])* $name:ident = $kind:ident,)*) => {$(
         $(#[$doc])*
@@ -72,10 +86,7 @@ macro_rules! servers {
                 F: FnOnce(Stopping) -> Fut + Send + 'static,
                 Fut: Future<Output: Ending> + Send + 'static,
             {
-                Self(Served::new(|hub| async move {
-                    use super::ending::sealed::Ending as _;
-                    run(Stopping { hub }).await.into_result()
-                }))
+                Self(Served::stopping(run))
             }
         }
     )*};
@@ -99,9 +110,6 @@ servers! {
     /// });
     /// ```
     Task = Task,
-    /// A gRPC server, or any other server that offers a stop handle: with tonic,
-    /// `serve_with_shutdown(address, stopping.requested())`.
-    GrpcServer = GrpcServer,
     /// WebSocket sessions: each session closes itself when [`Stopping::requested`] resolves, and
     /// [`Stopping::working`] makes the step wait for it.
     WebSockets = Websocket,
