@@ -14,7 +14,7 @@ mod wire;
 use std::future::Future;
 
 use crate::plan::Kind;
-use crate::resource::{Ending, Served, Stopping};
+use crate::resource::{Ending, Served, StartUp, Stopping, started_when};
 use crate::wiring::sealed::{IntoPart, Part};
 
 /// Answers gRPC calls: the resource of kind `grpc-server`.
@@ -123,7 +123,8 @@ use crate::wiring::sealed::{IntoPart, Part};
 /// service in order, with a non-zero exit code; an `Ok` end is just an end. A method that panics
 /// costs its own stream and nothing else.
 #[must_use = "a server serves once it is returned from `main`"]
-pub struct GrpcServer(Inner);
+pub struct GrpcServer(Inner, StartUp);
+started_when!(GrpcServer, 1);
 
 enum Inner {
     #[cfg(feature = "grpc")]
@@ -157,7 +158,7 @@ impl GrpcServer {
         F: FnOnce(Stopping) -> Fut + Send + 'static,
         Fut: Future<Output: Ending> + Send + 'static,
     {
-        Self(Inner::External(Served::stopping(run)))
+        Self(Inner::External(Served::stopping(run)), StartUp::default())
     }
 }
 
@@ -165,8 +166,8 @@ impl IntoPart for GrpcServer {
     fn into_part(self) -> Part {
         match self.0 {
             #[cfg(feature = "grpc")]
-            Inner::Own(server) => Part::new(Kind::GrpcServer, server),
-            Inner::External(served) => Part::new(Kind::GrpcServer, served),
+            Inner::Own(server) => Part::new(Kind::GrpcServer, server, self.1),
+            Inner::External(served) => Part::new(Kind::GrpcServer, served, self.1),
         }
     }
 }

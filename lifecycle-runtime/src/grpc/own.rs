@@ -14,7 +14,8 @@ use super::service::Front;
 use super::{GrpcServer, Inner};
 use crate::http::{HttpServer, Stage};
 use crate::plan::{Plan, Step};
-use crate::work::{Active, BoxFuture, Failure, Work};
+use crate::resource::StartUp;
+use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work};
 
 /// The server, and what it tells of its health.
 pub(super) struct Own {
@@ -48,7 +49,7 @@ impl GrpcServer {
                 Stage::Settling => told.advance(State::Leaving),
                 Stage::Lingering | Stage::Draining | Stage::Abandoned => told.advance(State::Over),
             });
-        Self(Inner::Own(Own { http, health }))
+        Self(Inner::Own(Own { http, health }), StartUp::default())
     }
 
     /// Answers the health protocol for the service `name` too, such as `shop.Quotes`: it is as well
@@ -90,13 +91,14 @@ impl GrpcServer {
     /// # }
     /// ```
     pub fn http(self, set: impl FnOnce(HttpServer) -> HttpServer) -> Self {
-        Self(match self.0 {
+        let inner = match self.0 {
             Inner::Own(Own { http, health }) => Inner::Own(Own {
                 http: set(http),
                 health,
             }),
             external @ Inner::External(_) => external,
-        })
+        };
+        Self(inner, self.1)
     }
 }
 
@@ -113,8 +115,8 @@ impl Work for Own {
         self.http.settle();
     }
 
-    fn stop(&self) -> BoxFuture<Result<(), Failure>> {
-        self.http.stop()
+    fn stop(&self, window: Window) -> BoxFuture<Result<(), Failure>> {
+        self.http.stop(window)
     }
 
     fn cancel(&self) {
@@ -136,7 +138,7 @@ impl Work for Own {
         active
     }
 
-    fn rejected(&self) -> u64 {
-        self.http.rejected()
+    fn tally(&self) -> Tally {
+        self.http.tally()
     }
 }
