@@ -97,7 +97,8 @@
 //! | `http-server` | `HttpServer` (feature `http`) | a listener and a service |
 //! | `queue-consumer` | [`QueueConsumer`] | [`Claims`]: `next`, `working`, `cancelled` |
 //! | `scheduler` | [`Scheduler`] | a period and a job |
-//! | `task`, `grpc-server`, `websocket`, `stream` | [`Task`], [`GrpcServer`], [`WebSockets`], [`Streams`] | [`Stopping`]: `requested`, `cancelled`, `working` |
+//! | `grpc-server` | [`GrpcServer`] | a listener and a service (feature `grpc`), or any server with a stop handle |
+//! | `task`, `websocket`, `stream` | [`Task`], [`WebSockets`], [`Streams`] | [`Stopping`]: `requested`, `cancelled`, `working` |
 //! | `telemetry`, `audit-log`, `message-broker`, `cache`, `database`, `file`, `custom` | [`Telemetry`], [`AuditLog`], [`MessageBroker`], [`Cache`], [`Database`], [`File`], [`Custom`] | a closing call, async or `blocking` |
 //!
 //! # What happens, moment by moment
@@ -199,7 +200,8 @@
 //! # Features
 //!
 //! `macros` (default): `#[lifecycle::main]`. `http` (default): `HttpServer` for HTTP/1 and any tower
-//! service. `http2`: HTTP/2 on the same listener.
+//! service. `http2`: HTTP/2 on the same listener. `grpc`: `GrpcServer::new` for tonic and any tower
+//! service over gRPC's bodies; it brings no crate beyond those of `http2`.
 
 mod cancellation;
 mod control;

@@ -112,7 +112,10 @@ impl Health {
             let method = &parts.uri.path()[PREFIX.len()..];
             let asked = health.asked(body);
             let answer = match method {
-                "Check" => asked.await.and_then(|name| health.check(&name)).map(Reply::once),
+                "Check" => asked
+                    .await
+                    .and_then(|name| health.check(&name))
+                    .map(Reply::once),
                 "List" => asked.await.map(|_| Reply::once(health.list())),
                 "Watch" => asked.await.map(|name| Reply::Watch {
                     watch: health.watch(&name),

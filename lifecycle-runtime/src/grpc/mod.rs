@@ -128,7 +128,7 @@ started_when!(GrpcServer, 1);
 
 enum Inner {
     #[cfg(feature = "grpc")]
-    Own(own::Own),
+    Own(Box<own::Own>),
     External(Served),
 }
 
@@ -166,7 +166,7 @@ impl IntoPart for GrpcServer {
     fn into_part(self) -> Part {
         match self.0 {
             #[cfg(feature = "grpc")]
-            Inner::Own(server) => Part::new(Kind::GrpcServer, server, self.1),
+            Inner::Own(server) => Part::new(Kind::GrpcServer, *server, self.1),
             Inner::External(served) => Part::new(Kind::GrpcServer, served, self.1),
         }
     }

@@ -49,7 +49,8 @@ impl GrpcServer {
                 Stage::Settling => told.advance(State::Leaving),
                 Stage::Lingering | Stage::Draining | Stage::Abandoned => told.advance(State::Over),
             });
-        Self(Inner::Own(Own { http, health }), StartUp::default())
+        let own = Box::new(Own { http, health });
+        Self(Inner::Own(own), StartUp::default())
     }
 
     /// Answers the health protocol for the service `name` too, such as `shop.Quotes`: it is as well
@@ -92,10 +93,11 @@ impl GrpcServer {
     /// ```
     pub fn http(self, set: impl FnOnce(HttpServer) -> HttpServer) -> Self {
         let inner = match self.0 {
-            Inner::Own(Own { http, health }) => Inner::Own(Own {
-                http: set(http),
-                health,
-            }),
+            Inner::Own(server) => {
+                let Own { http, health } = *server;
+                let http = set(http);
+                Inner::Own(Box::new(Own { http, health }))
+            }
             external @ Inner::External(_) => external,
         };
         Self(inner, self.1)

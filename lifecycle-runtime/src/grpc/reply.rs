@@ -81,7 +81,10 @@ impl<B: Body<Data = Bytes>> Body for Reply<B> {
     fn size_hint(&self) -> SizeHint {
         match self {
             // With a deadline it may become less.
-            Self::Service { body, deadline: None } => body.size_hint(),
+            Self::Service {
+                body,
+                deadline: None,
+            } => body.size_hint(),
             Self::Nothing => SizeHint::with_exact(0),
             _ => SizeHint::default(),
         }

@@ -72,9 +72,10 @@ where
             AnsweringProj::Service { future, deadline } => {
                 if let Poll::Ready(answer) = future.poll(cx) {
                     let deadline = deadline.take();
-                    return Poll::Ready(answer.map(|response| {
-                        response.map(|body| Reply::Service { body, deadline })
-                    }));
+                    return Poll::Ready(
+                        answer
+                            .map(|response| response.map(|body| Reply::Service { body, deadline })),
+                    );
                 }
                 let Some(deadline) = deadline else {
                     return Poll::Pending;
@@ -125,7 +126,17 @@ mod tests {
             read("99999999H"),
             Some(Duration::from_secs(99_999_999 * 3600))
         );
-        for none in ["", "S", "1", "1s", "+1S", "1.5S", "123456789S", "-1S", "1 S"] {
+        for none in [
+            "",
+            "S",
+            "1",
+            "1s",
+            "+1S",
+            "1.5S",
+            "123456789S",
+            "-1S",
+            "1 S",
+        ] {
             assert_eq!(read(none), None, "{none}");
         }
         assert_eq!(deadline(&HeaderMap::new()), None);

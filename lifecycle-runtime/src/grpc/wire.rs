@@ -74,7 +74,10 @@ const LIMIT: usize = 4096;
 
 /// The one message of a request.
 pub(crate) async fn message<B: Body>(body: B) -> Result<Bytes, Status> {
-    const BROKEN: Status = Status(Code::InvalidArgument, "the request is not one whole message");
+    const BROKEN: Status = Status(
+        Code::InvalidArgument,
+        "the request is not one whole message",
+    );
     let mut body = std::pin::pin!(body);
     let mut read = BytesMut::new();
     while let Some(frame) = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
@@ -145,10 +148,10 @@ pub(crate) fn put_bytes(message: &mut Vec<u8>, field: u8, bytes: &[u8]) {
     message.push(field << 3 | 2);
     let mut length = bytes.len();
     while length > 0x7f {
-        message.push((length & 0x7f) as u8 | 0x80);
+        message.push(length.to_le_bytes()[0] | 0x80);
         length >>= 7;
     }
-    message.push(length as u8);
+    message.push(length.to_le_bytes()[0]);
     message.extend_from_slice(bytes);
 }
 
@@ -162,7 +165,9 @@ mod tests {
         for name in ["", "shop.Orders", &long] {
             let mut message = Vec::new();
             // A number, eight bytes, four bytes and text in fields of later versions.
-            message.extend([0x10, 0xff, 0x01, 0x19, 1, 2, 3, 4, 5, 6, 7, 8, 0x25, 1, 2, 3, 4]);
+            message.extend([
+                0x10, 0xff, 0x01, 0x19, 1, 2, 3, 4, 5, 6, 7, 8, 0x25, 1, 2, 3, 4,
+            ]);
             put_bytes(&mut message, 6, b"later");
             put_bytes(&mut message, 1, name.as_bytes());
             assert_eq!(first_string(&message).as_deref(), Some(name));
@@ -179,7 +184,9 @@ mod tests {
             &[0x0b],
             &[0x19, 0],
             &[0x80; 11],
-            &[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1],
+            &[
+                0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1,
+            ],
         ] {
             assert_eq!(first_string(bytes), None, "{bytes:?}");
         }
