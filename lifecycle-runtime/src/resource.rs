@@ -17,6 +17,7 @@ pub use consumer::{Claims, QueueConsumer};
 pub use ending::Ending;
 pub use roster::Working;
 pub use scheduler::Scheduler;
+pub(crate) use served::Served;
 pub use servers::{GrpcServer, Stopping, Streams, Task, WebSockets};
 
 /// Makes a type that holds a `Work` wirable as one kind.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::HttpServer;
+use super::{By, HttpServer};
 use crate::work::Work;
 
 /// A server that runs without a plan, from [`HttpServer::spawn`].
@@ -54,6 +54,9 @@ impl RunningServer {
 
     /// How many handlers have panicked.
     pub fn panicked(&self) -> u64 {
-        self.0.server().map_or(0, |server| server.panics())
+        match &self.0.0 {
+            By::Own(own) => own.server().map_or(0, |server| server.panics()),
+            By::External(_) => 0,
+        }
     }
 }
