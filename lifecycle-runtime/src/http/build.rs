@@ -29,7 +29,7 @@ impl HttpServer {
         B: Body + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        Self(By::Own(Own::new(listener, Arc::new(Tower(service)))))
+        Self::by(By::Own(Own::new(listener, Arc::new(Tower(service)))))
     }
 
     /// How long idle connections stay open once the intake has stopped, so that a request that is on
@@ -89,7 +89,7 @@ impl HttpServer {
     ///
     /// A server that is returned from `main` is started there, and must not be spawned.
     pub fn spawn(self) -> RunningServer {
-        match &self.0 {
+        match &self.by {
             By::Own(own) => own.begin(),
             By::External(served) => served.begin(),
         }
@@ -97,7 +97,7 @@ impl HttpServer {
     }
 
     fn choose(mut self, choice: impl FnOnce(&mut Options)) -> Self {
-        if let By::Own(own) = &mut self.0 {
+        if let By::Own(own) = &mut self.by {
             choice(&mut own.options);
         }
         self

@@ -59,9 +59,9 @@ pub use self::running::RunningServer;
 #[cfg(feature = "http")]
 use self::own::Own;
 use crate::plan::{Kind, Plan, Step};
-use crate::resource::{Ending, Served, Stopping};
+use crate::resource::{Ending, Served, StartUp, Stopping, started_when};
 use crate::wiring::sealed::{IntoPart, Part};
-use crate::work::{Active, BoxFuture, Failure, Work};
+use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work};
 
 /// Serves HTTP with any tower service, such as an axum `Router`: the resource of kind `http-server`.
 ///
@@ -83,7 +83,10 @@ use crate::work::{Active, BoxFuture, Failure, Work};
 /// # Ok(()) }
 /// ```
 #[must_use = "a server serves once it is returned from `main`, or spawned"]
-pub struct HttpServer(By);
+pub struct HttpServer {
+    by: By,
+    startup: StartUp,
+}
 
 /// Who answers.
 enum By {
@@ -125,11 +128,16 @@ impl HttpServer {
         F: FnOnce(Stopping) -> Fut + Send + 'static,
         Fut: Future<Output: Ending> + Send + 'static,
     {
-        Self(By::External(Served::stopping(run)))
+        Self::by(By::External(Served::stopping(run)))
+    }
+
+    fn by(by: By) -> Self {
+        let startup = StartUp::default();
+        Self { by, startup }
     }
 
     fn work(&self) -> &dyn Work {
-        match &self.0 {
+        match &self.by {
             #[cfg(feature = "http")]
             By::Own(own) => own,
             By::External(served) => served,
@@ -150,8 +158,8 @@ impl Work for HttpServer {
         self.work().settle();
     }
 
-    fn stop(&self) -> BoxFuture<Result<(), Failure>> {
-        self.work().stop()
+    fn stop(&self, window: Window) -> BoxFuture<Result<(), Failure>> {
+        self.work().stop(window)
     }
 
     fn cancel(&self) {
@@ -166,18 +174,21 @@ impl Work for HttpServer {
         self.work().active()
     }
 
-    fn rejected(&self) -> u64 {
-        self.work().rejected()
+    fn tally(&self) -> Tally {
+        self.work().tally()
     }
 }
 
 impl IntoPart for HttpServer {
-    fn into_part(self) -> Part {
-        Part::new(Kind::HttpServer, self)
+    fn into_part(mut self) -> Part {
+        let startup = std::mem::take(&mut self.startup);
+        Part::new(Kind::HttpServer, self, startup)
     }
 }
 
 impl crate::wiring::Resource for HttpServer {}
+
+started_when!(HttpServer, startup);
 
 impl std::fmt::Debug for HttpServer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

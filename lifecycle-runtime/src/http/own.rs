@@ -10,7 +10,7 @@ use super::exchange::Handler;
 use super::options::Options;
 use super::server::{Server, Stage};
 use crate::plan::{Plan, Step};
-use crate::work::{Active, BoxFuture, Failure, Work};
+use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work};
 
 /// A server on hyper: not yet started, or with the tasks that serve.
 pub(super) struct Own {
@@ -72,7 +72,7 @@ impl Work for Own {
         }
     }
 
-    fn stop(&self) -> BoxFuture<Result<(), Failure>> {
+    fn stop(&self, _window: Window) -> BoxFuture<Result<(), Failure>> {
         let Some(running) = self.running.get() else {
             // Never started: nobody has been accepted.
             let listener = self.listener.lock();
@@ -111,7 +111,10 @@ impl Work for Own {
             .map_or_else(Active::default, |server| server.active())
     }
 
-    fn rejected(&self) -> u64 {
-        self.server().map_or(0, |server| server.rejections())
+    fn tally(&self) -> Tally {
+        Tally {
+            rejected: self.server().map_or(0, |server| server.rejections()),
+            ..Tally::default()
+        }
     }
 }

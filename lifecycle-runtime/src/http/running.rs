@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use std::time::Duration;
+
 use super::{By, HttpServer};
-use crate::work::Work;
+use crate::work::{Window, Work};
 
 /// A server that runs without a plan, from [`HttpServer::spawn`].
 ///
@@ -29,7 +31,11 @@ impl RunningServer {
         &self,
     ) -> impl Future<Output = Result<(), Box<dyn std::error::Error + Send + Sync>>> + Send + 'static
     {
-        self.0.stop()
+        // Who calls this keeps the time.
+        self.0.stop(Window {
+            timeout: Duration::MAX,
+            hurry: false,
+        })
     }
 
     /// Fires the [`Cancellation`](crate::Cancellation) of every request.
@@ -49,12 +55,12 @@ impl RunningServer {
 
     /// How many requests have been refused with 503 because they came too late.
     pub fn rejected(&self) -> u64 {
-        self.0.rejected()
+        self.0.tally().rejected
     }
 
     /// How many handlers have panicked.
     pub fn panicked(&self) -> u64 {
-        match &self.0.0 {
+        match &self.0.by {
             By::Own(own) => own.server().map_or(0, |server| server.panics()),
             By::External(_) => 0,
         }

@@ -2,13 +2,20 @@
 
 mod handover;
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::routing::get;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{By, HttpServer};
-use crate::work::{Active, Work};
+use crate::work::{Active, Window, Work};
+
+const WINDOW: Window = Window {
+    timeout: Duration::from_secs(5),
+    hurry: false,
+};
 
 #[tokio::test]
 async fn what_is_in_flight_has_a_name_and_an_age() {
@@ -17,7 +24,7 @@ async fn what_is_in_flight_has_a_name_and_an_age() {
     let never = get(|| async { std::future::pending::<()>().await });
     let server = HttpServer::new(listener, Router::new().fallback(never));
     assert_eq!(server.active(), Active::default());
-    let By::Own(own) = &server.0 else { panic!() };
+    let By::Own(own) = &server.by else { panic!() };
     own.begin();
     let mut expected = Vec::new();
     let mut clients = Vec::new();
@@ -52,6 +59,6 @@ async fn one_that_was_never_started_stops_and_frees_its_port() {
     let address = listener.local_addr().unwrap();
     let server = HttpServer::new(listener, Router::new());
     server.settle();
-    server.stop().await.unwrap();
+    server.stop(WINDOW).await.unwrap();
     TcpListener::bind(address).await.unwrap();
 }

@@ -274,13 +274,17 @@ impl Track {
         }
         let state = self.state();
         let streams = state.streams.iter().flatten();
-        found.extend(streams.filter(|stream| stream.keeper.is_none()).map(|stream| {
-            let path = stream.path.as_ref().map_or("", PathAndQuery::path);
-            InFlight {
-                age: now.saturating_duration_since(stream.since),
-                name: format!("{} {} {peer}", stream.method, shortened(path)),
-            }
-        }));
+        found.extend(
+            streams
+                .filter(|stream| stream.keeper.is_none())
+                .map(|stream| {
+                    let path = stream.path.as_ref().map_or("", PathAndQuery::path);
+                    InFlight {
+                        age: now.saturating_duration_since(stream.since),
+                        name: format!("{} {} {peer}", stream.method, shortened(path)),
+                    }
+                }),
+        );
         let counted = found.len() > before || state.handed_streams > 0;
         if let (false, Some(since)) = (counted, state.unsent_since) {
             found.push(InFlight {

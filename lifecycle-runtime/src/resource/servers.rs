@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::ending::Ending;
 use super::roster::Working;
 use super::served::{Hub, Served};
-use super::wirable;
+use super::{StartUp, wirable};
 
 /// What a running server or task looks at to learn that it must stop. Clones share it.
 #[derive(Clone)]
@@ -93,7 +93,7 @@ macro_rules! servers {
         ///
         /// An error or a panic of the future while the service runs stops the service in order, with
         /// a non-zero exit code; an `Ok` end is just an end.
-        pub struct $name(Served);
+        pub struct $name(Served, StartUp);
         wirable!($name, $kind);
 
         impl $name {
@@ -104,7 +104,7 @@ macro_rules! servers {
                 F: FnOnce(Stopping) -> Fut + Send + 'static,
                 Fut: Future<Output: Ending> + Send + 'static,
             {
-                Self(Served::stopping(run))
+                Self(Served::stopping(run), StartUp::default())
             }
         }
     )*};
