@@ -214,7 +214,6 @@ mod control;
 mod environment;
 mod executor;
 mod health;
-#[cfg(feature = "http")]
 mod http;
 mod lifecycle;
 pub mod plan;
@@ -230,8 +229,9 @@ mod work;
 
 pub use cancellation::Cancellation;
 pub use health::{Health, health};
+pub use http::HttpServer;
 #[cfg(feature = "http")]
-pub use http::{HttpServer, RunningServer};
+pub use http::RunningServer;
 pub use lifecycle::{Lifecycle, StopHandle, stop};
 #[cfg(feature = "macros")]
 pub use lifecycle_macros::main;
