@@ -135,9 +135,24 @@
 //! # Health
 //!
 //! With a health port in the plan, `traffic.health.port`, a small server answers on all addresses.
-//! Readiness is 200 while everything is up, and 503 before that and from the signal on. Liveness is
-//! 200 as long as the process answers at all. Without a port, [`health()`] tells the same, for the
-//! service to answer on a server of its own.
+//! Readiness is 200 while everything is up, and 503 before that and from the signal on. Without a port,
+//! [`health()`] tells the same, for the service to answer on a server of its own.
+//!
+//! ## Liveness
+//!
+//! Liveness is wired to a heartbeat. A plain thread asks the service's async runtime for a sign of life
+//! once a second, and a task answers. When no worker has come round to that task for 30 s
+//! ([`Runtime::wedged_after`] and [`Lifecycle::wedged_after`] set another time), every worker is
+//! blocked: liveness turns 503, an error is logged, and the platform restarts the service. The health
+//! server is on a thread of its own and answers all the same. One worker that is free is enough for a
+//! beat, and so is a runtime that is only slow; where the runtime comes back, so does liveness. The
+//! time is counted in questions that were asked, so a suspended machine or a debugger that holds the
+//! process raises no alarm.
+//!
+//! Before readiness is first 200, liveness is 200 whatever happens: a `main` on a runtime of one thread
+//! may well block it, and how long a start may take is for the platform to say (`startupProbe`,
+//! `TimeoutStartSec`). From the stop signal on it is 200 as well, since a platform that gave up on the
+//! service now would cut its shutdown short; what hangs then is the watchdog's matter.
 //!
 //! ## The program as its own probe
 //!

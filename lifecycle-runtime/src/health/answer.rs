@@ -57,14 +57,14 @@ pub(super) fn answer(head: &[u8], paths: &plan::Health, health: &Health) -> Vec<
         return response(405, "Method Not Allowed", "Allow: GET, HEAD\r\n", true);
     }
     let path = path_of(target);
+    let yes_or_no = |yes| match yes {
+        true => response(200, "OK", "", with_body),
+        false => response(503, "Service Unavailable", "", with_body),
+    };
     if path == paths.ready {
-        if health.is_ready() {
-            response(200, "OK", "", with_body)
-        } else {
-            response(503, "Service Unavailable", "", with_body)
-        }
+        yes_or_no(health.is_ready())
     } else if path == paths.live {
-        response(200, "OK", "", with_body)
+        yes_or_no(health.is_live())
     } else {
         response(404, "Not Found", "", with_body)
     }
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn readiness_follows_the_service_and_liveness_does_not() {
+    fn readiness_follows_the_service_and_liveness_the_heartbeat_while_it_is_ready() {
         let health = Health::default();
         let both = |health: &Health| {
             let get =
@@ -176,10 +176,18 @@ mod tests {
             (get("/ready"), get("/live"))
         };
         assert_eq!(both(&health), (503, 200));
+        health.wedged(true);
+        assert_eq!(both(&health), (503, 200), "a start may take long");
+        health.wedged(false);
         health.ready();
         assert_eq!(both(&health), (200, 200));
+        health.wedged(true);
+        assert_eq!(both(&health), (200, 503));
+        health.wedged(false);
+        assert_eq!(both(&health), (200, 200));
+        health.wedged(true);
         health.stopping();
-        assert_eq!(both(&health), (503, 200));
+        assert_eq!(both(&health), (503, 200), "the watchdog sees to it");
         health.ready();
         assert_eq!(both(&health), (503, 200), "a stop is for good");
     }
