@@ -5,12 +5,15 @@ mod pulse;
 mod server;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use tokio::sync::watch;
 
 pub(crate) use pulse::{Pulse, WEDGED_AFTER};
 pub(crate) use server::Server;
+
+use crate::control::Control;
+use crate::status::Status;
 
 pub(crate) const STARTING: u8 = 0;
 pub(crate) const READY: u8 = 1;
@@ -33,13 +36,23 @@ pub(crate) const STOPPING: u8 = 2;
 ///
 /// A wedged executor answers nothing at all on a router of its own, which a probe takes for a
 /// failure too; only the health server, on its own thread, can say so with a 503.
-#[derive(Debug, Clone, Default)]
-pub struct Health(Arc<State>);
+#[derive(Clone, Default)]
+pub struct Health(Arc<Shared>);
 
-#[derive(Debug, Default)]
-struct State {
-    state: watch::Sender<u8>,
+#[derive(Default)]
+struct Shared {
+    stage: watch::Sender<u8>,
     wedged: AtomicBool,
+    control: Mutex<Weak<Control>>,
+}
+
+impl std::fmt::Debug for Health {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Health")
+            .field("ready", &self.is_ready())
+            .field("live", &self.is_live())
+            .finish_non_exhaustive()
+    }
 }
 
 /// The health of the service that this process runs. Clones and later calls give the same one.
@@ -87,14 +100,33 @@ impl Health {
         }
     }
 
+    /// What the service is doing now; `None` before it begins. As [`status()`](crate::status()), for a
+    /// service that is not the process's own.
+    pub fn status(&self) -> Option<Status> {
+        let control = self.control().upgrade()?;
+        Some(control.status())
+    }
+
+    fn control(&self) -> std::sync::MutexGuard<'_, Weak<Control>> {
+        self.0
+            .control
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// This is the health of `control`'s service.
+    pub(crate) fn attach(&self, control: &Arc<Control>) {
+        *self.control() = Arc::downgrade(control);
+    }
+
     pub(crate) fn starting(&self) {
         self.0.wedged.store(false, Ordering::Release);
-        self.0.state.send_replace(STARTING);
+        self.0.stage.send_replace(STARTING);
     }
 
     /// Ready, unless a stop was faster.
     pub(crate) fn ready(&self) {
-        self.0.state.send_if_modified(|state| {
+        self.0.stage.send_if_modified(|state| {
             let ready = *state == STARTING;
             if ready {
                 *state = READY;
@@ -104,7 +136,7 @@ impl Health {
     }
 
     pub(crate) fn stopping(&self) {
-        self.0.state.send_replace(STOPPING);
+        self.0.stage.send_replace(STOPPING);
     }
 
     /// Whether the async runtime answers.
@@ -114,13 +146,13 @@ impl Health {
 
     /// [`STARTING`], [`READY`] or [`STOPPING`].
     pub(crate) fn state(&self) -> u8 {
-        *self.0.state.borrow()
+        *self.0.stage.borrow()
     }
 
     /// Resolves with the state as soon as it is another one than `from`.
     #[allow(dead_code, reason = "for health protocols that push")]
     pub(crate) async fn changed(&self, from: u8) -> u8 {
-        let mut states = self.0.state.subscribe();
+        let mut states = self.0.stage.subscribe();
         let changed = states.wait_for(|state| *state != from).await;
         changed.map_or(from, |state| *state)
     }

@@ -158,6 +158,26 @@
 //! `TimeoutStartSec`). From the stop signal on it is 200 as well, since a platform that gave up on the
 //! service now would cut its shutdown short; what hangs then is the watchdog's matter.
 //!
+//! ## Status
+//!
+//! The health server also says what the service is doing: `GET /lifecycle` answers with a JSON object
+//! ([`Status`] has its facts), and with a table for people when it is asked for plain text, by
+//! `/lifecycle?text` or `Accept: text/plain`:
+//!
+//! ```text
+//! $ curl -s localhost:9090/lifecycle?text
+//! shop: stopping for 2.1s; SIGTERM; 12s to the deadline; kubernetes, plan 00112233aabbccdd
+//! RESOURCE   KIND            STATE     FOR     IN FLIGHT  OLDEST  WHAT
+//! http       http-server     stopping  2.1s    2          4.8s    GET /reports/17, POST /orders
+//! emails     queue-consumer  done      1.9s    0
+//! orders-db  database        running   3h 12m  0
+//! ```
+//!
+//! It works before readiness, throughout the shutdown, and when every worker is blocked. Paths of
+//! requests and ids of jobs are in it, so the health port must not be reachable from outside: no
+//! public Service, no ingress, no published port. [`status()`] is the same as a value, for tests and
+//! for a route of your own.
+//!
 //! ## The program as its own probe
 //!
 //! Some platforms, ECS among them, check health by a command inside the container, and a bare image
@@ -231,6 +251,7 @@ mod resource;
 mod runtime;
 mod session;
 mod signals;
+mod status;
 mod watchdog;
 mod wiring;
 mod work;
@@ -249,4 +270,5 @@ pub use resource::{
 };
 pub use runtime::{MainResult, Runtime};
 pub use signals::Signal;
+pub use status::{ResourceState, ResourceStatus, State, Status, status};
 pub use wiring::{Resource, Resources, Wiring};

@@ -100,6 +100,7 @@ impl Session {
             health,
             owns_process.then_some(orders),
         ));
+        control.health.attach(&control);
         if owns_process {
             let watching =
                 watchdog::watch(Arc::clone(&control), received, environment.report.clone())

@@ -122,11 +122,12 @@ impl Silence {
 fn say(control: &Control, what: &'static str) {
     let service = control.plan.service.to_string();
     let live = control.health.is_live();
+    let in_flight = control.status().in_flight_by_resource();
     let logger = std::thread::Builder::new().name("lifecycle-log".to_owned());
     // Without a thread there is no log line; liveness tells all the same.
     let _ = logger.spawn(move || match live {
-        true => tracing::info!(service, "{what}"),
-        false => tracing::error!(service, "{what}"),
+        true => tracing::info!(service, in_flight, "{what}"),
+        false => tracing::error!(service, in_flight, "{what}"),
     });
 }
 

@@ -110,8 +110,25 @@ fn blocking(workers: usize, time: Duration) -> Task {
     })
 }
 
+/// A start of half a second, then a task that works until its time is over.
+fn busy() -> ExitCode {
+    two_workers().run(Box::leak(Box::new(shop())), || async {
+        say("starting");
+        tokio::time::sleep(ms(500)).await;
+        Shop {
+            work: Task::new(|stopping| async move {
+                let _working = stopping.working("order 42");
+                say("working");
+                stopping.cancelled().await;
+            }),
+            db: db(),
+        }
+    })
+}
+
 pub(crate) fn run(scenario: &str) -> ExitCode {
     match scenario {
+        "busy" => busy(),
         "idle" => serve(two_workers(), obedient),
         "wedged-for-a-while" => serve(two_workers(), || blocking(2, 4 * WEDGED_AFTER)),
         "wedged-for-a-while-current-thread" => {
