@@ -110,8 +110,14 @@
 //! nothing was wired, so nothing can be lost. A `main` that blocks its thread gets one second. An
 //! error or a panic of `main` is printed and reported, and the exit code is 1.
 //!
-//! **When `main` has returned.** The resources start, what others use first, and readiness turns 200.
-//! A resource that ends with an error or a panic stops the service in order, with exit code 80, unless
+//! **When `main` has returned.** The resources start in the reverse of the order in which they stop:
+//! what others use first. One with a start-up probe (`started_when`) is up when the probe says so, and
+//! what uses it starts then; the others start side by side. When all are up, readiness turns 200. A
+//! probe that says no for too long, or panics, is a start that failed: what had started is stopped in
+//! order, and the exit code is 1. A signal in the middle of this stops in order what `main` has
+//! returned, without settling, because no traffic has come yet.
+//!
+//! **While it runs.** A resource that ends with an error or a panic stops the service in order, with exit code 80, unless
 //! it is `best_effort`. One that ends well has just ended; when all that served have, so that only
 //! closing is left, the service stops and exits with 0.
 //!
@@ -140,9 +146,44 @@
 //! # Health
 //!
 //! With a health port in the plan, `traffic.health.port`, a small server answers on all addresses.
-//! Readiness is 200 while everything is up, and 503 before that and from the signal on. Liveness is
-//! 200 as long as the process answers at all. Without a port, [`health()`] tells the same, for the
-//! service to answer on a server of its own.
+//! Readiness is 200 while everything is up, and 503 before that and from the signal on. Without a port,
+//! [`health()`] tells the same, for the service to answer on a server of its own.
+//!
+//! ## Liveness
+//!
+//! Liveness is wired to a heartbeat. A plain thread asks the service's async runtime for a sign of life
+//! once a second, and a task answers. When no worker has come round to that task for 30 s
+//! ([`Runtime::wedged_after`] and [`Lifecycle::wedged_after`] set another time), every worker is
+//! blocked: liveness turns 503, an error is logged, and the platform restarts the service. The health
+//! server is on a thread of its own and answers all the same. One worker that is free is enough for a
+//! beat, and so is a runtime that is only slow; where the runtime comes back, so does liveness. The
+//! time is counted in questions that were asked, so a suspended machine or a debugger that holds the
+//! process raises no alarm.
+//!
+//! Before readiness is first 200, liveness is 200 whatever happens: a `main` on a runtime of one thread
+//! may well block it, and how long a start may take is for the platform to say (`startupProbe`,
+//! `TimeoutStartSec`). From the stop signal on it is 200 as well, since a platform that gave up on the
+//! service now would cut its shutdown short; what hangs then is the watchdog's matter.
+//!
+//! ## Status
+//!
+//! The health server also says what the service is doing: `GET /lifecycle` answers with a JSON object
+//! ([`Status`] has its facts), and with a table for people when it is asked for plain text, by
+//! `/lifecycle?text` or `Accept: text/plain`:
+//!
+//! ```text
+//! $ curl -s localhost:9090/lifecycle?text
+//! shop: stopping for 2.1s; SIGTERM; 12s to the deadline; kubernetes, plan 00112233aabbccdd
+//! RESOURCE   KIND            STATE     FOR     IN FLIGHT  OLDEST  WHAT
+//! http       http-server     stopping  2.1s    2          4.8s    GET /reports/17, POST /orders
+//! emails     queue-consumer  done      1.9s    0
+//! orders-db  database        running   3h 12m  0
+//! ```
+//!
+//! It works before readiness, throughout the shutdown, and when every worker is blocked. Paths of
+//! requests and ids of jobs are in it, so the health port must not be reachable from outside: no
+//! public Service, no ingress, no published port. [`status()`] is the same as a value, for tests and
+//! for a route of your own.
 //!
 //! ## The program as its own probe
 //!
@@ -178,7 +219,9 @@
 //!
 //! # Further signals
 //!
-//! SIGTERM and SIGINT start the same shutdown. After that a further SIGTERM changes nothing: platforms
+//! SIGTERM and SIGINT start the same shutdown, with one difference: a SIGINT at a terminal, with no
+//! platform in the environment, is a Ctrl-C. Nobody routes traffic there, and somebody waits: there is
+//! no settle, and each step has at most three seconds. After that a further SIGTERM changes nothing: platforms
 //! repeat themselves. A SIGINT is somebody at a keyboard who does not want to wait: the process leaves
 //! at once, with a report and exit code 82. Two SIGINT within 50 ms are one press of Ctrl-C that came
 //! twice, from the terminal and from a parent that passed its own on.
@@ -209,7 +252,6 @@ mod environment;
 mod executor;
 mod grpc;
 mod health;
-#[cfg(feature = "http")]
 mod http;
 mod lifecycle;
 pub mod plan;
@@ -219,6 +261,7 @@ mod resource;
 mod runtime;
 mod session;
 mod signals;
+mod status;
 mod watchdog;
 mod wiring;
 mod work;
@@ -226,8 +269,9 @@ mod work;
 pub use cancellation::Cancellation;
 pub use grpc::GrpcServer;
 pub use health::{Health, health};
+pub use http::HttpServer;
 #[cfg(feature = "http")]
-pub use http::{HttpServer, RunningServer};
+pub use http::RunningServer;
 pub use lifecycle::{Lifecycle, StopHandle, stop};
 #[cfg(feature = "macros")]
 pub use lifecycle_macros::main;
@@ -238,4 +282,5 @@ pub use resource::{
 };
 pub use runtime::{MainResult, Runtime};
 pub use signals::Signal;
+pub use status::{ResourceState, ResourceStatus, State, Status, status};
 pub use wiring::{Resource, Resources, Wiring};

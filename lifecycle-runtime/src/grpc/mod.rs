@@ -12,10 +12,16 @@ mod service;
 mod wire;
 
 use std::future::Future;
+#[cfg(feature = "grpc")]
+use std::sync::Arc;
 
-use crate::plan::Kind;
-use crate::resource::{Ending, Served, StartUp, Stopping, started_when};
+#[cfg(feature = "grpc")]
+use self::health::{Health, State};
+use crate::http::HttpServer;
+use crate::plan::{Kind, Plan, Step};
+use crate::resource::{Ending, StartUp, Stopping, started_when};
 use crate::wiring::sealed::{IntoPart, Part};
+use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work};
 
 /// Answers gRPC calls: the resource of kind `grpc-server`.
 ///
@@ -123,14 +129,15 @@ use crate::wiring::sealed::{IntoPart, Part};
 /// service in order, with a non-zero exit code; an `Ok` end is just an end. A method that panics
 /// costs its own stream and nothing else.
 #[must_use = "a server serves once it is returned from `main`"]
-pub struct GrpcServer(Inner, StartUp);
-started_when!(GrpcServer, 1);
-
-enum Inner {
+pub struct GrpcServer {
+    http: HttpServer,
+    /// `None`: an external server.
     #[cfg(feature = "grpc")]
-    Own(Box<own::Own>),
-    External(Served),
+    health: Option<Arc<Health>>,
+    startup: StartUp,
 }
+
+started_when!(GrpcServer, startup);
 
 impl GrpcServer {
     /// A server of somebody else's that offers a stop handle: `run` serves from the start of the
@@ -158,17 +165,76 @@ impl GrpcServer {
         F: FnOnce(Stopping) -> Fut + Send + 'static,
         Fut: Future<Output: Ending> + Send + 'static,
     {
-        Self(Inner::External(Served::stopping(run)), StartUp::default())
+        Self {
+            http: HttpServer::external(run),
+            #[cfg(feature = "grpc")]
+            health: None,
+            startup: StartUp::default(),
+        }
+    }
+
+    #[cfg(feature = "grpc")]
+    fn tell(&self, state: State) {
+        if let Some(health) = &self.health {
+            health.advance(state);
+        }
+    }
+}
+
+impl Work for GrpcServer {
+    fn start(&self, plan: &Plan, step: &Step) {
+        self.http.start(plan, step);
+    }
+
+    fn ended(&self) -> Option<BoxFuture<Result<(), String>>> {
+        self.http.ended()
+    }
+
+    fn ready(&self) {
+        #[cfg(feature = "grpc")]
+        self.tell(State::Serving);
+    }
+
+    fn settle(&self) {
+        #[cfg(feature = "grpc")]
+        self.tell(State::Leaving);
+        self.http.settle();
+    }
+
+    fn stop(&self, window: Window) -> BoxFuture<Result<(), Failure>> {
+        #[cfg(feature = "grpc")]
+        self.tell(State::Over);
+        self.http.stop(window)
+    }
+
+    fn cancel(&self) {
+        self.http.cancel();
+    }
+
+    fn abandon(&self) {
+        self.http.abandon();
+    }
+
+    /// Every call is a POST: the method says nothing, and the report has little room.
+    fn active(&self) -> Active {
+        let mut active = self.http.active();
+        for name in &mut active.names {
+            if let Some(rest) = name.strip_prefix("POST ") {
+                *name = rest.to_owned();
+            }
+        }
+        active
+    }
+
+    fn tally(&self) -> Tally {
+        self.http.tally()
     }
 }
 
 impl IntoPart for GrpcServer {
-    fn into_part(self) -> Part {
-        match self.0 {
-            #[cfg(feature = "grpc")]
-            Inner::Own(server) => Part::new(Kind::GrpcServer, *server, self.1),
-            Inner::External(served) => Part::new(Kind::GrpcServer, served, self.1),
-        }
+    fn into_part(mut self) -> Part {
+        let startup = std::mem::take(&mut self.startup);
+        Part::new(Kind::GrpcServer, self, startup)
     }
 }
 

@@ -9,19 +9,11 @@ use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tower_service::Service;
 
-use super::health::{Health, State};
+use super::GrpcServer;
+use super::health::Health;
 use super::service::Front;
-use super::{GrpcServer, Inner};
-use crate::http::{HttpServer, Stage};
-use crate::plan::{Plan, Step};
+use crate::http::HttpServer;
 use crate::resource::StartUp;
-use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work};
-
-/// The server, and what it tells of its health.
-pub(super) struct Own {
-    http: HttpServer,
-    health: Arc<Health>,
-}
 
 impl GrpcServer {
     /// A server for connections to `listener`, answered by `service`: a tonic `Routes`, one
@@ -41,23 +33,18 @@ impl GrpcServer {
             service,
             health: Arc::clone(&health),
         };
-        let told = Arc::clone(&health);
-        let http = HttpServer::new(listener, front)
-            .nodelay(true)
-            .told(move |stage| match stage {
-                Stage::Serving => {}
-                Stage::Settling => told.advance(State::Leaving),
-                Stage::Lingering | Stage::Draining | Stage::Abandoned => told.advance(State::Over),
-            });
-        let own = Box::new(Own { http, health });
-        Self(Inner::Own(own), StartUp::default())
+        Self {
+            http: HttpServer::new(listener, front).nodelay(true),
+            health: Some(health),
+            startup: StartUp::default(),
+        }
     }
 
     /// Answers the health protocol for the service `name` too, such as `shop.Quotes`: it is as well
     /// as the whole server. No effect on an [`external`](Self::external) server.
     pub fn health_of(self, name: impl Into<String>) -> Self {
-        if let Inner::Own(server) = &self.0 {
-            server.health.add(name.into());
+        if let Some(health) = &self.health {
+            health.add(name.into());
         }
         self
     }
@@ -68,8 +55,8 @@ impl GrpcServer {
     /// Such a service follows the end by [`Health`](crate::Health), and has to end its watches by
     /// itself, or they hold up the drain.
     pub fn without_health(self) -> Self {
-        if let Inner::Own(server) = &self.0 {
-            server.health.leave_to_service();
+        if let Some(health) = &self.health {
+            health.leave_to_service();
         }
         self
     }
@@ -91,56 +78,8 @@ impl GrpcServer {
     /// })
     /// # }
     /// ```
-    pub fn http(self, set: impl FnOnce(HttpServer) -> HttpServer) -> Self {
-        let inner = match self.0 {
-            Inner::Own(server) => {
-                let Own { http, health } = *server;
-                let http = set(http);
-                Inner::Own(Box::new(Own { http, health }))
-            }
-            external @ Inner::External(_) => external,
-        };
-        Self(inner, self.1)
-    }
-}
-
-impl Work for Own {
-    fn start(&self, plan: &Plan, step: &Step) {
-        self.http.start(plan, step);
-    }
-
-    fn ready(&self) {
-        self.health.advance(State::Serving);
-    }
-
-    fn settle(&self) {
-        self.http.settle();
-    }
-
-    fn stop(&self, window: Window) -> BoxFuture<Result<(), Failure>> {
-        self.http.stop(window)
-    }
-
-    fn cancel(&self) {
-        self.http.cancel();
-    }
-
-    fn abandon(&self) {
-        self.http.abandon();
-    }
-
-    /// Every call is a POST: the method says nothing, and the report has little room.
-    fn active(&self) -> Active {
-        let mut active = self.http.active();
-        for name in &mut active.names {
-            if let Some(rest) = name.strip_prefix("POST ") {
-                *name = rest.to_owned();
-            }
-        }
-        active
-    }
-
-    fn tally(&self) -> Tally {
-        self.http.tally()
+    pub fn http(mut self, set: impl FnOnce(HttpServer) -> HttpServer) -> Self {
+        self.http = set(self.http);
+        self
     }
 }

@@ -6,13 +6,8 @@ use std::time::Duration;
 
 use http::{Extensions, HeaderValue};
 
-use super::server::Stage;
-
 /// What a service adds to each request's extensions.
 pub(super) type Extend = Arc<dyn Fn(SocketAddr, &mut Extensions) + Send + Sync>;
-
-/// Who wants to know how far the server is.
-pub(super) type Told = Arc<dyn Fn(Stage) + Send + Sync>;
 
 /// The choices, each with its default in [`Options::default`].
 #[derive(Clone)]
@@ -24,7 +19,6 @@ pub(super) struct Options {
     pub(super) retry_after: HeaderValue,
     pub(super) nodelay: bool,
     pub(super) extend: Option<Extend>,
-    pub(super) told: Option<Told>,
 }
 
 impl Default for Options {
@@ -36,7 +30,6 @@ impl Default for Options {
             retry_after: HeaderValue::from_static("1"),
             nodelay: false,
             extend: None,
-            told: None,
         }
     }
 }

@@ -16,6 +16,24 @@ pub struct Stopping {
 }
 
 impl Stopping {
+    /// Resolves when the stop signal has come and the service settles: still serve everyone, and ask
+    /// clients to take their next request elsewhere. [`Stopping::requested`] follows when routing has
+    /// had its time to notice, and resolves this too.
+    pub fn settling(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let hub = Arc::clone(&self.hub);
+        async move {
+            tokio::select! {
+                () = hub.settling.cancelled() => {}
+                () = hub.requested.cancelled() => {}
+            }
+        }
+    }
+
+    /// Whether the stop signal has come.
+    pub fn is_settling(&self) -> bool {
+        self.hub.settling.is_cancelled() || self.is_requested()
+    }
+
     /// Resolves when the step's window opens: take no new work, finish what is in flight.
     ///
     /// Owns what it needs, so it can be handed to a server's `with_graceful_shutdown` and the like.
@@ -56,7 +74,7 @@ impl fmt::Debug for Stopping {
 }
 
 impl Served {
-    /// What `run` makes of a [`Stopping`], from the start of the service on.
+    /// Runs `run` until it ends, which it is asked to by what it is given.
     pub(crate) fn stopping<F, Fut>(run: F) -> Self
     where
         F: FnOnce(Stopping) -> Fut + Send + 'static,
