@@ -25,7 +25,7 @@ use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work};
 
 /// Answers gRPC calls: the resource of kind `grpc-server`.
 ///
-/// With the feature `grpc`, [`GrpcServer::new`] serves a tonic `Routes`, or any tower service over
+/// With the feature `grpc`, `GrpcServer::new` serves a tonic `Routes`, or any tower service over
 /// gRPC's bodies, on this crate's own HTTP/2 server. It links no gRPC library: the service brings
 /// the one it likes, in the version it likes. [`GrpcServer::external`] takes any other server that
 /// offers a stop handle, without what follows.
@@ -113,7 +113,7 @@ use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work};
 /// # Health
 ///
 /// The server answers `grpc.health.v1.Health` itself, `Check`, `Watch` and `List`: for the empty
-/// name, which is the whole server, and for what [`health_of`](Self::health_of) adds. A Kubernetes
+/// name, which is the whole server, and for what `health_of` adds. A Kubernetes
 /// readiness probe of type `grpc` needs nothing else. It is not fit for liveness: from the stop
 /// signal on the answer is `NOT_SERVING`, on purpose, while the process is well. A name that nobody
 /// has added is `NOT_FOUND`.

@@ -67,10 +67,9 @@ impl GrpcServer {
     /// tonic's `Request::remote_addr` looks for what tonic's own server would have put there:
     ///
     /// ```
-    /// # #[cfg(any())]
-    /// # fn add(server: lifecycle::GrpcServer) -> lifecycle::GrpcServer {
     /// use tonic::transport::server::TcpConnectInfo;
     ///
+    /// # fn add(server: lifecycle::GrpcServer) -> lifecycle::GrpcServer {    ///
     /// server.http(|http| {
     ///     http.extend_requests(|peer, extensions| {
     ///         extensions.insert(TcpConnectInfo { local_addr: None, remote_addr: Some(peer) });

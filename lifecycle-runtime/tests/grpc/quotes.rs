@@ -128,7 +128,7 @@ impl Drop for InFlight {
 
 async fn get(state: Arc<State>, request: Request<String>) -> Result<Response<String>, Status> {
     let _in_flight = InFlight::new(&state);
-    let cancellation = request.extensions().get::<Cancellation>().unwrap().clone();
+    let cancellation = request.extensions().get::<Cancellation>().cloned();
     let asked = request.into_inner();
     state.seen.lock().unwrap().insert(asked.clone());
     match asked.as_str() {
@@ -136,7 +136,7 @@ async fn get(state: Arc<State>, request: Request<String>) -> Result<Response<Str
         "never" => std::future::pending().await,
         "panic" => panic!("on purpose"),
         "stuck" => {
-            cancellation.cancelled().await;
+            cancellation.unwrap().cancelled().await;
             return Err(Status::unavailable("cancelled"));
         }
         _ => {}

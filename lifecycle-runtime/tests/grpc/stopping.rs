@@ -11,6 +11,8 @@ use lifecycle::{GrpcServer, StepOutcome};
 use tokio::net::TcpStream;
 use tonic::Code;
 use tonic::service::Routes;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
 
 use crate::common::{found, ms};
 use crate::deaf::Deaf;
@@ -204,5 +206,29 @@ async fn a_call_ends_at_the_clients_deadline_whether_or_not_it_has_begun_to_answ
         eventually(|| state.in_flight() == 0).await;
     }
     running.stop();
+    assert_eq!(running.report().await.exit_code(), 0);
+}
+
+#[tokio::test]
+async fn tonics_own_server_stops_by_its_handle() {
+    let (listener, address) = listener().await;
+    let (quotes, state) = Quotes::new();
+    let server = GrpcServer::external(move |stopping| {
+        Server::builder()
+            .add_service(quotes)
+            .serve_with_incoming_shutdown(TcpIncoming::from(listener), stopping.requested())
+    });
+    let running = Running::up(of_one_server(Duration::ZERO, LONG), server).await;
+    let channel = channel(&[address]);
+    let slow = {
+        let channel = channel.clone();
+        tokio::spawn(async move { ask(&channel, "slow").await })
+    };
+    eventually(|| state.in_flight() == 1).await;
+    running.stop();
+    intake_has_stopped(address).await;
+    state.open();
+    assert_eq!(slow.await.unwrap().unwrap(), "slow");
+    drop(channel);
     assert_eq!(running.report().await.exit_code(), 0);
 }
