@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::roster::Roster;
@@ -22,6 +23,10 @@ pub(crate) struct Hub {
     pub(crate) cancellation: Cancellation,
     pub(crate) roster: Arc<Roster>,
     pub(crate) lease: OnceLock<Duration>,
+    /// How long cancelled work has to let go.
+    pub(crate) unwind: OnceLock<Duration>,
+    /// When the work was cancelled.
+    pub(crate) cancelled_at: OnceLock<Instant>,
 }
 
 type Body = Box<dyn FnOnce(Arc<Hub>) -> BoxFuture<Result<(), Failure>> + Send>;
@@ -56,7 +61,7 @@ impl Served {
 }
 
 impl Work for Served {
-    fn start(&self, _plan: &Plan, step: &Step) {
+    fn start(&self, plan: &Plan, step: &Step) {
         let Some(body) = self
             .body
             .lock()
@@ -65,10 +70,12 @@ impl Work for Served {
         else {
             return;
         };
+        // Set once: `start` is called once.
         if let Some(lease) = step.lease {
-            // Set once: `start` is called once.
             let _ = self.hub.lease.set(lease);
         }
+        // The same on every platform.
+        let _ = self.hub.unwind.set(plan.unmanaged.unwind);
         let hub = Arc::clone(&self.hub);
         // The closure runs inside the task too, so that its panic is the task's.
         let running = tokio::spawn(async move { body(hub).await });
@@ -116,6 +123,10 @@ impl Work for Served {
             if let Some(Err(error)) = result {
                 return Err(error);
             }
+            let troubles = roster.troubles();
+            if !troubles.is_empty() {
+                return Err(troubles.join("; ").into());
+            }
             let lost = roster.lost();
             if lost.is_empty() {
                 return Ok(());
@@ -125,6 +136,8 @@ impl Work for Served {
     }
 
     fn cancel(&self) {
+        // Set once: a step is cancelled once.
+        let _ = self.hub.cancelled_at.set(Instant::now());
         self.hub.cancellation.fire();
     }
 
