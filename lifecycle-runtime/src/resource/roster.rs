@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::work::Active;
+use crate::work::{Active, Tally};
 
 /// Names kept for the report; more than these would not fit into a termination message anyway.
 const NAMES: usize = 32;
@@ -34,6 +34,8 @@ struct Inner {
     troubles: Vec<String>,
     /// What was given back unfinished, for others to take.
     handed_back: Vec<String>,
+    /// Each piece of work says how it ended, however late.
+    followed: bool,
     handles: usize,
 }
 
@@ -96,9 +98,19 @@ impl Roster {
         self.lock().troubles.clone()
     }
 
-    /// What was handed back since then.
-    pub(crate) fn handed_back(&self) -> Vec<String> {
-        self.lock().handed_back.clone()
+    /// Each piece of work will say how it ended, also after its step's timeout.
+    pub(crate) fn follow_to_the_end(&self) {
+        self.lock().followed = true;
+    }
+
+    /// What was handed back since then, and what is still unfinished.
+    pub(crate) fn tally(&self) -> Tally {
+        let inner = self.lock();
+        Tally {
+            unfinished: inner.followed.then(|| inner.names()),
+            handed_back: inner.handed_back.clone(),
+            ..Tally::default()
+        }
     }
 
     /// What panicked since then.
@@ -109,7 +121,6 @@ impl Roster {
     /// What is in flight now; names of what panicked come first.
     pub(crate) fn active(&self) -> Active {
         let inner = self.lock();
-        let working = inner.working.values().map(|(_, name)| name);
         Active {
             count: inner.working.len() as u64,
             oldest: inner
@@ -117,14 +128,7 @@ impl Roster {
                 .values()
                 .next()
                 .map(|(since, _)| since.elapsed()),
-            names: inner
-                .lost
-                .iter()
-                .chain(working)
-                .filter(|name| !name.is_empty())
-                .take(NAMES)
-                .cloned()
-                .collect(),
+            names: inner.names(),
         }
     }
 
@@ -143,6 +147,17 @@ impl Roster {
 impl Inner {
     fn is_empty(&self) -> bool {
         self.working.is_empty() && self.handles == 0
+    }
+
+    /// Names of what is lost and of what is in flight.
+    fn names(&self) -> Vec<String> {
+        let working = self.working.values().map(|(_, name)| name);
+        let names = self.lost.iter().chain(working);
+        names
+            .filter(|name| !name.is_empty())
+            .take(NAMES)
+            .cloned()
+            .collect()
     }
 
     fn lose(&mut self, name: String) {

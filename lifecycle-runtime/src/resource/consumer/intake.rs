@@ -14,6 +14,7 @@ use super::limit::Limit;
 use super::source::{Claimed, Demand, Job, Source};
 use crate::cancellation::Cancellation;
 use crate::report::words;
+use crate::resource::StartUp;
 use crate::resource::ending::{Ending, sealed::Ending as _};
 use crate::resource::served::{Hub, Served};
 use crate::work::Failure;
@@ -54,14 +55,16 @@ impl<S: Source> QueueConsumerBuilder<S> {
         F: Fn(S::Payload, Cancellation) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: Ending> + Send + 'static,
     {
-        QueueConsumer(Served::new(move |hub| {
+        let body = move |hub: Arc<Hub>| {
+            hub.roster.follow_to_the_end();
             let intake = Intake {
                 slots: Arc::new(Semaphore::new(self.concurrency)),
                 hub,
                 handler: Arc::new(handler),
             };
             intake.run(self.source)
-        }))
+        };
+        QueueConsumer(Served::new(body), StartUp::default())
     }
 }
 
