@@ -27,7 +27,7 @@ pub(super) struct Custody<J> {
     job: J,
     working: Working,
     hub: Arc<Hub>,
-    claimed: Instant,
+    granted: Instant,
 }
 
 /// The handler's task, which does not outlive who answers for the job.
@@ -65,18 +65,18 @@ struct Loss {
 }
 
 impl<J: Job> Custody<J> {
-    pub(super) fn new(job: J, working: Working, hub: Arc<Hub>, claimed: Instant) -> Self {
+    pub(super) fn new(job: J, working: Working, hub: Arc<Hub>, granted: Instant) -> Self {
         Self {
             job,
             working,
             hub,
-            claimed,
+            granted,
         }
     }
 
     /// Gives the job back, not begun.
     pub(super) async fn hand_back(self) {
-        let lapse = self.hub.lease.get().map(|lease| self.claimed + *lease);
+        let lapse = self.hub.lease.get().map(|lease| self.granted + *lease);
         self.hand_back_until(lapse).await;
     }
 
@@ -97,7 +97,7 @@ impl<J: Job> Custody<J> {
                 over.cancel();
                 worked
             },
-            keep(&mut self.job, &self.hub, self.claimed, &over, &loss),
+            keep(&mut self.job, &self.hub, self.granted, &over, &loss),
         );
         match (worked, lease) {
             (Worked::Stuck, _) => self
@@ -200,14 +200,14 @@ impl Loss {
 async fn keep<J: Job>(
     job: &mut J,
     hub: &Hub,
-    claimed: Instant,
+    granted: Instant,
     over: &CancellationToken,
     loss: &Loss,
 ) -> Lease {
     let Some(lease) = hub.lease.get().copied() else {
         return Lease::Held(None);
     };
-    let mut since = claimed;
+    let mut since = granted;
     let mut due = since + lease / RENEW;
     loop {
         tokio::select! {

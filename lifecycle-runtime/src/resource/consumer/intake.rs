@@ -105,11 +105,17 @@ impl<F: Send + Sync + 'static> Intake<F> {
     {
         let mut pause = FIRST_PAUSE;
         while let Some(slot) = self.slot().await {
+            let asked = Instant::now();
             let Some(claimed) = self.claim_once(source).await else {
                 return;
             };
+            // A claim that was asked for may have been granted while its answer was still on the way.
+            let granted = match S::CANCEL_SAFE {
+                true => Instant::now(),
+                false => asked,
+            };
             let empty = match claimed {
-                Ok(jobs) => self.begin::<S, Fut>(jobs, slot),
+                Ok(jobs) => self.begin::<S, Fut>(jobs, slot, granted),
                 Err(error) => {
                     self.hold_off(error.into(), &mut pause).await;
                     continue;
@@ -160,7 +166,7 @@ impl<F: Send + Sync + 'static> Intake<F> {
 
     /// Starts the jobs; true if there are none. What was claimed while the stop came, or beyond what
     /// was asked for, is handed back.
-    fn begin<S, Fut>(&self, jobs: Claimed<S>, slot: OwnedSemaphorePermit) -> bool
+    fn begin<S, Fut>(&self, jobs: Claimed<S>, slot: OwnedSemaphorePermit, granted: Instant) -> bool
     where
         S: Source,
         F: Fn(S::Payload, Cancellation) -> Fut,
@@ -169,7 +175,7 @@ impl<F: Send + Sync + 'static> Intake<F> {
         let empty = jobs.is_empty();
         let mut slot = Some(slot);
         for (payload, job) in jobs {
-            let custody = self.take(job);
+            let custody = self.take(job, granted);
             let slot = match slot.take() {
                 _ if self.hub.requested.is_cancelled() => None,
                 Some(slot) => Some(slot),
@@ -192,9 +198,9 @@ impl<F: Send + Sync + 'static> Intake<F> {
     }
 
     /// From here on the job is in flight: counted, and named.
-    fn take<J: Job>(&self, job: J) -> Custody<J> {
+    fn take<J: Job>(&self, job: J, granted: Instant) -> Custody<J> {
         let working = self.hub.roster.enter(&job.id());
-        Custody::new(job, working, Arc::clone(&self.hub), Instant::now())
+        Custody::new(job, working, Arc::clone(&self.hub), granted)
     }
 
     async fn hold_off(&self, error: Failure, pause: &mut Duration) {
@@ -222,7 +228,7 @@ impl<F: Send + Sync + 'static> Intake<F> {
         match held {
             Ok(jobs) => {
                 for job in jobs {
-                    tokio::spawn(self.take(job).hand_back());
+                    tokio::spawn(self.take(job, Instant::now()).hand_back());
                 }
             }
             Err(error) => hub.roster.trouble(&format!(
