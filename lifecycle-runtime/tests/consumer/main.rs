@@ -276,6 +276,23 @@ async fn a_renewal_that_failed_once_is_tried_again_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_renewal_on_its_way_reaches_the_queue_before_the_jobs_end_does() {
+    let queue = Queue::new([
+        Script::new(Handling::Takes(350)).renewal(0, Renewal::Slow(200)),
+        Script::new(Handling::Hangs).renewal(5, Renewal::Slow(120)),
+    ]);
+    consumed(&queue, 2).await;
+    let end = [Claimed, Begun, Gone, Renewed, Finish, Finished];
+    assert_eq!(queue.of("job-0"), end);
+    // The sixth is asked for at 1800 and answered at 1920; the seventh never is.
+    let events = queue.of("job-1");
+    assert_eq!(
+        events[events.len() - 4..],
+        [Renewed, Gone, HandBack, HandedBack]
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn claims_that_fail_are_made_again_ever_more_slowly_and_not_after_the_stop() {
     let queue = Queue::new([Script::new(Handling::Takes(0))]).failing(100);
     let began = Instant::now();

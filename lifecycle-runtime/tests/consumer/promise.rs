@@ -48,6 +48,7 @@ fn script() -> impl Strategy<Value = Script> {
         1 => Just(Renewal::Fails),
         1 => Just(Renewal::FailsOnce),
         1 => Just(Renewal::Hangs),
+        1 => (1..400_u64).prop_map(Renewal::Slow),
     ];
     (handling, answer, renewal, 0..5_usize).prop_map(|(handling, answer, renewal, renewed)| {
         Script::new(handling)
@@ -126,6 +127,15 @@ fn judge(events: &[(Instant, Event)], stopped: Instant) -> Result<Named, TestCas
                 "an answer while the handler runs: {events:?}"
             );
         }
+        let answered = [Finish, HandBack, Fail]
+            .into_iter()
+            .filter_map(place)
+            .next();
+        let renewed = order.iter().rposition(|it| *it == Renewed);
+        prop_assert!(
+            answered.is_none_or(|answered| renewed.is_none_or(|it| it < answered)),
+            "renewed after its end: {events:?}"
+        );
         let mut granted = at(Claimed);
         for (when, event) in events {
             if matches!(event, Renewed | Gone) {
@@ -171,6 +181,11 @@ proptest! {
         prop_assert!(queue.claims().iter().all(|at| *at <= stopped), "a claim after the stop");
 
         let log = queue.log();
+        if given.held && !given.pushing {
+            for id in ["held-0", "held-1"] {
+                prop_assert_eq!(queue.of(id), [HandBack, HandedBack]);
+            }
+        }
         let ids: BTreeSet<&String> = log.iter().map(|it| &it.1).collect();
         let mut handed_back: BTreeSet<&String> = emails.handed_back.iter().collect();
         prop_assert_eq!(handed_back.len(), emails.handed_back.len(), "named twice");

@@ -44,6 +44,8 @@ pub(crate) enum Renewal {
     /// Only that one.
     FailsOnce,
     Hangs,
+    /// They go well, and take this long.
+    Slow(u64),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -338,6 +340,7 @@ impl Job for Receipt {
                 Renewal::FailsOnce if self.renewals > self.script.renewed + 1 => {}
                 Renewal::Fails | Renewal::FailsOnce => return Err("connection reset".into()),
                 Renewal::Hangs => pending().await,
+                Renewal::Slow(after) => sleep(ms(after)).await,
             }
         }
         self.queue.note(&self.id, Event::Renewed);
