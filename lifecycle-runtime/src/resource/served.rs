@@ -17,6 +17,8 @@ use crate::work::{Active, BoxFuture, Failure, Panicked, Tally, Window, Work, joi
 /// What the resource and the service's own code share.
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
+    /// The stop signal has come; intake goes on.
+    pub(crate) settling: CancellationToken,
     /// Intake has to stop.
     pub(crate) requested: CancellationToken,
     /// The timeout has passed.
@@ -58,10 +60,9 @@ impl Served {
             life: Arc::default(),
         }
     }
-}
 
-impl Work for Served {
-    fn start(&self, plan: &Plan, step: &Step) {
+    /// Begins to run, on the current tokio runtime. A second call changes nothing.
+    pub(crate) fn begin(&self) {
         let Some(body) = self
             .body
             .lock()
@@ -70,12 +71,6 @@ impl Work for Served {
         else {
             return;
         };
-        // Set once: `start` is called once.
-        if let Some(lease) = step.lease {
-            let _ = self.hub.lease.set(lease);
-        }
-        // The same on every platform.
-        let _ = self.hub.unwind.set(plan.unmanaged.unwind);
         let hub = Arc::clone(&self.hub);
         // The closure runs inside the task too, so that its panic is the task's.
         let running = tokio::spawn(async move { body(hub).await });
@@ -88,6 +83,18 @@ impl Work for Served {
             *life.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
             life.over.cancel();
         });
+    }
+}
+
+impl Work for Served {
+    fn start(&self, plan: &Plan, step: &Step) {
+        // Set once: `start` is called once.
+        if let Some(lease) = step.lease {
+            let _ = self.hub.lease.set(lease);
+        }
+        // The same on every platform.
+        let _ = self.hub.unwind.set(plan.unmanaged.unwind);
+        self.begin();
     }
 
     fn ended(&self) -> Option<BoxFuture<Result<(), String>>> {
@@ -102,6 +109,10 @@ impl Work for Served {
             roster.drained().await;
             Ok(())
         }))
+    }
+
+    fn settle(&self) {
+        self.hub.settling.cancel();
     }
 
     fn stop(&self, _window: Window) -> BoxFuture<Result<(), Failure>> {
