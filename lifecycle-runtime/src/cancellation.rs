@@ -37,7 +37,11 @@ impl Cancellation {
 
     /// One that fires with this one, or alone.
     pub(crate) fn child(&self) -> Self {
-        Self(Arc::new(self.0.child_token()))
+        Self {
+            token: Arc::new(self.token.child_token()),
+            #[cfg(feature = "http")]
+            handover: None,
+        }
     }
 
     /// Fires it. Work that looks at it lets go.

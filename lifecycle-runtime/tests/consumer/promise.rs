@@ -127,10 +127,7 @@ fn judge(events: &[(Instant, Event)], stopped: Instant) -> Result<Named, TestCas
                 "an answer while the handler runs: {events:?}"
             );
         }
-        let answered = [Finish, HandBack, Fail]
-            .into_iter()
-            .filter_map(place)
-            .next();
+        let answered = [Finish, HandBack, Fail].into_iter().find_map(place);
         let renewed = order.iter().rposition(|it| *it == Renewed);
         prop_assert!(
             answered.is_none_or(|answered| renewed.is_none_or(|it| it < answered)),
