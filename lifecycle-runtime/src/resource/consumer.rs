@@ -59,7 +59,7 @@ impl QueueConsumer {
             use super::ending::sealed::Ending as _;
             consume(Claims::new(hub)).await.into_result()
         });
-        Self(served, StartUp::default())
+        Self(served.pulling(), StartUp::default())
     }
 }
 

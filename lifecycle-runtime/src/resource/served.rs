@@ -1,6 +1,7 @@
 //! What runs until it is asked to stop: one implementation behind consumers, schedulers and servers.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ pub(crate) struct Served {
     body: Mutex<Option<Body>>,
     hub: Arc<Hub>,
     life: Arc<Life>,
+    /// Intake stops with the signal already, before the step begins.
+    pulls: AtomicBool,
 }
 
 /// How far the future has come.
@@ -58,7 +61,15 @@ impl Served {
             body: Mutex::new(Some(Box::new(|hub| Box::pin(body(hub))))),
             hub: Arc::default(),
             life: Arc::default(),
+            pulls: AtomicBool::new(false),
         }
+    }
+
+    /// What it takes in, it fetches itself, so nobody has to notice first that it stops: intake does
+    /// with the signal, unless the step waits for others, which may still make work for it.
+    pub(crate) fn pulling(self) -> Self {
+        self.pulls.store(true, Ordering::Relaxed);
+        self
     }
 
     /// Begins to run, on the current tokio runtime. A second call changes nothing.
@@ -84,6 +95,17 @@ impl Served {
             life.over.cancel();
         });
     }
+
+    fn stop_intake(&self) {
+        if self.hub.requested.is_cancelled() {
+            return;
+        }
+        if self.life.failure().is_none() {
+            // What panicked while the service ran was its own affair; from here on it is lost work.
+            self.hub.roster.forget_lost();
+        }
+        self.hub.requested.cancel();
+    }
 }
 
 impl Work for Served {
@@ -94,6 +116,9 @@ impl Work for Served {
         }
         // The same on every platform.
         let _ = self.hub.unwind.set(plan.unmanaged.unwind);
+        if !step.waits_for.is_empty() {
+            self.pulls.store(false, Ordering::Relaxed);
+        }
         self.begin();
     }
 
@@ -113,6 +138,9 @@ impl Work for Served {
 
     fn settle(&self) {
         self.hub.settling.cancel();
+        if self.pulls.load(Ordering::Relaxed) {
+            self.stop_intake();
+        }
     }
 
     fn stop(&self, _window: Window) -> BoxFuture<Result<(), Failure>> {
@@ -122,11 +150,7 @@ impl Work for Served {
         }
         let life = Arc::clone(&self.life);
         let roster = Arc::clone(&self.hub.roster);
-        if life.failure().is_none() {
-            // What panicked while the service ran was its own affair; from here on it is lost work.
-            roster.forget_lost();
-        }
-        self.hub.requested.cancel();
+        self.stop_intake();
         Box::pin(async move {
             life.over.cancelled().await;
             let result = life

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::{found, ms, plan, step, stopped};
 use lifecycle::plan::{Kind, Plan};
-use lifecycle::{Lifecycle, Outcome, QueueConsumer, Report, StepOutcome};
+use lifecycle::{Lifecycle, Outcome, QueueConsumer, Report, StepOutcome, Task};
 use queue::Event::{
     Begun, Claimed, Fail, Failed, Finish, Finished, Gone, HandBack, HandedBack, Renewed,
 };
@@ -58,6 +58,41 @@ async fn a_job_that_is_done_in_the_drain_is_finished_and_none_is_claimed_after_t
     assert!(queue.of("job-6").is_empty());
     let emails = found(&report, "emails");
     assert!(emails.handed_back.is_empty() && emails.unfinished.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn claiming_ends_with_the_signal_and_not_after_settle_unless_others_make_work() {
+    let jobs = [ms(100); 30].map(|_| Script::new(Handling::Takes(400)));
+    let consume = |jobs| {
+        let queue = Queue::new(jobs).holding(&["ahead"]);
+        (queue.clone(), QueueConsumer::of(queue).each(handle))
+    };
+
+    let mut settling = one();
+    settling.unmanaged.settle = ms(5000);
+    let (queue, consumer) = consume(jobs);
+    let report = stopped(Lifecycle::new(settling).with("emails", consumer)).await;
+    assert_eq!(report.total, ms(5000));
+    assert_eq!(ended(&queue, "job-2"), [Gone, Finish, Finished]);
+    assert!(queue.of("job-3").is_empty());
+    assert_eq!(found(&report, "emails").handed_back, ["ahead"]);
+
+    let importer = step("importer", Kind::Task, ms(1000), &[]);
+    let emails = step("emails", Kind::QueueConsumer, ms(1000), &[0]);
+    let (queue, consumer) = consume(jobs);
+    let lifecycle = Lifecycle::new(plan(Duration::ZERO, vec![importer, emails]))
+        .with("emails", consumer)
+        .with(
+            "importer",
+            Task::new(|stopping| async move {
+                stopping.requested().await;
+                sleep(ms(900)).await;
+            }),
+        );
+    let report = stopped(lifecycle).await;
+    assert_eq!(ended(&queue, "job-4"), [Gone, Finish, Finished]);
+    assert!(queue.of("job-5").is_empty());
+    assert_eq!(report.total, ms(1000));
 }
 
 #[tokio::test(start_paused = true)]

@@ -64,7 +64,7 @@ impl<S: Source> QueueConsumerBuilder<S> {
             };
             intake.run(self.source)
         };
-        QueueConsumer(Served::new(body), StartUp::default())
+        QueueConsumer(Served::new(body).pulling(), StartUp::default())
     }
 }
 
