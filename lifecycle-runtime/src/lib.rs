@@ -229,9 +229,14 @@ pub use lifecycle::{Lifecycle, StopHandle, stop};
 pub use lifecycle_macros::main;
 pub use report::{Outcome, PhaseReport, Report, StepOutcome, StepReport};
 pub use resource::{
-    AuditLog, Cache, Claims, Custom, Database, Ending, File, GrpcServer, MessageBroker,
-    QueueConsumer, Scheduler, Stopping, Streams, Task, Telemetry, WebSockets, Working,
+    AuditLog, Cache, Claims, Closed, Custom, Database, Ending, Farewell, File, GrpcServer,
+    MessageBroker, QueueConsumer, Scheduler, Session, Sessions, Stopping, Streams, Task, Telemetry,
+    WebSockets, Working,
 };
+#[cfg(feature = "http")]
+pub use resource::{Origin, SessionBody};
+#[cfg(feature = "futures")]
+pub use resource::{SessionSocket, SessionStream};
 pub use runtime::{MainResult, Runtime};
 pub use signals::Signal;
 pub use wiring::{Resource, Resources, Wiring};

@@ -16,6 +16,10 @@ pub struct Stopping {
 }
 
 impl Stopping {
+    pub(crate) fn new(hub: Arc<Hub>) -> Self {
+        Self { hub }
+    }
+
     /// Resolves when the step's window opens: take no new work, finish what is in flight.
     ///
     /// Owns what it needs, so it can be handed to a server's `with_graceful_shutdown` and the like.
@@ -103,10 +107,4 @@ servers! {
     /// A gRPC server, or any other server that offers a stop handle: with tonic,
     /// `serve_with_shutdown(address, stopping.requested())`.
     GrpcServer = GrpcServer,
-    /// WebSocket sessions: each session closes itself when [`Stopping::requested`] resolves, and
-    /// [`Stopping::working`] makes the step wait for it.
-    WebSockets = Websocket,
-    /// Long responses such as server-sent events: each ends itself when [`Stopping::requested`]
-    /// resolves, and [`Stopping::working`] makes the step wait for it.
-    Streams = Stream,
 }
