@@ -42,7 +42,9 @@ fn polite(handle: &Sessions, count: usize, reply: Duration) -> Arc<Mutex<Vec<Dur
         let told = Arc::clone(&told);
         tokio::spawn(async move {
             let farewell = session.leaving().await;
-            told.lock().unwrap().push(began.elapsed().saturating_sub(STOP));
+            told.lock()
+                .unwrap()
+                .push(began.elapsed().saturating_sub(STOP));
             assert_eq!(farewell.code(), 1001);
             sleep(reply).await;
             drop(session);
