@@ -355,7 +355,7 @@ async fn a_client_that_leaves_first_ends_its_session() {
 async fn a_socket_that_fails_tells_its_reader() {
     let (report, failed) = with_session(WebSockets::new(), TIMEOUT, |session| async {
         let (mut server, client) = connected(session, 64 * 1024).await;
-        sleep(STOP - ms(1)).await;
+        sleep(ms(900)).await;
         drop(client);
         let failed = matches!(
             server.next().await,
