@@ -16,8 +16,22 @@ pub struct Stopping {
 }
 
 impl Stopping {
-    pub(crate) fn new(hub: Arc<Hub>) -> Self {
-        Self { hub }
+    /// Resolves when the stop signal has come and the service settles: still serve everyone, and ask
+    /// clients to take their next request elsewhere. [`Stopping::requested`] follows when routing has
+    /// had its time to notice, and resolves this too.
+    pub fn settling(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let hub = Arc::clone(&self.hub);
+        async move {
+            tokio::select! {
+                () = hub.settling.cancelled() => {}
+                () = hub.requested.cancelled() => {}
+            }
+        }
+    }
+
+    /// Whether the stop signal has come.
+    pub fn is_settling(&self) -> bool {
+        self.hub.settling.is_cancelled() || self.is_requested()
     }
 
     /// Resolves when the step's window opens: take no new work, finish what is in flight.
@@ -59,6 +73,20 @@ impl fmt::Debug for Stopping {
     }
 }
 
+impl Served {
+    /// Runs `run` until it ends, which it is asked to by what it is given.
+    pub(crate) fn stopping<F, Fut>(run: F) -> Self
+    where
+        F: FnOnce(Stopping) -> Fut + Send + 'static,
+        Fut: Future<Output: Ending> + Send + 'static,
+    {
+        Self::new(|hub| async move {
+            use super::ending::sealed::Ending as _;
+            run(Stopping { hub }).await.into_result()
+        })
+    }
+}
+
 macro_rules! servers {
     ($($(#[$doc:meta])* $name:ident = $kind:ident,)*) => {$(
         $(#[$doc])*
@@ -76,11 +104,7 @@ macro_rules! servers {
                 F: FnOnce(Stopping) -> Fut + Send + 'static,
                 Fut: Future<Output: Ending> + Send + 'static,
             {
-                let served = Served::new(|hub| async move {
-                    use super::ending::sealed::Ending as _;
-                    run(Stopping { hub }).await.into_result()
-                });
-                Self(served, StartUp::default())
+                Self(Served::stopping(run), StartUp::default())
             }
         }
     )*};

@@ -17,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 use super::farewell::{Farewell, Manners};
 use super::spread::Random;
 use crate::cancellation::Cancellation;
+#[cfg(feature = "http")]
+use crate::http::Handover;
 use crate::resource::closed::Closed;
 use crate::work::{Active, Failure, Panicked};
 
@@ -60,6 +62,22 @@ pub(super) struct Seat {
     gone: AtomicBool,
     /// The session's future is ours to drop.
     pub(super) owned: AtomicBool,
+    /// The request that it began as.
+    #[cfg(feature = "http")]
+    handover: OnceLock<Handover>,
+}
+
+/// Someone has a seat as long as one of these is there: the session's own code holds one, and the
+/// HTTP server another until the connection has taken the last byte.
+pub(super) struct Presence {
+    pub(super) hall: Arc<Hall>,
+    pub(super) seat: Arc<Seat>,
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.hall.leave(&self.seat);
+    }
 }
 
 impl Seat {
@@ -80,11 +98,33 @@ impl Seat {
         self.told.get()
     }
 
+    /// Ends the session, if its future or its connection are ours.
+    fn end(&self) -> bool {
+        #[cfg(feature = "http")]
+        let cut = self.handover.get().is_some_and(Handover::cut);
+        #[cfg(not(feature = "http"))]
+        let cut = false;
+        cut || self.owned.load(Ordering::Relaxed)
+    }
+
     /// The first farewell counts.
     fn tell(&self, farewell: Farewell) {
         if self.told.set(farewell).is_ok() {
             self.moved.notify_waiters();
         }
+    }
+}
+
+#[cfg(feature = "http")]
+impl Presence {
+    /// Takes the request over from the HTTP server that answers it, if it is one of this crate's.
+    pub(super) fn take_over(self: &Arc<Self>, extensions: &http::Extensions) {
+        let Some(handover) = Handover::of(extensions) else {
+            return;
+        };
+        // First, so that nobody can be taken over and not be found.
+        let _ = self.seat.handover.set(handover.clone());
+        handover.take(Box::new(Arc::clone(self)));
     }
 }
 
@@ -99,7 +139,10 @@ impl Hall {
     }
 
     /// Lets a session in, unless the intake has stopped.
-    pub(super) fn enter(&self, name: &dyn fmt::Display) -> Result<Arc<Seat>, Closed> {
+    pub(super) fn enter(
+        self: &Arc<Self>,
+        name: &dyn fmt::Display,
+    ) -> Result<Arc<Presence>, Closed> {
         // Formatted before the lock is taken: `name` is somebody else's code.
         let name: String = name.to_string().chars().take(NAME_LENGTH).collect();
         let since = Instant::now();
@@ -118,21 +161,31 @@ impl Hall {
             moved: Notify::new(),
             gone: AtomicBool::new(false),
             owned: AtomicBool::new(false),
+            #[cfg(feature = "http")]
+            handover: OnceLock::new(),
         });
         inner.seats.insert(id, Arc::clone(&seat));
-        Ok(seat)
+        drop(inner);
+        Ok(Arc::new(Presence {
+            hall: Arc::clone(self),
+            seat,
+        }))
+    }
+
+    /// The session's code has panicked.
+    pub(super) fn lose(&self, seat: &Seat) {
+        let mut inner = self.lock();
+        if inner.lost.len() == NAMES {
+            inner.lost.remove(0);
+        }
+        inner.lost.push(seat.name.clone());
     }
 
     /// The session has ended.
-    pub(super) fn leave(&self, seat: &Seat) {
+    fn leave(&self, seat: &Seat) {
         seat.gone.store(true, Ordering::Relaxed);
         let mut inner = self.lock();
-        if inner.seats.remove(&seat.id).is_some() && std::thread::panicking() {
-            if inner.lost.len() == NAMES {
-                inner.lost.remove(0);
-            }
-            inner.lost.push(seat.name.clone());
-        }
+        inner.seats.remove(&seat.id);
         let empty = inner.seats.is_empty();
         drop(inner);
         if empty {
@@ -156,8 +209,7 @@ impl Hall {
             inner.closed = true;
             // What panicked while the service ran was its own affair; from here on it is lost work.
             inner.lost.clear();
-            let seats: Vec<_> = inner.seats.values().cloned().collect();
-            (seats, inner.manners.clone())
+            (seats(&inner), inner.manners.clone())
         };
         let began = Instant::now();
         async move {
@@ -189,7 +241,7 @@ impl Hall {
     pub(super) fn cancel(&self) {
         let (seats, manners) = {
             let inner = self.lock();
-            (self::seats(&inner), inner.manners.clone())
+            (seats(&inner), inner.manners.clone())
         };
         let mut random = Random::new();
         for seat in seats {
@@ -200,15 +252,12 @@ impl Hall {
 
     /// The unwind time has passed: drops what is ours, and notes what is not.
     pub(super) fn abandon(&self) {
-        let mut inner = self.lock();
-        inner.abandoned = inner
-            .seats
-            .values()
-            .filter(|seat| !seat.owned.load(Ordering::Relaxed))
-            .map(|seat| seat.name.clone())
-            .take(NAMES)
-            .collect();
-        drop(inner);
+        let seats = seats(&self.lock());
+        // Outside the lock: what is ended may leave at once.
+        let left = seats.iter().filter(|seat| !seat.end());
+        let names = left.map(|seat| seat.name.clone());
+        let abandoned = names.take(NAMES).collect();
+        self.lock().abandoned = abandoned;
         self.over.cancel();
     }
 

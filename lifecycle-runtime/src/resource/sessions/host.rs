@@ -36,8 +36,9 @@ impl Sessions {
         from: &impl super::Origin,
         name: impl fmt::Display,
     ) -> Result<Session, Closed> {
-        let _ = from.extensions();
-        self.enter_foreign(name)
+        let session = self.enter_foreign(name)?;
+        session.take_over(from.extensions());
+        Ok(session)
     }
 
     /// Lets in a client that did not come by a request to an `HttpServer` of this crate: over a socket
@@ -47,8 +48,7 @@ impl Sessions {
     ///
     /// [`Closed`] once the intake has stopped.
     pub fn enter_foreign(&self, name: impl fmt::Display) -> Result<Session, Closed> {
-        let seat = self.hall.enter(&name)?;
-        Ok(Session::new(Arc::clone(&self.hall), seat))
+        self.hall.enter(&name).map(Session::new)
     }
 
     /// Whether sessions are let in.
@@ -118,6 +118,12 @@ impl Work for Host {
     fn ended(&self) -> Option<BoxFuture<Result<(), String>>> {
         // Without a loop there is nothing that could end by itself: clients come through others.
         self.served.as_ref()?.ended()
+    }
+
+    fn settle(&self) {
+        if let Some(served) = &self.served {
+            served.settle();
+        }
     }
 
     fn stop(&self, window: Window) -> BoxFuture<Result<(), Failure>> {
@@ -254,10 +260,7 @@ macro_rules! hosts {
                 F: FnOnce(Stopping) -> Fut + Send + 'static,
                 Fut: Future<Output: Ending> + Send + 'static,
             {
-                self.0.served = Some(Served::new(|hub| async move {
-                    use crate::resource::ending::sealed::Ending as _;
-                    run(Stopping::new(hub)).await.into_result()
-                }));
+                self.0.served = Some(Served::stopping(run));
                 self
             }
         }

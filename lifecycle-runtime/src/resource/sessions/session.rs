@@ -6,21 +6,25 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::farewell::Farewell;
-use super::hall::{Hall, Seat};
+use super::hall::Presence;
 
 /// Stands for one connected client; dropping it says that the session has ended.
 ///
-/// The resource's step waits until all are gone. Those that are left at its timeout are named in the
+/// A client that came through an [`HttpServer`](crate::HttpServer) is there until its connection has
+/// taken the last byte, however early this is dropped. The resource's step waits until all are gone.
+/// Those that are left at its timeout are named in the
 /// report as `unfinished`, with the age of the oldest.
 #[must_use = "the session counts as ended as soon as this is dropped; keep it as long as the client is connected"]
-pub struct Session {
-    hall: Arc<Hall>,
-    seat: Arc<Seat>,
-}
+pub struct Session(Arc<Presence>);
 
 impl Session {
-    pub(super) fn new(hall: Arc<Hall>, seat: Arc<Seat>) -> Self {
-        Self { hall, seat }
+    pub(super) fn new(presence: Arc<Presence>) -> Self {
+        Self(presence)
+    }
+
+    #[cfg(feature = "http")]
+    pub(super) fn take_over(&self, extensions: &http::Extensions) {
+        self.0.take_over(extensions);
     }
 
     /// Resolves at this session's moment to leave, with what the client is to be told; at once if it
@@ -39,34 +43,34 @@ impl Session {
     /// }
     /// ```
     pub fn leaving(&self) -> impl Future<Output = Farewell> + Send + 'static + use<> {
-        let seat = Arc::clone(&self.seat);
+        let seat = Arc::clone(&self.0.seat);
         async move { seat.told().await }
     }
 
     /// What the client is to be told, if the moment has come.
     pub fn farewell(&self) -> Option<Farewell> {
-        self.seat.farewell().cloned()
+        self.0.seat.farewell().cloned()
     }
 
     /// Resolves when the step's timeout has passed: let go within `budget.unwind`.
     pub fn cancelled(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
-        self.hall.cancellation.cancelled()
+        self.0.hall.cancellation.cancelled()
     }
 
     /// Whether the step's timeout has passed.
     pub fn is_cancelled(&self) -> bool {
-        self.hall.cancellation.is_cancelled()
+        self.0.hall.cancellation.is_cancelled()
     }
 
     /// What the report calls it.
     pub fn name(&self) -> &str {
-        &self.seat.name
+        &self.0.seat.name
     }
 
     /// How long a client that has been told to leave may be silent.
     #[cfg(feature = "futures")]
     pub(super) fn answer(&self) -> std::time::Duration {
-        self.hall.manners().answer
+        self.0.hall.manners().answer
     }
 
     /// Runs the session's code, with an end that it cannot put off: when the unwind time after the
@@ -89,8 +93,8 @@ impl Session {
         F: FnOnce(Self) -> Fut,
         Fut: Future,
     {
-        let over = self.hall.over.clone();
-        self.seat.owned.store(true, Ordering::Relaxed);
+        let over = self.0.hall.over.clone();
+        self.0.seat.owned.store(true, Ordering::Relaxed);
         // Made here and not when it is first polled: a future that never runs still holds what the
         // session holds, and lets go of it when it is dropped.
         let running = code(self);
@@ -106,7 +110,9 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.hall.leave(&self.seat);
+        if std::thread::panicking() {
+            self.0.hall.lose(&self.0.seat);
+        }
     }
 }
 
@@ -114,7 +120,7 @@ impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
             .field("name", &self.name())
-            .field("leaving", &self.seat.farewell().is_some())
+            .field("leaving", &self.0.seat.farewell().is_some())
             .finish_non_exhaustive()
     }
 }
