@@ -8,20 +8,20 @@ use super::spread::Random;
 /// The longest reason a close frame has room for, in bytes: a control frame carries 125 and the code
 /// takes two of them (RFC 6455, section 5.5).
 const REASON: usize = 123;
+const GOING_AWAY: u16 = 1001;
 
 /// What a session is told when its moment to leave has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Farewell {
-    code: u16,
     reason: Arc<str>,
     retry_after: Duration,
 }
 
 impl Farewell {
-    /// The code of the WebSocket close frame: 1001, "going away" (RFC 6455, section 7.4.1), unless
-    /// [`WebSockets::code`](crate::WebSockets::code) says another.
+    /// The code of the WebSocket close frame: 1001, "going away", such as a server going down
+    /// (RFC 6455, section 7.4.1).
     pub fn code(&self) -> u16 {
-        self.code
+        GOING_AWAY
     }
 
     /// Why, in words for the client; at most 123 bytes, so that a close frame has room for it.
@@ -41,7 +41,6 @@ impl Farewell {
 /// How a resource says goodbye.
 #[derive(Debug, Clone)]
 pub(super) struct Manners {
-    pub(super) code: u16,
     pub(super) reason: Arc<str>,
     pub(super) retry_after: Duration,
     pub(super) answer: Duration,
@@ -52,7 +51,6 @@ pub(super) struct Manners {
 impl Default for Manners {
     fn default() -> Self {
         Self {
-            code: 1001,
             reason: "the server is going away".into(),
             retry_after: Duration::from_secs(1),
             answer: Duration::from_secs(2),
@@ -65,7 +63,6 @@ impl Manners {
     /// Another for each session.
     pub(super) fn farewell(&self, random: &mut Random) -> Farewell {
         Farewell {
-            code: self.code,
             reason: Arc::clone(&self.reason),
             retry_after: random.stretch(self.retry_after),
         }
