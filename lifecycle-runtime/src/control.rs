@@ -355,12 +355,18 @@ impl Control {
     }
 
     fn report(&self, outcome: Option<Outcome>) -> Report {
+        // A step that is over still refuses who comes late. Asked before the lock is taken.
+        let works = self.works.get().into_iter().flatten();
+        let rejected: Vec<u64> = works.map(|work| work.tally().rejected).collect();
         let inner = self.lock();
-        let steps = if inner.reached >= Reached::Wired {
+        let mut steps = if inner.reached >= Reached::Wired {
             inner.steps.clone()
         } else {
             Vec::new()
         };
+        for (step, rejected) in steps.iter_mut().zip(rejected) {
+            step.rejected = rejected;
+        }
         let outcome = if inner.start_failed {
             Some(Outcome::StartFailed)
         } else {
