@@ -225,6 +225,12 @@
 //! at once, with a report and exit code 82. Two SIGINT within 50 ms are one press of Ctrl-C that came
 //! twice, from the terminal and from a parent that passed its own on.
 //!
+//! SIGUSR1 and SIGQUIT (Ctrl-\ at a terminal) ask what is still running: the answer is the table of
+//! `/lifecycle?text` on standard error, at any moment of the service's life and also when every worker
+//! is blocked. In a container: `kill -USR1 1`. A signal of these two that the process handled or
+//! ignored before the service began is left alone. One that it handles from later on, with tokio or
+//! signal-hook, is handled there as well as here.
+//!
 //! # The environment
 //!
 //! Generated manifests set these; an empty one counts as unset.

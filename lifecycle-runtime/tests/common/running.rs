@@ -6,7 +6,7 @@ use std::env;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitCode, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,7 +29,8 @@ pub(crate) fn exit(code: ExitCode) -> ! {
 
 pub(crate) struct Running {
     pub(crate) child: Child,
-    pub(crate) lines: BufReader<std::process::ChildStdout>,
+    pub(crate) lines: BufReader<ChildStdout>,
+    pub(crate) errors: BufReader<ChildStderr>,
     report: PathBuf,
     _folder: tempfile::TempDir,
 }
@@ -79,9 +80,11 @@ pub(crate) fn start_with(
         .stderr(Stdio::piped());
     let mut child = command.spawn().expect("this program starts");
     let lines = BufReader::new(child.stdout.take().expect("piped"));
+    let errors = BufReader::new(child.stderr.take().expect("piped"));
     Running {
         child,
         lines,
+        errors,
         report,
         _folder: folder,
     }
@@ -99,6 +102,16 @@ impl Running {
                 return;
             }
         }
+    }
+
+    /// Reads so many lines of what the child says on standard error.
+    pub(crate) fn errors(&mut self, lines: usize) -> String {
+        let mut read = String::new();
+        for _ in 0..lines {
+            let count = self.errors.read_line(&mut read).expect("text");
+            assert!(count > 0, "the child ended after it said {read}");
+        }
+        read
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -123,11 +136,7 @@ impl Running {
         let mut stdout = String::new();
         self.lines.read_to_string(&mut stdout).expect("text");
         let mut stderr = String::new();
-        let errors = self.child.stderr.take();
-        errors
-            .expect("piped")
-            .read_to_string(&mut stderr)
-            .expect("text");
+        self.errors.read_to_string(&mut stderr).expect("text");
         let report = read_report(&self.report);
         Ended {
             code: status.code(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use lifecycle::plan::{Health, Kind, Plan};
 use lifecycle::{Database, Resources, Runtime, Task, Wiring};
+use signal_hook::consts::SIGUSR1;
 
 use crate::common::{ms, plan, step};
 
@@ -129,12 +130,17 @@ fn busy() -> ExitCode {
 pub(crate) fn run(scenario: &str) -> ExitCode {
     match scenario {
         "busy" => busy(),
+        "usr1-of-its-own" => {
+            signal_hook::flag::register(SIGUSR1, Arc::default()).expect("registered");
+            serve(two_workers(), obedient)
+        }
         "idle" => serve(two_workers(), obedient),
         "wedged-for-a-while" => serve(two_workers(), || blocking(2, 4 * WEDGED_AFTER)),
         "wedged-for-a-while-current-thread" => {
             serve(one_thread(), || blocking(1, 4 * WEDGED_AFTER))
         }
         "wedged-for-ever" => serve(two_workers(), || blocking(2, FOREVER)),
+        "wedged-for-ever-current-thread" => serve(one_thread(), || blocking(1, FOREVER)),
         "one-worker-blocked" => serve(two_workers(), || blocking(1, FOREVER)),
         "never-wedged" => serve(two_workers().wedged_after(Duration::MAX), || {
             blocking(2, FOREVER)

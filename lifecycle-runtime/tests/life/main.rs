@@ -7,6 +7,7 @@ mod common;
 mod liveness;
 #[path = "../common/running.rs"]
 mod running;
+mod signals;
 mod status;
 
 /// Not a test: what the others start.
