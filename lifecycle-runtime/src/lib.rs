@@ -231,6 +231,29 @@
 //! ignored before the service began is left alone. One that it handles from later on, with tokio or
 //! signal-hook, is handled there as well as here.
 //!
+//! # systemd
+//!
+//! Where systemd listens (`NOTIFY_SOCKET`, set for units with `Type=notify` or a watchdog), it is told:
+//!
+//! | message | when |
+//! |---|---|
+//! | `READY=1` | readiness turns 200 |
+//! | `STOPPING=1`, `EXTEND_TIMEOUT_USEC=` | the stop begins; the time is the plan's deadline and half a second, so that a shorter `TimeoutStopSec=` does not cut the plan short |
+//! | `STATUS=` | `starting`, `ready`, `settling: http 3 in flight`, `stopping: orders-db`, at most once a second: what `systemctl status` shows |
+//! | `WATCHDOG=1` | with `WatchdogSec=`: each half of it, as long as the [heartbeat](crate#liveness) answers, so that systemd restarts a wedged service; throughout the start and the shutdown in any case |
+//!
+//! A unit needs no more than this; `WATCHDOG_PID` is respected, and nothing is said for a child:
+//!
+//! ```ini
+//! [Service]
+//! Type=notify
+//! ExecStart=/usr/local/bin/shop
+//! WatchdogSec=30s
+//! Restart=on-failure
+//! ```
+//!
+//! How long a start may take is `TimeoutStartSec=`, which nothing here extends.
+//!
 //! # The environment
 //!
 //! Generated manifests set these; an empty one counts as unset.
@@ -266,6 +289,7 @@ mod runtime;
 mod session;
 mod signals;
 mod status;
+mod systemd;
 mod watchdog;
 mod wiring;
 mod work;

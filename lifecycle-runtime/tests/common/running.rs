@@ -67,6 +67,9 @@ pub(crate) fn start_with(
         "LIFECYCLE_PLATFORM",
         "LIFECYCLE_DIGEST",
         "LIFECYCLE_GRACE_MS",
+        "NOTIFY_SOCKET",
+        "WATCHDOG_USEC",
+        "WATCHDOG_PID",
     ] {
         command.env_remove(name);
     }

@@ -32,6 +32,10 @@ impl Resources for Shop {
 
 /// A task with 2 s and a database with 1 s after it; the watchdog comes 500 ms after both.
 fn shop() -> Plan {
+    settling(Duration::ZERO)
+}
+
+fn settling(settle: Duration) -> Plan {
     let health = std::env::var("HEALTH_PORT").ok().map(|port| Health {
         port: Some(port.parse().expect("a port")),
         ready: "/health/ready".into(),
@@ -40,7 +44,7 @@ fn shop() -> Plan {
     Plan {
         health,
         ..plan(
-            Duration::ZERO,
+            settle,
             vec![
                 step("work", Kind::Task, ms(2000), &[]),
                 step("db", Kind::Database, ms(1000), &[0]),
@@ -86,11 +90,16 @@ fn obedient() -> Task {
 
 /// Blocks so many workers at once for so long, in a service that is ready.
 fn blocking(workers: usize, time: Duration) -> Task {
+    blocking_later(Duration::ZERO, workers, time)
+}
+
+fn blocking_later(pause: Duration, workers: usize, time: Duration) -> Task {
     Task::new(move |stopping| async move {
         while !lifecycle::health().is_ready() {
             tokio::time::sleep(ms(1)).await;
         }
         say("ready");
+        tokio::time::sleep(pause).await;
         let all = Arc::new(Barrier::new(workers));
         let blocked: Vec<_> = (0..workers)
             .map(|_| {
@@ -112,8 +121,8 @@ fn blocking(workers: usize, time: Duration) -> Task {
 }
 
 /// A start of half a second, then a task that works until its time is over.
-fn busy() -> ExitCode {
-    two_workers().run(Box::leak(Box::new(shop())), || async {
+fn busy(plan: Plan) -> ExitCode {
+    two_workers().run(Box::leak(Box::new(plan)), || async {
         say("starting");
         tokio::time::sleep(ms(500)).await;
         Shop {
@@ -129,7 +138,15 @@ fn busy() -> ExitCode {
 
 pub(crate) fn run(scenario: &str) -> ExitCode {
     match scenario {
-        "busy" => busy(),
+        "busy" => busy(shop()),
+        "busy-and-settling" => busy(settling(ms(2000))),
+        "no-start" => two_workers().run(Box::leak(Box::new(shop())), || async {
+            Err::<Shop, _>(anyhow::anyhow!("refused").context("no database"))
+        }),
+        // Time enough for a few signs of life.
+        "wedged-later" => serve(two_workers().wedged_after(FOREVER), || {
+            blocking_later(ms(5000), 2, FOREVER)
+        }),
         "usr1-of-its-own" => {
             signal_hook::flag::register(SIGUSR1, Arc::default()).expect("registered");
             serve(two_workers(), obedient)
