@@ -16,7 +16,7 @@ const NAME_LENGTH: usize = 80;
 
 /// What the service that this process runs is doing now; `None` before it begins.
 ///
-/// The [health server](crate#status) answers the same at `/lifecycle`. For a service that mounts it on
+/// The [health server](crate::manual::health#status) answers the same at `/lifecycle`. For a service that mounts it on
 /// its own router:
 ///
 /// ```
@@ -55,7 +55,7 @@ pub struct Status {
     pub state: State,
     /// For how long it has been in that state.
     pub since: Duration,
-    /// Whether [liveness](crate#liveness) is 200: false when no worker runs a task.
+    /// Whether [liveness](crate::manual::health#liveness) is 200: false when no worker runs a task.
     pub live: bool,
     /// The signal that it stops for.
     pub signal: Option<Signal>,
