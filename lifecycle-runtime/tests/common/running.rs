@@ -27,6 +27,15 @@ pub(crate) fn exit(code: ExitCode) -> ! {
     std::process::exit(number.into());
 }
 
+/// The arguments that run the test `subject` and nothing else.
+const SUBJECT: [&str; 5] = [
+    "subject",
+    "--exact",
+    "--ignored",
+    "--nocapture",
+    "--test-threads=1",
+];
+
 pub(crate) struct Running {
     pub(crate) child: Child,
     pub(crate) lines: BufReader<ChildStdout>,
@@ -56,13 +65,40 @@ pub(crate) fn start_with(
     report: PathBuf,
 ) -> Running {
     let mut command = Command::new(env::current_exe().expect("this program"));
-    command.args([
-        "subject",
-        "--exact",
-        "--ignored",
-        "--nocapture",
-        "--test-threads=1",
-    ]);
+    command.args(SUBJECT).stdin(Stdio::null());
+    spawn(command, scenario, environment, folder, report)
+}
+
+/// As [`start`], at a terminal: what is written to the child's `stdin` is typed.
+///
+/// `script` of util-linux opens the pseudo-terminal; without it the answer is `None`.
+pub(crate) fn start_at_terminal(scenario: &str, environment: &[(&str, &str)]) -> Option<Running> {
+    Command::new("script").arg("--version").output().ok()?;
+    let program = env::current_exe().expect("this program");
+    let line = format!("exec '{}' {}", program.display(), SUBJECT.join(" "));
+    let mut command = Command::new("script");
+    command
+        .args([
+            "--quiet",
+            "--return",
+            "--flush",
+            "--command",
+            &line,
+            "/dev/null",
+        ])
+        .stdin(Stdio::piped());
+    let folder = tempfile::tempdir().expect("a folder");
+    let report = folder.path().join("termination-log");
+    Some(spawn(command, scenario, environment, folder, report))
+}
+
+fn spawn(
+    mut command: Command,
+    scenario: &str,
+    environment: &[(&str, &str)],
+    folder: tempfile::TempDir,
+    report: PathBuf,
+) -> Running {
     for name in [
         "LIFECYCLE_PLATFORM",
         "LIFECYCLE_DIGEST",
@@ -77,10 +113,7 @@ pub(crate) fn start_with(
         .env("SCENARIO", scenario)
         .env("LIFECYCLE_REPORT", &report);
     command.envs(environment.iter().copied());
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("this program starts");
     let lines = BufReader::new(child.stdout.take().expect("piped"));
     let errors = BufReader::new(child.stderr.take().expect("piped"));
@@ -105,6 +138,13 @@ impl Running {
                 return;
             }
         }
+    }
+
+    /// Types a key at the child's terminal.
+    pub(crate) fn press(&mut self, key: u8) {
+        let typed = self.child.stdin.as_mut().expect("a terminal");
+        typed.write_all(&[key]).expect("it listens");
+        typed.flush().expect("it listens");
     }
 
     /// Reads so many lines of what the child says on standard error.
@@ -208,4 +248,9 @@ pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(begun.elapsed() < QUICK, "{what}: not after {QUICK:?}");
         thread::sleep(ms(5));
     }
+}
+
+/// Says past the harness, which keeps `eprintln!` to itself, that something was not tested.
+pub(crate) fn skipped(what: &str) {
+    let _ = std::io::stderr().write_fmt(format_args!("SKIPPED: {what}\n"));
 }

@@ -72,8 +72,27 @@ fn one_thread() -> Runtime {
     Runtime::current_thread().wedged_after(WEDGED_AFTER)
 }
 
+/// Steps that have all the time in the world.
+fn patient() -> Plan {
+    let mut plan = shop();
+    for timeline in plan
+        .timelines
+        .to_mut()
+        .iter_mut()
+        .chain([&mut plan.unmanaged])
+    {
+        timeline.timeouts = vec![FOREVER, FOREVER].into();
+        timeline.deadline = FOREVER * 3;
+    }
+    plan
+}
+
 fn serve(runtime: Runtime, work: impl Fn() -> Task) -> ExitCode {
-    runtime.run(Box::leak(Box::new(shop())), || async {
+    serve_by(runtime, shop(), work)
+}
+
+fn serve_by(runtime: Runtime, plan: Plan, work: impl Fn() -> Task) -> ExitCode {
+    runtime.run(Box::leak(Box::new(plan)), || async {
         Shop {
             work: work(),
             db: db(),
@@ -83,6 +102,9 @@ fn serve(runtime: Runtime, work: impl Fn() -> Task) -> ExitCode {
 
 fn obedient() -> Task {
     Task::new(|stopping| async move {
+        while !lifecycle::health().is_ready() {
+            tokio::time::sleep(ms(1)).await;
+        }
         say("ready");
         stopping.requested().await;
     })
@@ -140,6 +162,14 @@ pub(crate) fn run(scenario: &str) -> ExitCode {
     match scenario {
         "busy" => busy(shop()),
         "busy-and-settling" => busy(settling(ms(2000))),
+        "settling-long" => serve_by(two_workers(), settling(FOREVER), obedient),
+        "stubborn" => serve_by(two_workers(), patient(), || {
+            Task::new(|stopping| async move {
+                let _working = stopping.working("the last order");
+                say("ready");
+                stopping.cancelled().await;
+            })
+        }),
         "no-start" => two_workers().run(Box::leak(Box::new(shop())), || async {
             Err::<Shop, _>(anyhow::anyhow!("refused").context("no database"))
         }),

@@ -14,6 +14,7 @@ mod signals;
 mod status;
 #[cfg(target_os = "linux")]
 mod systemd;
+mod terminal;
 
 /// Not a test: what the others start.
 #[test]

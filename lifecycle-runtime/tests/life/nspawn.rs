@@ -1,8 +1,9 @@
 //! A real systemd as the service manager: booted in a container over this machine's own file system.
 
-use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
+
+use crate::running::skipped;
 
 /// One line of `systemctl show` for each `-p`, under the unit's name.
 const DRILL: &str = r#"
@@ -43,11 +44,6 @@ fn unit(name: &str, scenario: &str, more: &str) -> String {
     )
 }
 
-fn skipped(why: &str) {
-    // Not `eprintln!`, which the harness keeps to itself.
-    let _ = std::io::stderr().write_fmt(format_args!("SKIPPED: a real systemd: {why}\n"));
-}
-
 fn can_mount(work: &Path) -> bool {
     let mount = format!(
         "mount -t tmpfs none '{0}' && mkdir '{0}/u' '{0}/w' '{0}/r' && \
@@ -69,13 +65,13 @@ fn systemd_waits_for_the_plan_and_ends_what_is_wedged() {
         .output()
         .is_err()
     {
-        return skipped("there is no systemd-nspawn");
+        return skipped("a real systemd: there is no systemd-nspawn");
     }
     for name in ["units", "share", "overlay"] {
         std::fs::create_dir(work.join(name)).unwrap();
     }
     if !can_mount(&work.join("overlay")) {
-        return skipped("this user may not mount");
+        return skipped("a real systemd: this user may not mount");
     }
     let write = |name: &str, text: &str| std::fs::write(work.join(name), text).unwrap();
     write("share/subject", "");
@@ -112,7 +108,9 @@ fn systemd_waits_for_the_plan_and_ends_what_is_wedged() {
     let console = String::from_utf8_lossy(&booted.stdout).into_owned()
         + &String::from_utf8_lossy(&booted.stderr);
     let Ok(out) = std::fs::read_to_string(work.join("share/out")) else {
-        return skipped(&format!("it does not boot here:\n{console}"));
+        return skipped(&format!(
+            "a real systemd: it does not boot here:\n{console}"
+        ));
     };
     assert_eq!(
         out,
