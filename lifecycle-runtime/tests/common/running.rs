@@ -7,6 +7,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -213,12 +214,19 @@ impl Ended {
     }
 }
 
-/// A port that is free now, and most likely still when a child takes it.
+/// A port that is free, and most likely still when a child takes it: not of the range from which the
+/// system gives ports out by itself, and never the same one twice.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .and_then(|it| it.local_addr())
-        .expect("bound")
-        .port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let nth = std::process::id()
+            .wrapping_mul(61)
+            .wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = 10_000 + u16::try_from(nth % 20_000).expect("it fits");
+        if TcpListener::bind(("0.0.0.0", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// The status that the port answers.
@@ -228,17 +236,22 @@ pub(crate) fn get(port: u16, path: &str) -> u16 {
 
 /// The status and the body that the port answers to a request with these header lines.
 pub(crate) fn ask(port: u16, path: &str, headers: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the health server listens");
+    try_ask(port, path, headers).expect("the health server answers")
+}
+
+/// As [`ask`]; `None` where nobody listens, or goes before the answer.
+pub(crate) fn try_ask(port: u16, path: &str, headers: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     write!(
         stream,
         "GET {path} HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n{headers}\r\n"
     )
-    .expect("sent");
+    .ok()?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("answered");
-    let status = answer.split(' ').nth(1).and_then(|it| it.parse().ok());
-    let (_, body) = answer.split_once("\r\n\r\n").expect("a whole head");
-    (status.expect("a status"), body.to_owned())
+    stream.read_to_string(&mut answer).ok()?;
+    let status = answer.split(' ').nth(1)?.parse().ok()?;
+    let (_, body) = answer.split_once("\r\n\r\n")?;
+    Some((status, body.to_owned()))
 }
 
 /// Waits until `holds`, and for no more than [`QUICK`].

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use lifecycle::plan::{Health, Kind, Plan};
-use lifecycle::{Database, Resources, Runtime, Task, Wiring};
+use lifecycle::{Cache, Database, Resources, Runtime, Task, Wiring};
 use signal_hook::consts::SIGUSR1;
 
 use crate::common::{ms, plan, step};
@@ -158,6 +158,94 @@ fn busy(plan: Plan) -> ExitCode {
     })
 }
 
+/// A task that uses a cache that uses a database, each of which says what becomes of it.
+struct Chain {
+    work: Task,
+    cache: Cache,
+    db: Database,
+}
+
+impl Resources for Chain {
+    fn wire(self, wiring: &mut Wiring) {
+        wiring.add("work", self.work);
+        wiring.add("cache", self.cache);
+        wiring.add("db", self.db);
+    }
+}
+
+/// What goes wrong in a start.
+#[derive(Clone, Copy, PartialEq)]
+enum Trouble {
+    None,
+    /// A long time before `Runtime::run`.
+    Late,
+    SlowMain,
+    DbDown,
+    CacheHangs,
+    CacheRefuses,
+}
+
+fn startup(trouble: Trouble) -> ExitCode {
+    let plan = Plan {
+        health: shop().health,
+        ..plan(
+            ms(1000),
+            vec![
+                step("work", Kind::Task, ms(2000), &[]),
+                step("cache", Kind::Cache, ms(1000), &[0]),
+                step("db", Kind::Database, ms(1000), &[1]),
+            ],
+        )
+    };
+    let slowly = async |what: &'static str| {
+        say(&format!("{what} asked"));
+        tokio::time::sleep(ms(150)).await;
+        say(&format!("{what} up"));
+    };
+    // On a line of its own, after what the test harness writes.
+    say("\nbegins");
+    thread::sleep(if trouble == Trouble::Late {
+        FOREVER
+    } else {
+        ms(100)
+    });
+    two_workers().run(Box::leak(Box::new(plan)), || async move {
+        say("main");
+        tokio::time::sleep(if trouble == Trouble::SlowMain {
+            FOREVER
+        } else {
+            ms(200)
+        })
+        .await;
+        let db = Database::new(|| async { say("db closed") });
+        let db = match trouble {
+            Trouble::DbDown => db.started_when(|| async {
+                say("db asked");
+                Err::<(), _>("connection refused")
+            }),
+            _ => db.started_when(move || slowly("db")),
+        };
+        let cache = Cache::new(|| async { say("cache closed") });
+        let cache = match trouble {
+            Trouble::CacheHangs => cache.started_when(|| async {
+                say("cache asked");
+                std::future::pending::<()>().await;
+            }),
+            Trouble::CacheRefuses => cache
+                .started_when(|| async { Err::<(), _>("no route") })
+                .started_within(ms(700)),
+            _ => cache.started_when(move || slowly("cache")),
+        };
+        let work = Task::new(|stopping| async move {
+            say("work runs");
+            stopping.requested().await;
+            say("work stops");
+        });
+        say("main returns");
+        Chain { work, cache, db }
+    })
+}
+
 pub(crate) fn run(scenario: &str) -> ExitCode {
     match scenario {
         "busy" => busy(shop()),
@@ -170,6 +258,12 @@ pub(crate) fn run(scenario: &str) -> ExitCode {
                 stopping.cancelled().await;
             })
         }),
+        "startup" => startup(Trouble::None),
+        "startup-late" => startup(Trouble::Late),
+        "startup-slow-main" => startup(Trouble::SlowMain),
+        "startup-db-down" => startup(Trouble::DbDown),
+        "startup-cache-hangs" => startup(Trouble::CacheHangs),
+        "startup-cache-refuses" => startup(Trouble::CacheRefuses),
         "no-start" => two_workers().run(Box::leak(Box::new(shop())), || async {
             Err::<Shop, _>(anyhow::anyhow!("refused").context("no database"))
         }),

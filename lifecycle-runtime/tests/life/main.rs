@@ -11,6 +11,7 @@ mod nspawn;
 #[path = "../common/running.rs"]
 mod running;
 mod signals;
+mod startup;
 mod status;
 #[cfg(target_os = "linux")]
 mod systemd;
