@@ -130,13 +130,24 @@ fn spawn(
 impl Running {
     /// Reads the child's output up to a line that ends so. (The test harness writes into the first.)
     pub(crate) fn until(&mut self, line: &str) {
+        let said = self.next_line(|read| read.trim_end().ends_with(line));
+        assert!(said.is_some(), "the child ended before it said {line}");
+    }
+
+    /// Reads the child's output up to a line that is `wanted`.
+    pub(crate) fn until_some(&mut self, wanted: impl Fn(&str) -> bool) -> String {
+        self.next_line(wanted).expect("the child says such a line")
+    }
+
+    fn next_line(&mut self, wanted: impl Fn(&str) -> bool) -> Option<String> {
         let mut read = String::new();
         loop {
             read.clear();
-            let count = self.lines.read_line(&mut read).expect("text");
-            assert!(count > 0, "the child ended before it said {line}");
-            if read.trim_end().ends_with(line) {
-                return;
+            if self.lines.read_line(&mut read).expect("text") == 0 {
+                return None;
+            }
+            if wanted(&read) {
+                return Some(read);
             }
         }
     }

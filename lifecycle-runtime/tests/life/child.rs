@@ -6,11 +6,12 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use lifecycle::plan::{Health, Kind, Plan};
+use lifecycle::plan::{Drift, Health, Kind, Plan};
 use lifecycle::{Cache, Database, Resources, Runtime, Task, Wiring};
 use signal_hook::consts::SIGUSR1;
 
 use crate::common::{ms, plan, step};
+use crate::said::Said;
 
 /// After how long a child's liveness fails.
 pub(crate) const WEDGED_AFTER: Duration = ms(600);
@@ -53,7 +54,7 @@ fn settling(settle: Duration) -> Plan {
     }
 }
 
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     println!("{line}");
     std::io::stdout().flush().expect("the parent listens");
 }
@@ -246,6 +247,33 @@ fn startup(trouble: Trouble) -> ExitCode {
     })
 }
 
+/// A service that settles 1.5 s on its own and not on its platforms, of which Cloud Run tightens the
+/// first step to 300 ms; what is in flight takes 600 ms.
+fn contract(drift: Drift, stops_itself: bool) -> ExitCode {
+    let mut plan = settling(ms(1500));
+    let mut cloud_run = plan.timelines[0].clone();
+    cloud_run.platform = "cloud_run".into();
+    cloud_run.timeouts = vec![ms(300), ms(1000)].into();
+    plan.timelines.to_mut().push(cloud_run);
+    plan.drift = drift;
+    two_workers().run(Box::leak(Box::new(plan)), || async move {
+        say("main");
+        tracing::subscriber::set_global_default(Said).expect("the first");
+        let work = Task::new(move |stopping| async move {
+            while !lifecycle::health().is_ready() {
+                tokio::time::sleep(ms(1)).await;
+            }
+            say("ready");
+            if stops_itself {
+                lifecycle::stop("enough");
+            }
+            stopping.requested().await;
+            tokio::time::sleep(ms(600)).await;
+        });
+        Shop { work, db: db() }
+    })
+}
+
 pub(crate) fn run(scenario: &str) -> ExitCode {
     match scenario {
         "busy" => busy(shop()),
@@ -264,6 +292,9 @@ pub(crate) fn run(scenario: &str) -> ExitCode {
         "startup-db-down" => startup(Trouble::DbDown),
         "startup-cache-hangs" => startup(Trouble::CacheHangs),
         "startup-cache-refuses" => startup(Trouble::CacheRefuses),
+        "contract" => contract(Drift::Warn, false),
+        "contract-refuse" => contract(Drift::Refuse, false),
+        "contract-stops-itself" => contract(Drift::Warn, true),
         "no-start" => two_workers().run(Box::leak(Box::new(shop())), || async {
             Err::<Shop, _>(anyhow::anyhow!("refused").context("no database"))
         }),

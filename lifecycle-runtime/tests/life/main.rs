@@ -8,8 +8,10 @@ mod common;
 mod liveness;
 #[cfg(target_os = "linux")]
 mod nspawn;
+mod platform;
 #[path = "../common/running.rs"]
 mod running;
+mod said;
 mod signals;
 mod startup;
 mod status;
