@@ -107,6 +107,7 @@
 //! - [Health](manual::health): readiness, liveness, status, and the program as its own probe.
 //! - [Signals](manual::signals), [exit codes](manual::exit_codes) and [the
 //!   environment](manual::environment).
+//! - [systemd](manual::systemd): what a service manager is told.
 //!
 //! # Features
 //!
@@ -131,6 +132,7 @@ mod runtime;
 mod session;
 mod signals;
 mod status;
+mod systemd;
 mod watchdog;
 mod wiring;
 mod work;
