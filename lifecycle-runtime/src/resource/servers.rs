@@ -128,10 +128,4 @@ servers! {
     /// });
     /// ```
     Task = Task,
-    /// WebSocket sessions: each session closes itself when [`Stopping::requested`] resolves, and
-    /// [`Stopping::working`] makes the step wait for it.
-    WebSockets = Websocket,
-    /// Long responses such as server-sent events: each ends itself when [`Stopping::requested`]
-    /// resolves, and [`Stopping::working`] makes the step wait for it.
-    Streams = Stream,
 }
