@@ -39,6 +39,14 @@ pub(crate) struct Control {
     pub(crate) requested: CancellationToken,
     /// A signal has come, perhaps after the service had begun to stop for a reason of its own.
     pub(crate) signalled: CancellationToken,
+    /// What goes wrong on purpose, as it is written.
+    pub(crate) faults: Vec<String>,
+    /// Everything is up.
+    pub(crate) up: CancellationToken,
+    /// The watchdog has been given an order.
+    #[cfg(feature = "testing")]
+    pub(crate) ordered: tokio::sync::Notify,
+    born: Instant,
     watchdog: Option<Sender<Order>>,
     works: OnceLock<Vec<Arc<dyn Work>>>,
     inner: Mutex<Inner>,
@@ -46,6 +54,8 @@ pub(crate) struct Control {
 
 #[derive(Default)]
 struct Inner {
+    /// From its beginning to readiness.
+    ready_after: Option<Duration>,
     signal: Option<(Signal, Instant)>,
     began: Option<Instant>,
     cause: Option<String>,
@@ -102,6 +112,11 @@ impl Control {
             health,
             requested: CancellationToken::new(),
             signalled: CancellationToken::new(),
+            faults: Vec::new(),
+            up: CancellationToken::new(),
+            #[cfg(feature = "testing")]
+            ordered: tokio::sync::Notify::new(),
+            born: Instant::now(),
             watchdog,
             works: OnceLock::new(),
             inner: Mutex::new(Inner {
@@ -181,7 +196,9 @@ impl Control {
         let mut inner = self.lock();
         if inner.began.is_none() {
             inner.reached = Reached::Ready;
+            inner.ready_after = Some(self.born.elapsed());
             self.health.ready();
+            self.up.cancel();
         }
     }
 
@@ -305,11 +322,8 @@ impl Control {
         } else {
             Vec::new()
         };
-        let outcome = if inner.start_failed {
-            Some(Outcome::StartFailed)
-        } else {
-            outcome
-        };
+        let outcome = outcome.or(inner.start_failed.then_some(Outcome::StartFailed));
+        let until = inner.began.unwrap_or_else(Instant::now);
         Report {
             service: self.plan.service.to_string(),
             digest: self.plan.digest.to_string(),
@@ -322,6 +336,9 @@ impl Control {
             rejected: steps.iter().map(|step| step.rejected).sum(),
             phases: report::phases(&steps),
             steps,
+            ready_after: inner.ready_after,
+            uptime: until - self.born,
+            faults: self.faults.clone(),
         }
     }
 
@@ -333,6 +350,8 @@ impl Control {
         if let Some(watchdog) = &self.watchdog {
             // The watchdog only goes with the process.
             let _ = watchdog.send(order);
+            #[cfg(feature = "testing")]
+            self.ordered.notify_one();
         }
     }
 
@@ -387,6 +406,7 @@ mod tests {
             unwind: Duration::ZERO,
             deadline,
             grace: ms(12_000),
+            kill: ms(12_000),
         };
         let plan = Plan {
             service: "shop".into(),

@@ -63,6 +63,7 @@
 //!         unwind: Duration::from_millis(250),
 //!         deadline: Duration::from_secs(18),
 //!         grace: Duration::from_secs(20),
+//!         kill: Duration::from_secs(20),
 //!     },
 //! };
 //!
@@ -205,6 +206,11 @@ mod cancellation;
 mod control;
 mod environment;
 mod executor;
+#[cfg_attr(
+    not(any(feature = "faults", feature = "testing")),
+    path = "no_faults.rs"
+)]
+mod faults;
 mod health;
 #[cfg(feature = "http")]
 mod http;
@@ -216,6 +222,8 @@ mod resource;
 mod runtime;
 mod session;
 mod signals;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod watchdog;
 mod wiring;
 mod work;
@@ -226,7 +234,7 @@ pub use health::{Health, health};
 pub use http::{HttpServer, RunningServer};
 pub use lifecycle::{Lifecycle, StopHandle, stop};
 #[cfg(feature = "macros")]
-pub use lifecycle_macros::main;
+pub use lifecycle_macros::{include_plan, main};
 pub use report::{Outcome, PhaseReport, Report, StepOutcome, StepReport};
 pub use resource::{
     AuditLog, Cache, Claims, Custom, Database, Ending, File, GrpcServer, MessageBroker,

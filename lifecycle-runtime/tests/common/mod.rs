@@ -72,6 +72,7 @@ pub(crate) fn plan(settle: Duration, given: Vec<Given>) -> Plan {
         unwind: UNWIND,
         deadline: settle + work + ms(500),
         grace: ms(30_000),
+        kill: ms(30_000),
     };
     Plan {
         service: "shop".into(),
