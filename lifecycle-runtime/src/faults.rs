@@ -107,34 +107,52 @@ impl Faults {
     }
 
     /// `work`, or `work` with the fault that was asked for.
-    pub(crate) fn put_into(&self, step: &Step, work: Arc<dyn Work>) -> Arc<dyn Work> {
-        match self.resources.iter().find(|(name, _)| step.name == *name) {
-            None => work,
-            Some(&(_, fault)) => Arc::new(Faulty {
-                work,
-                fault,
-                cancelled: CancellationToken::new(),
-            }),
+    pub(crate) fn put_into(&self, at: usize, step: &Step, work: Arc<dyn Work>) -> Arc<dyn Work> {
+        let fault = self.resources.iter().find(|(name, _)| step.name == *name);
+        let fault = fault.map(|&(_, fault)| fault);
+        let executor = self.executor.filter(|_| at == 0);
+        if fault.is_none() && executor.is_none() {
+            return work;
         }
+        Arc::new(Faulty {
+            work,
+            fault,
+            executor,
+            cancelled: CancellationToken::new(),
+        })
     }
+}
 
-    /// Blocks every worker of the current runtime once `requested` resolves.
-    pub(crate) fn block_executor(&self, requested: &CancellationToken) {
-        let Some(time) = self.executor else { return };
-        let requested = requested.clone();
-        tokio::spawn(async move {
-            requested.cancelled().await;
-            for _ in 0..tokio::runtime::Handle::current().metrics().num_workers() {
-                tokio::spawn(async move { std::thread::sleep(time) });
-            }
+/// Blocks every worker of the current runtime; returns once they are.
+fn block_workers(time: Duration) {
+    let runtime = tokio::runtime::Handle::current();
+    if runtime.runtime_flavor() == tokio::runtime::RuntimeFlavor::CurrentThread {
+        std::thread::sleep(time);
+        return;
+    }
+    let workers = runtime.metrics().num_workers();
+    let (blocked, heard) = std::sync::mpsc::channel();
+    for _ in 0..workers {
+        let blocked = blocked.clone();
+        runtime.spawn(async move {
+            // Nobody hears it where this thread is itself a worker, and has gone on.
+            let _ = blocked.send(());
+            std::thread::sleep(time);
         });
+    }
+    for _ in 0..workers {
+        if heard.recv_timeout(Duration::from_secs(1)).is_err() {
+            break;
+        }
     }
 }
 
 /// A resource with a fault.
 struct Faulty {
     work: Arc<dyn Work>,
-    fault: Fault,
+    fault: Option<Fault>,
+    /// Blocks the executor once the service is asked to stop.
+    executor: Option<Duration>,
     cancelled: CancellationToken,
 }
 
@@ -148,7 +166,7 @@ impl Work for Faulty {
 
     fn ended(&self) -> Option<BoxFuture<Result<(), String>>> {
         let ended = self.work.ended();
-        let Fault::Die(after) = self.fault else {
+        let Some(Fault::Die(after)) = self.fault else {
             return ended;
         };
         Some(Box::pin(async move {
@@ -166,12 +184,15 @@ impl Work for Faulty {
     }
 
     fn settle(&self) {
+        if let Some(time) = self.executor {
+            block_workers(time);
+        }
         self.work.settle();
     }
 
     fn stop(&self, window: Window) -> BoxFuture<Result<(), Failure>> {
         let (fault, cancelled) = (self.fault, self.cancelled.clone());
-        if let Fault::Block(time) = fault {
+        if let Some(Fault::Block(time)) = fault {
             // Where a client that blocks would do it: on the worker that polls it.
             let work = Arc::clone(&self.work);
             return Box::pin(async move {
@@ -183,14 +204,14 @@ impl Work for Faulty {
         Box::pin(async move {
             let result = stopping.await;
             match fault {
-                Fault::Die(_) | Fault::Block(_) => {}
-                Fault::Hang => pending().await,
-                Fault::Slow(by) => tokio::select! {
+                None | Some(Fault::Die(_) | Fault::Block(_)) => {}
+                Some(Fault::Hang) => pending().await,
+                Some(Fault::Slow(by)) => tokio::select! {
                     () = tokio::time::sleep(by) => {}
                     () = cancelled.cancelled() => {}
                 },
-                Fault::Fail => return Err(WORDS.into()),
-                Fault::Panic => panic!("{WORDS}"),
+                Some(Fault::Fail) => return Err(WORDS.into()),
+                Some(Fault::Panic) => panic!("{WORDS}"),
             }
             result
         })

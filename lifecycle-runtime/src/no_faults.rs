@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-
 use crate::plan::{Plan, Step};
 use crate::work::Work;
 
@@ -27,10 +25,7 @@ impl Faults {
     }
 
     #[allow(clippy::unused_self, reason = "as it is with faults")]
-    pub(crate) fn put_into(&self, _step: &Step, work: Arc<dyn Work>) -> Arc<dyn Work> {
+    pub(crate) fn put_into(&self, _at: usize, _step: &Step, work: Arc<dyn Work>) -> Arc<dyn Work> {
         work
     }
-
-    #[allow(clippy::unused_self, reason = "as it is with faults")]
-    pub(crate) fn block_executor(&self, _requested: &CancellationToken) {}
 }

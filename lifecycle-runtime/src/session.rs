@@ -17,7 +17,7 @@ use crate::control::Control;
 use crate::environment::Environment;
 use crate::executor;
 use crate::faults::Faults;
-use crate::health::{self, Health};
+use crate::health::{self, Health, Pulse};
 use crate::plan::{Drift, Plan};
 use crate::report::{self, Outcome, Report};
 use crate::signals;
@@ -42,6 +42,8 @@ pub(crate) struct Session {
     report: Option<PathBuf>,
     owns_process: bool,
     faults: Faults,
+    /// How long the async runtime may run no task before liveness fails.
+    wedged_after: Duration,
 }
 
 /// Why a service does not start.
@@ -55,6 +57,7 @@ pub(crate) enum StartError {
     Signals(io::Error),
     Runtime(io::Error),
     Health(u16, io::Error),
+    Pulse(io::Error),
     /// The service's `main` failed: in a line, and in full.
     Main {
         line: String,
@@ -70,6 +73,7 @@ impl fmt::Display for StartError {
             Self::Drift(differences) => f.write_str(&differences.join("; ")),
             Self::Faults(error) => write!(f, "LIFECYCLE_FAULTS: {error}"),
             Self::Signals(error) => write!(f, "signals cannot be watched: {error}"),
+            Self::Pulse(error) => write!(f, "the async runtime cannot be watched: {error}"),
             Self::Runtime(error) => write!(f, "the async runtime cannot be built: {error}"),
             Self::Health(port, error) => {
                 write!(f, "the health server cannot listen on port {port}: {error}")
@@ -120,8 +124,14 @@ impl Session {
             platform,
             ..Environment::default()
         };
+        let mut plan = plan.into_owned();
+        // Tests run side by side, and each would want the port.
+        if let Some(health) = &mut plan.health {
+            health.port = None;
+        }
         let (orders, received) = channel();
-        let session = Self::assemble(plan, environment, Health::default(), Some(orders), faults);
+        let health = Health::default();
+        let session = Self::assemble(plan.into(), environment, health, Some(orders), faults);
         (session, received)
     }
 
@@ -161,14 +171,22 @@ impl Session {
         };
         let mut control = Control::new(plan, chosen.platform, chosen.timeline, health, orders);
         control.faults = faults.names();
+        let control = Arc::new(control);
+        control.health.attach(&control);
         Self {
-            control: Arc::new(control),
+            control,
             obstacle,
             notes,
             report,
             owns_process: false,
             faults,
+            wedged_after: health::WEDGED_AFTER,
         }
+    }
+
+    pub(crate) fn wedged_after(mut self, limit: Option<Duration>) -> Self {
+        self.wedged_after = limit.unwrap_or(self.wedged_after);
+        self
     }
 
     /// Starts the service, runs it, stops it; the report is delivered.
@@ -190,8 +208,8 @@ impl Session {
     {
         let control = &self.control;
         // Before the service's own code: a start that takes long is alive and not ready.
-        let _health = match self.serve_health().await {
-            Ok(server) => server,
+        let _aside = match self.serve_health().and_then(|it| Ok((it, self.watch()?))) {
+            Ok(aside) => aside,
             Err(error) => return self.refuse(&error),
         };
         // On a stop the service's own future is dropped where it waits.
@@ -217,9 +235,9 @@ impl Session {
     }
 
     fn with_faults(&self, mut wired: Vec<Wired>) -> Vec<Wired> {
-        self.faults.block_executor(&self.control.requested);
-        for (wired, step) in wired.iter_mut().zip(&*self.control.plan.steps) {
-            wired.work = self.faults.put_into(step, Arc::clone(&wired.work));
+        let steps = self.control.plan.steps.iter().enumerate();
+        for (wired, (at, step)) in wired.iter_mut().zip(steps) {
+            wired.work = self.faults.put_into(at, step, Arc::clone(&wired.work));
         }
         wired
     }
@@ -238,18 +256,30 @@ impl Session {
         self.control.finished()
     }
 
-    async fn serve_health(&self) -> Result<Option<AbortOnDrop>, StartError> {
+    fn serve_health(&self) -> Result<Option<health::Server>, StartError> {
         let Some(paths) = self.control.plan.health.clone() else {
             return Ok(None);
         };
         let Some(port) = paths.port else {
             return Ok(None);
         };
-        let listener = health::bind(port)
-            .await
-            .map_err(|error| StartError::Health(port, error))?;
-        let server = tokio::spawn(health::serve(listener, paths, self.control.health.clone()));
-        Ok(Some(AbortOnDrop(server.abort_handle())))
+        let server = health::Server::start(port, paths, self.control.health.clone());
+        match server {
+            Ok(server) => Ok(Some(server)),
+            Err(error) => Err(StartError::Health(port, error)),
+        }
+    }
+
+    /// The heartbeat of the runtime that this is called on. An embedded service has none: its host's
+    /// clock may be paused, and the runtime is the host's to watch.
+    fn watch(&self) -> Result<Option<(Pulse, AbortOnDrop)>, StartError> {
+        if !self.owns_process {
+            return Ok(None);
+        }
+        let pulse = Pulse::start(Arc::clone(&self.control), self.wedged_after)
+            .map_err(StartError::Pulse)?;
+        let answer = tokio::spawn(pulse.answer());
+        Ok(Some((pulse, AbortOnDrop(answer.abort_handle()))))
     }
 
     /// Logs the report here, where the caller's log subscriber is, and writes it from a thread of

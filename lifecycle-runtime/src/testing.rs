@@ -3,7 +3,8 @@
 //!
 //! Nothing of it is a mock. The resources are those that `main` returns, the executor is the one of
 //! production, and so are the numbers: they come from the plan. Simulated are the signal, which nobody
-//! sends, and the watchdog, which ends the run and not the process. On a paused clock a shutdown of
+//! sends, and the watchdog, which ends the run and not the process. No health server listens, since
+//! tests run side by side: ask [`Service::health`]. On a paused clock a shutdown of
 //! any length takes no time, and its times are exact.
 //!
 //! ```

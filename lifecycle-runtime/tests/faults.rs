@@ -144,7 +144,11 @@ fn a_resource_that_hangs_is_reported_as_a_drill_would_want_it() {
     assert_eq!(ended.code, Some(81), "{}", ended.stderr);
     assert!(ended.stdout.contains("closed"), "it is closed all the same");
     let report = ended.report.unwrap();
-    assert_eq!(report["steps"][1]["outcome"], "timed-out");
+    let first = &report["steps"][0];
+    assert_eq!(
+        (&first["name"], &first["outcome"]),
+        (&json!("db"), &json!("timed-out"))
+    );
     assert_eq!(report["faults"], json!(["db=hang"]));
     let loud = "log: FAULTS ARE ON, this is not a service to rely on: db=hang";
     assert!(ended.stderr.contains(loud), "{}", ended.stderr);

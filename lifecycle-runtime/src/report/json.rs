@@ -134,7 +134,7 @@ fn attempt(report: &Report, detail: Detail) -> String {
         json.millis("ready_after_ms", ready_after);
     }
     let listed = listed(&report.steps, detail.steps);
-    json.list("steps", &listed, |step, text| one_step(step, detail, text));
+    json.list_within("steps", &listed, |step, text| one_step(step, detail, text));
     if listed.len() < report.steps.len() {
         json.number("steps_omitted", (report.steps.len() - listed.len()) as u64);
     }
@@ -192,7 +192,7 @@ fn listed(steps: &[StepReport], most: usize) -> Vec<&StepReport> {
 }
 
 /// At most `most` characters, the last of them an ellipsis if something was cut off.
-fn shorten(text: &str, most: usize) -> Cow<'_, str> {
+pub(crate) fn shorten(text: &str, most: usize) -> Cow<'_, str> {
     // No text has more characters than bytes.
     if text.len() <= most || text.chars().nth(most).is_none() {
         return text.into();
@@ -203,13 +203,13 @@ fn shorten(text: &str, most: usize) -> Cow<'_, str> {
 }
 
 /// A JSON object under way.
-struct Object {
+pub(crate) struct Object {
     text: String,
     empty: bool,
 }
 
 impl Object {
-    fn begin(mut text: String) -> Self {
+    pub(crate) fn begin(mut text: String) -> Self {
         text.push('{');
         Self { text, empty: true }
     }
@@ -223,28 +223,28 @@ impl Object {
         self.text.push(':');
     }
 
-    fn member(&mut self, key: &str, value: &str) {
+    pub(crate) fn member(&mut self, key: &str, value: &str) {
         self.key(key);
         self.text.push_str(value);
     }
 
-    fn string(&mut self, key: &str, value: &str) {
+    pub(crate) fn string(&mut self, key: &str, value: &str) {
         self.key(key);
         quote(&mut self.text, value);
     }
 
-    fn nullable(&mut self, key: &str, value: Option<Cow<'_, str>>) {
+    pub(crate) fn nullable(&mut self, key: &str, value: Option<Cow<'_, str>>) {
         match value {
             Some(value) => self.string(key, &value),
             None => self.member(key, "null"),
         }
     }
 
-    fn number(&mut self, key: &str, value: u64) {
+    pub(crate) fn number(&mut self, key: &str, value: u64) {
         self.member(key, &value.to_string());
     }
 
-    fn millis(&mut self, key: &str, value: Duration) {
+    pub(crate) fn millis(&mut self, key: &str, value: Duration) {
         self.number(key, u64::try_from(value.as_millis()).unwrap_or(u64::MAX));
     }
 
@@ -252,7 +252,7 @@ impl Object {
     fn ids(&mut self, key: &str, names: &[String], detail: Detail) {
         let kept = names.len().min(detail.ids);
         if kept > 0 {
-            self.list(key, &names[..kept], |name, mut text| {
+            self.list_within(key, &names[..kept], |name, mut text| {
                 quote(&mut text, &shorten(name, detail.name));
                 text
             });
@@ -263,15 +263,20 @@ impl Object {
         }
     }
 
-    fn list<T>(&mut self, key: &str, items: &[T], each: impl Fn(&T, String) -> String) {
+    /// All of `items`, or as many as show that this attempt says too much.
+    fn list_within<T>(&mut self, key: &str, items: &[T], each: impl Fn(&T, String) -> String) {
+        let too_much = |text: &String| text.len() > LIMIT;
+        self.list(key, items, |item, text| match too_much(&text) {
+            true => text,
+            false => each(item, text),
+        });
+    }
+
+    pub(crate) fn list<T>(&mut self, key: &str, items: &[T], each: impl Fn(&T, String) -> String) {
         self.key(key);
         let mut text = std::mem::take(&mut self.text);
         text.push('[');
         for (index, item) in items.iter().enumerate() {
-            if text.len() > LIMIT {
-                // This attempt says too much already.
-                break;
-            }
             if index > 0 {
                 text.push(',');
             }
@@ -281,7 +286,7 @@ impl Object {
         self.text = text;
     }
 
-    fn end(mut self) -> String {
+    pub(crate) fn end(mut self) -> String {
         self.text.push('}');
         self.text
     }
@@ -289,7 +294,7 @@ impl Object {
 
 /// A JSON string: RFC 8259 asks for the quote, the backslash and everything below U+0020 to be
 /// escaped.
-fn quote(out: &mut String, text: &str) {
+pub(crate) fn quote(out: &mut String, text: &str) {
     out.push('"');
     for character in text.chars() {
         match character {

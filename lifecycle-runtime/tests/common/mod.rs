@@ -1,6 +1,8 @@
 //! Plans for tests, and services that are stopped.
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub(crate) mod schema;
+
 use std::time::Duration;
 
 use lifecycle::plan::{Drift, Kind, OnFailure, Phase, Plan, Step, Timeline};
