@@ -153,8 +153,9 @@ pub use lifecycle::{Lifecycle, StopHandle, stop};
 pub use lifecycle_macros::{include_plan, main};
 pub use report::{Outcome, PhaseReport, Report, StepOutcome, StepReport};
 pub use resource::{
-    AuditLog, Cache, Claims, Custom, Database, Ending, File, GrpcServer, MessageBroker,
-    QueueConsumer, Scheduler, Stopping, Streams, Task, Telemetry, WebSockets, Working,
+    AuditLog, Cache, Claimed, Claims, Custom, Database, Demand, Ending, File, GrpcServer, Job,
+    MessageBroker, NotRenewed, QueueConsumer, QueueConsumerBuilder, Scheduler, Source, Stopping,
+    Streams, Task, Telemetry, WebSockets, Working,
 };
 pub use runtime::{MainResult, Runtime};
 pub use signals::Signal;

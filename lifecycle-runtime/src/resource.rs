@@ -14,7 +14,9 @@ mod servers;
 mod startup;
 
 pub use closers::{AuditLog, Cache, Custom, Database, File, MessageBroker, Telemetry};
-pub use consumer::{Claims, QueueConsumer};
+pub use consumer::{
+    Claimed, Claims, Demand, Job, NotRenewed, QueueConsumer, QueueConsumerBuilder, Source,
+};
 pub use ending::Ending;
 pub use roster::Working;
 pub use scheduler::Scheduler;
