@@ -123,6 +123,10 @@ mod executor;
     not(any(feature = "faults", feature = "testing")),
     path = "no_faults.rs"
 )]
+#[allow(
+    unreachable_pub,
+    reason = "reached through `testing`, where that is built"
+)]
 mod faults;
 mod health;
 mod http;
