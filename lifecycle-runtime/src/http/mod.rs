@@ -30,9 +30,15 @@ mod exchange;
 #[cfg(feature = "http")]
 mod handover;
 #[cfg(feature = "http")]
+mod listen;
+#[cfg(feature = "http")]
 mod options;
 #[cfg(feature = "http")]
 mod own;
+#[cfg(feature = "http")]
+mod peer;
+#[cfg(feature = "http")]
+mod protocol;
 #[cfg(feature = "http")]
 mod running;
 #[cfg(feature = "http")]
@@ -45,14 +51,24 @@ mod sniff;
 mod socket;
 #[cfg(all(test, feature = "http"))]
 mod tests;
+#[cfg(feature = "http2")]
+mod streams;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(feature = "http")]
 mod track;
+#[cfg(feature = "http")]
+mod wire;
 
 use std::future::Future;
 
 #[cfg(feature = "http")]
 #[allow(unused_imports, reason = "used by the resources that hold sessions")]
 pub(crate) use self::handover::{Handover, Keeper};
+#[cfg(feature = "http")]
+pub use self::listen::Listener;
+#[cfg(feature = "http")]
+pub use self::peer::Peer;
 #[cfg(feature = "http")]
 pub use self::running::RunningServer;
 
