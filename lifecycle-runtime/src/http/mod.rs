@@ -49,10 +49,10 @@ mod slot;
 mod sniff;
 #[cfg(feature = "http")]
 mod socket;
-#[cfg(all(test, feature = "http"))]
-mod tests;
 #[cfg(feature = "http2")]
 mod streams;
+#[cfg(all(test, feature = "http"))]
+mod tests;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(feature = "http")]

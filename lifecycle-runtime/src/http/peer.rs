@@ -73,6 +73,8 @@ impl fmt::Display for Peer {
 
 impl fmt::Debug for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Peer").field(&format_args!("{self}")).finish()
+        f.debug_tuple("Peer")
+            .field(&format_args!("{self}"))
+            .finish()
     }
 }

@@ -58,7 +58,8 @@ impl HandedOver {
                 }
                 Ok(None) => return Ok(None),
                 Err(_) => {
-                    let words = format!("listener {index} is neither a TCP nor a Unix stream socket");
+                    let words =
+                        format!("listener {index} is neither a TCP nor a Unix stream socket");
                     return Err(io::Error::new(io::ErrorKind::InvalidInput, words));
                 }
             },

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -125,9 +126,11 @@ fn taken(path: &Path) -> io::Error {
     io::Error::new(io::ErrorKind::AddrInUse, words)
 }
 
-/// A name beside `path` that no other process uses.
+/// A name beside `path` that nobody else uses.
 fn aside(path: &Path) -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".stale-{}", std::process::id()));
+    name.push(format!(".stale-{}-{number}", std::process::id()));
     path.with_file_name(name)
 }

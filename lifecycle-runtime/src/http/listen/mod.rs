@@ -11,9 +11,9 @@ use std::io;
 #[cfg(unix)]
 use std::path::Path;
 
+use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::UnixListener;
-use tokio::net::TcpListener;
 
 #[cfg(unix)]
 use self::file::SocketFile;
