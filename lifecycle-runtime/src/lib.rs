@@ -97,7 +97,8 @@
 //! | `http-server` | `HttpServer` (feature `http`) | a listener and a service |
 //! | `queue-consumer` | [`QueueConsumer`] | [`Claims`]: `next`, `working`, `cancelled` |
 //! | `scheduler` | [`Scheduler`] | a period and a job |
-//! | `task`, `grpc-server`, `websocket`, `stream` | [`Task`], [`GrpcServer`], [`WebSockets`], [`Streams`] | [`Stopping`]: `requested`, `cancelled`, `working` |
+//! | `task`, `grpc-server` | [`Task`], [`GrpcServer`] | [`Stopping`]: `requested`, `cancelled`, `working` |
+//! | `websocket`, `stream` | [`WebSockets`], [`Streams`] | nothing; handlers get a [`Session`] from its handle, [`Sessions`] |
 //! | `telemetry`, `audit-log`, `message-broker`, `cache`, `database`, `file`, `custom` | [`Telemetry`], [`AuditLog`], [`MessageBroker`], [`Cache`], [`Database`], [`File`], [`Custom`] | a closing call, async or `blocking` |
 //!
 //! # The manual
@@ -106,11 +107,13 @@
 //! - [Health](manual::health): readiness, liveness, status, and the program as its own probe.
 //! - [Signals](manual::signals), [exit codes](manual::exit_codes) and [the
 //!   environment](manual::environment).
+//! - [systemd](manual::systemd): what a service manager is told.
 //!
 //! # Features
 //!
 //! `macros` (default): `#[lifecycle::main]`. `http` (default): `HttpServer` for HTTP/1 and any tower
-//! service. `http2`: HTTP/2 on the same listener.
+//! service. `http2`: HTTP/2 on the same listener. `futures`: `Session::socket` and `Session::stream`, for
+//! what is a `Stream` or a `Sink`; no further crate.
 
 mod cancellation;
 mod control;
@@ -129,6 +132,7 @@ mod runtime;
 mod session;
 mod signals;
 mod status;
+mod systemd;
 mod watchdog;
 mod wiring;
 mod work;
@@ -143,9 +147,14 @@ pub use lifecycle::{Lifecycle, StopHandle, stop};
 pub use lifecycle_macros::main;
 pub use report::{Outcome, PhaseReport, Report, StepOutcome, StepReport};
 pub use resource::{
-    AuditLog, Cache, Claims, Custom, Database, Ending, File, GrpcServer, MessageBroker,
-    QueueConsumer, Scheduler, Stopping, Streams, Task, Telemetry, WebSockets, Working,
+    AuditLog, Cache, Claimed, Claims, Closed, Custom, Database, Demand, Ending, Farewell, File,
+    GrpcServer, Job, MessageBroker, NotRenewed, QueueConsumer, QueueConsumerBuilder, Scheduler,
+    Session, Sessions, Source, Stopping, Streams, Task, Telemetry, WebSockets, Working,
 };
+#[cfg(feature = "http")]
+pub use resource::{Origin, SessionBody};
+#[cfg(feature = "futures")]
+pub use resource::{SessionSocket, SessionStream};
 pub use runtime::{MainResult, Runtime};
 pub use signals::Signal;
 pub use status::{ResourceState, ResourceStatus, State, Status, status};

@@ -25,21 +25,21 @@ pub(super) struct Connection {
     /// The server has given up what it had, but another resource has not: see [`super::handover`].
     spared: bool,
     /// While draining: what the timer is for.
-    waits: Waits,
+    waits: WaitsFor,
     /// The idle limit while serving; while draining, how long nothing may happen.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 /// What a connection waits for while the server drains.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Waits {
+enum WaitsFor {
     /// Something is being answered, here or by another resource.
-    ForUs,
+    Us,
     /// Nothing is in flight: half a request that does not go on, a client that is gone and cannot say
     /// so, one that sends on though it has its answer.
-    ForRequest,
+    Request,
     /// The client does not take what it is answered.
-    ForClient,
+    Client,
 }
 
 impl Connection {
@@ -54,7 +54,7 @@ impl Connection {
             told: false,
             draining: false,
             spared: false,
-            waits: Waits::ForUs,
+            waits: WaitsFor::Us,
             timer,
         }
     }
@@ -129,7 +129,7 @@ impl Connection {
             // Counted from the end of the intake, where nothing is in flight already.
             let deadline = self.track.server.head_deadline().max(Instant::now());
             self.timer = Some(Box::pin(sleep_until(deadline)));
-            self.waits = Waits::ForRequest;
+            self.waits = WaitsFor::Request;
         }
         // hyper would close a kept-alive HTTP/1 connection under half a request. Left alone, the rest
         // may come before the timer, and is answered, if only with a refusal that closes.
@@ -143,15 +143,15 @@ impl Connection {
         self.bound_waiting(cx)
     }
 
-    fn waits(&self) -> Waits {
+    fn waits(&self) -> WaitsFor {
         if self.track.is_handed() {
-            Waits::ForUs
+            WaitsFor::Us
         } else if self.track.is_quiet() {
-            Waits::ForRequest
+            WaitsFor::Request
         } else if self.track.waits_for_client() {
-            Waits::ForClient
+            WaitsFor::Client
         } else {
-            Waits::ForUs
+            WaitsFor::Us
         }
     }
 
@@ -164,15 +164,15 @@ impl Connection {
             self.timer = None;
         }
         let limit = match waits {
-            Waits::ForUs => {
+            WaitsFor::Us => {
                 self.timer = None;
                 return Poll::Pending;
             }
-            Waits::ForRequest => options.head_timeout,
-            Waits::ForClient => options.stall_timeout,
+            WaitsFor::Request => options.head_timeout,
+            WaitsFor::Client => options.stall_timeout,
         };
         let limit = || Instant::now() + limit;
-        let wrote = self.track.wrote.take() && waits == Waits::ForClient;
+        let wrote = self.track.wrote.take() && waits == WaitsFor::Client;
         let timer = self
             .timer
             .get_or_insert_with(|| Box::pin(sleep_until(limit())));
@@ -182,7 +182,7 @@ impl Connection {
         }
         ready!(timer.as_mut().poll(cx));
         match waits {
-            Waits::ForClient => self.track.server.cut_stalled(&self.track),
+            WaitsFor::Client => self.track.server.cut_stalled(&self.track),
             _ => tracing::debug!(peer = %self.track.peer, "a silent connection is cut"),
         }
         Poll::Ready(())

@@ -47,13 +47,13 @@ impl HandedOver {
         }
         let source = match self.descriptors.take_tcp_listener(index) {
             Ok(Some(listener)) => {
-                ready(index, SockRef::from(&listener))?;
+                ready(index, &SockRef::from(&listener))?;
                 Source::Tcp(TcpListener::from_std(listener)?)
             }
             Ok(None) => return Ok(None),
             Err(_) => match self.descriptors.take_unix_listener(index) {
                 Ok(Some(listener)) => {
-                    ready(index, SockRef::from(&listener))?;
+                    ready(index, &SockRef::from(&listener))?;
                     Source::Unix(UnixListener::from_std(listener)?)
                 }
                 Ok(None) => return Ok(None),
@@ -91,7 +91,7 @@ impl HandedOver {
 }
 
 /// Checks that it listens, and has it not block.
-fn ready(index: usize, socket: SockRef<'_>) -> io::Result<()> {
+fn ready(index: usize, socket: &SockRef<'_>) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     if !socket.is_listener()? {
         let words = format!("socket {index} does not listen; `Accept=yes` hands over connections");
