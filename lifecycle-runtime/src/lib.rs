@@ -155,7 +155,7 @@ pub use cancellation::Cancellation;
 pub use health::{Health, health};
 pub use http::HttpServer;
 #[cfg(feature = "http")]
-pub use http::RunningServer;
+pub use http::{Listener, Peer, RunningServer};
 pub use lifecycle::{Lifecycle, StopHandle, stop};
 #[cfg(feature = "macros")]
 pub use lifecycle_macros::{include_plan, main};
