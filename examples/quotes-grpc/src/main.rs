@@ -8,6 +8,8 @@ mod market;
 mod pb;
 mod service;
 
+use std::io::IsTerminal as _;
+
 use anyhow::{Context as _, Result};
 use lifecycle::{File, GrpcServer, Streams, Task};
 use tokio::net::TcpListener;
@@ -24,6 +26,7 @@ async fn main() -> Result<Resources> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
 
     let config = Config::from_env()?;
