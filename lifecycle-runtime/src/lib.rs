@@ -114,11 +114,17 @@
 //!
 //! # Features
 //!
-//! `macros` (default): `#[lifecycle::main]`. `http` (default): `HttpServer` for HTTP/1 and any tower
-//! service. `http2`: HTTP/2 on the same listener. `futures`: `Session::socket` and `Session::stream`, for
-//! what is a `Stream` or a `Sink`; no further crate. `grpc`: `GrpcServer::new` for tonic and any
-//! tower service over gRPC's bodies; no crate beyond those of `http2`. `testing`:
-//! [`testing`](manual::testing), for tests. `faults`: `LIFECYCLE_FAULTS`, for drills.
+//! | feature | what it adds |
+//! |---|---|
+//! | `macros` (default) | `#[lifecycle::main]` |
+//! | `http` (default) | [`HttpServer`] for HTTP/1 and any tower service |
+//! | `http2` | HTTP/2 on the same listener |
+//! | `grpc` | `GrpcServer::new` for tonic and any tower service over gRPC's bodies; no crate beyond those of `http2` |
+//! | `tls` | TLS by rustls, with the cryptography that the service chooses |
+//! | `socket-activation` | listeners that systemd hands over |
+//! | `futures` | `Session::socket` and `Session::stream`, for what is a `Stream` or a `Sink`; no further crate |
+//! | `testing` | `lifecycle::testing`: a termination played in a test of your own |
+//! | `faults` | `LIFECYCLE_FAULTS`: faults in a real process, for drills |
 
 mod cancellation;
 mod control;

@@ -69,10 +69,10 @@ impl GrpcServer {
     /// ```
     /// use tonic::transport::server::TcpConnectInfo;
     ///
-    /// # fn add(server: lifecycle::GrpcServer) -> lifecycle::GrpcServer {    ///
+    /// # fn add(server: lifecycle::GrpcServer) -> lifecycle::GrpcServer {
     /// server.http(|http| {
     ///     http.extend_requests(|peer, extensions| {
-    ///         extensions.insert(TcpConnectInfo { local_addr: None, remote_addr: Some(peer) });
+    ///         extensions.insert(TcpConnectInfo { local_addr: None, remote_addr: peer.address() });
     ///     })
     /// })
     /// # }
