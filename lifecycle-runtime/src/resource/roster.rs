@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::work::Active;
+use super::closed::Closed;
+use crate::work::{Active, Failure, Panicked};
 
 /// Names kept for the report; more than these would not fit into a termination message anyway.
 const NAMES: usize = 32;
 /// Longest name kept, in characters.
 const NAME_LENGTH: usize = 96;
+/// When to try again, for whoever is refused: another instance is there already, or soon will be.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The work in flight of one resource, and the handles through which more may begin.
 #[derive(Debug, Default)]
@@ -29,18 +33,50 @@ struct Inner {
     /// What ended in a panic, the latest last.
     lost: Vec<String>,
     handles: usize,
+    closed: bool,
+    refused: u64,
 }
 
 impl Roster {
     /// Notes that something called `name` is in flight until the guard is dropped.
     pub(crate) fn enter(self: &Arc<Self>, name: &dyn fmt::Display) -> Working {
-        // Formatted before the lock is taken: `name` is somebody else's code.
-        let name: String = name.to_string().chars().take(NAME_LENGTH).collect();
+        let name = short(name);
+        let id = self.lock().enter(name);
+        self.guard(id)
+    }
+
+    /// The same, or an error once the roster is [closed](Self::close).
+    ///
+    /// Whether it is closed is asked and the entry is made under one lock, so whoever closes it and
+    /// then waits for [`drained`](Self::drained) waits for every entry that was let in.
+    pub(crate) fn try_enter(self: &Arc<Self>, name: &dyn fmt::Display) -> Result<Working, Closed> {
+        let name = short(name);
         let mut inner = self.lock();
-        let id = inner.next;
-        inner.next += 1;
-        inner.working.insert(id, (Instant::now(), name));
+        if inner.closed {
+            inner.refused += 1;
+            return Err(Closed::new(RETRY_AFTER));
+        }
+        let id = inner.enter(name);
         drop(inner);
+        Ok(self.guard(id))
+    }
+
+    /// From here on [`try_enter`](Self::try_enter) refuses.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+    }
+
+    /// Whether it has been closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// How many entries have been refused.
+    pub(crate) fn refused(&self) -> u64 {
+        self.lock().refused
+    }
+
+    fn guard(self: &Arc<Self>, id: u64) -> Working {
         Working {
             roster: Arc::clone(self),
             id,
@@ -81,6 +117,20 @@ impl Roster {
         self.lock().lost.clone()
     }
 
+    /// Notes that the work called `name` panicked.
+    pub(crate) fn lose(&self, name: String) {
+        self.lock().lose(name);
+    }
+
+    /// The failure of a step in which work was lost to panics.
+    pub(crate) fn lost_work(&self) -> Result<(), Failure> {
+        let lost = self.lost();
+        if lost.is_empty() {
+            return Ok(());
+        }
+        Err(Box::new(Panicked(format!("panicked: {}", lost.join(", ")))))
+    }
+
     /// What is in flight now; names of what panicked come first.
     pub(crate) fn active(&self) -> Active {
         let inner = self.lock();
@@ -115,7 +165,26 @@ impl Roster {
     }
 }
 
+/// Formatted before any lock is taken: `name` is somebody else's code.
+fn short(name: &dyn fmt::Display) -> String {
+    name.to_string().chars().take(NAME_LENGTH).collect()
+}
+
 impl Inner {
+    fn enter(&mut self, name: String) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        self.working.insert(id, (Instant::now(), name));
+        id
+    }
+
+    fn lose(&mut self, name: String) {
+        if self.lost.len() == NAMES {
+            self.lost.remove(0);
+        }
+        self.lost.push(name);
+    }
+
     fn is_empty(&self) -> bool {
         self.working.is_empty() && self.handles == 0
     }
@@ -143,10 +212,7 @@ impl Drop for Working {
         if let Some((_, name)) = inner.working.remove(&self.id)
             && std::thread::panicking()
         {
-            if inner.lost.len() == NAMES {
-                inner.lost.remove(0);
-            }
-            inner.lost.push(name);
+            inner.lose(name);
         }
         self.roster.tell(&inner);
     }
