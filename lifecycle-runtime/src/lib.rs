@@ -24,7 +24,7 @@
 //! use std::borrow::Cow;
 //! use std::time::Duration;
 //!
-//! use lifecycle::plan::{Drift, Kind, Phase, Plan, Step, Timeline};
+//! use lifecycle::plan::{Drift, Kind, OnFailure, Phase, Plan, Step, Timeline};
 //! use lifecycle::{Database, Lifecycle, Task};
 //!
 //! static PLAN: Plan = Plan {
@@ -41,6 +41,8 @@
 //!             waits_for: Cow::Borrowed(&[]),
 //!             best_effort: false,
 //!             lease: None,
+//!             spread: None,
+//!             on_failure: OnFailure::Stop,
 //!         },
 //!         Step {
 //!             name: Cow::Borrowed("index"),
@@ -49,6 +51,8 @@
 //!             waits_for: Cow::Borrowed(&[0]), // after `resizer`
 //!             best_effort: false,
 //!             lease: None,
+//!             spread: None,
+//!             on_failure: OnFailure::Stop,
 //!         },
 //!     ]),
 //!     timelines: Cow::Borrowed(&[]),
