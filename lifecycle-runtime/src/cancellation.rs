@@ -26,6 +26,11 @@ impl Cancellation {
         self.0.is_cancelled()
     }
 
+    /// One that fires with this one, and can fire before it.
+    pub(crate) fn child(&self) -> Self {
+        Self(Arc::new(self.0.child_token()))
+    }
+
     /// Fires it. Work that looks at it lets go.
     pub(crate) fn fire(&self) {
         self.0.cancel();

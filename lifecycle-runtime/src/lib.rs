@@ -229,8 +229,10 @@ pub use lifecycle::{Lifecycle, StopHandle, stop};
 pub use lifecycle_macros::main;
 pub use report::{Outcome, PhaseReport, Report, StepOutcome, StepReport};
 pub use resource::{
-    AuditLog, Cache, Claims, Custom, Database, Ending, File, GrpcServer, MessageBroker,
-    QueueConsumer, Scheduler, Stopping, Streams, Task, Telemetry, WebSockets, Working,
+    AuditLog, Blocking, BlockingWork, Cache, Claims, Closed, CriticalSection, Custom, Database,
+    Ending, File, Gate, GrpcServer, Inside, Lost, MessageBroker, QueueConsumer, Restarts, Schedule,
+    Scheduler, StopFlag, Stopping, Stops, Streams, Task, Tasks, Telemetry, Ticket, WebSockets,
+    Working,
 };
 pub use runtime::{MainResult, Runtime};
 pub use signals::Signal;

@@ -62,8 +62,7 @@ mod tests {
     #[test]
     fn it_is_an_answer_that_says_when() {
         for (after, seconds) in [(0, "0"), (1, "1"), (1000, "1"), (1001, "2")] {
-            let response: http::Response<String> =
-                Closed::new(Duration::from_millis(after)).into();
+            let response: http::Response<String> = Closed::new(Duration::from_millis(after)).into();
             assert_eq!(response.status(), 503);
             assert_eq!(response.headers()["retry-after"], seconds);
         }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::closed::Closed;
 use super::roster::{Roster, Working};
-use super::wirable;
+use super::{StartUp, wirable};
 use crate::cancellation::Cancellation;
-use crate::work::{Active, BoxFuture, Failure, Work};
+use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work};
 
 /// A gate before work that has to be finished once it is begun: transactions, transfers, a write that
 /// two systems must both see.
@@ -46,7 +46,7 @@ use crate::work::{Active, BoxFuture, Failure, Work};
 ///   http:      { kind: http-server, port: 8080, timeout: 15s, uses: [transfers] }
 ///   transfers: { kind: critical-section, timeout: 5s }
 /// ```
-pub struct CriticalSection(Shared);
+pub struct CriticalSection(Shared, StartUp);
 wirable!(CriticalSection, CriticalSection);
 
 #[derive(Debug, Clone, Default)]
@@ -58,7 +58,7 @@ struct Shared {
 impl CriticalSection {
     /// A gate that is open.
     pub fn new() -> Self {
-        Self(Shared::default())
+        Self(Shared::default(), StartUp::default())
     }
 
     /// What the service's own code passes through.
@@ -148,7 +148,7 @@ impl Work for Shared {
         None
     }
 
-    fn stop(&self) -> BoxFuture<Result<(), Failure>> {
+    fn stop(&self, _window: Window) -> BoxFuture<Result<(), Failure>> {
         let roster = Arc::clone(&self.roster);
         // What panicked while the service ran was its own affair; from here on it is lost work.
         roster.forget_lost();
@@ -167,7 +167,10 @@ impl Work for Shared {
         self.roster.active()
     }
 
-    fn rejected(&self) -> u64 {
-        self.roster.refused()
+    fn tally(&self) -> Tally {
+        Tally {
+            rejected: self.roster.refused(),
+            ..Tally::default()
+        }
     }
 }

@@ -26,7 +26,7 @@ struct Inner {
     next: u64,
     /// `None`: about to be spawned.
     running: HashMap<u64, Option<AbortHandle>>,
-    failure: Option<(String, Failure)>,
+    failure: Option<Failure>,
     abandoned: bool,
 }
 
@@ -67,10 +67,10 @@ impl Nursery {
         });
         let abort = running.abort_handle();
         let mut inner = self.lock();
-        match inner.running.get_mut(&id) {
-            Some(place) => *place = Some(abort.clone()),
-            None if inner.abandoned => abort.abort(),
-            None => {}
+        if let Some(place) = inner.running.get_mut(&id) {
+            *place = Some(abort.clone());
+        } else if inner.abandoned {
+            abort.abort();
         }
         abort
     }
@@ -98,7 +98,7 @@ impl Nursery {
             tracing::error!(task = name, error = text, "a task failed");
         }
         if matter == Matter::Resource {
-            self.lock().failure.get_or_insert((name, error));
+            self.lock().failure.get_or_insert(named(&name, error));
             self.failed.cancel();
         }
     }
@@ -111,21 +111,12 @@ impl Nursery {
     /// The first failure, in words, while nobody has taken it.
     pub(crate) fn failure(&self) -> Option<String> {
         let inner = self.lock();
-        let (name, error) = inner.failure.as_ref()?;
-        Some(format!("`{name}`: {}", words(&**error)))
+        inner.failure.as_ref().map(|error| words(&**error))
     }
 
-    /// The first failure, as that of the resource.
+    /// The first failure.
     pub(crate) fn take_failure(&self) -> Result<(), Failure> {
-        let text = self.failure();
-        let taken = self.lock().failure.take();
-        match (taken, text) {
-            (Some((_, error)), Some(text)) if error.is::<Panicked>() => {
-                Err(Box::new(Panicked(text)))
-            }
-            (Some(_), Some(text)) => Err(text.into()),
-            _ => Ok(()),
-        }
+        self.lock().failure.take().map_or(Ok(()), Err)
     }
 
     /// Drops every child where it waits, and those to come.
@@ -153,6 +144,19 @@ struct Listed {
 impl Drop for Listed {
     fn drop(&mut self) {
         self.nursery.lock().running.remove(&self.id);
+    }
+}
+
+/// The failure of the one called `name`, as that of what it belongs to.
+pub(crate) fn named(name: &str, error: Failure) -> Failure {
+    if name.is_empty() {
+        return error;
+    }
+    let text = format!("`{name}`: {}", words(&*error));
+    if error.is::<Panicked>() {
+        Box::new(Panicked(text))
+    } else {
+        text.into()
     }
 }
 

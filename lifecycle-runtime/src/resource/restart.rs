@@ -22,6 +22,21 @@ pub enum Stops {}
 #[derive(Debug)]
 pub enum Restarts {}
 
+pub(crate) mod sealed {
+    /// What the manifest's `on_failure` says, as a type.
+    pub trait AfterFailure {
+        const RESTARTS: bool;
+    }
+
+    impl AfterFailure for super::Stops {
+        const RESTARTS: bool = false;
+    }
+
+    impl AfterFailure for super::Restarts {
+        const RESTARTS: bool = true;
+    }
+}
+
 /// How long to wait before the next start.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
@@ -62,7 +77,9 @@ mod tests {
     fn each_wait_is_twice_the_one_before_up_to_the_longest_less_a_quarter_at_most() {
         let mut backoff = Backoff::default();
         for round in 0..40_u32 {
-            let whole = FIRST.saturating_mul(2_u32.saturating_pow(round)).min(LONGEST);
+            let whole = FIRST
+                .saturating_mul(2_u32.saturating_pow(round))
+                .min(LONGEST);
             let wait = backoff.next(Duration::ZERO);
             assert!(wait <= whole && wait >= whole * 3 / 4, "{round}: {wait:?}");
         }
