@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 pub(crate) use deliver::{complain, deliver, log, write};
+pub(crate) use json::{Object, quote, shorten};
 
 use crate::plan::{Kind, Phase, Step};
 use crate::signals::Signal;
@@ -77,7 +78,7 @@ pub struct StepReport {
     pub active: u64,
     /// How long the oldest of that had been in flight.
     pub oldest: Option<Duration>,
-    /// Names of unfinished work: job ids, request paths.
+    /// Names of unfinished work: job ids, request paths. Jobs that were handed back are not among it.
     pub unfinished: Vec<String>,
     /// How many requests, sessions or entries it refused after intake had stopped.
     pub rejected: u64,

@@ -23,13 +23,16 @@ mod task;
 pub use blocking::{Blocking, BlockingWork, Lost, StopFlag, Ticket};
 pub use closed::Closed;
 pub use closers::{AuditLog, Cache, Custom, Database, File, MessageBroker, Telemetry};
-pub use consumer::{Claims, QueueConsumer};
+pub use consumer::{
+    Claimed, Claims, Demand, Job, NotRenewed, QueueConsumer, QueueConsumerBuilder, Source,
+};
 pub use ending::Ending;
 pub use gate::{CriticalSection, Gate, Inside};
 pub(crate) use restart::sealed::AfterFailure;
 pub use restart::{Restarts, Stops};
 pub use roster::Working;
 pub use scheduler::{Schedule, Scheduler};
+pub(crate) use served::Served;
 pub use servers::{GrpcServer, Streams, WebSockets};
 pub(crate) use startup::{StartUp, started_when};
 pub use stopping::Stopping;

@@ -177,3 +177,17 @@ async fn a_run_that_ends_badly_after_the_stop_is_the_steps_failure_by_name() {
         "the other one finished"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn no_run_begins_from_the_signal_on() {
+    let begun = Begun::new();
+    let noted = begun.clone();
+    let scheduler = Scheduler::every(ms(300), move || {
+        noted.note("run");
+        async {}
+    });
+    let plan = plan(ms(5000), vec![nightly()]);
+    let report = stopped(Lifecycle::new(plan).with("nightly", scheduler)).await;
+    assert_eq!(begun.of("run"), [300, 600, 900]);
+    assert_eq!(window(&report, "nightly"), (5000, 5000));
+}

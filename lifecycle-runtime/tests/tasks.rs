@@ -200,7 +200,7 @@ async fn what_ends_badly_is_started_again_after_pauses_that_double() {
     let starts = starts.lock().unwrap();
     let pauses: Vec<u128> = starts
         .windows(2)
-        .map(|pair| (pair[1] - pair[0]).as_millis())
+        .map(|pair| pair[1].saturating_sub(pair[0]).as_millis())
         .collect();
     assert_eq!(pauses.len(), 3);
     for (pause, whole) in pauses.iter().zip([100, 200, 400]) {
@@ -243,6 +243,19 @@ async fn nothing_is_started_again_during_a_stop() {
     assert_eq!(starts.lock().unwrap().len(), 1);
     assert_eq!(found(&report, "work").outcome, StepOutcome::Failed);
     assert_eq!(report.total, ms(100));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_started_again_while_the_service_settles() {
+    let (task, starts) = again(|_, _| async {
+        sleep(ms(1500)).await;
+        Err::<(), _>("connection refused")
+    });
+    let plan = plan(ms(5000), vec![work().restarting()]);
+    let report = stopped(Lifecycle::new(plan).with("work", task)).await;
+    assert_eq!(starts.lock().unwrap().len(), 1);
+    assert_eq!(found(&report, "work").outcome, StepOutcome::Failed);
+    assert_eq!(report.total, ms(5000));
 }
 
 #[tokio::test(start_paused = true)]

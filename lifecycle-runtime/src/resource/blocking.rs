@@ -289,7 +289,9 @@ impl<T> Future for Ticket<T> {
 
 impl<T> fmt::Debug for Ticket<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ticket").field("name", &self.name).finish()
+        f.debug_struct("Ticket")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -484,9 +486,8 @@ impl Work for Arc<Shared> {
 
     fn tally(&self) -> Tally {
         Tally {
-            rejected: self.roster.refused(),
             abandoned: self.lock().abandoned.clone(),
-            ..Tally::default()
+            ..self.roster.tally()
         }
     }
 }

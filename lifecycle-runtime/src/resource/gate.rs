@@ -168,9 +168,6 @@ impl Work for Shared {
     }
 
     fn tally(&self) -> Tally {
-        Tally {
-            rejected: self.roster.refused(),
-            ..Tally::default()
-        }
+        self.roster.tally()
     }
 }

@@ -59,7 +59,7 @@ impl Nursery {
         let running = tokio::spawn(async move {
             let result = caught(future).await;
             if let Err(error) = result {
-                nursery.note(&roster, name, error, matter);
+                nursery.note(&roster, &name, error, matter);
             }
             // The failure is known before anybody sees that nothing is in flight any more.
             drop(listed);
@@ -89,16 +89,16 @@ impl Nursery {
         }
     }
 
-    fn note(&self, roster: &Roster, name: String, error: Failure, matter: Matter) {
+    fn note(&self, roster: &Roster, name: &str, error: Failure, matter: Matter) {
         let text = words(&*error);
         if error.is::<Panicked>() {
             tracing::error!(task = name, panic = text, "a task panicked");
-            roster.lose(name.clone());
+            roster.lose(name.to_owned());
         } else {
             tracing::error!(task = name, error = text, "a task failed");
         }
         if matter == Matter::Resource {
-            self.lock().failure.get_or_insert(named(&name, error));
+            self.lock().failure.get_or_insert(named(name, error));
             self.failed.cancel();
         }
     }

@@ -57,7 +57,7 @@ impl Backoff {
         let doubled = 2_u32.saturating_pow(self.failures);
         self.failures = self.failures.saturating_add(1);
         let wait = FIRST.saturating_mul(doubled).min(LONGEST);
-        wait - random(wait / 4)
+        wait.saturating_sub(random(wait / 4))
     }
 }
 

@@ -41,9 +41,9 @@ use crate::work::{BoxFuture, Failure, join_failure};
 /// logged, and the next one comes all the same; only one that ends badly after the stop makes the step
 /// fail.
 ///
-/// When the step's window opens, no run begins any more, and those that wait for their turn are
-/// forgotten. A running one has the step's timeout to finish: it may look at
-/// [`Stopping::requested`] to finish early, sees [`Stopping::cancelled`] when the timeout has passed,
+/// From the stop signal on no run begins any more, and those that wait for their turn are forgotten;
+/// a scheduler whose step waits for others goes on until its window opens. A running one has the step's
+/// timeout to finish: it may look at [`Stopping::requested`] to finish early, sees [`Stopping::cancelled`] when the timeout has passed,
 /// and is dropped after `budget.unwind`.
 pub struct Scheduler(Jobs, StartUp);
 wirable!(Scheduler as Served, Scheduler);
@@ -145,12 +145,14 @@ struct Jobs(Vec<Job>);
 struct Job {
     name: String,
     schedule: Schedule,
-    run: Box<dyn Fn(Arc<Hub>) -> BoxFuture<Result<(), Failure>> + Send + Sync>,
+    run: Run,
 }
+
+type Run = Box<dyn Fn(Arc<Hub>) -> BoxFuture<Result<(), Failure>> + Send + Sync>;
 
 impl From<Jobs> for Served {
     fn from(jobs: Jobs) -> Self {
-        Self::new(|hub| async move {
+        let served = Self::new(|hub| async move {
             // Dropped with this future, and with it every run.
             let mut running = JoinSet::new();
             for job in jobs.0 {
@@ -162,7 +164,8 @@ impl From<Jobs> for Served {
                 ended = ended.and(result);
             }
             ended
-        })
+        });
+        served.pulling()
     }
 }
 

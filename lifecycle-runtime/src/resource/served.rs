@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -23,12 +24,18 @@ use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work, join_failure}
 /// cancellation and children of its own.
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
+    /// The stop signal has come; intake goes on.
+    pub(crate) settling: CancellationToken,
     /// Intake has to stop.
     pub(crate) requested: CancellationToken,
     /// The timeout has passed.
     pub(crate) cancellation: Cancellation,
     pub(crate) roster: Arc<Roster>,
     pub(crate) lease: Arc<OnceLock<Duration>>,
+    /// How long cancelled work has to let go.
+    pub(crate) unwind: Arc<OnceLock<Duration>>,
+    /// When the work was cancelled.
+    pub(crate) cancelled_at: Arc<OnceLock<Instant>>,
     pub(crate) children: Arc<Nursery>,
 }
 
@@ -72,13 +79,29 @@ impl Hub {
             .spawn(&self.roster, working, name.to_string(), matter, future)
     }
 
+    /// Resolves when the stop signal has come.
+    pub(crate) async fn leaving(&self) {
+        tokio::select! {
+            () = self.settling.cancelled() => {}
+            () = self.requested.cancelled() => {}
+        }
+    }
+
+    /// Whether the stop signal has come.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.settling.is_cancelled() || self.requested.is_cancelled()
+    }
+
     /// For the next start.
     fn again(&self) -> Self {
         Self {
+            settling: self.settling.clone(),
             requested: self.requested.clone(),
             cancellation: self.cancellation.child(),
             roster: Arc::clone(&self.roster),
             lease: Arc::clone(&self.lease),
+            unwind: Arc::clone(&self.unwind),
+            cancelled_at: Arc::clone(&self.cancelled_at),
             children: Arc::default(),
         }
     }
@@ -96,7 +119,10 @@ pub(crate) struct Served {
     body: Mutex<Option<Body>>,
     hub: Arc<Hub>,
     life: Arc<Life>,
+    /// The service runs for its sake.
     serves: bool,
+    /// Intake stops with the signal already, before the step begins.
+    pulls: AtomicBool,
 }
 
 /// How far the future has come.
@@ -107,6 +133,8 @@ struct Life {
     abort: OnceLock<AbortHandle>,
     /// The children of what runs now.
     children: Mutex<Arc<Nursery>>,
+    /// What the resource is called.
+    name: OnceLock<String>,
     /// What ends badly is started again, and only its last end counts.
     restarts: bool,
 }
@@ -141,6 +169,7 @@ impl Served {
             hub,
             life: Arc::new(life),
             serves: true,
+            pulls: AtomicBool::new(false),
         }
     }
 
@@ -154,10 +183,16 @@ impl Served {
     pub(crate) fn hub(&self) -> &Arc<Hub> {
         &self.hub
     }
-}
 
-impl Work for Served {
-    fn start(&self, plan: &Plan, step: &Step) {
+    /// What it takes in, it fetches itself, so nobody has to notice first that it stops: intake does
+    /// with the signal, unless the step waits for others, which may still make work for it.
+    pub(crate) fn pulling(self) -> Self {
+        self.pulls.store(true, Ordering::Relaxed);
+        self
+    }
+
+    /// Begins to run, on the current tokio runtime. A second call changes nothing.
+    pub(crate) fn begin(&self) {
         let body = self
             .body
             .lock()
@@ -166,17 +201,11 @@ impl Work for Served {
         let Some(body) = body else {
             return;
         };
-        if let Some(lease) = step.lease {
-            // Set once: `start` is called once.
-            let _ = self.hub.lease.set(lease);
-        }
         let hub = Arc::clone(&self.hub);
         // The closure runs inside the task too, so that its panic is the task's.
         let running = match body {
             Body::Once(body) => tokio::spawn(async move { body(hub).await }),
             Body::Again(body) => tokio::spawn(again(Again {
-                name: step.name.to_string(),
-                unwind: plan.unmanaged.unwind,
                 hub,
                 life: Arc::clone(&self.life),
                 body,
@@ -191,6 +220,34 @@ impl Work for Served {
             *life.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
             life.over.cancel();
         });
+    }
+
+    fn stop_intake(&self) {
+        if self.hub.requested.is_cancelled() {
+            return;
+        }
+        if self.life.failure().is_none() {
+            // What panicked while the service ran was its own affair; from here on it is lost work.
+            self.hub.roster.forget_lost();
+        }
+        self.hub.roster.close();
+        self.hub.requested.cancel();
+    }
+}
+
+impl Work for Served {
+    fn start(&self, plan: &Plan, step: &Step) {
+        // Set once: `start` is called once.
+        if let Some(lease) = step.lease {
+            let _ = self.hub.lease.set(lease);
+        }
+        // The same on every platform.
+        let _ = self.hub.unwind.set(plan.unmanaged.unwind);
+        let _ = self.life.name.set(step.name.to_string());
+        if !step.waits_for.is_empty() {
+            self.pulls.store(false, Ordering::Relaxed);
+        }
+        self.begin();
     }
 
     fn serves(&self) -> bool {
@@ -217,15 +274,17 @@ impl Work for Served {
         }))
     }
 
+    fn settle(&self) {
+        self.hub.settling.cancel();
+        if self.pulls.load(Ordering::Relaxed) {
+            self.stop_intake();
+        }
+    }
+
     fn stop(&self, _window: Window) -> BoxFuture<Result<(), Failure>> {
         let life = Arc::clone(&self.life);
         let roster = Arc::clone(&self.hub.roster);
-        if life.failure().is_none() {
-            // What panicked while the service ran was its own affair; from here on it is lost work.
-            roster.forget_lost();
-        }
-        roster.close();
-        self.hub.requested.cancel();
+        self.stop_intake();
         if life.abort.get().is_none() {
             // Never started: all there can be is what handles have begun.
             life.over.cancel();
@@ -244,11 +303,17 @@ impl Work for Served {
             if !life.restarts {
                 life.children().take_failure()?;
             }
+            let troubles = roster.troubles();
+            if !troubles.is_empty() {
+                return Err(troubles.join("; ").into());
+            }
             roster.lost_work()
         })
     }
 
     fn cancel(&self) {
+        // Set once: a step is cancelled once.
+        let _ = self.hub.cancelled_at.set(Instant::now());
         self.hub.cancellation.fire();
     }
 
@@ -269,10 +334,7 @@ impl Work for Served {
     }
 
     fn tally(&self) -> Tally {
-        Tally {
-            rejected: self.hub.roster.refused(),
-            ..Tally::default()
-        }
+        self.hub.roster.tally()
     }
 }
 
@@ -307,8 +369,6 @@ impl Life {
 
 /// What is started again and again.
 struct Again {
-    name: String,
-    unwind: Duration,
     hub: Arc<Hub>,
     life: Arc<Life>,
     body: Box<dyn Fn(Arc<Hub>) -> Running + Send + Sync>,
@@ -329,7 +389,8 @@ async fn again(it: Again) -> Result<(), Failure> {
         }
         let wait = backoff.next(began.elapsed());
         let attempt = backoff.failures();
-        let (resource, error) = (&*it.name, words(&*error));
+        let resource = it.life.name.get().map(String::as_str);
+        let error = words(&*error);
         tracing::warn!(
             resource,
             error,
@@ -340,7 +401,7 @@ async fn again(it: Again) -> Result<(), Failure> {
         tokio::select! {
             biased;
             // Nothing runs, so nothing has to be let go.
-            () = hub.requested.cancelled() => return Ok(()),
+            () = hub.leaving() => return Ok(()),
             () = sleep(wait) => {}
         }
     }
@@ -372,7 +433,7 @@ async fn attempt(it: &Again, hub: &Arc<Hub>) -> (During, Result<(), Failure>) {
             () = hub.roster.drained() => {}
         }
     }
-    let stopping = hub.requested.is_cancelled();
+    let stopping = hub.is_leaving();
     if stopping || matches!(own, Some(Err(_))) || hub.children.failure().is_some() {
         if !stopping {
             hub.cancellation.fire();
@@ -386,8 +447,9 @@ async fn attempt(it: &Again, hub: &Arc<Hub>) -> (During, Result<(), Failure>) {
         if stopping {
             rest.await;
         } else {
+            let unwind = hub.unwind.get().copied().unwrap_or_default();
             // What does not let go is dropped.
-            let _ = timeout(it.unwind, rest).await;
+            let _ = timeout(unwind, rest).await;
             hub.children.abandon();
         }
     }

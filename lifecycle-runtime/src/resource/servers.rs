@@ -24,11 +24,7 @@ macro_rules! servers {
                 F: FnOnce(Stopping) -> Fut + Send + 'static,
                 Fut: Future<Output: Ending> + Send + 'static,
             {
-                let served = Served::new(|hub| async move {
-                    use super::ending::sealed::Ending as _;
-                    run(Stopping { hub }).await.into_result()
-                });
-                Self(served, StartUp::default())
+                Self(Served::stopping(run), StartUp::default())
             }
         }
     )*};

@@ -9,7 +9,7 @@ use tokio::task::AbortHandle;
 use super::ending::Ending;
 use super::nursery::Matter;
 use super::roster::Working;
-use super::served::Hub;
+use super::served::{Hub, Served};
 
 /// What a running server, task or scheduled job looks at to learn that it must stop. Clones share it.
 #[derive(Clone)]
@@ -18,6 +18,19 @@ pub struct Stopping {
 }
 
 impl Stopping {
+    /// Resolves when the stop signal has come and the service settles: still serve everyone, and ask
+    /// clients to take their next request elsewhere. [`Stopping::requested`] follows when routing has
+    /// had its time to notice, and resolves this too.
+    pub fn settling(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let hub = Arc::clone(&self.hub);
+        async move { hub.leaving().await }
+    }
+
+    /// Whether the stop signal has come.
+    pub fn is_settling(&self) -> bool {
+        self.hub.is_leaving()
+    }
+
     /// Resolves when the step's window opens: take no new work, finish what is in flight.
     ///
     /// Owns what it needs, so it can be handed to a server's `with_graceful_shutdown` and the like.
@@ -84,5 +97,19 @@ impl fmt::Debug for Stopping {
             .field("requested", &self.is_requested())
             .field("cancelled", &self.is_cancelled())
             .finish_non_exhaustive()
+    }
+}
+
+impl Served {
+    /// Runs `run` until it ends, which it is asked to by what it is given.
+    pub(crate) fn stopping<F, Fut>(run: F) -> Self
+    where
+        F: FnOnce(Stopping) -> Fut + Send + 'static,
+        Fut: Future<Output: Ending> + Send + 'static,
+    {
+        Self::new(|hub| async move {
+            use super::ending::sealed::Ending as _;
+            run(Stopping { hub }).await.into_result()
+        })
     }
 }

@@ -84,10 +84,7 @@ impl Task {
         F: FnOnce(Stopping) -> Fut + Send + 'static,
         Fut: Future<Output: Ending> + Send + 'static,
     {
-        Self::of(Served::new(|hub| async move {
-            use super::ending::sealed::Ending as _;
-            run(Stopping { hub }).await.into_result()
-        }))
+        Self::of(Served::stopping(run))
     }
 
     /// Runs nothing but the children that are spawned through its [`handle`](Self::handle), until the
