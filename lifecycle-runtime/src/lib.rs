@@ -63,6 +63,7 @@
 //!         unwind: Duration::from_millis(250),
 //!         deadline: Duration::from_secs(18),
 //!         grace: Duration::from_secs(20),
+//!         kill: Duration::from_secs(20),
 //!     },
 //! };
 //!
@@ -97,7 +98,8 @@
 //! | `http-server` | `HttpServer` (feature `http`) | a listener and a service |
 //! | `queue-consumer` | [`QueueConsumer`] | [`Claims`]: `next`, `working`, `cancelled` |
 //! | `scheduler` | [`Scheduler`] | a period and a job |
-//! | `task`, `grpc-server`, `websocket`, `stream` | [`Task`], [`GrpcServer`], [`WebSockets`], [`Streams`] | [`Stopping`]: `requested`, `cancelled`, `working` |
+//! | `task`, `grpc-server` | [`Task`], [`GrpcServer`] | [`Stopping`]: `requested`, `cancelled`, `working` |
+//! | `websocket`, `stream` | [`WebSockets`], [`Streams`] | nothing; handlers get a [`Session`] from its handle, [`Sessions`] |
 //! | `telemetry`, `audit-log`, `message-broker`, `cache`, `database`, `file`, `custom` | [`Telemetry`], [`AuditLog`], [`MessageBroker`], [`Cache`], [`Database`], [`File`], [`Custom`] | a closing call, async or `blocking` |
 //!
 //! # The manual
@@ -106,16 +108,29 @@
 //! - [Health](manual::health): readiness, liveness, status, and the program as its own probe.
 //! - [Signals](manual::signals), [exit codes](manual::exit_codes) and [the
 //!   environment](manual::environment).
+//! - [systemd](manual::systemd): what a service manager is told.
+//! - [Testing](manual::testing): a termination in a test of your own, and faults for a drill.
 //!
 //! # Features
 //!
 //! `macros` (default): `#[lifecycle::main]`. `http` (default): `HttpServer` for HTTP/1 and any tower
-//! service. `http2`: HTTP/2 on the same listener.
+//! service. `http2`: HTTP/2 on the same listener. `futures`: `Session::socket` and `Session::stream`, for
+//! what is a `Stream` or a `Sink`; no further crate. `testing`: [`testing`](manual::testing), for tests.
+//! `faults`: `LIFECYCLE_FAULTS`, for drills.
 
 mod cancellation;
 mod control;
 mod environment;
 mod executor;
+#[cfg_attr(
+    not(any(feature = "faults", feature = "testing")),
+    path = "no_faults.rs"
+)]
+#[allow(
+    unreachable_pub,
+    reason = "reached through `testing`, where that is built"
+)]
+mod faults;
 mod health;
 mod http;
 mod lifecycle;
@@ -129,6 +144,9 @@ mod runtime;
 mod session;
 mod signals;
 mod status;
+mod systemd;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod watchdog;
 mod wiring;
 mod work;
@@ -137,17 +155,22 @@ pub use cancellation::Cancellation;
 pub use health::{Health, health};
 pub use http::HttpServer;
 #[cfg(feature = "http")]
-pub use http::RunningServer;
+pub use http::{Listener, Peer, RunningServer};
 pub use lifecycle::{Lifecycle, StopHandle, stop};
 #[cfg(feature = "macros")]
-pub use lifecycle_macros::main;
+pub use lifecycle_macros::{include_plan, main};
 pub use report::{Outcome, PhaseReport, Report, StepOutcome, StepReport};
 pub use resource::{
     AuditLog, Blocking, BlockingWork, Cache, Claimed, Claims, Closed, CriticalSection, Custom,
-    Database, Demand, Ending, File, Gate, GrpcServer, Inside, Job, Lost, MessageBroker, NotRenewed,
-    QueueConsumer, QueueConsumerBuilder, Restarts, Schedule, Scheduler, Source, StopFlag, Stopping,
-    Stops, Streams, Task, Tasks, Telemetry, Ticket, WebSockets, Working,
+    Database, Demand, Ending, Farewell, File, Gate, GrpcServer, Inside, Job, Lost, MessageBroker,
+    NotRenewed, QueueConsumer, QueueConsumerBuilder, Restarts, Schedule, Scheduler, Session,
+    Sessions, Source, StopFlag, Stopping, Stops, Streams, Task, Tasks, Telemetry, Ticket,
+    WebSockets, Working,
 };
+#[cfg(feature = "http")]
+pub use resource::{Origin, SessionBody};
+#[cfg(feature = "futures")]
+pub use resource::{SessionSocket, SessionStream};
 pub use runtime::{MainResult, Runtime};
 pub use signals::Signal;
 pub use status::{ResourceState, ResourceStatus, State, Status, status};

@@ -16,6 +16,7 @@ mod roster;
 mod scheduler;
 mod served;
 mod servers;
+mod sessions;
 mod startup;
 mod stopping;
 mod task;
@@ -33,7 +34,12 @@ pub use restart::{Restarts, Stops};
 pub use roster::Working;
 pub use scheduler::{Schedule, Scheduler};
 pub(crate) use served::Served;
-pub use servers::{GrpcServer, Streams, WebSockets};
+pub use servers::GrpcServer;
+pub use sessions::{Farewell, Session, Sessions, Streams, WebSockets};
+#[cfg(feature = "http")]
+pub use sessions::{Origin, SessionBody};
+#[cfg(feature = "futures")]
+pub use sessions::{SessionSocket, SessionStream};
 pub(crate) use startup::{StartUp, started_when};
 pub use stopping::Stopping;
 pub use task::{Task, Tasks};

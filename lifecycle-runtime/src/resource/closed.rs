@@ -6,7 +6,24 @@ use std::time::Duration;
 /// The service is stopping, and what was asked for is not begun any more. Nothing of it has happened:
 /// it can safely be tried again, at another instance at once, at this one never.
 ///
-/// With the feature `http` it turns into an answer: 503 with `Retry-After`.
+/// With the feature `http` it turns into an answer, 503 with `Retry-After`, in a handler by `?`:
+///
+/// ```
+/// # #[cfg(feature = "http")] {
+/// use lifecycle::Sessions;
+///
+/// # type Body = String;
+/// async fn join(
+///     rooms: Sessions,
+///     request: http::Request<()>,
+/// ) -> Result<http::Response<Body>, http::Response<Body>> {
+///     let session = rooms.enter(&request, "ada")?;
+///     // … the upgrade, and in it `session`
+/// #   drop(session);
+/// #   Ok(http::Response::default())
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closed {
     retry_after: Duration,
