@@ -166,6 +166,8 @@ const KEYS: &[&str] = &[
     "memory",
     "longest_request",
     "lease",
+    "spread",
+    "on_failure",
     "launch_type",
     "keep_alive",
     "idle_timeout",

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lifecycle_manifest::duration::millis;
-use lifecycle_manifest::{Drift, Phase, Plan, Resolved, Timeline, unmanaged};
+use lifecycle_manifest::{Drift, OnFailure, Phase, Plan, Resolved, Timeline, unmanaged};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::Path;
@@ -117,6 +117,11 @@ fn step(plan: &Plan, at: usize, krate: &Path) -> TokenStream {
     let waits_for = waits_for.iter();
     let best_effort = step.best_effort;
     let lease = option(step.lease.map(duration));
+    let spread = option(step.spread.map(duration));
+    let on_failure = match step.on_failure {
+        OnFailure::Stop => quote!(Stop),
+        OnFailure::Restart => quote!(Restart),
+    };
     quote! {
         #krate::plan::Step {
             name: ::std::borrow::Cow::Borrowed(#name),
@@ -125,6 +130,8 @@ fn step(plan: &Plan, at: usize, krate: &Path) -> TokenStream {
             waits_for: ::std::borrow::Cow::Borrowed(&[#(#waits_for),*]),
             best_effort: #best_effort,
             lease: #lease,
+            spread: #spread,
+            on_failure: #krate::plan::OnFailure::#on_failure,
         }
     }
 }

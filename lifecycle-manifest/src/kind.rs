@@ -82,6 +82,12 @@ kinds! {
     Scheduler = "scheduler" in Drain as Scheduler,
     /// A background task that is asked to stop.
     Task = "task" in Drain as Task,
+    /// Transactions and other sections that must be left before the end: nobody new enters, those inside finish.
+    CriticalSection = "critical-section" in Drain as CriticalSection,
+    /// Work on threads of its own, waited for, and reported where it cannot be ended.
+    BlockingWork = "blocking-work" in Drain as BlockingWork,
+    /// Another program that this one runs: it gets the signal, is waited for, and killed at its step's end.
+    ChildProcess = "child-process" in Drain as ChildProcess,
     /// Traces, metrics and logs still to be sent.
     Telemetry = "telemetry" in Flush as Telemetry,
     /// Audit records still to be written.
@@ -110,5 +116,15 @@ impl Kind {
     /// It claims work that stays claimed for a lease.
     pub const fn has_lease(self) -> bool {
         matches!(self, Self::QueueConsumer)
+    }
+
+    /// Its clients stay connected until they are told to leave.
+    pub const fn has_sessions(self) -> bool {
+        matches!(self, Self::Websocket | Self::Stream)
+    }
+
+    /// It runs by itself, and can be run again after it has failed.
+    pub const fn can_restart(self) -> bool {
+        matches!(self, Self::Task | Self::QueueConsumer | Self::ChildProcess)
     }
 }

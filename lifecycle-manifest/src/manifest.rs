@@ -136,8 +136,38 @@ pub struct Resource {
     pub port: Option<Written<u16>>,
     /// `lease`: how long a claimed job stays claimed without renewal.
     pub lease: Option<Written<Duration>>,
+    /// `spread`: over how long sessions are told to leave.
+    pub spread: Option<Written<Duration>>,
+    /// `on_failure`: what an error or a panic leads to while the service runs.
+    pub on_failure: Option<Written<OnFailure>>,
     /// What else a queue consumer says of its jobs.
     pub jobs: Jobs,
+}
+
+/// `on_failure`: what an error or a panic of a resource leads to while the service runs. It decides
+/// nothing about a shutdown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
+pub enum OnFailure {
+    /// The service stops in order, with a non-zero exit code.
+    #[default]
+    Stop,
+    /// The resource is run again, after a pause.
+    Restart,
+}
+
+impl OnFailure {
+    /// Both, in the order of the documentation.
+    pub const ALL: [Self; 2] = [Self::Stop, Self::Restart];
+
+    /// The name in the manifest.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Restart => "restart",
+        }
+    }
 }
 
 /// What a queue consumer says of its jobs. It decides nothing about a shutdown; rules hold it

@@ -17,11 +17,14 @@ use crate::plan::{Plan, Timeline};
 use crate::report::{self, Outcome, Report, StepOutcome, StepReport};
 use crate::signals::Signal;
 use crate::watchdog::Order;
-use crate::work::{Active, Work};
+use crate::work::{Active, Tally, Window, Work};
 
 /// What a service that has not finished starting may take to let go of what it has begun. Nothing
 /// is wired yet, so no work can be lost.
 const START_UP_LIMIT: Duration = Duration::from_secs(1);
+
+/// What a step has at most when somebody at a terminal waits for the end.
+const HURRY: Duration = Duration::from_secs(3);
 
 /// Two SIGINT within this time are one press of Ctrl-C: the terminal sends it to every process of
 /// the group, and a parent such as a task runner often passes its own on.
@@ -47,10 +50,24 @@ struct Inner {
     began: Option<Instant>,
     cause: Option<String>,
     settled: Duration,
-    wired: bool,
+    reached: Reached,
+    /// Somebody at a terminal has pressed Ctrl-C.
+    hurry: bool,
     start_failed: bool,
     total: Option<Duration>,
     steps: Vec<StepReport>,
+}
+
+/// How far a service has come in its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+enum Reached {
+    /// `main` has not returned.
+    #[default]
+    Nothing,
+    /// Its resources start, or run.
+    Wired,
+    /// Readiness was 200, so routing has to notice the end.
+    Ready,
 }
 
 /// What a signal led to, for the log.
@@ -94,14 +111,16 @@ impl Control {
         }
     }
 
-    /// A signal has come. Called from the signal thread.
-    pub(crate) fn signal(&self, signal: Signal) -> Verdict {
+    /// A signal has come. Called from the signal thread, which also says whether somebody sits `at` a
+    /// `terminal`. A platform that gives its containers a terminal does not wait at it.
+    pub(crate) fn signal(&self, signal: Signal, at_terminal: bool) -> Verdict {
         let now = Instant::now();
         let mut inner = self.lock();
         let Some((first, at)) = inner.signal else {
             inner.signal = Some((signal, now));
+            inner.hurry = signal == Signal::Interrupt && at_terminal && self.platform.is_none();
             inner.began.get_or_insert(now);
-            let limit = if inner.wired {
+            let limit = if inner.reached >= Reached::Wired {
                 self.timeline.deadline
             } else {
                 START_UP_LIMIT
@@ -134,7 +153,7 @@ impl Control {
         }
         inner.began = Some(now);
         inner.cause = Some(cause);
-        let limit = if inner.wired {
+        let limit = if inner.reached >= Reached::Wired {
             self.timeline.deadline.saturating_sub(self.timeline.settle) + self.own_settle()
         } else {
             START_UP_LIMIT
@@ -146,15 +165,24 @@ impl Control {
     }
 
     /// Everything is wired: `false` if a stop was faster, and then nothing may start.
-    pub(crate) fn wired(&self, works: &[Arc<dyn Work>]) -> bool {
+    pub(crate) fn wired(&self, works: Vec<Arc<dyn Work>>) -> bool {
         let mut inner = self.lock();
         if inner.began.is_some() {
             return false;
         }
-        inner.wired = true;
+        inner.reached = Reached::Wired;
         // Set once: a service is wired once.
-        let _ = self.works.set(works.to_vec());
+        let _ = self.works.set(works);
         true
+    }
+
+    /// Everything is up.
+    pub(crate) fn ready(&self) {
+        let mut inner = self.lock();
+        if inner.began.is_none() {
+            inner.reached = Reached::Ready;
+            self.health.ready();
+        }
     }
 
     /// The service could not start.
@@ -168,6 +196,9 @@ impl Control {
     pub(crate) fn settles_until(&self) -> Instant {
         let inner = self.lock();
         let began = inner.began.unwrap_or_else(Instant::now);
+        if inner.hurry || inner.reached < Reached::Ready {
+            return began;
+        }
         match inner.signal {
             Some((_, at)) if at == began => began + self.timeline.settle,
             // The platform's clock started while the service was already on its way out.
@@ -181,10 +212,19 @@ impl Control {
         inner.settled = inner.elapsed();
     }
 
-    pub(crate) fn step_began(&self, index: usize) {
+    /// What a step has that begins now.
+    pub(crate) fn window(&self, index: usize) -> Window {
+        let timeout = timeout_of(&self.timeline, index);
+        let hurry = self.lock().hurry;
+        let timeout = if hurry { timeout.min(HURRY) } else { timeout };
+        Window { timeout, hurry }
+    }
+
+    pub(crate) fn step_began(&self, index: usize, timeout: Duration) {
         let mut inner = self.lock();
         let elapsed = inner.elapsed();
         if let Some(step) = inner.steps.get_mut(index) {
+            step.timeout = timeout;
             step.outcome = StepOutcome::Running;
             step.start = Some(elapsed);
         }
@@ -203,6 +243,7 @@ impl Control {
         index: usize,
         outcome: StepOutcome,
         error: Option<String>,
+        tally: Tally,
     ) -> Option<StepReport> {
         let mut inner = self.lock();
         let elapsed = inner.elapsed();
@@ -210,6 +251,7 @@ impl Control {
         step.outcome = outcome;
         step.end = Some(elapsed);
         step.error = error;
+        step.set_tally(tally);
         Some(step.clone())
     }
 
@@ -227,20 +269,21 @@ impl Control {
     pub(crate) fn forced(&self) -> Report {
         let wired = self.is_wired();
         // Asked before the lock is taken: the resources are other people's code to this module.
-        let active: Vec<Active> = self
+        let found: Vec<(Active, Tally)> = self
             .works
             .get()
             .into_iter()
             .flatten()
-            .map(|work| work.active())
+            .map(|work| (work.active(), work.tally()))
             .collect();
         {
             let mut inner = self.lock();
             let elapsed = inner.elapsed();
             inner.total = Some(elapsed);
-            for (step, active) in inner.steps.iter_mut().zip(active) {
+            for (step, (active, tally)) in inner.steps.iter_mut().zip(found) {
                 if step.outcome == StepOutcome::Running {
                     step.end = Some(elapsed);
+                    step.set_tally(tally);
                     if step.active == 0 {
                         step.set_active(active);
                     }
@@ -256,15 +299,8 @@ impl Control {
     }
 
     fn report(&self, outcome: Option<Outcome>) -> Report {
-        let rejected = self
-            .works
-            .get()
-            .into_iter()
-            .flatten()
-            .map(|work| work.rejected())
-            .sum();
         let inner = self.lock();
-        let steps = if inner.wired {
+        let steps = if inner.reached >= Reached::Wired {
             inner.steps.clone()
         } else {
             Vec::new()
@@ -283,7 +319,7 @@ impl Control {
             outcome: outcome.unwrap_or_else(|| report::worst(&steps)),
             total: inner.total.unwrap_or_default(),
             settle: inner.settled,
-            rejected,
+            rejected: steps.iter().map(|step| step.rejected).sum(),
             phases: report::phases(&steps),
             steps,
         }
@@ -317,6 +353,15 @@ impl StepReport {
         self.active = active.count;
         self.oldest = active.oldest;
         self.unfinished = active.names;
+    }
+
+    /// A job that was given back is not lost: it is told of there, and not among the unfinished.
+    fn set_tally(&mut self, tally: Tally) {
+        self.unfinished
+            .retain(|name| !tally.handed_back.contains(name));
+        self.rejected = tally.rejected;
+        self.handed_back = tally.handed_back;
+        self.abandoned = tally.abandoned;
     }
 }
 
@@ -375,8 +420,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_first_signal_sets_the_platforms_deadline() {
         let (control, orders) = control();
-        assert!(control.wired(&[]));
-        assert_eq!(control.signal(Signal::Terminate), Verdict::Begin);
+        assert!(control.wired(Vec::new()));
+        control.ready();
+        assert_eq!(control.signal(Signal::Terminate, false), Verdict::Begin);
         assert_eq!(deadline(&orders), ms(10_000));
         assert_eq!(control.settles_until() - Instant::now(), ms(1000));
         assert!(control.requested.is_cancelled() && control.health.is_stopping());
@@ -385,16 +431,17 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn while_it_starts_it_has_a_second_and_nothing_may_start_any_more() {
         let (control, orders) = control();
-        assert_eq!(control.signal(Signal::Terminate), Verdict::Begin);
+        assert_eq!(control.signal(Signal::Terminate, false), Verdict::Begin);
         assert_eq!(deadline(&orders), START_UP_LIMIT);
-        assert!(!control.wired(&[]));
+        assert!(!control.wired(Vec::new()));
         assert_eq!(control.forced().outcome, Outcome::Clean);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_stop_of_its_own_settles_by_itself_and_has_the_time_for_it() {
         let (control, orders) = control();
-        assert!(control.wired(&[]));
+        assert!(control.wired(Vec::new()));
+        control.ready();
         control.stop("a task died".to_owned());
         control.stop("another".to_owned());
         assert_eq!(deadline(&orders), ms(14_000));
@@ -406,12 +453,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_signal_on_the_way_out_starts_the_platforms_clock() {
         let (control, orders) = control();
-        assert!(control.wired(&[]));
+        assert!(control.wired(Vec::new()));
+        control.ready();
         control.stop("a task died".to_owned());
         deadline(&orders);
         tokio::time::advance(ms(500)).await;
         assert_eq!(
-            control.signal(Signal::Interrupt),
+            control.signal(Signal::Interrupt, false),
             Verdict::Begin,
             "not a second one"
         );
@@ -425,20 +473,41 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn further_signals_go_by_the_rule() {
         let (control, orders) = control();
-        assert!(control.wired(&[]));
-        assert_eq!(control.signal(Signal::Interrupt), Verdict::Begin);
+        assert!(control.wired(Vec::new()));
+        control.ready();
+        assert_eq!(control.signal(Signal::Interrupt, false), Verdict::Begin);
         deadline(&orders);
         tokio::time::advance(ms(10)).await;
         assert_eq!(
-            control.signal(Signal::Interrupt),
+            control.signal(Signal::Interrupt, false),
             Verdict::Ignore,
             "the same key press"
         );
         tokio::time::advance(ms(1000)).await;
-        assert_eq!(control.signal(Signal::Terminate), Verdict::Ignore);
+        assert_eq!(control.signal(Signal::Terminate, false), Verdict::Ignore);
         assert!(orders.try_recv().is_err());
-        assert_eq!(control.signal(Signal::Interrupt), Verdict::Leave);
+        assert_eq!(control.signal(Signal::Interrupt, false), Verdict::Leave);
         assert!(matches!(orders.try_recv(), Ok(Order::Now)));
         assert_eq!(control.forced().outcome, Outcome::Forced);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn somebody_at_a_terminal_does_not_wait_for_routing() {
+        let (control, _orders) = control();
+        assert!(control.wired(Vec::new()));
+        control.ready();
+        assert_eq!(control.signal(Signal::Interrupt, true), Verdict::Begin);
+        assert_eq!(control.settles_until(), Instant::now());
+        assert!(control.window(0).hurry);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_service_that_was_never_ready_has_nothing_to_settle() {
+        let (control, _orders) = control();
+        assert!(control.wired(Vec::new()));
+        assert_eq!(control.signal(Signal::Terminate, false), Verdict::Begin);
+        control.ready();
+        assert_eq!(control.settles_until(), Instant::now());
+        assert!(!control.health.is_ready());
     }
 }

@@ -1,7 +1,9 @@
-//! The shutdown itself: settle, then the steps in plan order, each within its own window.
+//! The life of the resources: started in the order of use; stopped after settle, in plan order, each
+//! within its own window.
 //!
 //! Every moment here is an event: a signal, the end of a step's work, or a timer. Nothing polls.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,20 +11,23 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::control::{Control, timeout_of};
+use crate::control::Control;
 use crate::plan::Step;
 use crate::report::{Report, StepOutcome, StepReport, words};
+use crate::resource::StartUp;
+use crate::wiring::Wired;
 use crate::work::{Failure, Panicked, Work, join_failure};
 
-/// Runs wired resources until the service is asked to stop, or stops for a reason of its own, and
-/// then lets each of them go.
-pub(crate) async fn run(control: Arc<Control>, works: Vec<Arc<dyn Work>>) -> Report {
-    // Steps are listed in the order in which they stop: what others use stops last and starts first.
-    for (work, step) in works.iter().zip(control.plan.steps.iter()).rev() {
-        work.start(&control.plan, step);
-    }
-    control.health.ready();
-    serve(&control, &works).await;
+/// Starts wired resources, runs them until the service is asked to stop or stops for a reason of its
+/// own, and then lets each of them go.
+pub(crate) async fn run(control: Arc<Control>, wired: Vec<Wired>) -> Report {
+    let (works, startups): (Vec<_>, Vec<_>) = wired
+        .into_iter()
+        .map(|wired| (wired.work, wired.startup))
+        .unzip();
+    let mut lives = Lives::default();
+    start(&control, &works, startups, &mut lives).await;
+    lives.watch(&control).await;
 
     for work in &works {
         work.settle();
@@ -32,35 +37,111 @@ pub(crate) async fn run(control: Arc<Control>, works: Vec<Arc<dyn Work>>) -> Rep
     control.finished()
 }
 
-/// Returns when the service has to stop.
-async fn serve(control: &Control, works: &[Arc<dyn Work>]) {
-    let mut lives = JoinSet::new();
-    for (index, work) in works.iter().enumerate() {
-        if let Some(ended) = work.ended() {
-            lives.spawn(async move { (index, ended.await) });
+/// Starts each resource once everything is up that waits for its end: what others use stops last and
+/// starts first. Returns when all are up, or the service has to stop.
+async fn start(
+    control: &Control,
+    works: &[Arc<dyn Work>],
+    startups: Vec<StartUp>,
+    lives: &mut Lives,
+) {
+    let steps = &control.plan.steps;
+    let mut users: Vec<Vec<usize>> = vec![Vec::new(); works.len()];
+    let mut missing = vec![0_usize; works.len()];
+    for (index, step) in steps.iter().enumerate() {
+        for &other in &*step.waits_for {
+            // `index` waits for the end of `other`, because `other` uses it.
+            users[index].push(other);
+            missing[other] += 1;
         }
     }
-    loop {
-        let ended = tokio::select! {
-            biased;
-            () = control.requested.cancelled() => return,
-            Some(ended) = lives.join_next() => ended,
-        };
-        let Ok((index, result)) = ended else { continue };
-        let step = &control.plan.steps[index];
-        let name = &*step.name;
-        match result {
-            Ok(()) => tracing::debug!(resource = name, "ended by itself"),
-            Err(error) if step.best_effort => {
-                tracing::error!(resource = name, %error, "ended badly; best effort, the service goes on");
+    let mut startups: Vec<_> = startups.into_iter().map(Some).collect();
+    let mut probes = JoinSet::new();
+    // In the reverse order of the steps where that is free.
+    let mut due: BTreeSet<usize> = (0..works.len()).filter(|&it| missing[it] == 0).collect();
+    let mut left = works.len();
+    while left > 0 && !control.requested.is_cancelled() {
+        let up = if let Some(index) = due.pop_last() {
+            let (work, step) = (&works[index], &steps[index]);
+            work.start(&control.plan, step);
+            lives.add(index, &**work);
+            match startups[index].take().and_then(StartUp::up) {
+                Some(up) => {
+                    probes.spawn(async move { (index, up.await) });
+                    continue;
+                }
+                None => index,
             }
-            Err(error) => {
-                tracing::error!(resource = name, %error, "ended badly; the service stops");
-                control.stop(format!("`{name}` ended: {error}"));
+        } else {
+            tokio::select! {
+                biased;
+                () = lives.watch(control) => return,
+                Some(answer) = probes.join_next() => match answer {
+                    Ok((index, Ok(()))) => index,
+                    Ok((index, Err(why))) => {
+                        let line = format!("`{}` did not start: {why}", steps[index].name);
+                        tracing::error!(error = line.as_str(), "the service does not start");
+                        control.start_failed(line.clone());
+                        control.stop(line);
+                        return;
+                    }
+                    // Only this function ends the probes.
+                    Err(_) => continue,
+                },
+            }
+        };
+        left -= 1;
+        for &user in &users[up] {
+            missing[user] -= 1;
+            if missing[user] == 0 {
+                due.insert(user);
             }
         }
-        if lives.is_empty() {
-            control.stop("everything that served has ended".to_owned());
+    }
+    control.ready();
+}
+
+/// The lives of the resources that have started: each may end without having been asked to.
+#[derive(Default)]
+struct Lives {
+    running: JoinSet<(usize, Result<(), String>)>,
+    /// Something has served; a service that only holds clients runs until it is asked to stop.
+    any: bool,
+}
+
+impl Lives {
+    fn add(&mut self, index: usize, work: &dyn Work) {
+        if let Some(ended) = work.ended() {
+            self.any = true;
+            self.running.spawn(async move { (index, ended.await) });
+        }
+    }
+
+    /// Returns when the service has to stop.
+    async fn watch(&mut self, control: &Control) {
+        loop {
+            // While it starts, others may be about to serve.
+            if self.any && self.running.is_empty() && control.health.is_ready() {
+                control.stop("everything that served has ended".to_owned());
+            }
+            let ended = tokio::select! {
+                biased;
+                () = control.requested.cancelled() => return,
+                Some(ended) = self.running.join_next() => ended,
+            };
+            let Ok((index, result)) = ended else { continue };
+            let step = &control.plan.steps[index];
+            let name = &*step.name;
+            match result {
+                Ok(()) => tracing::debug!(resource = name, "ended by itself"),
+                Err(error) if step.best_effort => {
+                    tracing::error!(resource = name, %error, "ended badly; best effort, the service goes on");
+                }
+                Err(error) => {
+                    tracing::error!(resource = name, %error, "ended badly; the service stops");
+                    control.stop(format!("`{name}` ended: {error}"));
+                }
+            }
         }
     }
 }
@@ -106,12 +187,13 @@ async fn stop(control: &Arc<Control>, works: &[Arc<dyn Work>]) {
 }
 
 async fn run_step(control: &Control, index: usize, work: Arc<dyn Work>) {
-    let limit = timeout_of(&control.timeline, index);
-    control.step_began(index);
+    let window = control.window(index);
+    let limit = window.timeout;
+    control.step_began(index, limit);
     // A task of its own: a panic ends only this, and it can be left behind.
     let mut stopping = {
         let work = Arc::clone(&work);
-        tokio::spawn(async move { work.stop().await })
+        tokio::spawn(async move { work.stop(window).await })
     };
     let (outcome, error) = if let Ok(joined) = timeout(limit, &mut stopping).await {
         let ended = ending(joined);
@@ -131,7 +213,7 @@ async fn run_step(control: &Control, index: usize, work: Arc<dyn Work>) {
         let error = unwound.ok().and_then(|joined| ending(joined).1);
         (StepOutcome::TimedOut, error)
     };
-    if let Some(report) = control.step_ended(index, outcome, error) {
+    if let Some(report) = control.step_ended(index, outcome, error, work.tally()) {
         log(&control.plan.steps[index], &report);
     }
 }

@@ -24,7 +24,7 @@
 //! use std::borrow::Cow;
 //! use std::time::Duration;
 //!
-//! use lifecycle::plan::{Drift, Kind, Phase, Plan, Step, Timeline};
+//! use lifecycle::plan::{Drift, Kind, OnFailure, Phase, Plan, Step, Timeline};
 //! use lifecycle::{Database, Lifecycle, Task};
 //!
 //! static PLAN: Plan = Plan {
@@ -41,6 +41,8 @@
 //!             waits_for: Cow::Borrowed(&[]),
 //!             best_effort: false,
 //!             lease: None,
+//!             spread: None,
+//!             on_failure: OnFailure::Stop,
 //!         },
 //!         Step {
 //!             name: Cow::Borrowed("index"),
@@ -49,6 +51,8 @@
 //!             waits_for: Cow::Borrowed(&[0]), // after `resizer`
 //!             best_effort: false,
 //!             lease: None,
+//!             spread: None,
+//!             on_failure: OnFailure::Stop,
 //!         },
 //!     ]),
 //!     timelines: Cow::Borrowed(&[]),
@@ -105,8 +109,14 @@
 //! nothing was wired, so nothing can be lost. A `main` that blocks its thread gets one second. An
 //! error or a panic of `main` is printed and reported, and the exit code is 1.
 //!
-//! **When `main` has returned.** The resources start, what others use first, and readiness turns 200.
-//! A resource that ends with an error or a panic stops the service in order, with exit code 80, unless
+//! **When `main` has returned.** The resources start in the reverse of the order in which they stop:
+//! what others use first. One with a start-up probe (`started_when`) is up when the probe says so, and
+//! what uses it starts then; the others start side by side. When all are up, readiness turns 200. A
+//! probe that says no for too long, or panics, is a start that failed: what had started is stopped in
+//! order, and the exit code is 1. A signal in the middle of this stops in order what `main` has
+//! returned, without settling, because no traffic has come yet.
+//!
+//! **While it runs.** A resource that ends with an error or a panic stops the service in order, with exit code 80, unless
 //! it is `best_effort`. One that ends well has just ended; when all that served have, so that only
 //! closing is left, the service stops and exits with 0.
 //!
@@ -173,7 +183,9 @@
 //!
 //! # Further signals
 //!
-//! SIGTERM and SIGINT start the same shutdown. After that a further SIGTERM changes nothing: platforms
+//! SIGTERM and SIGINT start the same shutdown, with one difference: a SIGINT at a terminal, with no
+//! platform in the environment, is a Ctrl-C. Nobody routes traffic there, and somebody waits: there is
+//! no settle, and each step has at most three seconds. After that a further SIGTERM changes nothing: platforms
 //! repeat themselves. A SIGINT is somebody at a keyboard who does not want to wait: the process leaves
 //! at once, with a report and exit code 82. Two SIGINT within 50 ms are one press of Ctrl-C that came
 //! twice, from the terminal and from a parent that passed its own on.

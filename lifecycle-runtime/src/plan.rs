@@ -42,6 +42,21 @@ pub struct Step {
     pub best_effort: bool,
     /// How long a claimed job stays claimed without renewal (a queue's visibility timeout).
     pub lease: Option<Duration>,
+    /// Over how long sessions are told to leave, so that they do not all come back elsewhere in one
+    /// instant; `None`: all at once.
+    pub spread: Option<Duration>,
+    /// What an error or a panic leads to while the service runs.
+    pub on_failure: OnFailure,
+}
+
+/// What an error or a panic of a resource leads to while the service runs: `on_failure:`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFailure {
+    /// The service stops in order, with a non-zero exit code.
+    #[default]
+    Stop,
+    /// The resource is run again, after a pause.
+    Restart,
 }
 
 /// What one platform gives the plan, counted from the stop signal.
@@ -136,6 +151,12 @@ kinds! {
     Scheduler = "scheduler",
     /// A background task.
     Task = "task",
+    /// Transactions and other sections that must be left before the end.
+    CriticalSection = "critical-section",
+    /// Work on threads of its own.
+    BlockingWork = "blocking-work",
+    /// Another program, run by this one.
+    ChildProcess = "child-process",
     /// Traces, metrics and logs waiting to be sent.
     Telemetry = "telemetry",
     /// Audit records waiting to be written.

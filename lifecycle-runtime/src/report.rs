@@ -77,8 +77,15 @@ pub struct StepReport {
     pub active: u64,
     /// How long the oldest of that had been in flight.
     pub oldest: Option<Duration>,
-    /// Names of unfinished work: job ids, request paths.
+    /// Names of unfinished work: job ids, request paths. Jobs that were handed back are not among it.
     pub unfinished: Vec<String>,
+    /// How many requests, sessions or entries it refused after intake had stopped.
+    pub rejected: u64,
+    /// Ids of claimed jobs that it gave back to their queue, for another instance to take.
+    pub handed_back: Vec<String>,
+    /// Names of what could not be ended and was left running until the process was gone: a blocked
+    /// thread, a task that ignores its cancellation.
+    pub abandoned: Vec<String>,
     /// What went wrong, in words.
     pub error: Option<String>,
 }
@@ -229,6 +236,9 @@ pub(crate) fn untouched(step: &Step, timeout: Duration) -> StepReport {
         active: 0,
         oldest: None,
         unfinished: Vec::new(),
+        rejected: 0,
+        handed_back: Vec::new(),
+        abandoned: Vec::new(),
         error: None,
     }
 }

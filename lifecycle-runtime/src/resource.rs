@@ -11,6 +11,7 @@ mod roster;
 mod scheduler;
 mod served;
 mod servers;
+mod startup;
 
 pub use closers::{AuditLog, Cache, Custom, Database, File, MessageBroker, Telemetry};
 pub use consumer::{Claims, QueueConsumer};
@@ -18,17 +19,20 @@ pub use ending::Ending;
 pub use roster::Working;
 pub use scheduler::Scheduler;
 pub use servers::{GrpcServer, Stopping, Streams, Task, WebSockets};
+pub(crate) use startup::{StartUp, started_when};
 
-/// Makes a type that holds a `Work` wirable as one kind.
+/// Makes a type that holds a `Work` and its [`StartUp`] wirable as one kind.
 macro_rules! wirable {
     ($name:ident, $kind:ident) => {
         impl crate::wiring::sealed::IntoPart for $name {
             fn into_part(self) -> crate::wiring::sealed::Part {
-                crate::wiring::sealed::Part::new(crate::plan::Kind::$kind, self.0)
+                crate::wiring::sealed::Part::new(crate::plan::Kind::$kind, self.0, self.1)
             }
         }
 
         impl crate::wiring::Resource for $name {}
+
+        crate::resource::started_when!($name, 1);
 
         impl std::fmt::Debug for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

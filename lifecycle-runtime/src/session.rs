@@ -149,7 +149,9 @@ impl Session {
             wiring.and_then(|wiring| wiring.resolve(&control.plan).map_err(StartError::Wiring));
         match works {
             Err(error) => self.refuse(&error),
-            Ok(works) if control.wired(&works) => executor::run(Arc::clone(control), works).await,
+            Ok(wired) if control.wired(wired.iter().map(|it| Arc::clone(&it.work)).collect()) => {
+                executor::run(Arc::clone(control), wired).await
+            }
             // The stop came between the last line of `main` and here.
             Ok(_) => control.finished(),
         }

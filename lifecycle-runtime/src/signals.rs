@@ -1,7 +1,7 @@
 //! SIGTERM and SIGINT, seen by a plain thread: an async task would see them late or never while
 //! every worker is blocked.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -41,7 +41,8 @@ pub(crate) fn listen(control: Arc<Control>) -> io::Result<()> {
                 } else {
                     Signal::Terminate
                 };
-                let verdict = control.signal(signal);
+                let at_terminal = io::stdin().is_terminal() || io::stderr().is_terminal();
+                let verdict = control.signal(signal, at_terminal);
                 log(&control, signal, verdict);
             }
         })?;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::plan::{Kind, Plan};
+use crate::resource::StartUp;
 use crate::work::Work;
 
 /// What `main` returns to be stopped later; `#[lifecycle::main]` generates the implementation.
@@ -21,19 +22,22 @@ pub(crate) mod sealed {
     use std::sync::Arc;
 
     use crate::plan::Kind;
+    use crate::resource::StartUp;
     use crate::work::Work;
 
     /// A resource as the executor sees it.
     pub struct Part {
         pub(crate) kind: Kind,
         pub(crate) work: Arc<dyn Work>,
+        pub(crate) startup: StartUp,
     }
 
     impl Part {
-        pub(crate) fn new(kind: Kind, work: impl Work) -> Self {
+        pub(crate) fn new(kind: Kind, work: impl Work, startup: StartUp) -> Self {
             Self {
                 kind,
                 work: Arc::new(work),
+                startup,
             }
         }
     }
@@ -41,6 +45,12 @@ pub(crate) mod sealed {
     pub trait IntoPart {
         fn into_part(self) -> Part;
     }
+}
+
+/// A resource under its step: what the executor runs.
+pub(crate) struct Wired {
+    pub(crate) work: Arc<dyn Work>,
+    pub(crate) startup: StartUp,
 }
 
 /// Resources on their way to the executor.
@@ -56,8 +66,8 @@ impl Wiring {
     }
 
     /// The resources in the order of the plan's steps.
-    pub(crate) fn resolve(self, plan: &Plan) -> Result<Vec<Arc<dyn Work>>, WiringError> {
-        let mut found: Vec<Option<Arc<dyn Work>>> = plan.steps.iter().map(|_| None).collect();
+    pub(crate) fn resolve(self, plan: &Plan) -> Result<Vec<Wired>, WiringError> {
+        let mut found: Vec<Option<Wired>> = plan.steps.iter().map(|_| None).collect();
         for (name, part) in self.parts {
             let Some(index) = plan.steps.iter().position(|step| step.name == name) else {
                 let known = plan
@@ -78,7 +88,11 @@ impl Wiring {
                     wanted,
                 });
             }
-            if found[index].replace(part.work).is_some() {
+            let wired = Wired {
+                work: part.work,
+                startup: part.startup,
+            };
+            if found[index].replace(wired).is_some() {
                 return Err(WiringError::Twice {
                     name: name.into_owned(),
                 });

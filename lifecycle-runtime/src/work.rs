@@ -17,11 +17,12 @@ pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// A wired resource.
 ///
-/// The executor calls `start` once when everything is wired, `settle` when the stop signal has come
-/// and the program still serves, `stop` when the step's window opens, and `cancel` when the step's
-/// timeout has passed and `stop` has not resolved. Methods other than `stop`'s and `ended`'s futures
-/// return at once: they are called from the executor itself, and `active` and `rejected` also from
-/// the watchdog while every async worker may be blocked.
+/// The executor calls `start` once, when everything is wired and what the resource uses is up;
+/// `settle` when the stop signal has come and the program still serves; `stop` when the step's window
+/// opens; and `cancel` when the step's timeout has passed and `stop` has not resolved. A service that
+/// is stopped while it starts has all its resources stopped, those too that were never started.
+/// Methods other than `stop`'s and `ended`'s futures return at once: they are called from the executor
+/// itself, and `active` and `tally` also from the watchdog while every async worker may be blocked.
 pub(crate) trait Work: Send + Sync + 'static {
     /// Begins to serve, on the current tokio runtime.
     fn start(&self, _plan: &Plan, _step: &Step) {}
@@ -37,8 +38,9 @@ pub(crate) trait Work: Send + Sync + 'static {
     /// The stop signal has come: still serve, and ask clients to go elsewhere.
     fn settle(&self) {}
 
-    /// Stops intake and resolves when nothing is in flight any more. Called once.
-    fn stop(&self) -> BoxFuture<Result<(), Failure>>;
+    /// Stops intake and resolves when nothing is in flight any more. Called once. On a resource that
+    /// was never started it resolves as soon as what `main` opened is closed.
+    fn stop(&self, window: Window) -> BoxFuture<Result<(), Failure>>;
 
     /// Cancels what is still in flight; `stop`'s future then has the unwind time to resolve.
     fn cancel(&self) {}
@@ -51,10 +53,30 @@ pub(crate) trait Work: Send + Sync + 'static {
         Active::default()
     }
 
-    /// How many requests have been refused since intake stopped.
-    fn rejected(&self) -> u64 {
-        0
+    /// What became of work that did not end in the usual way.
+    fn tally(&self) -> Tally {
+        Tally::default()
     }
+}
+
+/// The time a step has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Window {
+    /// From the beginning of the step to its cancellation.
+    pub(crate) timeout: Duration,
+    /// Somebody at a terminal waits: nothing is done for the comfort of clients.
+    pub(crate) hurry: bool,
+}
+
+/// What became of work that did not end in the usual way, since the service was asked to stop.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Requests, sessions or entries that were refused.
+    pub(crate) rejected: u64,
+    /// Ids of claimed jobs that were given back to their queue.
+    pub(crate) handed_back: Vec<String>,
+    /// Names of what could not be ended and was left running.
+    pub(crate) abandoned: Vec<String>,
 }
 
 /// What a resource is still doing.

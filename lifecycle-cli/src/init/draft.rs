@@ -254,8 +254,12 @@ impl Resource {
 pub(super) fn usual_timeout(kind: Kind) -> Duration {
     Duration::from_secs(match kind {
         Kind::HttpServer | Kind::GrpcServer | Kind::Websocket | Kind::Stream => 15,
-        Kind::QueueConsumer | Kind::Scheduler | Kind::Task => 10,
-        Kind::Database | Kind::Custom => 5,
+        Kind::QueueConsumer
+        | Kind::Scheduler
+        | Kind::Task
+        | Kind::BlockingWork
+        | Kind::ChildProcess => 10,
+        Kind::CriticalSection | Kind::Database | Kind::Custom => 5,
         Kind::AuditLog | Kind::MessageBroker => 3,
         Kind::Telemetry | Kind::Cache | Kind::File => 2,
     })

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::figure::{Figure, Origin};
 use crate::kind::{Kind, Phase};
-use crate::manifest::{Drift, Manifest, Resource};
+use crate::manifest::{Drift, Manifest, OnFailure, Resource};
 use crate::text::Route;
 use graph::Graph;
 
@@ -62,6 +62,10 @@ pub struct Step {
     pub port: Option<u16>,
     /// How long a claimed job stays claimed.
     pub lease: Option<Duration>,
+    /// Over how long sessions are told to leave.
+    pub spread: Option<Duration>,
+    /// What a failure leads to while the service runs.
+    pub on_failure: OnFailure,
 }
 
 /// Something a step waits for, and why.
@@ -242,6 +246,11 @@ impl Plan {
                     best_effort: resource.best_effort.as_ref().is_some_and(|b| b.value),
                     port: resource.port.as_ref().map(|port| port.value),
                     lease: resource.lease.as_ref().map(|lease| lease.value),
+                    spread: resource.spread.as_ref().map(|spread| spread.value),
+                    on_failure: resource
+                        .on_failure
+                        .as_ref()
+                        .map_or_else(OnFailure::default, |it| it.value),
                 }
             })
             .collect();

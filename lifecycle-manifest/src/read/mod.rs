@@ -14,7 +14,7 @@ pub(crate) use table::{OtherName, Table, Zero, list, wrong_type};
 
 use crate::finding::{Edit, Finding, Fix, Place, Safety};
 use crate::kind::{Kind, Phase};
-use crate::manifest::{Budget, Drift, Health, Manifest, Resource, Traffic, Written};
+use crate::manifest::{Budget, Drift, Health, Manifest, OnFailure, Resource, Traffic, Written};
 use crate::platform::Platforms;
 use crate::rules::shape;
 use crate::text::{Document, Entry, Route, SyntaxError, SyntaxErrorKind};
@@ -367,13 +367,33 @@ fn resource(
     let port = table.number("port", 1..=u16::MAX);
     let lease = table.duration("lease", Zero::Refused);
     let (jobs, of_jobs) = jobs::jobs(&mut table);
+    let spread = table.duration("spread", Zero::Allowed);
+    let on_failure = table.word(
+        "on_failure",
+        "what a failure leads to",
+        &OnFailure::ALL.map(|it| (it.as_str(), it)),
+    );
     if let Some(kind) = &kind {
         let of_jobs = of_jobs.into_iter().chain([("lease", lease.is_some())]);
         let claims = kind.value.has_lease();
         let of_jobs = of_jobs.map(|(key, there)| (key, there, claims, "a queue-consumer"));
         let serves = kind.value.takes_traffic();
-        let of_servers = [("port", port.is_some(), serves, "a server")];
-        for (key, there, fits, owner) in of_servers.into_iter().chain(of_jobs) {
+        let of_others = [
+            ("port", port.is_some(), serves, "a server"),
+            (
+                "spread",
+                spread.is_some(),
+                kind.value.has_sessions(),
+                "a websocket or a stream",
+            ),
+            (
+                "on_failure",
+                on_failure.is_some(),
+                kind.value.can_restart(),
+                "a task, a queue-consumer or a child-process",
+            ),
+        ];
+        for (key, there, fits, owner) in of_others.into_iter().chain(of_jobs) {
             if there && !fits {
                 let message = format!(
                     "a resource of kind `{}` has no `{key}`",
@@ -405,6 +425,8 @@ fn resource(
         best_effort,
         port,
         lease,
+        spread,
+        on_failure,
         jobs,
     })
 }

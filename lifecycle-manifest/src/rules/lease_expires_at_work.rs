@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::Context;
-use super::jobs::{Consumer, consumers};
+use super::jobs::consumers;
+use super::timed::Timed;
 use crate::duration::{human, show};
 use crate::finding::{Edit, Finding, Fix, Place, Safety};
 use crate::platform::round_up;
@@ -76,7 +77,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn finding(context: &Context<'_>, consumer: &Consumer<'_>) -> Option<Finding> {
+fn finding(context: &Context<'_>, consumer: &Timed<'_>) -> Option<Finding> {
     let resource = consumer.resource;
     let jobs = &resource.jobs;
     let lease = resource.lease.as_ref()?;

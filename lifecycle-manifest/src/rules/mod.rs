@@ -186,10 +186,12 @@ mod shorter;
 mod sidecar_drift;
 mod sidecar_leaves_first;
 mod spot_notice_too_short;
+mod spread_outlives_drain;
 mod step_closed_before_its_user;
 mod stop_chain_outlives_spot;
 mod stop_signal_not_sent;
 mod stop_timeout_left_to_host;
+mod timed;
 mod traffic_to_leaving_pods;
 mod unused_grace;
 mod value_above_cap;
@@ -234,6 +236,7 @@ pub static ALL: &[&Rule] = &[
     &keep_alive_below_balancer::RULE,
     &longest_request_outlives_drain::RULE,
     &default_deregistration_delay::RULE,
+    &spread_outlives_drain::RULE,
     &sidecar_leaves_first::RULE,
     &exec_hook_needs_shell::RULE,
     &spot_notice_too_short::RULE,

@@ -16,7 +16,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use crate::duration::PATTERN;
 use crate::kind::{Kind, Phase};
 use crate::lints::Level;
-use crate::manifest::Drift;
+use crate::manifest::{Drift, OnFailure};
 use crate::platform::PlatformsSchema;
 
 /// The schema of format 1.
@@ -269,6 +269,10 @@ struct ResourceSchema {
     poll: Option<DurationSchema>,
     /// The queue consumer renews the lease of a job while it works on it; `false` when not written.
     renews_lease: Option<bool>,
+    /// Over how long the clients of a websocket or a stream are told to leave, so that they do not all come back elsewhere in one instant. Unset: all at once.
+    spread: Option<DurationSchema>,
+    /// What an error or a panic leads to while the service runs; `stop` when not written.
+    on_failure: Option<OnFailure>,
 }
 
 /// Which keys only some kinds have.
@@ -290,6 +294,12 @@ fn for_kinds() -> serde_json::Value {
         only("prefetch", "a queue-consumer", Kind::has_lease),
         only("poll", "a queue-consumer", Kind::has_lease),
         only("renews_lease", "a queue-consumer", Kind::has_lease),
+        only("spread", "a websocket or a stream", Kind::has_sessions),
+        only(
+            "on_failure",
+            "a task, a queue-consumer or a child-process",
+            Kind::can_restart
+        ),
     ])
 }
 

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::yaml::{Yaml, map, text};
 
 /// Kinds and their phases, as the design lists them.
-pub(crate) const KINDS: [(&str, usize); 14] = [
+pub(crate) const KINDS: [(&str, usize); 17] = [
     ("http-server", 0),
     ("grpc-server", 0),
     ("websocket", 0),
@@ -15,6 +15,9 @@ pub(crate) const KINDS: [(&str, usize); 14] = [
     ("queue-consumer", 0),
     ("scheduler", 0),
     ("task", 0),
+    ("critical-section", 0),
+    ("blocking-work", 0),
+    ("child-process", 0),
     ("telemetry", 1),
     ("audit-log", 1),
     ("message-broker", 2),
@@ -52,6 +55,8 @@ pub(crate) struct Resource {
     pub(crate) uses: Vec<usize>,
     pub(crate) best_effort: Option<bool>,
     pub(crate) lease: Option<u64>,
+    pub(crate) spread: Option<u64>,
+    pub(crate) restarts: Option<bool>,
     pub(crate) jobs: Jobs,
 }
 
@@ -130,11 +135,15 @@ fn resource(count: usize) -> impl Strategy<Value = Resource> {
         vec(0..count, 0..2),
         of(any::<bool>()),
         of(time(60_000)),
+        (weighted(0.3, time(40_000)), weighted(0.3, any::<bool>())),
         jobs(),
     )
         .prop_map(
-            |(kind, phase, timeout, after, uses, best_effort, lease, jobs)| {
-                let claims = KINDS[kind].0 == "queue-consumer";
+            |(kind, phase, timeout, after, uses, best_effort, lease, (spread, restarts), jobs)| {
+                let name = KINDS[kind].0;
+                let claims = name == "queue-consumer";
+                let runs = claims || matches!(name, "task" | "child-process");
+                let sessions = matches!(name, "websocket" | "stream");
                 Resource {
                     kind,
                     phase,
@@ -143,6 +152,8 @@ fn resource(count: usize) -> impl Strategy<Value = Resource> {
                     uses,
                     best_effort,
                     lease: lease.filter(|_| claims),
+                    spread: spread.filter(|_| sessions),
+                    restarts: restarts.filter(|_| runs),
                     jobs: if claims { jobs } else { Jobs::default() },
                 }
             },
@@ -360,6 +371,13 @@ pub(crate) fn resources_tree(resources: &[Resource]) -> Yaml {
             ),
             ("best_effort", resource.best_effort.map(text)),
             ("lease", resource.lease.map(Yaml::Millis)),
+            ("spread", resource.spread.map(Yaml::Millis)),
+            (
+                "on_failure",
+                resource
+                    .restarts
+                    .map(|it| text(if it { "restart" } else { "stop" })),
+            ),
             ("longest_job", resource.jobs.longest.map(Yaml::Millis)),
             ("prefetch", resource.jobs.prefetch.map(text)),
             ("poll", resource.jobs.poll.map(Yaml::Millis)),

@@ -50,8 +50,9 @@ use self::exchange::{Handler, Tower};
 use self::options::Options;
 use self::server::{Server, Stage};
 use crate::plan::{Kind, Plan, Step};
+use crate::resource::{StartUp, started_when};
 use crate::wiring::sealed::{IntoPart, Part};
-use crate::work::{Active, BoxFuture, Failure, Work};
+use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work};
 
 /// Serves HTTP with any tower service, such as an axum `Router`: the resource of kind `http-server`.
 ///
@@ -78,6 +79,7 @@ pub struct HttpServer {
     handler: Arc<dyn Handler>,
     options: Options,
     running: OnceLock<Running>,
+    startup: StartUp,
 }
 
 struct Running {
@@ -105,6 +107,7 @@ impl HttpServer {
             handler: Arc::new(Tower(service)),
             options: Options::default(),
             running: OnceLock::new(),
+            startup: StartUp::default(),
         }
     }
 
@@ -194,6 +197,10 @@ impl HttpServer {
     fn server(&self) -> Option<&Arc<Server>> {
         self.running.get().map(|running| &running.server)
     }
+
+    fn rejected(&self) -> u64 {
+        self.server().map_or(0, |server| server.rejections())
+    }
 }
 
 impl Work for HttpServer {
@@ -211,7 +218,7 @@ impl Work for HttpServer {
         }
     }
 
-    fn stop(&self) -> BoxFuture<Result<(), Failure>> {
+    fn stop(&self, _window: Window) -> BoxFuture<Result<(), Failure>> {
         let Some(running) = self.running.get() else {
             // Never started: nobody has been accepted.
             let listener = self.listener.lock();
@@ -250,18 +257,24 @@ impl Work for HttpServer {
             .map_or_else(Active::default, |server| server.active())
     }
 
-    fn rejected(&self) -> u64 {
-        self.server().map_or(0, |server| server.rejections())
+    fn tally(&self) -> Tally {
+        Tally {
+            rejected: self.rejected(),
+            ..Tally::default()
+        }
     }
 }
 
 impl IntoPart for HttpServer {
-    fn into_part(self) -> Part {
-        Part::new(Kind::HttpServer, self)
+    fn into_part(mut self) -> Part {
+        let startup = std::mem::take(&mut self.startup);
+        Part::new(Kind::HttpServer, self, startup)
     }
 }
 
 impl crate::wiring::Resource for HttpServer {}
+
+started_when!(HttpServer, startup);
 
 impl std::fmt::Debug for HttpServer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

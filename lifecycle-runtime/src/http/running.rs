@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use std::time::Duration;
+
 use super::HttpServer;
-use crate::work::Work;
+use crate::work::{Window, Work};
 
 /// A server that runs without a plan, from [`HttpServer::spawn`].
 ///
@@ -29,7 +31,11 @@ impl RunningServer {
         &self,
     ) -> impl Future<Output = Result<(), Box<dyn std::error::Error + Send + Sync>>> + Send + 'static
     {
-        self.0.stop()
+        // Who calls this keeps the time.
+        self.0.stop(Window {
+            timeout: Duration::MAX,
+            hurry: false,
+        })
     }
 
     /// Fires the [`Cancellation`](crate::Cancellation) of every request.

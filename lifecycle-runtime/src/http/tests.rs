@@ -1,12 +1,19 @@
 //! What a server tells the executor of its work; everything else is tested from outside.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::routing::get;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::HttpServer;
-use crate::work::{Active, Work};
+use crate::work::{Active, Window, Work};
+
+const WINDOW: Window = Window {
+    timeout: Duration::from_secs(5),
+    hurry: false,
+};
 
 #[tokio::test]
 async fn what_is_in_flight_has_a_name_and_an_age() {
@@ -49,6 +56,6 @@ async fn one_that_was_never_started_stops_and_frees_its_port() {
     let address = listener.local_addr().unwrap();
     let server = HttpServer::new(listener, Router::new());
     server.settle();
-    server.stop().await.unwrap();
+    server.stop(WINDOW).await.unwrap();
     TcpListener::bind(address).await.unwrap();
 }

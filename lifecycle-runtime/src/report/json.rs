@@ -320,6 +320,9 @@ mod tests {
             active: 0,
             oldest: None,
             unfinished: Vec::new(),
+            rejected: 0,
+            handed_back: Vec::new(),
+            abandoned: Vec::new(),
             error: None,
         }
     }

@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use super::ending::Ending;
 use super::ending::sealed::Ending as _;
-use super::wirable;
-use crate::work::{Active, BoxFuture, Failure, Work, join_failure};
+use super::{StartUp, wirable};
+use crate::work::{Active, BoxFuture, Failure, Window, Work, join_failure};
 
 type Close = Box<dyn FnOnce() -> BoxFuture<Result<(), Failure>> + Send>;
 
@@ -45,7 +45,7 @@ impl Work for Closer {
         None
     }
 
-    fn stop(&self) -> BoxFuture<Result<(), Failure>> {
+    fn stop(&self, _window: Window) -> BoxFuture<Result<(), Failure>> {
         match self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(close) => close(),
             None => Box::pin(std::future::ready(Ok(()))),
@@ -62,7 +62,7 @@ impl Work for Closer {
 macro_rules! closers {
     ($($(#[$doc:meta])* $name:ident,)*) => {$(
         $(#[$doc])*
-        pub struct $name(Closer);
+        pub struct $name(Closer, StartUp);
         wirable!($name, $name);
 
         impl $name {
@@ -73,7 +73,7 @@ macro_rules! closers {
                 F: FnOnce() -> Fut + Send + 'static,
                 Fut: Future<Output: Ending> + Send + 'static,
             {
-                Self(Closer::new(close))
+                Self(Closer::new(close), StartUp::default())
             }
 
             /// Like [`new`](Self::new) for a closing call that blocks its thread: it runs on a thread
@@ -83,7 +83,7 @@ macro_rules! closers {
                 F: FnOnce() -> O + Send + 'static,
                 O: Ending,
             {
-                Self(Closer::blocking(close))
+                Self(Closer::blocking(close), StartUp::default())
             }
         }
     )*};

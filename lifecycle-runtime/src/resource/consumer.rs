@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::ending::Ending;
 use super::roster::Working;
 use super::served::{Hub, Served};
-use super::wirable;
+use super::{StartUp, wirable};
 
 /// Claims jobs from a queue and works on them.
 ///
@@ -33,7 +33,7 @@ use super::wirable;
 /// The step is done when the future has ended and every clone of [`Claims`] is gone, so workers that
 /// were spawned with a clone each are waited for too. An error or a panic of the future while the
 /// service runs stops the service in order, with a non-zero exit code.
-pub struct QueueConsumer(Served);
+pub struct QueueConsumer(Served, StartUp);
 wirable!(QueueConsumer, QueueConsumer);
 
 impl QueueConsumer {
@@ -43,10 +43,11 @@ impl QueueConsumer {
         F: FnOnce(Claims) -> Fut + Send + 'static,
         Fut: Future<Output: Ending> + Send + 'static,
     {
-        Self(Served::new(|hub| async move {
+        let served = Served::new(|hub| async move {
             use super::ending::sealed::Ending as _;
             consume(Claims::new(hub)).await.into_result()
-        }))
+        });
+        Self(served, StartUp::default())
     }
 }
 

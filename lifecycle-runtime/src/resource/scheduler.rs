@@ -8,7 +8,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::ending::Ending;
 use super::served::{Hub, Served};
-use super::wirable;
+use super::{StartUp, wirable};
 use crate::report::words;
 use crate::work::{Failure, join_failure};
 
@@ -17,7 +17,7 @@ use crate::work::{Failure, join_failure};
 ///
 /// A run that fails or panics is logged, and the next one comes all the same; only a run that ends
 /// badly after the stop makes the step fail. At the step's timeout the running one is dropped.
-pub struct Scheduler(Served);
+pub struct Scheduler(Served, StartUp);
 wirable!(Scheduler, Scheduler);
 
 impl Scheduler {
@@ -31,7 +31,8 @@ impl Scheduler {
         Fut: Future<Output: Ending> + Send + 'static,
     {
         let period = period.max(Duration::from_millis(1));
-        Self(Served::new(move |hub| run(hub, period, Arc::new(job))))
+        let served = Served::new(move |hub| run(hub, period, Arc::new(job)));
+        Self(served, StartUp::default())
     }
 }
 

@@ -11,7 +11,7 @@ use super::roster::Roster;
 use crate::cancellation::Cancellation;
 use crate::plan::{Plan, Step};
 use crate::report::words;
-use crate::work::{Active, BoxFuture, Failure, Panicked, Work, join_failure};
+use crate::work::{Active, BoxFuture, Failure, Panicked, Window, Work, join_failure};
 
 /// What the resource and the service's own code share.
 #[derive(Debug, Default)]
@@ -97,7 +97,11 @@ impl Work for Served {
         }))
     }
 
-    fn stop(&self) -> BoxFuture<Result<(), Failure>> {
+    fn stop(&self, _window: Window) -> BoxFuture<Result<(), Failure>> {
+        if self.life.abort.get().is_none() {
+            // Never started: there is nothing to wait for.
+            return Box::pin(std::future::ready(Ok(())));
+        }
         let life = Arc::clone(&self.life);
         let roster = Arc::clone(&self.hub.roster);
         if life.failure().is_none() {

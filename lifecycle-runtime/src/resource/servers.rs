@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::ending::Ending;
 use super::roster::Working;
 use super::served::{Hub, Served};
-use super::wirable;
+use super::{StartUp, wirable};
 
 /// What a running server or task looks at to learn that it must stop. Clones share it.
 #[derive(Clone)]
@@ -61,7 +61,7 @@ macro_rules! servers {
         ///
         /// An error or a panic of the future while the service runs stops the service in order, with
         /// a non-zero exit code; an `Ok` end is just an end.
-        pub struct $name(Served);
+        pub struct $name(Served, StartUp);
         wirable!($name, $kind);
 
         impl $name {
@@ -72,10 +72,11 @@ macro_rules! servers {
                 F: FnOnce(Stopping) -> Fut + Send + 'static,
                 Fut: Future<Output: Ending> + Send + 'static,
             {
-                Self(Served::new(|hub| async move {
+                let served = Served::new(|hub| async move {
                     use super::ending::sealed::Ending as _;
                     run(Stopping { hub }).await.into_result()
-                }))
+                });
+                Self(served, StartUp::default())
             }
         }
     )*};

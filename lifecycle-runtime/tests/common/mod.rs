@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use lifecycle::plan::{Drift, Kind, Phase, Plan, Step, Timeline};
+use lifecycle::plan::{Drift, Kind, OnFailure, Phase, Plan, Step, Timeline};
 use lifecycle::{Lifecycle, Report, StepReport};
 use tokio::time::sleep;
 
@@ -34,6 +34,8 @@ pub(crate) fn step(name: &str, kind: Kind, timeout: Duration, waits_for: &[usize
             waits_for: waits_for.to_vec().into(),
             best_effort: false,
             lease: None,
+            spread: None,
+            on_failure: OnFailure::Stop,
         },
         timeout,
     }
