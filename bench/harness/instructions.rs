@@ -3,6 +3,8 @@
 //! Each peer runs under valgrind twice, for few requests and for many; the difference is what a
 //! request costs in the program itself. The kernel's part is not seen.
 
+use std::collections::HashMap;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::Context as _;
@@ -16,6 +18,9 @@ use crate::peer::{Peer, program};
 const FEW: u64 = 500;
 const MANY: u64 = 4500;
 
+/// The files whose code counts a request in and out again.
+const GUARD: [&str; 2] = ["src/http/track.rs", "src/http/slot.rs"];
+
 pub fn instructions(choice: &Choice, runtime: &Runtime) -> anyhow::Result<()> {
     if Command::new("valgrind").arg("--version").output().is_err() {
         println!("\nSKIPPED: there is no valgrind to count instructions with");
@@ -23,16 +28,22 @@ pub fn instructions(choice: &Choice, runtime: &Runtime) -> anyhow::Result<()> {
     }
     Table::begin(
         "Instructions a request on one connection, by callgrind",
-        &["", "instructions", "of axum's"],
+        &["", "instructions", "of axum's", "of them the guard's"],
     );
-    let folder = tempfile()?;
-    let beside = count("axum", runtime, &folder)?;
+    let folder = std::env::temp_dir().join(format!("lifecycle-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let [beside, _] = count("axum", runtime, &folder)?;
     for name in &choice.peers {
-        let ours = count(name, runtime, &folder)?;
+        let [all, guard] = count(name, runtime, &folder)?;
+        let guard = match name.as_str() {
+            "lifecycle" => format!("{guard:.0}, {:.2} %", guard / all * 100.0),
+            _ => String::new(),
+        };
         Table::row(&[
             name.clone(),
-            format!("{ours:.0}"),
-            format!("{:.3}", ours / beside),
+            format!("{all:.0}"),
+            format!("{:.3}", all / beside),
+            guard,
         ]);
     }
     println!(
@@ -42,14 +53,9 @@ pub fn instructions(choice: &Choice, runtime: &Runtime) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn tempfile() -> anyhow::Result<std::path::PathBuf> {
-    let folder = std::env::temp_dir().join(format!("lifecycle-bench-{}", std::process::id()));
-    std::fs::create_dir_all(&folder)?;
-    Ok(folder)
-}
-
-fn count(name: &str, runtime: &Runtime, folder: &std::path::Path) -> anyhow::Result<f64> {
-    let mut totals = [0.0; 2];
+/// Instructions a request, and how many of them are the guard's.
+fn count(name: &str, runtime: &Runtime, folder: &Path) -> anyhow::Result<[f64; 2]> {
+    let mut totals = [[0.0; 2]; 2];
     for (total, requests) in totals.iter_mut().zip([FEW, MANY]) {
         let counted = folder.join(name);
         let mut command = Command::new("valgrind");
@@ -68,10 +74,40 @@ fn count(name: &str, runtime: &Runtime, folder: &std::path::Path) -> anyhow::Res
             anyhow::Ok(())
         })?;
         peer.stop()?;
-        let written = std::fs::read_to_string(&counted)?;
-        let line = |it: &&str| it.starts_with("summary: ") || it.starts_with("totals: ");
-        let line = written.lines().rfind(line).context("callgrind's sum")?;
-        *total = line.split(' ').nth(1).unwrap_or_default().parse()?;
+        *total = sums(&std::fs::read_to_string(&counted)?);
     }
-    Ok((totals[1] - totals[0]) / (MANY - FEW) as f64)
+    let a_request = |which: usize| (totals[1][which] - totals[0][which]) / (MANY - FEW) as f64;
+    Ok([a_request(0), a_request(1)])
+}
+
+/// All instructions in callgrind's file, and those of the guard. A function's file is named once by
+/// number and path, `fl=(7) /src/lib.rs`, and then by number; code that was inlined has its own.
+fn sums(written: &str) -> [f64; 2] {
+    let (mut all, mut guard) = (0.0, 0.0);
+    let mut files: HashMap<&str, &str> = HashMap::new();
+    let mut file = "";
+    let mut lines = written.lines();
+    while let Some(line) = lines.next() {
+        if line.starts_with("calls=") {
+            // What the function that is called costs is counted there.
+            lines.next();
+        } else if let Some((key, value)) = line.split_once('=') {
+            let (number, path) = value.split_once(' ').unwrap_or((value, ""));
+            // `cfi` and `cfl`, the file of what is called, share the numbers.
+            if !path.is_empty() && ["fl", "fi", "fe", "cfi", "cfl"].contains(&key) {
+                files.insert(number, path);
+            }
+            if ["fl", "fi", "fe"].contains(&key) {
+                file = files.get(number).copied().unwrap_or_default();
+            }
+        } else if line.starts_with(|first: char| first.is_ascii_digit() || "+-*".contains(first)) {
+            let cost = line.split(' ').nth(1).and_then(|cost| cost.parse().ok());
+            let cost: f64 = cost.unwrap_or_default();
+            all += cost;
+            if GUARD.iter().any(|path| file.ends_with(path)) {
+                guard += cost;
+            }
+        }
+    }
+    [all, guard]
 }
