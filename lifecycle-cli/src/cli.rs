@@ -247,6 +247,9 @@ pub(crate) struct DrillArgs {
     /// Where the program listens, when the manifest does not say.
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<u16>,
+    /// Sends no requests, as to a service that answers no HTTP: what is measured is health, the steps and the end.
+    #[arg(long, conflicts_with_all = ["rate", "requests", "saturate"])]
+    pub(crate) no_traffic: bool,
     /// Where readiness is answered, such as `http://127.0.0.1:9090/ready`, when the manifest does not say.
     #[arg(long, value_name = "URL")]
     pub(crate) ready: Option<String>,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use lifecycle_manifest::duration::human;
-use lifecycle_manifest::{DrillRequest, Resolved, Timeline, contract};
+use lifecycle_manifest::{DrillRequest, Kind, Resolved, Timeline, contract};
 
 use crate::cli::{DrillArgs, DrillFormat};
 use crate::drill::{
@@ -215,27 +215,29 @@ fn build(directory: &Path, profile: &str) -> Result<PathBuf> {
 
 fn target(args: &DrillArgs, resolved: &Resolved, command: Vec<String>) -> Result<Target> {
     let port = args.port.or(resolved.plan.main_port(&resolved.manifest));
-    let Some(port) = port else {
-        bail!(
-            "where does the program listen? write `port:` at its server in the manifest, or give `--port`"
-        );
-    };
     let health = resolved.plan.health.as_ref();
-    let probe = |path: &str, own: Option<u16>| Endpoint::on_port(own.unwrap_or(port), path);
+    let own_port = health.and_then(|health| health.port);
+    if port.is_none() && own_port.is_none() && args.ready.is_none() {
+        bail!(
+            "where does the program listen? write `port:` at its server in the manifest, or \
+             `traffic.health.port` for one that answers no requests, or give `--port`"
+        );
+    }
+    let probe = |path: &str| Some(Endpoint::on_port(own_port.or(port)?, path));
     let drill = resolved.manifest.drill.as_ref();
     Ok(Target {
         command,
         // A command was written where it was typed, and runs there.
         directory: args.directory.clone().filter(|_| args.command.is_empty()),
         env: drill.map(|drill| drill.env.clone()).unwrap_or_default(),
-        base: Some(Endpoint::on_port(port, "/")),
+        base: port.map(|port| Endpoint::on_port(port, "/")),
         ready: match &args.ready {
             Some(url) => Some(Endpoint::parse(url)?),
-            None => health.map(|health| probe(&health.ready, health.port)),
+            None => health.and_then(|health| probe(&health.ready)),
         },
         live: match &args.live {
             Some(url) => Some(Endpoint::parse(url)?),
-            None => health.map(|health| probe(&health.live, health.port)),
+            None => health.and_then(|health| probe(&health.live)),
         },
         start_timeout: args.start_timeout,
     })
@@ -284,6 +286,18 @@ fn script(resolved: &Resolved, line: &Timeline) -> Script {
     }
 }
 
+/// Whether there is somebody to send requests to. A gRPC server would not understand them, and what
+/// only claims jobs has no port at all.
+fn answers_http(args: &DrillArgs, resolved: &Resolved) -> bool {
+    let resources = &resolved.manifest.resources;
+    args.port.is_some()
+        || !args.requests.is_empty()
+        || resources.iter().any(|resource| {
+            let kind = resource.kind.value;
+            resource.port.is_some() && kind.takes_traffic() && kind != Kind::GrpcServer
+        })
+}
+
 fn load(args: &DrillArgs, resolved: &Resolved) -> Result<Load> {
     let drill = resolved.manifest.drill.clone().unwrap_or_default();
     let mut requests: Vec<RequestSpec> = Vec::new();
@@ -301,7 +315,11 @@ fn load(args: &DrillArgs, resolved: &Resolved) -> Result<Load> {
             list.push(written(request));
         }
     }
-    if requests.is_empty() {
+    let sends = !args.no_traffic && answers_http(args, resolved);
+    if !sends {
+        requests.clear();
+        slow.clear();
+    } else if requests.is_empty() {
         requests.push(RequestSpec::get("/"));
     }
     let rate = args

@@ -1,9 +1,13 @@
 //! What work in flight looks at to learn that its time is over.
 
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
+
+#[cfg(feature = "http")]
+use crate::http::Handover;
 
 /// Fires when the step that a piece of work belongs to has reached its timeout.
 ///
@@ -11,23 +15,51 @@ use tokio_util::sync::CancellationToken;
 /// [`Stopping`](crate::Stopping) carry the same signal for jobs and servers. Work that sees it has
 /// `budget.unwind` (by default 250 ms) to let go, for example to give a claimed job back; then it is
 /// dropped.
-#[derive(Debug, Clone, Default)]
-// The token's own clone takes a lock; every HTTP request clones one of these.
-pub struct Cancellation(Arc<CancellationToken>);
+#[derive(Clone, Default)]
+pub struct Cancellation {
+    // The token's own clone takes a lock; every HTTP request clones one of these.
+    token: Arc<CancellationToken>,
+    // Here, and not in an extension of its own, since each costs a request an allocation.
+    #[cfg(feature = "http")]
+    handover: Option<Handover>,
+}
 
 impl Cancellation {
     /// Resolves when the step's timeout has passed; immediately if it has already.
     pub fn cancelled(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
-        CancellationToken::clone(&self.0).cancelled_owned()
+        CancellationToken::clone(&self.token).cancelled_owned()
     }
 
     /// Whether the step's timeout has passed.
     pub fn is_cancelled(&self) -> bool {
-        self.0.is_cancelled()
+        self.token.is_cancelled()
     }
 
     /// Fires it. Work that looks at it lets go.
     pub(crate) fn fire(&self) {
-        self.0.cancel();
+        self.token.cancel();
+    }
+
+    /// The same signal, for a request that `handover` can take over.
+    #[cfg(feature = "http")]
+    pub(crate) fn with_handover(&self, handover: Handover) -> Self {
+        Self {
+            token: Arc::clone(&self.token),
+            handover: Some(handover),
+        }
+    }
+
+    /// How the request is taken over by another resource, if it is a request of this crate's server.
+    #[cfg(feature = "http")]
+    pub(crate) fn handover(&self) -> Option<&Handover> {
+        self.handover.as_ref()
+    }
+}
+
+impl fmt::Debug for Cancellation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cancellation")
+            .field("cancelled", &self.is_cancelled())
+            .finish_non_exhaustive()
     }
 }

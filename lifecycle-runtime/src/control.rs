@@ -3,6 +3,10 @@
 //! The executor writes it, the signal thread and the watchdog read it from outside the async
 //! runtime. So no lock here is held while foreign code runs, and nothing here waits.
 
+mod state;
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -44,7 +48,6 @@ pub(crate) struct Control {
     inner: Mutex<Inner>,
 }
 
-#[derive(Default)]
 struct Inner {
     signal: Option<(Signal, Instant)>,
     began: Option<Instant>,
@@ -55,7 +58,26 @@ struct Inner {
     hurry: bool,
     start_failed: bool,
     total: Option<Duration>,
+    /// When the watchdog ends the process.
+    deadline: Option<Instant>,
+    moments: Moments,
     steps: Vec<StepReport>,
+}
+
+/// When the service, and each resource, came to the state it is in.
+struct Moments {
+    began: Instant,
+    ready: Option<Instant>,
+    settled: Option<Instant>,
+    ended: Option<Instant>,
+    /// In the order of the steps.
+    resources: Vec<Started>,
+}
+
+#[derive(Clone, Default)]
+struct Started {
+    began: Option<Instant>,
+    up: Option<Instant>,
 }
 
 /// How far a service has come in its start.
@@ -89,7 +111,7 @@ impl Control {
         health: Health,
         watchdog: Option<Sender<Order>>,
     ) -> Self {
-        let steps = plan
+        let steps: Vec<_> = plan
             .steps
             .iter()
             .enumerate()
@@ -105,8 +127,23 @@ impl Control {
             watchdog,
             works: OnceLock::new(),
             inner: Mutex::new(Inner {
+                signal: None,
+                began: None,
+                cause: None,
+                settled: Duration::ZERO,
+                reached: Reached::default(),
+                hurry: false,
+                start_failed: false,
+                total: None,
+                deadline: None,
+                moments: Moments {
+                    began: Instant::now(),
+                    ready: None,
+                    settled: None,
+                    ended: None,
+                    resources: vec![Started::default(); steps.len()],
+                },
                 steps,
-                ..Inner::default()
             }),
         }
     }
@@ -125,10 +162,11 @@ impl Control {
             } else {
                 START_UP_LIMIT
             };
+            let at = inner.ends_by(now + limit);
             drop(inner);
             self.health.stopping();
             // The deadline before anything else: from here on the process is sure to end.
-            self.order(Order::At(now + limit));
+            self.order(Order::At(at));
             self.signalled.cancel();
             self.requested.cancel();
             return Verdict::Begin;
@@ -158,9 +196,10 @@ impl Control {
         } else {
             START_UP_LIMIT
         };
+        let at = inner.ends_by(now + limit);
         drop(inner);
         self.health.stopping();
-        self.order(Order::At(now + limit));
+        self.order(Order::At(at));
         self.requested.cancel();
     }
 
@@ -181,6 +220,7 @@ impl Control {
         let mut inner = self.lock();
         if inner.began.is_none() {
             inner.reached = Reached::Ready;
+            inner.moments.ready = Some(Instant::now());
             self.health.ready();
         }
     }
@@ -210,6 +250,21 @@ impl Control {
     pub(crate) fn settled(&self) {
         let mut inner = self.lock();
         inner.settled = inner.elapsed();
+        inner.moments.settled = Some(Instant::now());
+    }
+
+    /// The resource begins to start.
+    pub(crate) fn resource_starts(&self, index: usize) {
+        if let Some(started) = self.lock().moments.resources.get_mut(index) {
+            started.began = Some(Instant::now());
+        }
+    }
+
+    /// The resource is up.
+    pub(crate) fn resource_up(&self, index: usize) {
+        if let Some(started) = self.lock().moments.resources.get_mut(index) {
+            started.up = Some(Instant::now());
+        }
     }
 
     /// What a step has that begins now.
@@ -260,6 +315,7 @@ impl Control {
         {
             let mut inner = self.lock();
             inner.total = Some(inner.elapsed());
+            inner.moments.ended = Some(Instant::now());
         }
         self.report(None)
     }
@@ -343,6 +399,13 @@ impl Control {
 }
 
 impl Inner {
+    /// Sets the deadline, unless there is an earlier one; the deadline.
+    fn ends_by(&mut self, at: Instant) -> Instant {
+        let at = self.deadline.map_or(at, |earlier| earlier.min(at));
+        self.deadline = Some(at);
+        at
+    }
+
     fn elapsed(&self) -> Duration {
         self.began.map_or(Duration::ZERO, |began| began.elapsed())
     }
@@ -368,146 +431,4 @@ impl StepReport {
 /// A step's timeout; plans are checked to have one for every step.
 pub(crate) fn timeout_of(timeline: &Timeline, index: usize) -> Duration {
     timeline.timeouts.get(index).copied().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::mpsc::{Receiver, channel};
-
-    use super::*;
-    use crate::plan::Drift;
-
-    const fn ms(millis: u64) -> Duration {
-        Duration::from_millis(millis)
-    }
-
-    /// A service that settles 5 s on its own and 1 s on its platform, where it has 10 s in all.
-    fn control() -> (Control, Receiver<Order>) {
-        let timeline = |settle, deadline| Timeline {
-            platform: "kubernetes".into(),
-            settle,
-            timeouts: Vec::new().into(),
-            unwind: Duration::ZERO,
-            deadline,
-            grace: ms(12_000),
-        };
-        let plan = Plan {
-            service: "shop".into(),
-            digest: "0".into(),
-            health: None,
-            keep_alive: None,
-            drift: Drift::Warn,
-            steps: Vec::new().into(),
-            timelines: Vec::new().into(),
-            unmanaged: timeline(ms(5000), ms(14_000)),
-        };
-        let (orders, received) = channel();
-        let timeline = timeline(ms(1000), ms(10_000));
-        let health = Health::default();
-        (
-            Control::new(plan.into(), None, timeline, health, Some(orders)),
-            received,
-        )
-    }
-
-    fn deadline(orders: &Receiver<Order>) -> Duration {
-        match orders.try_recv() {
-            Ok(Order::At(at)) => at - Instant::now(),
-            other => panic!("no deadline: {other:?}"),
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_first_signal_sets_the_platforms_deadline() {
-        let (control, orders) = control();
-        assert!(control.wired(Vec::new()));
-        control.ready();
-        assert_eq!(control.signal(Signal::Terminate, false), Verdict::Begin);
-        assert_eq!(deadline(&orders), ms(10_000));
-        assert_eq!(control.settles_until() - Instant::now(), ms(1000));
-        assert!(control.requested.is_cancelled() && control.health.is_stopping());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn while_it_starts_it_has_a_second_and_nothing_may_start_any_more() {
-        let (control, orders) = control();
-        assert_eq!(control.signal(Signal::Terminate, false), Verdict::Begin);
-        assert_eq!(deadline(&orders), START_UP_LIMIT);
-        assert!(!control.wired(Vec::new()));
-        assert_eq!(control.forced().outcome, Outcome::Clean);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_stop_of_its_own_settles_by_itself_and_has_the_time_for_it() {
-        let (control, orders) = control();
-        assert!(control.wired(Vec::new()));
-        control.ready();
-        control.stop("a task died".to_owned());
-        control.stop("another".to_owned());
-        assert_eq!(deadline(&orders), ms(14_000));
-        assert!(orders.try_recv().is_err());
-        assert_eq!(control.settles_until() - Instant::now(), ms(5000));
-        assert_eq!(control.finished().cause.as_deref(), Some("a task died"));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_signal_on_the_way_out_starts_the_platforms_clock() {
-        let (control, orders) = control();
-        assert!(control.wired(Vec::new()));
-        control.ready();
-        control.stop("a task died".to_owned());
-        deadline(&orders);
-        tokio::time::advance(ms(500)).await;
-        assert_eq!(
-            control.signal(Signal::Interrupt, false),
-            Verdict::Begin,
-            "not a second one"
-        );
-        assert_eq!(deadline(&orders), ms(10_000));
-        assert_eq!(control.settles_until() - Instant::now(), ms(1000));
-        let report = control.finished();
-        assert_eq!(report.signal, Some(Signal::Interrupt));
-        assert_eq!(report.total, ms(500));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn further_signals_go_by_the_rule() {
-        let (control, orders) = control();
-        assert!(control.wired(Vec::new()));
-        control.ready();
-        assert_eq!(control.signal(Signal::Interrupt, false), Verdict::Begin);
-        deadline(&orders);
-        tokio::time::advance(ms(10)).await;
-        assert_eq!(
-            control.signal(Signal::Interrupt, false),
-            Verdict::Ignore,
-            "the same key press"
-        );
-        tokio::time::advance(ms(1000)).await;
-        assert_eq!(control.signal(Signal::Terminate, false), Verdict::Ignore);
-        assert!(orders.try_recv().is_err());
-        assert_eq!(control.signal(Signal::Interrupt, false), Verdict::Leave);
-        assert!(matches!(orders.try_recv(), Ok(Order::Now)));
-        assert_eq!(control.forced().outcome, Outcome::Forced);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn somebody_at_a_terminal_does_not_wait_for_routing() {
-        let (control, _orders) = control();
-        assert!(control.wired(Vec::new()));
-        control.ready();
-        assert_eq!(control.signal(Signal::Interrupt, true), Verdict::Begin);
-        assert_eq!(control.settles_until(), Instant::now());
-        assert!(control.window(0).hurry);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_service_that_was_never_ready_has_nothing_to_settle() {
-        let (control, _orders) = control();
-        assert!(control.wired(Vec::new()));
-        assert_eq!(control.signal(Signal::Terminate, false), Verdict::Begin);
-        control.ready();
-        assert_eq!(control.settles_until(), Instant::now());
-        assert!(!control.health.is_ready());
-    }
 }

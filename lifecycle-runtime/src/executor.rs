@@ -63,6 +63,7 @@ async fn start(
     while left > 0 && !control.requested.is_cancelled() {
         let up = if let Some(index) = due.pop_last() {
             let (work, step) = (&works[index], &steps[index]);
+            control.resource_starts(index);
             work.start(&control.plan, step);
             lives.add(index, &**work);
             match startups[index].take().and_then(StartUp::up) {
@@ -90,6 +91,7 @@ async fn start(
                 },
             }
         };
+        control.resource_up(up);
         left -= 1;
         for &user in &users[up] {
             missing[user] -= 1;

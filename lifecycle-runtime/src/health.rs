@@ -1,16 +1,23 @@
 //! Readiness and liveness: one state, read by probes.
 
 mod answer;
+mod pulse;
 mod server;
 
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
-pub(crate) use server::{bind, serve};
+use tokio::sync::watch;
 
-const STARTING: u8 = 0;
-const READY: u8 = 1;
-const STOPPING: u8 = 2;
+pub(crate) use pulse::{Pulse, WEDGED_AFTER};
+pub(crate) use server::Server;
+
+use crate::control::Control;
+use crate::status::Status;
+
+pub(crate) const STARTING: u8 = 0;
+pub(crate) const READY: u8 = 1;
+pub(crate) const STOPPING: u8 = 2;
 
 /// Whether the service is ready and live, for a service that mounts the answers on its own router
 /// instead of setting `traffic.health.port`.
@@ -26,8 +33,27 @@ const STOPPING: u8 = 2;
 ///     .route("/health/live", get(|| async { lifecycle::health().liveness() }));
 /// # }
 /// ```
-#[derive(Debug, Clone, Default)]
-pub struct Health(Arc<AtomicU8>);
+///
+/// A wedged executor answers nothing at all on a router of its own, which a probe takes for a
+/// failure too; only the health server, on its own thread, can say so with a 503.
+#[derive(Clone, Default)]
+pub struct Health(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    stage: watch::Sender<u8>,
+    wedged: AtomicBool,
+    control: Mutex<Weak<Control>>,
+}
+
+impl std::fmt::Debug for Health {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Health")
+            .field("ready", &self.is_ready())
+            .field("live", &self.is_live())
+            .finish_non_exhaustive()
+    }
+}
 
 /// The health of the service that this process runs. Clones and later calls give the same one.
 pub fn health() -> Health {
@@ -38,22 +64,22 @@ pub fn health() -> Health {
 impl Health {
     /// Whether traffic should come: true from the moment everything is wired until the stop signal.
     pub fn is_ready(&self) -> bool {
-        self.0.load(Ordering::Acquire) == READY
+        self.state() == READY
     }
 
-    /// Whether the process should be left alone: true throughout, the shutdown included. A liveness
-    /// probe that fails during the shutdown would have the platform end it early.
-    #[allow(
-        clippy::unused_self,
-        reason = "a fact about this service, and not always a constant"
-    )]
+    /// Whether the process should be left alone: true unless the service is ready and its async
+    /// runtime has not run a task for [30 s](crate#liveness), so that only a restart can help.
+    ///
+    /// It is true throughout the start, however long that takes, and throughout the shutdown, where
+    /// the watchdog ends what hangs: a liveness probe that failed then would have the platform end
+    /// the service early. It turns true again if the runtime comes back.
     pub fn is_live(&self) -> bool {
-        true
+        !(self.is_ready() && self.0.wedged.load(Ordering::Acquire))
     }
 
     /// Whether the service has been asked to stop.
     pub fn is_stopping(&self) -> bool {
-        self.0.load(Ordering::Acquire) == STOPPING
+        self.state() == STOPPING
     }
 
     /// The readiness answer: 200 while traffic should come, 503 before and after.
@@ -74,18 +100,60 @@ impl Health {
         }
     }
 
+    /// What the service is doing now; `None` before it begins. As [`status()`](crate::status()), for a
+    /// service that is not the process's own.
+    pub fn status(&self) -> Option<Status> {
+        let control = self.control().upgrade()?;
+        Some(control.status())
+    }
+
+    fn control(&self) -> std::sync::MutexGuard<'_, Weak<Control>> {
+        self.0
+            .control
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// This is the health of `control`'s service.
+    pub(crate) fn attach(&self, control: &Arc<Control>) {
+        *self.control() = Arc::downgrade(control);
+    }
+
     pub(crate) fn starting(&self) {
-        self.0.store(STARTING, Ordering::Release);
+        self.0.wedged.store(false, Ordering::Release);
+        self.0.stage.send_replace(STARTING);
     }
 
     /// Ready, unless a stop was faster.
     pub(crate) fn ready(&self) {
-        let _ = self
-            .0
-            .compare_exchange(STARTING, READY, Ordering::AcqRel, Ordering::Acquire);
+        self.0.stage.send_if_modified(|state| {
+            let ready = *state == STARTING;
+            if ready {
+                *state = READY;
+            }
+            ready
+        });
     }
 
     pub(crate) fn stopping(&self) {
-        self.0.store(STOPPING, Ordering::Release);
+        self.0.stage.send_replace(STOPPING);
+    }
+
+    /// Whether the async runtime answers.
+    pub(crate) fn wedged(&self, wedged: bool) {
+        self.0.wedged.store(wedged, Ordering::Release);
+    }
+
+    /// [`STARTING`], [`READY`] or [`STOPPING`].
+    pub(crate) fn state(&self) -> u8 {
+        *self.0.stage.borrow()
+    }
+
+    /// Resolves with the state as soon as it is another one than `from`.
+    #[allow(dead_code, reason = "for health protocols that push")]
+    pub(crate) async fn changed(&self, from: u8) -> u8 {
+        let mut states = self.0.stage.subscribe();
+        let changed = states.wait_for(|state| *state != from).await;
+        changed.map_or(from, |state| *state)
     }
 }

@@ -145,9 +145,44 @@
 //! # Health
 //!
 //! With a health port in the plan, `traffic.health.port`, a small server answers on all addresses.
-//! Readiness is 200 while everything is up, and 503 before that and from the signal on. Liveness is
-//! 200 as long as the process answers at all. Without a port, [`health()`] tells the same, for the
-//! service to answer on a server of its own.
+//! Readiness is 200 while everything is up, and 503 before that and from the signal on. Without a port,
+//! [`health()`] tells the same, for the service to answer on a server of its own.
+//!
+//! ## Liveness
+//!
+//! Liveness is wired to a heartbeat. A plain thread asks the service's async runtime for a sign of life
+//! once a second, and a task answers. When no worker has come round to that task for 30 s
+//! ([`Runtime::wedged_after`] and [`Lifecycle::wedged_after`] set another time), every worker is
+//! blocked: liveness turns 503, an error is logged, and the platform restarts the service. The health
+//! server is on a thread of its own and answers all the same. One worker that is free is enough for a
+//! beat, and so is a runtime that is only slow; where the runtime comes back, so does liveness. The
+//! time is counted in questions that were asked, so a suspended machine or a debugger that holds the
+//! process raises no alarm.
+//!
+//! Before readiness is first 200, liveness is 200 whatever happens: a `main` on a runtime of one thread
+//! may well block it, and how long a start may take is for the platform to say (`startupProbe`,
+//! `TimeoutStartSec`). From the stop signal on it is 200 as well, since a platform that gave up on the
+//! service now would cut its shutdown short; what hangs then is the watchdog's matter.
+//!
+//! ## Status
+//!
+//! The health server also says what the service is doing: `GET /lifecycle` answers with a JSON object
+//! ([`Status`] has its facts), and with a table for people when it is asked for plain text, by
+//! `/lifecycle?text` or `Accept: text/plain`:
+//!
+//! ```text
+//! $ curl -s localhost:9090/lifecycle?text
+//! shop: stopping for 2.1s; SIGTERM; 12s to the deadline; kubernetes, plan 00112233aabbccdd
+//! RESOURCE   KIND            STATE     FOR     IN FLIGHT  OLDEST  WHAT
+//! http       http-server     stopping  2.1s    2          4.8s    GET /reports/17, POST /orders
+//! emails     queue-consumer  done      1.9s    0
+//! orders-db  database        running   3h 12m  0
+//! ```
+//!
+//! It works before readiness, throughout the shutdown, and when every worker is blocked. Paths of
+//! requests and ids of jobs are in it, so the health port must not be reachable from outside: no
+//! public Service, no ingress, no published port. [`status()`] is the same as a value, for tests and
+//! for a route of your own.
 //!
 //! ## The program as its own probe
 //!
@@ -214,7 +249,6 @@ mod control;
 mod environment;
 mod executor;
 mod health;
-#[cfg(feature = "http")]
 mod http;
 mod lifecycle;
 pub mod plan;
@@ -224,14 +258,16 @@ mod resource;
 mod runtime;
 mod session;
 mod signals;
+mod status;
 mod watchdog;
 mod wiring;
 mod work;
 
 pub use cancellation::Cancellation;
 pub use health::{Health, health};
+pub use http::HttpServer;
 #[cfg(feature = "http")]
-pub use http::{HttpServer, RunningServer};
+pub use http::RunningServer;
 pub use lifecycle::{Lifecycle, StopHandle, stop};
 #[cfg(feature = "macros")]
 pub use lifecycle_macros::main;
@@ -242,4 +278,5 @@ pub use resource::{
 };
 pub use runtime::{MainResult, Runtime};
 pub use signals::Signal;
+pub use status::{ResourceState, ResourceStatus, State, Status, status};
 pub use wiring::{Resource, Resources, Wiring};

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use crate::control::Control;
 use crate::environment::Environment;
@@ -21,6 +22,7 @@ pub struct Lifecycle {
     wiring: Wiring,
     platform: Option<String>,
     embedded: bool,
+    wedged_after: Option<Duration>,
     stop: StopHandle,
     health: Health,
 }
@@ -33,6 +35,7 @@ impl Lifecycle {
             wiring: Wiring::default(),
             platform: None,
             embedded: false,
+            wedged_after: None,
             stop: StopHandle::default(),
             health: Health::default(),
         }
@@ -65,6 +68,14 @@ impl Lifecycle {
         self
     }
 
+    /// After how long without running any task the tokio runtime counts as wedged, so that
+    /// [liveness](crate#liveness) fails; 30 s unless set, and never with [`Duration::MAX`]. The runtime
+    /// of an [`embedded`](Self::embedded) service is not watched.
+    pub fn wedged_after(mut self, limit: Duration) -> Self {
+        self.wedged_after = Some(limit);
+        self
+    }
+
     /// Stops this service from code.
     pub fn stop_handle(&self) -> StopHandle {
         self.stop.clone()
@@ -88,7 +99,8 @@ impl Lifecycle {
     pub async fn run(self) -> Report {
         let health = self.health();
         let environment = (!self.embedded).then(Environment::read);
-        let session = Session::begin(self.plan, environment, self.platform, health);
+        let session = Session::begin(self.plan, environment, self.platform, health)
+            .wedged_after(self.wedged_after);
         self.stop.attach(&session.control);
         if !self.embedded {
             announce(self.stop.clone());

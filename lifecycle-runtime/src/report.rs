@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 pub(crate) use deliver::{complain, deliver, log, write};
+pub(crate) use json::{Object, quote, shorten};
 
 use crate::plan::{Kind, Phase, Step};
 use crate::signals::Signal;

@@ -18,6 +18,7 @@ pub use consumer::{Claims, QueueConsumer};
 pub use ending::Ending;
 pub use roster::Working;
 pub use scheduler::Scheduler;
+pub(crate) use served::Served;
 pub use servers::{GrpcServer, Stopping, Streams, Task, WebSockets};
 pub(crate) use startup::{StartUp, started_when};
 

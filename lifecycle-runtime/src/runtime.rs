@@ -4,6 +4,7 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::environment::Environment;
 use crate::health::health;
@@ -27,24 +28,42 @@ use crate::work::Panicked;
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct Runtime(tokio::runtime::Builder);
+pub struct Runtime {
+    tokio: tokio::runtime::Builder,
+    wedged_after: Option<Duration>,
+}
 
 impl Runtime {
     /// A runtime with one worker thread a core, or as many as [`worker_threads`](Self::worker_threads) says.
     pub fn multi_thread() -> Self {
-        Self(tokio::runtime::Builder::new_multi_thread())
+        Self::of(tokio::runtime::Builder::new_multi_thread())
     }
 
     /// A runtime that runs everything on the main thread.
     pub fn current_thread() -> Self {
-        Self(tokio::runtime::Builder::new_current_thread())
+        Self::of(tokio::runtime::Builder::new_current_thread())
     }
 
     /// How many worker threads a [`multi_thread`](Self::multi_thread) runtime has; zero counts as one.
     #[must_use]
     pub fn worker_threads(mut self, count: usize) -> Self {
-        self.0.worker_threads(count.max(1));
+        self.tokio.worker_threads(count.max(1));
         self
+    }
+
+    /// After how long without running any task the runtime counts as wedged, so that
+    /// [liveness](crate#liveness) fails; 30 s unless set, and never with [`Duration::MAX`].
+    #[must_use]
+    pub fn wedged_after(mut self, limit: Duration) -> Self {
+        self.wedged_after = Some(limit);
+        self
+    }
+
+    fn of(tokio: tokio::runtime::Builder) -> Self {
+        Self {
+            tokio,
+            wedged_after: None,
+        }
     }
 
     /// Runs `main`, then what it returned until the service is asked to stop, then the plan.
@@ -67,9 +86,10 @@ impl Runtime {
             return code;
         }
         let environment = Environment::read();
-        let session = Session::begin(plan.into(), Some(environment), None, health());
+        let session = Session::begin(plan.into(), Some(environment), None, health())
+            .wedged_after(self.wedged_after);
         announce(StopHandle::of(&session.control));
-        let runtime = match self.0.enable_all().build() {
+        let runtime = match self.tokio.enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => return session.refuse(&StartError::Runtime(error)).into(),
         };

@@ -14,7 +14,7 @@ use tokio::task::AbortHandle;
 use crate::control::Control;
 use crate::environment::Environment;
 use crate::executor;
-use crate::health::{self, Health};
+use crate::health::{self, Health, Pulse};
 use crate::plan::{Drift, Plan};
 use crate::report::{self, Outcome, Report};
 use crate::signals;
@@ -32,6 +32,8 @@ pub(crate) struct Session {
     drift: Vec<String>,
     report: Option<PathBuf>,
     owns_process: bool,
+    /// How long the async runtime may run no task before liveness fails.
+    wedged_after: Duration,
 }
 
 /// Why a service does not start.
@@ -43,6 +45,7 @@ pub(crate) enum StartError {
     Signals(io::Error),
     Runtime(io::Error),
     Health(u16, io::Error),
+    Pulse(io::Error),
     /// The service's `main` failed: in a line, and in full.
     Main {
         line: String,
@@ -57,6 +60,7 @@ impl fmt::Display for StartError {
             Self::Plan(why) => write!(f, "the plan cannot be followed: {why}"),
             Self::Drift(differences) => f.write_str(&differences.join("; ")),
             Self::Signals(error) => write!(f, "signals cannot be watched: {error}"),
+            Self::Pulse(error) => write!(f, "the async runtime cannot be watched: {error}"),
             Self::Runtime(error) => write!(f, "the async runtime cannot be built: {error}"),
             Self::Health(port, error) => {
                 write!(f, "the health server cannot listen on port {port}: {error}")
@@ -96,6 +100,7 @@ impl Session {
             health,
             owns_process.then_some(orders),
         ));
+        control.health.attach(&control);
         if owns_process {
             let watching =
                 watchdog::watch(Arc::clone(&control), received, environment.report.clone())
@@ -110,7 +115,13 @@ impl Session {
             drift,
             report: environment.report,
             owns_process,
+            wedged_after: health::WEDGED_AFTER,
         }
+    }
+
+    pub(crate) fn wedged_after(mut self, limit: Option<Duration>) -> Self {
+        self.wedged_after = limit.unwrap_or(self.wedged_after);
+        self
     }
 
     /// Starts the service, runs it, stops it; the report is delivered.
@@ -132,8 +143,8 @@ impl Session {
     {
         let control = &self.control;
         // Before the service's own code: a start that takes long is alive and not ready.
-        let _health = match self.serve_health().await {
-            Ok(server) => server,
+        let _aside = match self.serve_health().and_then(|it| Ok((it, self.watch()?))) {
+            Ok(aside) => aside,
             Err(error) => return self.refuse(&error),
         };
         // On a stop the service's own future is dropped where it waits.
@@ -171,18 +182,30 @@ impl Session {
         self.control.finished()
     }
 
-    async fn serve_health(&self) -> Result<Option<AbortOnDrop>, StartError> {
+    fn serve_health(&self) -> Result<Option<health::Server>, StartError> {
         let Some(paths) = self.control.plan.health.clone() else {
             return Ok(None);
         };
         let Some(port) = paths.port else {
             return Ok(None);
         };
-        let listener = health::bind(port)
-            .await
-            .map_err(|error| StartError::Health(port, error))?;
-        let server = tokio::spawn(health::serve(listener, paths, self.control.health.clone()));
-        Ok(Some(AbortOnDrop(server.abort_handle())))
+        let server = health::Server::start(port, paths, self.control.health.clone());
+        match server {
+            Ok(server) => Ok(Some(server)),
+            Err(error) => Err(StartError::Health(port, error)),
+        }
+    }
+
+    /// The heartbeat of the runtime that this is called on. An embedded service has none: its host's
+    /// clock may be paused, and the runtime is the host's to watch.
+    fn watch(&self) -> Result<Option<(Pulse, AbortOnDrop)>, StartError> {
+        if !self.owns_process {
+            return Ok(None);
+        }
+        let pulse = Pulse::start(Arc::clone(&self.control), self.wedged_after)
+            .map_err(StartError::Pulse)?;
+        let answer = tokio::spawn(pulse.answer());
+        Ok(Some((pulse, AbortOnDrop(answer.abort_handle()))))
     }
 
     /// Logs the report here, where the caller's log subscriber is, and writes it from a thread of

@@ -108,7 +108,7 @@ pub(super) async fn play(
         not_measured.push("liveness: the process was never ready".to_owned());
     }
     if target.base.is_none() || load.requests.is_empty() {
-        not_measured.push("requests: no address, or no request to send".to_owned());
+        not_measured.push("requests: none were to be sent".to_owned());
     } else if let Some(tally) = &tally {
         if tally.requests(zero).all().sent() == 0 {
             not_measured.push("requests: none was sent before the drill was over".to_owned());

@@ -9,6 +9,10 @@ use crate::plan;
 /// Longest request head read, in bytes.
 pub(super) const HEAD_LIMIT: usize = 8 * 1024;
 
+/// Where the status is answered, unless readiness or liveness are.
+const STATUS: &str = "/lifecycle";
+const TEXT: &str = "text/plain; charset=utf-8";
+
 /// The head's end, if it is complete: the index after the empty line.
 pub(super) fn head_end(bytes: &[u8]) -> Option<usize> {
     // RFC 9112, 2.2: a recipient may take a lone line feed for a line's end.
@@ -44,10 +48,11 @@ pub(super) fn answer(head: &[u8], paths: &plan::Health, health: &Health) -> Vec<
             response(400, "Bad Request", "", true)
         };
     };
-    let names_host = lines.any(|line| {
-        line.split_once(':')
-            .is_some_and(|(name, _)| name.eq_ignore_ascii_case("host"))
-    });
+    let (mut names_host, mut wants_text) = (false, false);
+    for (name, value) in lines.filter_map(|line| line.split_once(':')) {
+        names_host |= name.eq_ignore_ascii_case("host");
+        wants_text |= name.eq_ignore_ascii_case("accept") && prefers_text(value);
+    }
     // RFC 9112, 3.2: an HTTP/1.1 request without Host must be refused.
     if method.is_empty() || target.is_empty() || (minor != "0" && !names_host) {
         return response(400, "Bad Request", "", true);
@@ -56,35 +61,62 @@ pub(super) fn answer(head: &[u8], paths: &plan::Health, health: &Health) -> Vec<
     if method != "GET" && method != "HEAD" {
         return response(405, "Method Not Allowed", "Allow: GET, HEAD\r\n", true);
     }
-    let path = path_of(target);
+    let (path, query) = path_of(target);
+    let yes_or_no = |yes| match yes {
+        true => response(200, "OK", "", with_body),
+        false => response(503, "Service Unavailable", "", with_body),
+    };
     if path == paths.ready {
-        if health.is_ready() {
-            response(200, "OK", "", with_body)
-        } else {
-            response(503, "Service Unavailable", "", with_body)
-        }
+        yes_or_no(health.is_ready())
     } else if path == paths.live {
-        response(200, "OK", "", with_body)
+        yes_or_no(health.is_live())
+    } else if path == STATUS
+        && let Some(status) = health.status()
+    {
+        if wants_text || query.split('&').any(|it| it == "text") {
+            with_content(200, "OK", "", TEXT, &status.to_string(), with_body)
+        } else {
+            let json = status.to_json() + "\n";
+            with_content(200, "OK", "", "application/json", &json, with_body)
+        }
     } else {
         response(404, "Not Found", "", with_body)
     }
 }
 
-/// The path of a request target in origin or absolute form.
-fn path_of(target: &str) -> &str {
+/// Whether an `Accept` header asks for the table: it names plain text, and JSON not.
+fn prefers_text(accept: &str) -> bool {
+    let accept = accept.to_ascii_lowercase();
+    accept.contains("text/plain") && !accept.contains("json")
+}
+
+/// Path and query of a request target in origin or absolute form.
+fn path_of(target: &str) -> (&str, &str) {
     let target = target.strip_prefix("http://").map_or(target, |rest| {
         rest.find('/').map_or("/", |slash| &rest[slash..])
     });
-    target.split('?').next().unwrap_or_default()
+    target.split_once('?').unwrap_or((target, ""))
+}
+
+/// A whole response with its reason for a body.
+pub(super) fn response(status: u16, reason: &str, extra: &str, with_body: bool) -> Vec<u8> {
+    let body = format!("{reason}\n");
+    with_content(status, reason, extra, TEXT, &body, with_body)
 }
 
 /// A whole response; every one closes its connection, as a probe comes alone.
-pub(super) fn response(status: u16, reason: &str, extra: &str, with_body: bool) -> Vec<u8> {
-    let body = format!("{reason}\n");
+fn with_content(
+    status: u16,
+    reason: &str,
+    extra: &str,
+    content_type: &str,
+    body: &str,
+    with_body: bool,
+) -> Vec<u8> {
     let mut text = format!(
         "HTTP/1.1 {status} {reason}\r\n\
          Date: {}\r\n\
-         Content-Type: text/plain; charset=utf-8\r\n\
+         Content-Type: {content_type}\r\n\
          Content-Length: {}\r\n\
          Cache-Control: no-store\r\n\
          Connection: close\r\n\
@@ -93,7 +125,7 @@ pub(super) fn response(status: u16, reason: &str, extra: &str, with_body: bool) 
         body.len(),
     );
     if with_body {
-        text.push_str(&body);
+        text.push_str(body);
     }
     text.into_bytes()
 }
@@ -168,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn readiness_follows_the_service_and_liveness_does_not() {
+    fn readiness_follows_the_service_and_liveness_the_heartbeat_while_it_is_ready() {
         let health = Health::default();
         let both = |health: &Health| {
             let get =
@@ -176,10 +208,18 @@ mod tests {
             (get("/ready"), get("/live"))
         };
         assert_eq!(both(&health), (503, 200));
+        health.wedged(true);
+        assert_eq!(both(&health), (503, 200), "a start may take long");
+        health.wedged(false);
         health.ready();
         assert_eq!(both(&health), (200, 200));
+        health.wedged(true);
+        assert_eq!(both(&health), (200, 503));
+        health.wedged(false);
+        assert_eq!(both(&health), (200, 200));
+        health.wedged(true);
         health.stopping();
-        assert_eq!(both(&health), (503, 200));
+        assert_eq!(both(&health), (503, 200), "the watchdog sees to it");
         health.ready();
         assert_eq!(both(&health), (503, 200), "a stop is for good");
     }

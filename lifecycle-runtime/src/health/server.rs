@@ -1,12 +1,17 @@
-//! The health server: answers probes on a port of its own, within fixed bounds.
+//! The health server: answers probes on a port and a thread of its own, within fixed bounds.
+//!
+//! Its own thread, since it has to answer when every worker of the service's runtime is blocked; that
+//! is what a liveness probe is there to find out.
 
 use std::collections::VecDeque;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
@@ -24,18 +29,70 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const GOODBYE: Duration = Duration::from_secs(1);
 const LEFTOVERS: usize = 64 * 1024;
 
-/// Listens on `port` on all addresses, IPv6 and IPv4 where the host has both.
-pub(crate) async fn bind(port: u16) -> io::Result<TcpListener> {
-    match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
-        Ok(listener) => Ok(listener),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(error),
-        // A host without IPv6.
-        Err(_) => TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await,
+/// How long the server may take to go.
+const FAREWELL: Duration = Duration::from_millis(100);
+
+/// A running health server; it goes when this is dropped.
+pub(crate) struct Server {
+    running: Option<oneshot::Sender<()>>,
+    gone: mpsc::Receiver<()>,
+}
+
+impl Server {
+    /// Listens on `port` on all addresses, and answers from a thread of its own.
+    pub(crate) fn start(port: u16, paths: plan::Health, health: Health) -> io::Result<Self> {
+        let listener = bind(port)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let listener = {
+            let _on = runtime.enter();
+            TcpListener::from_std(listener)?
+        };
+        let (running, ended) = oneshot::channel::<()>();
+        let (going, gone) = mpsc::channel();
+        std::thread::Builder::new()
+            .name("lifecycle-health".to_owned())
+            .spawn(move || {
+                runtime.block_on(async {
+                    tokio::select! {
+                        () = serve(listener, paths, health) => {}
+                        _ = ended => {}
+                    }
+                });
+                drop(runtime);
+                drop(going);
+            })?;
+        Ok(Self {
+            running: Some(running),
+            gone,
+        })
     }
 }
 
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.running.take();
+        // The port is free when this returns, unless a log subscriber keeps the thread.
+        let _ = self.gone.recv_timeout(FAREWELL);
+    }
+}
+
+/// Listens on `port` on all addresses, IPv6 and IPv4 where the host has both.
+fn bind(port: u16) -> io::Result<std::net::TcpListener> {
+    let bound = match std::net::TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)) {
+        Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+            // A host without IPv6.
+            std::net::TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))
+        }
+        bound => bound,
+    }?;
+    bound.set_nonblocking(true)?;
+    Ok(bound)
+}
+
 /// Answers probes until it is dropped, and its connections with it.
-pub(crate) async fn serve(listener: TcpListener, paths: plan::Health, health: Health) {
+async fn serve(listener: TcpListener, paths: plan::Health, health: Health) {
     let mut connections = JoinSet::new();
     let mut order: VecDeque<AbortHandle> = VecDeque::new();
     loop {
@@ -135,8 +192,8 @@ mod tests {
 
     use super::*;
 
-    async fn serving() -> SocketAddr {
-        let listener = bind(0).await.expect("a port");
+    fn serving() -> SocketAddr {
+        let listener = TcpListener::from_std(bind(0).expect("a port")).expect("a listener");
         let port = listener.local_addr().expect("an address").port();
         let paths = plan::Health {
             port: Some(port),
@@ -157,14 +214,14 @@ mod tests {
 
     #[tokio::test]
     async fn it_answers_and_closes() {
-        let address = serving().await;
+        let address = serving();
         let answer = converse_with(address, b"GET /live HTTP/1.1\r\nHost: a\r\n\r\n").await;
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     }
 
     #[tokio::test]
     async fn a_head_in_pieces_is_put_together() {
-        let address = serving().await;
+        let address = serving();
         let mut stream = TcpStream::connect(address).await.expect("connected");
         for piece in ["GET /re", "ady HTTP/1.1\r\nHost: a\r", "\n\r", "\n"] {
             stream.write_all(piece.as_bytes()).await.expect("sent");
@@ -178,7 +235,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_head_without_end_is_refused_and_the_answer_arrives() {
-        let address = serving().await;
+        let address = serving();
         let mut request = b"GET /live HTTP/1.1\r\nX: ".to_vec();
         request.resize(3 * HEAD_LIMIT, b'x');
         let answer = converse_with(address, &request).await;
@@ -187,7 +244,7 @@ mod tests {
 
     #[tokio::test]
     async fn connections_that_say_nothing_give_way() {
-        let address = serving().await;
+        let address = serving();
         let mut silent = Vec::new();
         for _ in 0..CONNECTIONS + 10 {
             silent.push(TcpStream::connect(address).await.expect("connected"));
@@ -200,7 +257,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_that_says_nothing_is_told_so_in_the_end() {
-        let address = serving().await;
+        let address = serving();
         // The paused clock moves on as soon as everybody waits.
         let answer = converse_with(address, b"GET /live").await;
         assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");

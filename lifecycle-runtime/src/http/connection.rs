@@ -25,6 +25,8 @@ pub(super) struct Connection {
     told: bool,
     /// The last look has been taken: what comes from now on is refused.
     draining: bool,
+    /// The server has given up what it had, but another resource has not: see [`super::handover`].
+    spared: bool,
     /// The idle limit while serving; while draining, how long nothing may happen.
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -60,6 +62,7 @@ impl Connection {
             waker: None,
             told: false,
             draining: false,
+            spared: false,
             timer,
         }
     }
@@ -133,8 +136,19 @@ impl Connection {
                 Poll::Pending
             }
             Stage::Draining => self.drain(cx),
+            Stage::Abandoned if self.spare() => self.drain(cx),
             Stage::Abandoned => Poll::Ready(()),
         }
+    }
+
+    /// Whether to go on for another resource's sake; what else is in flight is cut.
+    fn spare(&mut self) -> bool {
+        if !self.spared && self.track.is_handed() {
+            self.spared = true;
+            #[cfg(feature = "http2")]
+            self.track.cut_own_streams();
+        }
+        self.spared
     }
 
     fn drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -145,6 +159,9 @@ impl Connection {
             }
             self.draining = true;
             self.track.refusing.set(true);
+            if self.track.is_handed() && self.track.http2.get() {
+                self.track.reckon();
+            }
             let deadline = self.track.server.head_deadline().max(Instant::now());
             self.timer = Some(Box::pin(sleep_until(deadline)));
             self.track.wrote.take();
@@ -225,7 +242,8 @@ impl Future for Connection {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         this.listen(cx);
-        if this.track.server.stage() != Stage::Abandoned && this.serve(cx).is_ready() {
+        let goes_on = this.track.server.stage() != Stage::Abandoned || this.spare();
+        if this.track.severed.get() || (goes_on && this.serve(cx).is_ready()) {
             return Poll::Ready(());
         }
         let stage = this.track.server.stage();
@@ -234,6 +252,7 @@ impl Future for Connection {
         }
         // Here, and not when it came in: a request that is answered at once needs no clock.
         this.track.note_time();
+        this.track.release_written();
         if this.timer.is_some() && !this.draining {
             return this.bound_idleness(cx);
         }

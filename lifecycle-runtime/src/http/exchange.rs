@@ -181,7 +181,7 @@ impl hyper::service::Service<Request<Incoming>> for Serve {
         let ticket = track.enter(request.method(), request.uri());
         let server = &track.server;
         let extensions = request.extensions_mut();
-        extensions.insert(track.cancellation.clone());
+        extensions.insert(ticket.cancellation());
         if let Some(extend) = &server.options.extend {
             extend(track.peer, extensions);
         }

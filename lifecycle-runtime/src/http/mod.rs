@@ -19,38 +19,47 @@
 //!
 //! Not here: TLS, and timeouts of requests while nobody has asked the server to stop.
 
+#[cfg(feature = "http")]
 mod accept;
+#[cfg(feature = "http")]
+mod build;
+#[cfg(feature = "http")]
 mod connection;
+#[cfg(feature = "http")]
 mod exchange;
+#[cfg(feature = "http")]
+mod handover;
+#[cfg(feature = "http")]
 mod options;
+#[cfg(feature = "http")]
+mod own;
+#[cfg(feature = "http")]
 mod running;
+#[cfg(feature = "http")]
 mod server;
+#[cfg(feature = "http")]
 mod slot;
 #[cfg(feature = "http2")]
 mod sniff;
+#[cfg(feature = "http")]
 mod socket;
-#[cfg(test)]
+#[cfg(all(test, feature = "http"))]
 mod tests;
+#[cfg(feature = "http")]
 mod track;
 
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::future::Future;
 
-use http::{Extensions, HeaderValue, Request, Response};
-use http_body::Body;
-use hyper::body::Incoming;
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
-use tower_service::Service;
-
+#[cfg(feature = "http")]
+#[allow(unused_imports, reason = "used by the resources that hold sessions")]
+pub(crate) use self::handover::{Handover, Keeper};
+#[cfg(feature = "http")]
 pub use self::running::RunningServer;
 
-use self::exchange::{Handler, Tower};
-use self::options::Options;
-use self::server::{Server, Stage};
+#[cfg(feature = "http")]
+use self::own::Own;
 use crate::plan::{Kind, Plan, Step};
-use crate::resource::{StartUp, started_when};
+use crate::resource::{Ending, Served, StartUp, Stopping, started_when};
 use crate::wiring::sealed::{IntoPart, Part};
 use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work};
 
@@ -75,193 +84,98 @@ use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work};
 /// ```
 #[must_use = "a server serves once it is returned from `main`, or spawned"]
 pub struct HttpServer {
-    listener: Mutex<Option<TcpListener>>,
-    handler: Arc<dyn Handler>,
-    options: Options,
-    running: OnceLock<Running>,
+    by: By,
     startup: StartUp,
 }
 
-struct Running {
-    server: Arc<Server>,
-    /// Gives the listener back when the intake is stopped. Taken by `stop`.
-    accepting: Mutex<Option<JoinHandle<TcpListener>>>,
+/// Who answers.
+enum By {
+    /// This crate, on hyper.
+    #[cfg(feature = "http")]
+    Own(Own),
+    /// A framework's own server, which the service runs.
+    External(Served),
 }
 
 impl HttpServer {
-    /// A server for connections to `listener`, answered by `service`.
+    /// A server of another framework: anything that offers a stop handle.
     ///
-    /// The service is cloned for each request. An error it returns closes the connection without an
-    /// answer. An axum router without a state is a little faster as `router.with_state(())`: that
-    /// prepares its routes once, and not for each request.
-    pub fn new<S, B>(listener: TcpListener, service: S) -> Self
+    /// `run` runs from the start of the service on. It stops its intake and finishes what is in
+    /// flight once [`Stopping::requested`] resolves, and ends; the step waits for that, and for every
+    /// guard of [`Stopping::working`]. At the step's timeout [`Stopping::cancelled`] resolves, and
+    /// when `budget.unwind` has passed too the future is dropped. An error or a panic while the
+    /// service runs stops the service in order, with a non-zero exit code.
+    ///
+    /// What this crate's own server does between the signal and the end, no framework does by itself:
+    /// `Connection: close` while settling (see [`Stopping::settling`]), the backlog, the linger, the
+    /// bounds of clients that stall. The other methods of this type are choices about the own server,
+    /// and change nothing for an external one. It does not need the feature `http`.
+    ///
+    /// ```
+    /// # async fn wire() -> std::io::Result<()> {
+    /// let listener = tokio::net::TcpListener::bind("0.0.0.0:8080").await?;
+    /// let router = axum::Router::new();
+    /// let server = lifecycle::HttpServer::external(|stopping| async move {
+    ///     axum::serve(listener, router)
+    ///         .with_graceful_shutdown(stopping.requested())
+    ///         .await
+    /// });
+    /// # drop(server);
+    /// # Ok(()) }
+    /// ```
+    pub fn external<F, Fut>(run: F) -> Self
     where
-        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
-        S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-        S::Future: Send + 'static,
-        B: Body + Send + 'static,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        F: FnOnce(Stopping) -> Fut + Send + 'static,
+        Fut: Future<Output: Ending> + Send + 'static,
     {
-        Self {
-            listener: Mutex::new(Some(listener)),
-            handler: Arc::new(Tower(service)),
-            options: Options::default(),
-            running: OnceLock::new(),
-            startup: StartUp::default(),
+        Self::by(By::External(Served::stopping(run)))
+    }
+
+    fn by(by: By) -> Self {
+        let startup = StartUp::default();
+        Self { by, startup }
+    }
+
+    fn work(&self) -> &dyn Work {
+        match &self.by {
+            #[cfg(feature = "http")]
+            By::Own(own) => own,
+            By::External(served) => served,
         }
-    }
-
-    /// How long idle connections stay open once the intake has stopped, so that a request that is on
-    /// its way is answered; by default 100 ms. It should cover a round trip to the clients or the
-    /// balancer. It ends early when no connection is left.
-    pub fn linger(mut self, linger: Duration) -> Self {
-        self.options.linger = linger;
-        self
-    }
-
-    /// How long after the intake has stopped a request that has only half arrived is waited for, when
-    /// its connection does nothing else; by default 500 ms. Afterwards the same bound holds for any
-    /// connection on which nothing is in flight. Requests whose body is still being uploaded are in
-    /// flight and not bounded by this.
-    pub fn head_timeout(mut self, timeout: Duration) -> Self {
-        self.options.head_timeout = timeout;
-        self
-    }
-
-    /// How long a connection may be open with no request in flight, at any time; by default
-    /// `traffic.keep_alive` of the manifest, and without that no limit.
-    ///
-    /// It bounds clients that send half a request and then nothing, too.
-    pub fn keep_alive(mut self, limit: Duration) -> Self {
-        self.options.keep_alive = OnceLock::from(limit);
-        self
-    }
-
-    /// What refused requests are told in `Retry-After`; by default one second. Rounded up to whole
-    /// seconds, which is all the header can say.
-    pub fn retry_after(mut self, after: Duration) -> Self {
-        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-        self.options.retry_after = HeaderValue::from(seconds);
-        self
-    }
-
-    /// Whether to set `TCP_NODELAY` on connections; by default not, as `axum::serve`.
-    pub fn nodelay(mut self, nodelay: bool) -> Self {
-        self.options.nodelay = nodelay;
-        self
-    }
-
-    /// Adds to the extensions of every request, given the client's address. For axum's `ConnectInfo`:
-    ///
-    /// ```
-    /// # use axum::extract::ConnectInfo;
-    /// # fn add(server: lifecycle::HttpServer) -> lifecycle::HttpServer {
-    /// server.extend_requests(|peer, extensions| {
-    ///     extensions.insert(ConnectInfo(peer));
-    /// })
-    /// # }
-    /// ```
-    pub fn extend_requests(
-        mut self,
-        extend: impl Fn(SocketAddr, &mut Extensions) + Send + Sync + 'static,
-    ) -> Self {
-        self.options.extend = Some(Arc::new(extend));
-        self
-    }
-
-    /// Serves on the current tokio runtime, without a plan: for tests, and for programs that bring
-    /// their own shutdown.
-    ///
-    /// A server that is returned from `main` is started there, and must not be spawned.
-    pub fn spawn(self) -> RunningServer {
-        self.begin();
-        RunningServer::new(self)
-    }
-
-    fn begin(&self) {
-        let listener = self
-            .listener
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let Some(listener) = listener else { return };
-        let server = Arc::new(Server::new(Arc::clone(&self.handler), self.options.clone()));
-        let accepting = tokio::spawn(accept::accept(Arc::clone(&server), listener));
-        // Only who took the listener comes here, so nothing is ever set twice.
-        let _ = self.running.set(Running {
-            server,
-            accepting: Mutex::new(Some(accepting)),
-        });
-    }
-
-    fn server(&self) -> Option<&Arc<Server>> {
-        self.running.get().map(|running| &running.server)
-    }
-
-    fn rejected(&self) -> u64 {
-        self.server().map_or(0, |server| server.rejections())
     }
 }
 
 impl Work for HttpServer {
-    fn start(&self, plan: &Plan, _step: &Step) {
-        if let Some(limit) = plan.keep_alive {
-            // What the service has chosen itself stays.
-            let _ = self.options.keep_alive.set(limit);
-        }
-        self.begin();
+    fn start(&self, plan: &Plan, step: &Step) {
+        self.work().start(plan, step);
+    }
+
+    fn ended(&self) -> Option<BoxFuture<Result<(), String>>> {
+        self.work().ended()
     }
 
     fn settle(&self) {
-        if let Some(server) = self.server() {
-            server.advance(Stage::Settling);
-        }
+        self.work().settle();
     }
 
-    fn stop(&self, _window: Window) -> BoxFuture<Result<(), Failure>> {
-        let Some(running) = self.running.get() else {
-            // Never started: nobody has been accepted.
-            let listener = self.listener.lock();
-            drop(listener.unwrap_or_else(PoisonError::into_inner).take());
-            return Box::pin(std::future::ready(Ok(())));
-        };
-        let server = Arc::clone(&running.server);
-        let accepting = running.accepting.lock();
-        let accepting = accepting.unwrap_or_else(PoisonError::into_inner).take();
-        Box::pin(async move {
-            let linger = server.stop_intake();
-            server.intake.notify_one();
-            if let Some(accepting) = accepting
-                && let Ok(listener) = accepting.await
-            {
-                accept::close(&server, listener, linger).await;
-            }
-            server.drain(linger).await.map_err(Into::into)
-        })
+    fn stop(&self, window: Window) -> BoxFuture<Result<(), Failure>> {
+        self.work().stop(window)
     }
 
     fn cancel(&self) {
-        if let Some(server) = self.server() {
-            server.cancel();
-        }
+        self.work().cancel();
     }
 
     fn abandon(&self) {
-        if let Some(server) = self.server() {
-            server.abandon();
-        }
+        self.work().abandon();
     }
 
     fn active(&self) -> Active {
-        self.server()
-            .map_or_else(Active::default, |server| server.active())
+        self.work().active()
     }
 
     fn tally(&self) -> Tally {
-        Tally {
-            rejected: self.rejected(),
-            ..Tally::default()
-        }
+        self.work().tally()
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use std::time::Duration;
 
-use super::HttpServer;
+use super::{By, HttpServer};
 use crate::work::{Window, Work};
 
 /// A server that runs without a plan, from [`HttpServer::spawn`].
@@ -55,11 +55,14 @@ impl RunningServer {
 
     /// How many requests have been refused with 503 because they came too late.
     pub fn rejected(&self) -> u64 {
-        self.0.rejected()
+        self.0.tally().rejected
     }
 
     /// How many handlers have panicked.
     pub fn panicked(&self) -> u64 {
-        self.0.server().map_or(0, |server| server.panics())
+        match &self.0.by {
+            By::Own(own) => own.server().map_or(0, |server| server.panics()),
+            By::External(_) => 0,
+        }
     }
 }

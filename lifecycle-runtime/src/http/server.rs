@@ -71,6 +71,14 @@ struct Apart<T>(T);
 struct Registry {
     next: u64,
     connections: HashMap<u64, Arc<Track>>,
+    /// How many of them the server need not wait for: see [`Track::away`].
+    away: usize,
+}
+
+impl Registry {
+    fn is_over(&self) -> bool {
+        self.connections.len() == self.away
+    }
 }
 
 impl Server {
@@ -135,7 +143,10 @@ impl Server {
     pub(super) fn forget(&self, id: u64) {
         let mut registry = self.registry();
         let track = registry.connections.remove(&id);
-        let last = registry.connections.is_empty();
+        if track.as_ref().is_some_and(|track| track.away.get()) {
+            registry.away -= 1;
+        }
+        let last = registry.is_over();
         drop(registry);
         drop(track);
         if last && self.stage() >= Stage::Lingering {
@@ -143,7 +154,27 @@ impl Server {
         }
     }
 
-    /// Resolves when no connection is left, or what is left has been given up.
+    /// Notes whether the connection is waited for, or all that is in flight on it belongs to another
+    /// resource.
+    pub(super) fn set_away(&self, track: &Track, away: bool) {
+        let mut registry = self.registry();
+        if track.away.get() == away || !registry.connections.contains_key(&track.id()) {
+            return;
+        }
+        track.away.set(away);
+        if away {
+            registry.away += 1;
+        } else {
+            registry.away -= 1;
+        }
+        let last = registry.is_over();
+        drop(registry);
+        if last && self.stage() >= Stage::Lingering {
+            self.over.notify_waiters();
+        }
+    }
+
+    /// Resolves when no connection is left that is waited for, or what is left has been given up.
     pub(super) async fn over(&self) {
         loop {
             let mut notified = std::pin::pin!(self.over.notified());
@@ -156,9 +187,9 @@ impl Server {
         }
     }
 
-    /// Whether nobody is connected.
+    /// Whether nobody is connected that is waited for.
     pub(super) fn is_empty(&self) -> bool {
-        self.registry().connections.is_empty()
+        self.registry().is_over()
     }
 
     /// Notes that the intake stops now. Returns until when idle connections may linger.
@@ -190,13 +221,18 @@ impl Server {
     /// Fires the cancellation of every request in flight.
     pub(super) fn cancel(&self) {
         for track in self.tracks() {
-            track.cancellation.fire();
+            if !track.away.get() {
+                track.cancellation.fire();
+            }
         }
     }
 
     /// Cuts what is left.
     pub(super) fn abandon(&self) {
-        self.cut.store(self.tracks().len(), Ordering::Relaxed);
+        let registry = self.registry();
+        let cut = registry.connections.len() - registry.away;
+        drop(registry);
+        self.cut.store(cut, Ordering::Relaxed);
         self.advance(Stage::Abandoned);
     }
 

@@ -85,6 +85,11 @@ impl Slot {
             .store(version.wrapping_add(2), Ordering::Release);
     }
 
+    /// Changes with every request that comes or goes.
+    pub(super) fn version(&self) -> u32 {
+        self.version.load(Ordering::Relaxed)
+    }
+
     /// What is in flight now, if anything.
     pub(super) fn read(&self) -> Option<Written> {
         loop {

@@ -6,16 +6,28 @@ use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
 use hyper::server::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, ReadBuf};
 
 use super::exchange::Serve;
 use super::socket::Socket;
+use super::track::Track;
 
 /// What an HTTP/2 client sends first (RFC 9113, section 3.4); no HTTP/1 request can begin so.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-pub(super) type Http2 = http2::Connection<TokioIo<Socket>, Serve, TokioExecutor>;
+pub(super) type Http2 = http2::Connection<TokioIo<Socket>, Serve, Tasks>;
+
+/// Runs a connection's streams, each in a task that can be ended alone.
+#[derive(Clone)]
+pub(super) struct Tasks(Arc<Track>);
+
+impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Tasks {
+    fn execute(&self, stream: F) {
+        // hyper calls this right after the service, on the connection's task.
+        self.0.note_task(tokio::spawn(stream).abort_handle());
+    }
+}
 
 /// A connection on which too little has been heard.
 pub(super) struct Sniff {
@@ -69,7 +81,7 @@ impl Sniff {
             }
             let track = Arc::clone(&socket.track);
             track.http2.set(true);
-            let mut builder = http2::Builder::new(TokioExecutor::new());
+            let mut builder = http2::Builder::new(Tasks(Arc::clone(&track)));
             // WebSockets over HTTP/2 (RFC 8441), as axum's own server allows them.
             builder.enable_connect_protocol();
             let service = Serve(track);

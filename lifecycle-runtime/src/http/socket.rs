@@ -66,6 +66,7 @@ impl Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         self.track.server.forget(self.track.id());
+        self.track.release();
     }
 }
 

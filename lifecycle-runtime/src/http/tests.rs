@@ -1,5 +1,7 @@
 //! What a server tells the executor of its work; everything else is tested from outside.
 
+mod handover;
+
 use std::time::Duration;
 
 use axum::Router;
@@ -7,7 +9,7 @@ use axum::routing::get;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::HttpServer;
+use super::{By, HttpServer};
 use crate::work::{Active, Window, Work};
 
 const WINDOW: Window = Window {
@@ -22,7 +24,8 @@ async fn what_is_in_flight_has_a_name_and_an_age() {
     let never = get(|| async { std::future::pending::<()>().await });
     let server = HttpServer::new(listener, Router::new().fallback(never));
     assert_eq!(server.active(), Active::default());
-    server.begin();
+    let By::Own(own) = &server.by else { panic!() };
+    own.begin();
     let mut expected = Vec::new();
     let mut clients = Vec::new();
     for path in ["/reports/7", &"/long".repeat(40)] {

@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use http::uri::PathAndQuery;
 use http::{Method, Uri};
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::server::Server;
+use super::handover::{Handover, Keeper};
+use super::server::{Server, Stage};
 use super::slot::Slot;
 use crate::Cancellation;
 
@@ -43,6 +45,15 @@ pub(super) struct Track {
     upgraded: Flag,
     /// The client does not take what has been written; see [`State::unsent_since`].
     unsent: Flag,
+    /// Something in flight here has been taken over by another resource; see [`super::handover`].
+    handed: Flag,
+    /// Nothing but that is in flight here: the server need not wait. Written under the registry's
+    /// lock only.
+    pub(super) away: Flag,
+    /// The one request in flight is to be cut at once.
+    pub(super) severed: Flag,
+    /// Sessions have ended whose last bytes may still have to be written.
+    leaving: Flag,
     id: u64,
     state: Mutex<State>,
 }
@@ -53,6 +64,14 @@ struct State {
     /// for its busiest moment and never again.
     streams: Vec<Option<Stream>>,
     open_streams: usize,
+    /// How many of them have been taken over.
+    handed_streams: usize,
+    /// Of the last stream: its place and its number.
+    latest: (usize, u32),
+    /// Of the request on HTTP/1 that has been taken over.
+    keeper: Option<Keeper>,
+    /// Of sessions that have ended, until their last bytes are written.
+    leaving: Vec<Keeper>,
     /// When the last request ended, or the connection began. Kept only where there is an idle limit.
     idle_since: Instant,
     unsent_since: Option<Instant>,
@@ -62,6 +81,11 @@ struct Stream {
     since: Instant,
     method: Method,
     path: Option<PathAndQuery>,
+    serial: u32,
+    /// Ends its task.
+    abort: Option<AbortHandle>,
+    /// It has been taken over by another resource.
+    keeper: Option<Keeper>,
 }
 
 /// Something in flight, for a report.
@@ -105,11 +129,19 @@ impl Track {
             slot: Slot::default(),
             upgraded: Flag::default(),
             unsent: Flag::default(),
+            handed: Flag::default(),
+            away: Flag::default(),
+            severed: Flag::default(),
+            leaving: Flag::default(),
             id,
             state: Mutex::new(State {
                 waker: None,
                 streams: Vec::new(),
                 open_streams: 0,
+                handed_streams: 0,
+                latest: (0, 0),
+                keeper: None,
+                leaving: Vec::new(),
                 idle_since: Instant::now(),
                 unsent_since: None,
             }),
@@ -124,23 +156,21 @@ impl Track {
     pub(super) fn enter(self: &Arc<Self>, method: &Method, uri: &Uri) -> Ticket {
         self.unparsed.set(false);
         self.asked.set(true);
-        let place = if self.http2.get() {
-            self.open_stream(Stream {
-                since: Instant::now(),
-                method: method.clone(),
-                path: uri.path_and_query().cloned(),
-            })
+        let (place, serial) = if self.http2.get() {
+            self.open_stream(method.clone(), uri.path_and_query().cloned())
         } else {
             self.slot.take(method.as_str(), uri.path());
-            0
+            (0, self.slot.version())
         };
         Ticket {
             track: Arc::clone(self),
             place,
+            serial,
         }
     }
 
-    fn open_stream(&self, stream: Stream) -> usize {
+    fn open_stream(&self, method: Method, path: Option<PathAndQuery>) -> (usize, u32) {
+        let since = Instant::now();
         let mut state = self.state();
         state.open_streams += 1;
         let free = state.streams.iter().position(Option::is_none);
@@ -148,8 +178,28 @@ impl Track {
         if free.is_none() {
             state.streams.push(None);
         }
-        state.streams[place] = Some(stream);
-        place
+        let serial = state.latest.1.wrapping_add(1);
+        state.latest = (place, serial);
+        state.streams[place] = Some(Stream {
+            since,
+            method,
+            path,
+            serial,
+            abort: None,
+            keeper: None,
+        });
+        (place, serial)
+    }
+
+    /// Notes the task that answers the stream which came last.
+    #[cfg(feature = "http2")]
+    pub(super) fn note_task(&self, abort: AbortHandle) {
+        let mut state = self.state();
+        let (place, serial) = state.latest;
+        // It may have been answered already, by another thread.
+        if let Some(stream) = state.stream(place, serial) {
+            stream.abort = Some(abort);
+        }
     }
 
     fn leave(&self, place: usize) {
@@ -157,12 +207,19 @@ impl Track {
         if self.http2.get() {
             let mut state = self.state();
             state.open_streams -= 1;
-            let ended = state.streams[place].take();
+            let mut ended = state.streams[place].take();
+            let keeper = ended.as_mut().and_then(|stream| stream.keeper.take());
             drop(state);
             // Freed without the lock: what its path is part of may be large.
             drop(ended);
+            if let Some(keeper) = keeper {
+                self.take_back_stream(keeper);
+            }
         } else if !self.upgraded.get() {
             self.slot.free();
+            if self.handed.get() {
+                self.take_back();
+            }
         }
         if self.server.options.keep_alive.get().is_some() {
             let now = Instant::now();
@@ -202,6 +259,9 @@ impl Track {
     pub(super) fn in_flight(&self, now: Instant, found: &mut Vec<InFlight>) {
         let peer = self.peer;
         let before = found.len();
+        if self.handed.get() && !self.http2.get() {
+            return;
+        }
         if let Some(request) = self.slot.read() {
             let age = self.server.age(now);
             let since = request.since.map_or(age, Duration::from_nanos);
@@ -213,18 +273,134 @@ impl Track {
             });
         }
         let state = self.state();
-        found.extend(state.streams.iter().flatten().map(|stream| {
-            let path = stream.path.as_ref().map_or("", PathAndQuery::path);
-            InFlight {
-                age: now.saturating_duration_since(stream.since),
-                name: format!("{} {} {peer}", stream.method, shortened(path)),
-            }
-        }));
-        if let (true, Some(since)) = (found.len() == before, state.unsent_since) {
+        let streams = state.streams.iter().flatten();
+        found.extend(
+            streams
+                .filter(|stream| stream.keeper.is_none())
+                .map(|stream| {
+                    let path = stream.path.as_ref().map_or("", PathAndQuery::path);
+                    InFlight {
+                        age: now.saturating_duration_since(stream.since),
+                        name: format!("{} {} {peer}", stream.method, shortened(path)),
+                    }
+                }),
+        );
+        let counted = found.len() > before || state.handed_streams > 0;
+        if let (false, Some(since)) = (counted, state.unsent_since) {
             found.push(InFlight {
                 age: now.saturating_duration_since(since),
                 name: format!("response not taken by {peer}"),
             });
+        }
+    }
+
+    /// Lets another resource take the request over. Whether it is still in flight.
+    pub(super) fn hand_over(&self, place: usize, serial: u32, keeper: Keeper) -> bool {
+        let mut state = self.state();
+        if self.http2.get() {
+            let Some(stream) = state.stream(place, serial) else {
+                return false;
+            };
+            let before = stream.keeper.replace(keeper);
+            state.handed_streams += usize::from(before.is_none());
+            self.handed.set(true);
+            // A keeper is somebody else's code: never dropped under the lock.
+            drop(state);
+            drop(before);
+            self.reckon();
+        } else {
+            if self.slot.version() != serial {
+                return false;
+            }
+            let before = state.keeper.replace(keeper);
+            self.handed.set(true);
+            drop(state);
+            drop(before);
+            self.server.set_away(self, true);
+        }
+        true
+    }
+
+    /// The request on HTTP/1 that was taken over has been answered to its end.
+    fn take_back(&self) {
+        self.handed.set(false);
+        self.server.set_away(self, false);
+        // While the server stops, the connection closes now; the socket's end is the session's.
+        if self.server.stage() < Stage::Settling {
+            self.release();
+        }
+    }
+
+    /// A stream that was taken over has been answered to its end, which may still have to be written.
+    fn take_back_stream(&self, keeper: Keeper) {
+        let mut state = self.state();
+        state.handed_streams -= 1;
+        self.handed.set(state.handed_streams > 0);
+        state.leaving.push(keeper);
+        self.leaving.set(true);
+        drop(state);
+        self.reckon();
+        self.wake();
+    }
+
+    /// Tells the server whether it need not wait for this HTTP/2 connection.
+    pub(super) fn reckon(&self) {
+        let state = self.state();
+        let (open, handed) = (state.open_streams, state.handed_streams);
+        drop(state);
+        // Until the connection has taken its last look, further requests may come.
+        let away = self.refusing.get() && handed > 0 && handed == open;
+        self.server.set_away(self, away);
+    }
+
+    /// Whether another resource holds something in flight here.
+    pub(super) fn is_handed(&self) -> bool {
+        self.handed.get()
+    }
+
+    /// Lets go of the keepers of streams that have ended, if all that was written has gone out.
+    pub(super) fn release_written(&self) {
+        if self.leaving.get() && !self.unsent.get() {
+            self.leaving.set(false);
+            let written = std::mem::take(&mut self.state().leaving);
+            drop(written);
+        }
+    }
+
+    /// Lets go of every keeper: the sessions are over.
+    pub(super) fn release(&self) {
+        let mut state = self.state();
+        let keeper = state.keeper.take();
+        let leaving = std::mem::take(&mut state.leaving);
+        drop(state);
+        drop((keeper, leaving));
+    }
+
+    /// Ends one request that was taken over.
+    pub(super) fn cut(&self, place: usize, serial: u32) {
+        if self.http2.get() {
+            let mut state = self.state();
+            let stream = state.stream(place, serial);
+            if let Some(abort) = stream.and_then(|stream| stream.abort.clone()) {
+                drop(state);
+                abort.abort();
+            }
+        } else if self.slot.version() == serial {
+            self.severed.set(true);
+            self.wake();
+        }
+    }
+
+    /// Ends every stream that no other resource has taken over.
+    #[cfg(feature = "http2")]
+    pub(super) fn cut_own_streams(&self) {
+        let state = self.state();
+        let streams = state.streams.iter().flatten();
+        let own = streams.filter(|stream| stream.keeper.is_none());
+        let tasks: Vec<_> = own.filter_map(|stream| stream.abort.clone()).collect();
+        drop(state);
+        for task in tasks {
+            task.abort();
         }
     }
 
@@ -246,6 +422,14 @@ impl Track {
     }
 }
 
+impl State {
+    /// The stream at `place`, if it is still the one with this number.
+    fn stream(&mut self, place: usize, serial: u32) -> Option<&mut Stream> {
+        let stream = self.streams.get_mut(place)?.as_mut()?;
+        (stream.serial == serial).then_some(stream)
+    }
+}
+
 /// A path as a report has room for it.
 fn shortened(path: &str) -> String {
     match path.char_indices().nth(Slot::PATH) {
@@ -258,9 +442,16 @@ fn shortened(path: &str) -> String {
 pub(super) struct Ticket {
     pub(super) track: Arc<Track>,
     place: usize,
+    serial: u32,
 }
 
 impl Ticket {
+    /// What goes into the request's extensions.
+    pub(super) fn cancellation(&self) -> Cancellation {
+        let handover = Handover::new(Arc::clone(&self.track), self.place, self.serial);
+        self.track.cancellation.with_handover(handover)
+    }
+
     /// Leaves the request counted until its connection closes: it has become the connection.
     pub(super) fn upgrade(self) {
         self.track.upgraded.set(true);

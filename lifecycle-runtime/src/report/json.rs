@@ -201,7 +201,7 @@ fn listed(steps: &[StepReport], most: usize) -> Vec<&StepReport> {
 }
 
 /// At most `most` characters, the last of them an ellipsis if something was cut off.
-fn shorten(text: &str, most: usize) -> Cow<'_, str> {
+pub(crate) fn shorten(text: &str, most: usize) -> Cow<'_, str> {
     // No text has more characters than bytes.
     if text.len() <= most || text.chars().count() <= most {
         return text.into();
@@ -212,13 +212,13 @@ fn shorten(text: &str, most: usize) -> Cow<'_, str> {
 }
 
 /// A JSON object under way.
-struct Object {
+pub(crate) struct Object {
     text: String,
     empty: bool,
 }
 
 impl Object {
-    fn begin(mut text: String) -> Self {
+    pub(crate) fn begin(mut text: String) -> Self {
         text.push('{');
         Self { text, empty: true }
     }
@@ -232,32 +232,32 @@ impl Object {
         self.text.push(':');
     }
 
-    fn member(&mut self, key: &str, value: &str) {
+    pub(crate) fn member(&mut self, key: &str, value: &str) {
         self.key(key);
         self.text.push_str(value);
     }
 
-    fn string(&mut self, key: &str, value: &str) {
+    pub(crate) fn string(&mut self, key: &str, value: &str) {
         self.key(key);
         quote(&mut self.text, value);
     }
 
-    fn nullable(&mut self, key: &str, value: Option<Cow<'_, str>>) {
+    pub(crate) fn nullable(&mut self, key: &str, value: Option<Cow<'_, str>>) {
         match value {
             Some(value) => self.string(key, &value),
             None => self.member(key, "null"),
         }
     }
 
-    fn number(&mut self, key: &str, value: u64) {
+    pub(crate) fn number(&mut self, key: &str, value: u64) {
         self.member(key, &value.to_string());
     }
 
-    fn millis(&mut self, key: &str, value: Duration) {
+    pub(crate) fn millis(&mut self, key: &str, value: Duration) {
         self.number(key, u64::try_from(value.as_millis()).unwrap_or(u64::MAX));
     }
 
-    fn list<T>(&mut self, key: &str, items: &[T], each: impl Fn(&T, String) -> String) {
+    pub(crate) fn list<T>(&mut self, key: &str, items: &[T], each: impl Fn(&T, String) -> String) {
         self.key(key);
         let mut text = std::mem::take(&mut self.text);
         text.push('[');
@@ -271,7 +271,7 @@ impl Object {
         self.text = text;
     }
 
-    fn end(mut self) -> String {
+    pub(crate) fn end(mut self) -> String {
         self.text.push('}');
         self.text
     }
@@ -279,7 +279,7 @@ impl Object {
 
 /// A JSON string: RFC 8259 asks for the quote, the backslash and everything below U+0020 to be
 /// escaped.
-fn quote(out: &mut String, text: &str) {
+pub(crate) fn quote(out: &mut String, text: &str) {
     out.push('"');
     for character in text.chars() {
         match character {

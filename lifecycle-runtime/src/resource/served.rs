@@ -16,6 +16,8 @@ use crate::work::{Active, BoxFuture, Failure, Panicked, Window, Work, join_failu
 /// What the resource and the service's own code share.
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
+    /// The stop signal has come; intake goes on.
+    pub(crate) settling: CancellationToken,
     /// Intake has to stop.
     pub(crate) requested: CancellationToken,
     /// The timeout has passed.
@@ -53,10 +55,9 @@ impl Served {
             life: Arc::default(),
         }
     }
-}
 
-impl Work for Served {
-    fn start(&self, _plan: &Plan, step: &Step) {
+    /// Begins to run, on the current tokio runtime. A second call changes nothing.
+    pub(crate) fn begin(&self) {
         let Some(body) = self
             .body
             .lock()
@@ -65,10 +66,6 @@ impl Work for Served {
         else {
             return;
         };
-        if let Some(lease) = step.lease {
-            // Set once: `start` is called once.
-            let _ = self.hub.lease.set(lease);
-        }
         let hub = Arc::clone(&self.hub);
         // The closure runs inside the task too, so that its panic is the task's.
         let running = tokio::spawn(async move { body(hub).await });
@@ -81,6 +78,16 @@ impl Work for Served {
             *life.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
             life.over.cancel();
         });
+    }
+}
+
+impl Work for Served {
+    fn start(&self, _plan: &Plan, step: &Step) {
+        if let Some(lease) = step.lease {
+            // Set once: `start` is called once.
+            let _ = self.hub.lease.set(lease);
+        }
+        self.begin();
     }
 
     fn ended(&self) -> Option<BoxFuture<Result<(), String>>> {
@@ -95,6 +102,10 @@ impl Work for Served {
             roster.drained().await;
             Ok(())
         }))
+    }
+
+    fn settle(&self) {
+        self.hub.settling.cancel();
     }
 
     fn stop(&self, _window: Window) -> BoxFuture<Result<(), Failure>> {

@@ -16,6 +16,24 @@ pub struct Stopping {
 }
 
 impl Stopping {
+    /// Resolves when the stop signal has come and the service settles: still serve everyone, and ask
+    /// clients to take their next request elsewhere. [`Stopping::requested`] follows when routing has
+    /// had its time to notice, and resolves this too.
+    pub fn settling(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let hub = Arc::clone(&self.hub);
+        async move {
+            tokio::select! {
+                () = hub.settling.cancelled() => {}
+                () = hub.requested.cancelled() => {}
+            }
+        }
+    }
+
+    /// Whether the stop signal has come.
+    pub fn is_settling(&self) -> bool {
+        self.hub.settling.is_cancelled() || self.is_requested()
+    }
+
     /// Resolves when the step's window opens: take no new work, finish what is in flight.
     ///
     /// Owns what it needs, so it can be handed to a server's `with_graceful_shutdown` and the like.
@@ -55,6 +73,20 @@ impl fmt::Debug for Stopping {
     }
 }
 
+impl Served {
+    /// Runs `run` until it ends, which it is asked to by what it is given.
+    pub(crate) fn stopping<F, Fut>(run: F) -> Self
+    where
+        F: FnOnce(Stopping) -> Fut + Send + 'static,
+        Fut: Future<Output: Ending> + Send + 'static,
+    {
+        Self::new(|hub| async move {
+            use super::ending::sealed::Ending as _;
+            run(Stopping { hub }).await.into_result()
+        })
+    }
+}
+
 macro_rules! servers {
     ($($(#[$doc:meta])* $name:ident = $kind:ident,)*) => {$(
         $(#[$doc])*
@@ -72,11 +104,7 @@ macro_rules! servers {
                 F: FnOnce(Stopping) -> Fut + Send + 'static,
                 Fut: Future<Output: Ending> + Send + 'static,
             {
-                let served = Served::new(|hub| async move {
-                    use super::ending::sealed::Ending as _;
-                    run(Stopping { hub }).await.into_result()
-                });
-                Self(served, StartUp::default())
+                Self(Served::stopping(run), StartUp::default())
             }
         }
     )*};

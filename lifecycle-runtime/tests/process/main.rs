@@ -4,168 +4,26 @@
 mod child;
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/running.rs"]
+mod running;
 
 use std::env;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::net::TcpListener;
+use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use common::ms;
+use running::{QUICK, free_port, get, start, start_with};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-
-/// What anything quick may take on a busy machine.
-const QUICK: Duration = Duration::from_secs(10);
 
 /// Not a test: what the others start.
 #[test]
 #[ignore = "started by the other tests"]
 fn subject() {
-    let Ok(name) = env::var("SCENARIO") else {
-        return;
-    };
-    let code = child::run(&name);
-    // A test cannot return an exit code, and `ExitCode` can only be compared.
-    let number = (0..=255)
-        .find(|&number| ExitCode::from(number) == code)
-        .unwrap_or(255);
-    std::process::exit(number.into());
-}
-
-struct Running {
-    child: Child,
-    lines: BufReader<std::process::ChildStdout>,
-    report: PathBuf,
-    _folder: tempfile::TempDir,
-}
-
-struct Ended {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-    report: Option<Value>,
-    took: Duration,
-}
-
-fn start(scenario: &str, environment: &[(&str, &str)]) -> Running {
-    let folder = tempfile::tempdir().expect("a folder");
-    let report = folder.path().join("termination-log");
-    start_with(scenario, environment, folder, report)
-}
-
-fn start_with(
-    scenario: &str,
-    environment: &[(&str, &str)],
-    folder: tempfile::TempDir,
-    report: PathBuf,
-) -> Running {
-    let mut command = Command::new(env::current_exe().expect("this program"));
-    command.args([
-        "subject",
-        "--exact",
-        "--ignored",
-        "--nocapture",
-        "--test-threads=1",
-    ]);
-    for name in [
-        "LIFECYCLE_PLATFORM",
-        "LIFECYCLE_DIGEST",
-        "LIFECYCLE_GRACE_MS",
-    ] {
-        command.env_remove(name);
-    }
-    command
-        .env("SCENARIO", scenario)
-        .env("LIFECYCLE_REPORT", &report);
-    command.envs(environment.iter().copied());
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().expect("this program starts");
-    let lines = BufReader::new(child.stdout.take().expect("piped"));
-    Running {
-        child,
-        lines,
-        report,
-        _folder: folder,
-    }
-}
-
-impl Running {
-    /// Reads the child's output up to a line that ends so. (The test harness writes into the first.)
-    fn until(&mut self, line: &str) {
-        let mut read = String::new();
-        loop {
-            read.clear();
-            let count = self.lines.read_line(&mut read).expect("text");
-            assert!(count > 0, "the child ended before it said {line}");
-            if read.trim_end().ends_with(line) {
-                return;
-            }
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, signal).expect("the child is there");
-    }
-
-    /// Waits for the end, and for no more than `bound`.
-    fn end(mut self, bound: Duration) -> Ended {
-        let begun = Instant::now();
-        let status = loop {
-            if let Some(status) = self.child.try_wait().expect("a child of ours") {
-                break status;
-            }
-            assert!(
-                begun.elapsed() < bound,
-                "the child has not ended after {bound:?}"
-            );
-            thread::sleep(ms(5));
-        };
-        let took = begun.elapsed();
-        let mut stdout = String::new();
-        self.lines.read_to_string(&mut stdout).expect("text");
-        let mut stderr = String::new();
-        let errors = self.child.stderr.take();
-        errors
-            .expect("piped")
-            .read_to_string(&mut stderr)
-            .expect("text");
-        let report = read_report(&self.report);
-        Ended {
-            code: status.code(),
-            stdout,
-            stderr,
-            report,
-            took,
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn read_report(path: &Path) -> Option<Value> {
-    if !path.metadata().ok()?.is_file() {
-        return None;
-    }
-    let text = std::fs::read_to_string(path).ok()?;
-    assert!(text.len() <= 4096);
-    Some(serde_json::from_str(&text).expect("the report is valid JSON"))
-}
-
-impl Ended {
-    fn report(&self) -> &Value {
-        self.report.as_ref().expect("a report was written")
+    if let Ok(name) = env::var("SCENARIO") {
+        running::exit(child::run(&name));
     }
 }
 
@@ -435,11 +293,7 @@ fn an_existing_report_is_replaced_and_one_that_cannot_be_written_is_no_error() {
 
 #[test]
 fn health_is_answered_before_main_returns_and_until_the_end() {
-    // Free now, and most likely still when the child takes it.
-    let port = TcpListener::bind("127.0.0.1:0")
-        .and_then(|it| it.local_addr())
-        .expect("bound")
-        .port();
+    let port = free_port();
     let mut child = start("health", &[("HEALTH_PORT", &port.to_string())]);
     child.until("starting");
     assert_eq!(get(port, "/health/live"), 200);
@@ -465,20 +319,4 @@ fn a_health_port_that_is_taken_keeps_it_from_starting() {
     let ended = start("health", &[("HEALTH_PORT", &port.to_string())]).end(QUICK);
     assert_eq!(ended.code, Some(1));
     assert!(ended.stderr.contains(&port.to_string()), "{}", ended.stderr);
-}
-
-fn get(port: u16, path: &str) -> u16 {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the health server listens");
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n"
-    )
-    .expect("sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("answered");
-    answer
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok())
-        .expect("a status")
 }

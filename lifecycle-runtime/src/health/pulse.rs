@@ -1,0 +1,163 @@
+//! The heartbeat: a plain thread asks the async runtime for a sign of life, again and again.
+//!
+//! The question wakes a task; the task answers when a worker polls it. So the runtime needs no timer
+//! for this, and a beat is missed only when no worker comes round to a task that is ready.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::control::Control;
+
+/// How long no task may run before liveness fails, unless the service says otherwise.
+pub(crate) const WEDGED_AFTER: Duration = Duration::from_secs(30);
+
+/// The longest time between two questions.
+const TICK: Duration = Duration::from_secs(1);
+/// How many questions go unanswered, at least, before the runtime counts as wedged.
+const QUESTIONS: u32 = 8;
+const SHORTEST_TICK: Duration = Duration::from_millis(5);
+
+/// Asks until it is dropped.
+pub(crate) struct Pulse {
+    beat: Arc<Beat>,
+    _running: Sender<()>,
+}
+
+#[derive(Default)]
+struct Beat {
+    asked: Notify,
+    answered: AtomicBool,
+}
+
+impl Pulse {
+    /// Watches the async runtime on which [`answer`](Self::answer) is spawned.
+    pub(crate) fn start(control: Arc<Control>, wedged_after: Duration) -> io::Result<Self> {
+        let beat = Arc::new(Beat::default());
+        let (running, ended) = channel();
+        let asking = Arc::clone(&beat);
+        std::thread::Builder::new()
+            .name("lifecycle-pulse".to_owned())
+            .spawn(move || watch(&control, &asking, &ended, wedged_after))?;
+        Ok(Self {
+            beat,
+            _running: running,
+        })
+    }
+
+    /// What answers: to be spawned on the runtime that is watched. It never ends.
+    pub(crate) fn answer(&self) -> impl Future<Output = ()> + Send + 'static {
+        let beat = Arc::clone(&self.beat);
+        async move {
+            loop {
+                beat.answered.store(true, Ordering::Release);
+                beat.asked.notified().await;
+            }
+        }
+    }
+}
+
+fn watch(control: &Control, beat: &Beat, ended: &Receiver<()>, wedged_after: Duration) {
+    let tick = (wedged_after / QUESTIONS).clamp(SHORTEST_TICK, TICK);
+    let mut silence = Silence::default();
+    while ended.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
+        let answered = beat.answered.swap(false, Ordering::AcqRel);
+        beat.asked.notify_one();
+        // While it starts, `main` may well keep a runtime of one thread to itself.
+        let counts = control.health.is_ready();
+        match silence.heard(answered || !counts, tick, wedged_after) {
+            Some(Change::Wedged) => {
+                control.health.wedged(true);
+                say(
+                    control,
+                    "the async runtime runs no task: every worker is blocked; not live",
+                );
+            }
+            Some(Change::Back) => {
+                control.health.wedged(false);
+                say(control, "the async runtime runs tasks again; live");
+            }
+            None => {}
+        }
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum Change {
+    Wedged,
+    Back,
+}
+
+/// How long the runtime has been silent.
+///
+/// It is counted in questions, not read from a clock: while a machine is suspended, a process is
+/// stopped or a debugger holds it, nobody asks, and so nobody fails to answer.
+#[derive(Debug, Default)]
+struct Silence {
+    lasted: Duration,
+    wedged: bool,
+}
+
+impl Silence {
+    fn heard(&mut self, answered: bool, tick: Duration, limit: Duration) -> Option<Change> {
+        if answered {
+            self.lasted = Duration::ZERO;
+        } else {
+            self.lasted = self.lasted.saturating_add(tick);
+        }
+        let before = std::mem::replace(&mut self.wedged, self.lasted >= limit);
+        match (before, self.wedged) {
+            (false, true) => Some(Change::Wedged),
+            (true, false) => Some(Change::Back),
+            _ => None,
+        }
+    }
+}
+
+/// Logs aside: a log subscriber may be just what every worker is blocked on.
+fn say(control: &Control, what: &'static str) {
+    let service = control.plan.service.to_string();
+    let live = control.health.is_live();
+    let in_flight = control.status().in_flight_by_resource();
+    let logger = std::thread::Builder::new().name("lifecycle-log".to_owned());
+    // Without a thread there is no log line; liveness tells all the same.
+    let _ = logger.spawn(move || match live {
+        true => tracing::info!(service, in_flight, "{what}"),
+        false => tracing::error!(service, in_flight, "{what}"),
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TICK: Duration = Duration::from_secs(1);
+
+    fn heard(silence: &mut Silence, answered: bool) -> Option<Change> {
+        silence.heard(answered, TICK, 3 * TICK)
+    }
+
+    #[test]
+    fn only_a_silence_without_a_gap_counts() {
+        let mut silence = Silence::default();
+        for _ in 0..10 {
+            assert_eq!(heard(&mut silence, false), None);
+            assert_eq!(heard(&mut silence, false), None);
+            assert_eq!(heard(&mut silence, true), None);
+        }
+    }
+
+    #[test]
+    fn each_change_is_told_once() {
+        let mut silence = Silence::default();
+        let told: Vec<_> = [false, false, false, false, true, true]
+            .into_iter()
+            .filter_map(|answered| heard(&mut silence, answered))
+            .collect();
+        assert_eq!(told, [Change::Wedged, Change::Back]);
+    }
+}

@@ -1,0 +1,199 @@
+//! A test program that starts itself again, with a scenario in its environment: real processes, real
+//! signals. The program has a test called `subject` that runs the scenario.
+#![allow(dead_code, reason = "each test program uses its part")]
+
+use std::env;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::common::ms;
+
+/// What anything quick may take on a busy machine.
+pub(crate) const QUICK: Duration = Duration::from_secs(10);
+
+/// Ends the process with the code of a scenario: a test cannot return one.
+pub(crate) fn exit(code: ExitCode) -> ! {
+    // `ExitCode` can only be compared.
+    let number = (0..=255)
+        .find(|&number| ExitCode::from(number) == code)
+        .unwrap_or(255);
+    std::process::exit(number.into());
+}
+
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    pub(crate) lines: BufReader<std::process::ChildStdout>,
+    report: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) report: Option<Value>,
+    pub(crate) took: Duration,
+}
+
+pub(crate) fn start(scenario: &str, environment: &[(&str, &str)]) -> Running {
+    let folder = tempfile::tempdir().expect("a folder");
+    let report = folder.path().join("termination-log");
+    start_with(scenario, environment, folder, report)
+}
+
+pub(crate) fn start_with(
+    scenario: &str,
+    environment: &[(&str, &str)],
+    folder: tempfile::TempDir,
+    report: PathBuf,
+) -> Running {
+    let mut command = Command::new(env::current_exe().expect("this program"));
+    command.args([
+        "subject",
+        "--exact",
+        "--ignored",
+        "--nocapture",
+        "--test-threads=1",
+    ]);
+    for name in [
+        "LIFECYCLE_PLATFORM",
+        "LIFECYCLE_DIGEST",
+        "LIFECYCLE_GRACE_MS",
+    ] {
+        command.env_remove(name);
+    }
+    command
+        .env("SCENARIO", scenario)
+        .env("LIFECYCLE_REPORT", &report);
+    command.envs(environment.iter().copied());
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("this program starts");
+    let lines = BufReader::new(child.stdout.take().expect("piped"));
+    Running {
+        child,
+        lines,
+        report,
+        _folder: folder,
+    }
+}
+
+impl Running {
+    /// Reads the child's output up to a line that ends so. (The test harness writes into the first.)
+    pub(crate) fn until(&mut self, line: &str) {
+        let mut read = String::new();
+        loop {
+            read.clear();
+            let count = self.lines.read_line(&mut read).expect("text");
+            assert!(count > 0, "the child ended before it said {line}");
+            if read.trim_end().ends_with(line) {
+                return;
+            }
+        }
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).expect("the child is there");
+    }
+
+    /// Waits for the end, and for no more than `bound`.
+    pub(crate) fn end(mut self, bound: Duration) -> Ended {
+        let begun = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("a child of ours") {
+                break status;
+            }
+            assert!(
+                begun.elapsed() < bound,
+                "the child has not ended after {bound:?}"
+            );
+            thread::sleep(ms(5));
+        };
+        let took = begun.elapsed();
+        let mut stdout = String::new();
+        self.lines.read_to_string(&mut stdout).expect("text");
+        let mut stderr = String::new();
+        let errors = self.child.stderr.take();
+        errors
+            .expect("piped")
+            .read_to_string(&mut stderr)
+            .expect("text");
+        let report = read_report(&self.report);
+        Ended {
+            code: status.code(),
+            stdout,
+            stderr,
+            report,
+            took,
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn read_report(path: &Path) -> Option<Value> {
+    if !path.metadata().ok()?.is_file() {
+        return None;
+    }
+    let text = std::fs::read_to_string(path).ok()?;
+    assert!(text.len() <= 4096);
+    Some(serde_json::from_str(&text).expect("the report is valid JSON"))
+}
+
+impl Ended {
+    pub(crate) fn report(&self) -> &Value {
+        self.report.as_ref().expect("a report was written")
+    }
+}
+
+/// A port that is free now, and most likely still when a child takes it.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|it| it.local_addr())
+        .expect("bound")
+        .port()
+}
+
+/// The status that the port answers.
+pub(crate) fn get(port: u16, path: &str) -> u16 {
+    ask(port, path, "").0
+}
+
+/// The status and the body that the port answers to a request with these header lines.
+pub(crate) fn ask(port: u16, path: &str, headers: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the health server listens");
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n{headers}\r\n"
+    )
+    .expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("answered");
+    let status = answer.split(' ').nth(1).and_then(|it| it.parse().ok());
+    let (_, body) = answer.split_once("\r\n\r\n").expect("a whole head");
+    (status.expect("a status"), body.to_owned())
+}
+
+/// Waits until `holds`, and for no more than [`QUICK`].
+pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < QUICK, "{what}: not after {QUICK:?}");
+        thread::sleep(ms(5));
+    }
+}
