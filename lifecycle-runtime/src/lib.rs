@@ -258,6 +258,7 @@ mod resource;
 mod runtime;
 mod session;
 mod signals;
+mod sync;
 mod status;
 mod watchdog;
 mod wiring;

@@ -7,6 +7,8 @@
 mod closers;
 mod consumer;
 mod ending;
+#[cfg(all(test, lifecycle_loom))]
+mod models;
 mod roster;
 mod scheduler;
 mod served;

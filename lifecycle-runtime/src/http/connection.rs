@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -11,7 +11,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::exchange::Serve;
 use super::server::Stage;
 use super::socket::Socket;
-use super::track::Track;
+use super::track::{Ear, Track};
 
 type Io = TokioIo<Socket>;
 
@@ -19,8 +19,7 @@ type Io = TokioIo<Socket>;
 pub(super) struct Connection {
     track: Arc<Track>,
     protocol: Protocol,
-    /// The waker that the track holds, to see without its lock whether it still is this task's.
-    waker: Option<Waker>,
+    ear: Ear,
     /// The protocol has been asked to finish what it has and close.
     told: bool,
     /// The last look has been taken: what comes from now on is refused.
@@ -59,20 +58,11 @@ impl Connection {
         Self {
             track,
             protocol,
-            waker: None,
+            ear: Ear::default(),
             told: false,
             draining: false,
             spared: false,
             timer,
-        }
-    }
-
-    /// Has [`Track::wake`] wake this task.
-    fn listen(&mut self, cx: &Context<'_>) {
-        let known = |waker: &Waker| waker.will_wake(cx.waker());
-        if !self.waker.as_ref().is_some_and(known) {
-            self.waker = Some(cx.waker().clone());
-            self.track.set_waker(cx.waker().clone());
         }
     }
 
@@ -241,7 +231,7 @@ impl Future for Connection {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        this.listen(cx);
+        this.ear.listen(&this.track, cx);
         let goes_on = this.track.server.stage() != Stage::Abandoned || this.spare();
         if this.track.severed.get() || (goes_on && this.serve(cx).is_ready()) {
             return Poll::Ready(());

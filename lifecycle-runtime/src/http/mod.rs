@@ -29,6 +29,8 @@ mod connection;
 mod exchange;
 #[cfg(feature = "http")]
 mod handover;
+#[cfg(all(test, feature = "http", lifecycle_loom))]
+mod models;
 #[cfg(feature = "http")]
 mod options;
 #[cfg(feature = "http")]

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::sync::{Mutex, MutexGuard, Notify};
 use crate::work::Active;
 
 /// Names kept for the report; more than these would not fit into a termination message anyway.
