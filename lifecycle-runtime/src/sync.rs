@@ -30,11 +30,11 @@ mod real {
 
 pub(crate) use self::real::*;
 
-/// Runs a model in every interleaving that changes threads at most three times where nothing makes it:
+/// Runs a model in every interleaving that changes threads at most twice where nothing makes it:
 /// more find nothing new in practice, and take exponentially longer.
 #[cfg(all(test, lifecycle_loom))]
 pub(crate) fn check(model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(3);
+    builder.preemption_bound = Some(2);
     builder.check(model);
 }

@@ -64,6 +64,7 @@ pub(crate) struct Notified<'a> {
 
 impl Notified<'_> {
     /// For `notify_waiters` it is enough to exist.
+    #[allow(clippy::unused_self, reason = "as tokio's")]
     pub(crate) fn enable(self: Pin<&mut Self>) -> bool {
         false
     }
