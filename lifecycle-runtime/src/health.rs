@@ -68,7 +68,7 @@ impl Health {
     }
 
     /// Whether the process should be left alone: true unless the service is ready and its async
-    /// runtime has not run a task for [30 s](crate#liveness), so that only a restart can help.
+    /// runtime has not run a task for [30 s](crate::manual::health#liveness), so that only a restart can help.
     ///
     /// It is true throughout the start, however long that takes, and throughout the shutdown, where
     /// the watchdog ends what hangs: a liveness probe that failed then would have the platform end

@@ -69,7 +69,7 @@ impl Lifecycle {
     }
 
     /// After how long without running any task the tokio runtime counts as wedged, so that
-    /// [liveness](crate#liveness) fails; 30 s unless set, and never with [`Duration::MAX`]. The runtime
+    /// [liveness](crate::manual::health#liveness) fails; 30 s unless set, and never with [`Duration::MAX`]. The runtime
     /// of an [`embedded`](Self::embedded) service is not watched.
     pub fn wedged_after(mut self, limit: Duration) -> Self {
         self.wedged_after = Some(limit);

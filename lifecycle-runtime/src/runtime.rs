@@ -52,7 +52,7 @@ impl Runtime {
     }
 
     /// After how long without running any task the runtime counts as wedged, so that
-    /// [liveness](crate#liveness) fails; 30 s unless set, and never with [`Duration::MAX`].
+    /// [liveness](crate::manual::health#liveness) fails; 30 s unless set, and never with [`Duration::MAX`].
     #[must_use]
     pub fn wedged_after(mut self, limit: Duration) -> Self {
         self.wedged_after = Some(limit);
@@ -75,7 +75,7 @@ impl Runtime {
     /// A process whose first argument is `--lifecycle-probe` does none of this. It asks the service
     /// that runs beside it, on 127.0.0.1 and the plan's health port, whether it is `live` or `ready`,
     /// as the second argument says, and returns the answer within a second:
-    /// [0, 1 or 2](crate#the-program-as-its-own-probe). So let nothing come before this call that a
+    /// [0, 1 or 2](crate::manual::health#the-program-as-its-own-probe). So let nothing come before this call that a
     /// health check must not do every few seconds.
     pub fn run<M, F>(mut self, plan: &'static Plan, main: M) -> ExitCode
     where
