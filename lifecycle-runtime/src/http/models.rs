@@ -8,7 +8,7 @@
 //! pair is Miri's.
 
 use std::future::poll_fn;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -19,6 +19,7 @@ use loom::thread;
 
 use super::exchange::{BoxExchange, Handler};
 use super::options::Options;
+use super::peer::Peer;
 use super::server::{Server, Stage};
 use super::slot::Slot;
 use super::track::{Ear, Track};
@@ -37,7 +38,7 @@ fn server() -> Arc<Server> {
 }
 
 fn connected(server: &Arc<Server>) -> Arc<Track> {
-    server.register(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)))
+    server.register(Peer::tcp((Ipv4Addr::LOCALHOST, 1).into()))
 }
 
 /// A connection on which nothing is asked: its task from the first poll until the server has come to
@@ -134,7 +135,7 @@ fn the_last_connection_to_go_is_noticed() {
             let server = Arc::clone(&server);
             thread::spawn(move || server.forget(track.id()))
         });
-        server.stop_intake();
+        server.stop_intake(false);
         block_on(server.over());
         assert!(server.is_empty());
         for connection in connections {
@@ -152,7 +153,7 @@ fn a_drain_ends_with_its_last_connection() {
             let server = Arc::clone(&server);
             move || idle_until(Stage::Draining, &server, &track)
         });
-        server.stop_intake();
+        server.stop_intake(false);
         server.advance(Stage::Draining);
         block_on(server.over());
         connection.join().unwrap();
@@ -182,7 +183,7 @@ fn a_connection_that_another_resource_takes_over_is_not_waited_for() {
             let server = Arc::clone(&server);
             move || server.set_away(&track, true)
         });
-        server.stop_intake();
+        server.stop_intake(false);
         block_on(server.over());
         taking.join().unwrap();
     });

@@ -1,4 +1,4 @@
-//! tokio's `Notify` as its documentation promises it, on loom's lock.
+//! The part of tokio's `Notify` that the models use, as its documentation promises it, on loom's lock.
 //!
 //! tokio's own is made of the standard library's primitives unless all of tokio is compiled for loom,
 //! which leaves no sockets to compile this crate with. tokio checks its own with loom; here the
@@ -15,8 +15,6 @@ pub(crate) struct Notify(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Left by `notify_one` for whoever comes next.
-    permit: bool,
     /// How often all have been notified.
     rounds: usize,
     waiting: Vec<Waker>,
@@ -38,14 +36,6 @@ impl Notify {
     pub(crate) fn notify_waiters(&self) {
         let mut state = self.lock();
         state.rounds += 1;
-        let waiting = std::mem::take(&mut state.waiting);
-        drop(state);
-        waiting.into_iter().for_each(Waker::wake);
-    }
-
-    pub(crate) fn notify_one(&self) {
-        let mut state = self.lock();
-        state.permit = true;
         let waiting = std::mem::take(&mut state.waiting);
         drop(state);
         waiting.into_iter().for_each(Waker::wake);
@@ -75,7 +65,7 @@ impl Future for Notified<'_> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.notify.lock();
-        if state.rounds != self.since || std::mem::take(&mut state.permit) {
+        if state.rounds != self.since {
             return Poll::Ready(());
         }
         state.waiting.push(cx.waker().clone());
