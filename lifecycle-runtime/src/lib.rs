@@ -162,9 +162,11 @@ pub use lifecycle::{Lifecycle, StopHandle, stop};
 pub use lifecycle_macros::{include_plan, main};
 pub use report::{Outcome, PhaseReport, Report, StepOutcome, StepReport};
 pub use resource::{
-    AuditLog, Cache, Claimed, Claims, Closed, Custom, Database, Demand, Ending, Farewell, File,
-    GrpcServer, Job, MessageBroker, NotRenewed, QueueConsumer, QueueConsumerBuilder, Scheduler,
-    Session, Sessions, Source, Stopping, Streams, Task, Telemetry, WebSockets, Working,
+    AuditLog, Blocking, BlockingWork, Cache, Claimed, Claims, Closed, CriticalSection, Custom,
+    Database, Demand, Ending, Farewell, File, Gate, GrpcServer, Inside, Job, Lost, MessageBroker,
+    NotRenewed, QueueConsumer, QueueConsumerBuilder, Restarts, Schedule, Scheduler, Session,
+    Sessions, Source, StopFlag, Stopping, Stops, Streams, Task, Tasks, Telemetry, Ticket,
+    WebSockets, Working,
 };
 #[cfg(feature = "http")]
 pub use resource::{Origin, SessionBody};

@@ -6,6 +6,7 @@ use loom::future::block_on;
 use loom::thread;
 
 use super::roster::Roster;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::check;
 
 #[test]
@@ -54,5 +55,27 @@ fn two_may_wait_for_the_same_end() {
         block_on(roster.drained());
         other.join().unwrap();
         ending.join().unwrap();
+    });
+}
+
+#[test]
+fn a_gate_refuses_who_comes_late_or_waits_for_him() {
+    check(|| {
+        let roster = Arc::new(Roster::default());
+        let over = Arc::new(AtomicBool::new(false));
+        let comer = thread::spawn({
+            let (roster, over) = (Arc::clone(&roster), Arc::clone(&over));
+            move || {
+                if let Ok(inside) = roster.try_enter(&"transfer") {
+                    assert!(!over.load(Ordering::Relaxed), "inside after the step's end");
+                    drop(inside);
+                }
+            }
+        });
+        roster.close();
+        block_on(roster.drained());
+        over.store(true, Ordering::Relaxed);
+        comer.join().unwrap();
+        assert!(roster.try_enter(&"later").is_err());
     });
 }
