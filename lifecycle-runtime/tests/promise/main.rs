@@ -8,6 +8,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod starting;
 mod steps;
 
 use std::future::pending;
