@@ -153,6 +153,7 @@ mod runtime;
 mod session;
 mod signals;
 mod status;
+mod sync;
 mod systemd;
 #[cfg(feature = "testing")]
 pub mod testing;

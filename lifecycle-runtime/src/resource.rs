@@ -10,6 +10,8 @@ mod closers;
 mod consumer;
 mod ending;
 mod gate;
+#[cfg(all(test, lifecycle_loom))]
+mod models;
 mod nursery;
 mod restart;
 mod roster;
