@@ -153,6 +153,7 @@ mod runtime;
 mod session;
 mod signals;
 mod status;
+mod sync;
 mod systemd;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -171,9 +172,10 @@ pub use lifecycle::{Lifecycle, StopHandle, stop};
 pub use lifecycle_macros::{include_plan, main};
 pub use report::{Outcome, PhaseReport, Report, StepOutcome, StepReport};
 pub use resource::{
-    AuditLog, Cache, Claimed, Claims, Closed, Custom, Database, Demand, Ending, Farewell, File,
-    Job, MessageBroker, NotRenewed, QueueConsumer, QueueConsumerBuilder, Scheduler, Session,
-    Sessions, Source, Stopping, Streams, Task, Telemetry, WebSockets, Working,
+    AuditLog, Blocking, BlockingWork, Cache, Claimed, Claims, Closed, CriticalSection, Custom,
+    Database, Demand, Ending, Farewell, File, Gate, Inside, Job, Lost, MessageBroker, NotRenewed,
+    QueueConsumer, QueueConsumerBuilder, Restarts, Schedule, Scheduler, Session, Sessions, Source,
+    StopFlag, Stopping, Stops, Streams, Task, Tasks, Telemetry, Ticket, WebSockets, Working,
 };
 #[cfg(feature = "http")]
 pub use resource::{Origin, SessionBody};
