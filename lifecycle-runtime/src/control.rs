@@ -21,7 +21,7 @@ use crate::plan::{Plan, Timeline};
 use crate::report::{self, Outcome, Report, StepOutcome, StepReport};
 use crate::signals::Signal;
 use crate::watchdog::Order;
-use crate::work::{Active, Tally, Window, Work};
+use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work};
 
 /// What a service that has not finished starting may take to let go of what it has begun. Nothing
 /// is wired yet, so no work can be lost.
@@ -359,6 +359,22 @@ impl Control {
             }
         }
         self.report(wired.then_some(Outcome::Forced))
+    }
+
+    /// What is left to do once the report has been logged: which step's, and its call.
+    pub(crate) fn last_calls(&self) -> Vec<(usize, BoxFuture<Result<(), Failure>>)> {
+        let works = self.works.get().into_iter().flatten().enumerate();
+        works
+            .filter_map(|(index, work)| Some((index, work.finally()?)))
+            .collect()
+    }
+
+    /// What is left until the deadline.
+    pub(crate) fn left(&self) -> Duration {
+        let deadline = self.lock().deadline;
+        deadline.map_or(Duration::ZERO, |deadline| {
+            deadline.saturating_duration_since(Instant::now())
+        })
     }
 
     /// Whether `main` has returned and everything runs.

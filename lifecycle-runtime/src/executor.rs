@@ -220,7 +220,9 @@ async fn run_step(control: &Control, index: usize, work: Arc<dyn Work>) {
     }
 }
 
-fn ending(joined: Result<Result<(), Failure>, JoinError>) -> (StepOutcome, Option<String>) {
+pub(crate) fn ending(
+    joined: Result<Result<(), Failure>, JoinError>,
+) -> (StepOutcome, Option<String>) {
     match joined.unwrap_or_else(|error| Err(join_failure(error))) {
         Ok(()) => (StepOutcome::Done, None),
         Err(error) if error.is::<Panicked>() => (StepOutcome::Panicked, Some(words(&*error))),

@@ -230,6 +230,10 @@ impl Work for Faulty {
         self.work.active()
     }
 
+    fn finally(&self) -> Option<BoxFuture<Result<(), Failure>>> {
+        self.work.finally()
+    }
+
     fn tally(&self) -> Tally {
         self.work.tally()
     }

@@ -99,7 +99,8 @@
 //! | `queue-consumer` | [`QueueConsumer`] | [`Claims`]: `next`, `working`, `cancelled` |
 //! | `scheduler` | [`Scheduler`] | a period and a job |
 //! | `task`, `grpc-server`, `websocket`, `stream` | [`Task`], [`GrpcServer`], [`WebSockets`], [`Streams`] | [`Stopping`]: `requested`, `cancelled`, `working` |
-//! | `telemetry`, `audit-log`, `message-broker`, `cache`, `database`, `file`, `custom` | [`Telemetry`], [`AuditLog`], [`MessageBroker`], [`Cache`], [`Database`], [`File`], [`Custom`] | a closing call, async or `blocking` |
+//! | `telemetry` | [`Telemetry`], of one or more [`Exporter`]s | a flush, and what comes at the very end |
+//! | `audit-log`, `message-broker`, `cache`, `database`, `file`, `custom` | [`AuditLog`], [`MessageBroker`], [`Cache`], [`Database`], [`File`], [`Custom`] | a closing call, async or `blocking` |
 //!
 //! # The manual
 //!
@@ -107,6 +108,7 @@
 //! - [Health](manual::health): readiness, liveness, status, and the program as its own probe.
 //! - [Signals](manual::signals), [exit codes](manual::exit_codes) and [the
 //!   environment](manual::environment).
+//! - [Telemetry](manual::telemetry): traces, metrics and logs, also those of the last moment.
 //! - [Testing](manual::testing): a termination in a test of your own, and faults for a drill.
 //!
 //! # Features
@@ -157,9 +159,9 @@ pub use lifecycle::{Lifecycle, StopHandle, stop};
 pub use lifecycle_macros::{include_plan, main};
 pub use report::{Outcome, PhaseReport, Report, StepOutcome, StepReport};
 pub use resource::{
-    AuditLog, Cache, Claimed, Claims, Custom, Database, Demand, Ending, File, GrpcServer, Job,
-    MessageBroker, NotRenewed, QueueConsumer, QueueConsumerBuilder, Scheduler, Source, Stopping,
-    Streams, Task, Telemetry, WebSockets, Working,
+    AuditLog, Cache, Claimed, Claims, Custom, Database, Demand, Ending, Exporter, File, GrpcServer,
+    Job, MessageBroker, NotRenewed, QueueConsumer, QueueConsumerBuilder, Scheduler, Source,
+    Stopping, Streams, Task, Telemetry, WebSockets, Working,
 };
 pub use runtime::{MainResult, Runtime};
 pub use signals::Signal;

@@ -14,5 +14,6 @@ pages! {
     signals = "manual/signals.md",
     exit_codes = "manual/exit_codes.md",
     environment = "manual/environment.md",
+    telemetry = "manual/telemetry.md",
     testing = "manual/testing.md",
 }

@@ -202,6 +202,25 @@ impl StepReport {
     }
 }
 
+impl Report {
+    /// What came after the step's end went wrong: the step failed after all.
+    pub(crate) fn failed_at_the_end(&mut self, index: usize, outcome: StepOutcome, error: String) {
+        let Some(step) = self.steps.get_mut(index) else {
+            return;
+        };
+        if step.outcome == StepOutcome::Done {
+            step.outcome = outcome;
+        }
+        step.error = Some(match step.error.take() {
+            Some(before) => format!("{before}; {error}"),
+            None => error,
+        });
+        if self.outcome != Outcome::StartFailed {
+            self.outcome = worst(&self.steps);
+        }
+    }
+}
+
 /// The worst of all steps.
 pub(crate) fn worst(steps: &[StepReport]) -> Outcome {
     let badness = |outcome: &Outcome| match outcome {

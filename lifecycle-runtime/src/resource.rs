@@ -12,8 +12,9 @@ mod scheduler;
 mod served;
 mod servers;
 mod startup;
+mod telemetry;
 
-pub use closers::{AuditLog, Cache, Custom, Database, File, MessageBroker, Telemetry};
+pub use closers::{AuditLog, Cache, Custom, Database, File, MessageBroker};
 pub use consumer::{
     Claimed, Claims, Demand, Job, NotRenewed, QueueConsumer, QueueConsumerBuilder, Source,
 };
@@ -23,6 +24,7 @@ pub use scheduler::Scheduler;
 pub(crate) use served::Served;
 pub use servers::{GrpcServer, Stopping, Streams, Task, WebSockets};
 pub(crate) use startup::{StartUp, started_when};
+pub use telemetry::{Exporter, Telemetry};
 
 /// Makes a type that holds a `Work` and its [`StartUp`] wirable as one kind.
 macro_rules! wirable {
