@@ -20,6 +20,7 @@ use crate::health::Health;
 use crate::plan::{Plan, Timeline};
 use crate::report::{self, Outcome, Report, StepOutcome, StepReport};
 use crate::signals::Signal;
+use crate::systemd::Systemd;
 use crate::watchdog::Order;
 use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work};
 
@@ -51,6 +52,8 @@ pub(crate) struct Control {
     #[cfg(feature = "testing")]
     pub(crate) ordered: tokio::sync::Notify,
     watchdog: Option<Sender<Order>>,
+    /// The service manager, where one listens.
+    pub(crate) systemd: Option<Systemd>,
     works: OnceLock<Vec<Arc<dyn Work>>>,
     inner: Mutex<Inner>,
 }
@@ -136,6 +139,7 @@ impl Control {
             #[cfg(feature = "testing")]
             ordered: tokio::sync::Notify::new(),
             watchdog,
+            systemd: None,
             works: OnceLock::new(),
             inner: Mutex::new(Inner {
                 signal: None,
@@ -159,6 +163,11 @@ impl Control {
         }
     }
 
+    pub(crate) fn managed_by(mut self, systemd: Option<Systemd>) -> Self {
+        self.systemd = systemd;
+        self
+    }
+
     /// A signal has come. Called from the signal thread, which also says whether somebody sits `at` a
     /// `terminal`. A platform that gives its containers a terminal does not wait at it.
     pub(crate) fn signal(&self, signal: Signal, at_terminal: bool) -> Verdict {
@@ -178,6 +187,7 @@ impl Control {
             self.health.stopping();
             // The deadline before anything else: from here on the process is sure to end.
             self.order(Order::At(at));
+            self.tell_stopping(at - now);
             self.signalled.cancel();
             self.requested.cancel();
             return Verdict::Begin;
@@ -211,6 +221,7 @@ impl Control {
         drop(inner);
         self.health.stopping();
         self.order(Order::At(at));
+        self.tell_stopping(at - now);
         self.requested.cancel();
     }
 
@@ -234,11 +245,18 @@ impl Control {
             inner.moments.ready = Some(Instant::now());
             self.health.ready();
             self.up.cancel();
+            drop(inner);
+            if let Some(systemd) = &self.systemd {
+                systemd.ready();
+            }
         }
     }
 
     /// The service could not start.
     pub(crate) fn start_failed(&self, cause: String) {
+        if let Some(systemd) = &self.systemd {
+            systemd.status(&format!("did not start: {cause}"));
+        }
         let mut inner = self.lock();
         inner.start_failed = true;
         inner.cause = Some(cause);
@@ -383,12 +401,18 @@ impl Control {
     }
 
     fn report(&self, outcome: Option<Outcome>) -> Report {
+        // A step that is over still refuses who comes late. Asked before the lock is taken.
+        let works = self.works.get().into_iter().flatten();
+        let rejected: Vec<u64> = works.map(|work| work.tally().rejected).collect();
         let inner = self.lock();
-        let steps = if inner.reached >= Reached::Wired {
+        let mut steps = if inner.reached >= Reached::Wired {
             inner.steps.clone()
         } else {
             Vec::new()
         };
+        for (step, rejected) in steps.iter_mut().zip(rejected) {
+            step.rejected = rejected;
+        }
         let outcome = outcome.or(inner.start_failed.then_some(Outcome::StartFailed));
         let moments = &inner.moments;
         let until = inner.began.unwrap_or_else(Instant::now);
@@ -412,6 +436,12 @@ impl Control {
 
     fn own_settle(&self) -> Duration {
         self.timeline.settle.max(self.plan.unmanaged.settle)
+    }
+
+    fn tell_stopping(&self, left: Duration) {
+        if let Some(systemd) = &self.systemd {
+            systemd.stopping(left);
+        }
     }
 
     fn order(&self, order: Order) {

@@ -98,7 +98,8 @@
 //! | `http-server` | `HttpServer` (feature `http`) | a listener and a service |
 //! | `queue-consumer` | [`QueueConsumer`] | [`Claims`]: `next`, `working`, `cancelled` |
 //! | `scheduler` | [`Scheduler`] | a period and a job |
-//! | `task`, `grpc-server`, `websocket`, `stream` | [`Task`], [`GrpcServer`], [`WebSockets`], [`Streams`] | [`Stopping`]: `requested`, `cancelled`, `working` |
+//! | `task`, `grpc-server` | [`Task`], [`GrpcServer`] | [`Stopping`]: `requested`, `cancelled`, `working` |
+//! | `websocket`, `stream` | [`WebSockets`], [`Streams`] | nothing; handlers get a [`Session`] from its handle, [`Sessions`] |
 //! | `telemetry` | [`Telemetry`], of one or more [`Exporter`]s | a flush, and what comes at the very end |
 //! | `audit-log`, `message-broker`, `cache`, `database`, `file`, `custom` | [`AuditLog`], [`MessageBroker`], [`Cache`], [`Database`], [`File`], [`Custom`] | a closing call, async or `blocking` |
 //!
@@ -109,12 +110,14 @@
 //! - [Signals](manual::signals), [exit codes](manual::exit_codes) and [the
 //!   environment](manual::environment).
 //! - [Telemetry](manual::telemetry): traces, metrics and logs, also those of the last moment.
+//! - [systemd](manual::systemd): what a service manager is told.
 //! - [Testing](manual::testing): a termination in a test of your own, and faults for a drill.
 //!
 //! # Features
 //!
 //! `macros` (default): `#[lifecycle::main]`. `http` (default): `HttpServer` for HTTP/1 and any tower
-//! service. `http2`: HTTP/2 on the same listener. `testing`: [`testing`](manual::testing), for tests.
+//! service. `http2`: HTTP/2 on the same listener. `futures`: `Session::socket` and `Session::stream`, for
+//! what is a `Stream` or a `Sink`; no further crate. `testing`: [`testing`](manual::testing), for tests.
 //! `faults`: `LIFECYCLE_FAULTS`, for drills.
 
 mod cancellation;
@@ -143,6 +146,7 @@ mod runtime;
 mod session;
 mod signals;
 mod status;
+mod systemd;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod watchdog;
@@ -153,16 +157,20 @@ pub use cancellation::Cancellation;
 pub use health::{Health, health};
 pub use http::HttpServer;
 #[cfg(feature = "http")]
-pub use http::RunningServer;
+pub use http::{Listener, Peer, RunningServer};
 pub use lifecycle::{Lifecycle, StopHandle, stop};
 #[cfg(feature = "macros")]
 pub use lifecycle_macros::{include_plan, main};
 pub use report::{Outcome, PhaseReport, Report, StepOutcome, StepReport};
 pub use resource::{
-    AuditLog, Cache, Claimed, Claims, Custom, Database, Demand, Ending, Exporter, File, GrpcServer,
-    Job, MessageBroker, NotRenewed, QueueConsumer, QueueConsumerBuilder, Scheduler, Source,
-    Stopping, Streams, Task, Telemetry, WebSockets, Working,
+    AuditLog, Cache, Claimed, Claims, Closed, Custom, Database, Demand, Ending, Exporter, Farewell,
+    File, GrpcServer, Job, MessageBroker, NotRenewed, QueueConsumer, QueueConsumerBuilder,
+    Scheduler, Session, Sessions, Source, Stopping, Streams, Task, Telemetry, WebSockets, Working,
 };
+#[cfg(feature = "http")]
+pub use resource::{Origin, SessionBody};
+#[cfg(feature = "futures")]
+pub use resource::{SessionSocket, SessionStream};
 pub use runtime::{MainResult, Runtime};
 pub use signals::Signal;
 pub use status::{ResourceState, ResourceStatus, State, Status, status};

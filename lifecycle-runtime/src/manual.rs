@@ -15,5 +15,6 @@ pages! {
     exit_codes = "manual/exit_codes.md",
     environment = "manual/environment.md",
     telemetry = "manual/telemetry.md",
+    systemd = "manual/systemd.md",
     testing = "manual/testing.md",
 }

@@ -22,6 +22,7 @@ use crate::health::{self, Health, Pulse};
 use crate::plan::{Drift, Plan};
 use crate::report::{self, Outcome, Report, StepOutcome};
 use crate::signals;
+use crate::systemd::Systemd;
 use crate::watchdog::{self, Order};
 use crate::wiring::{Wired, Wiring, WiringError};
 
@@ -104,7 +105,18 @@ impl Session {
         }
         let (orders, received) = channel();
         let orders = owns_process.then_some(orders);
-        let mut session = Self::assemble(plan, environment, health, orders, Faults::default());
+        let systemd = if owns_process { Systemd::read() } else { None };
+        if let Some(systemd) = &systemd {
+            systemd.status("starting");
+        }
+        let mut session = Self::assemble(
+            plan,
+            environment,
+            health,
+            orders,
+            systemd,
+            Faults::default(),
+        );
         session.owns_process = owns_process;
         if owns_process {
             let control = &session.control;
@@ -135,7 +147,7 @@ impl Session {
         }
         let (orders, received) = channel();
         let health = Health::default();
-        let session = Self::assemble(plan.into(), environment, health, Some(orders), faults);
+        let session = Self::assemble(plan.into(), environment, health, Some(orders), None, faults);
         (session, received)
     }
 
@@ -144,6 +156,7 @@ impl Session {
         environment: Environment,
         health: Health,
         orders: Option<Sender<Order>>,
+        systemd: Option<Systemd>,
         mut faults: Faults,
     ) -> Self {
         health.starting();
@@ -173,7 +186,8 @@ impl Session {
             true => Some(FULL_DISK.into()),
             false => environment.report,
         };
-        let mut control = Control::new(plan, chosen.platform, chosen.timeline, health, orders);
+        let control = Control::new(plan, chosen.platform, chosen.timeline, health, orders);
+        let mut control = control.managed_by(systemd);
         control.faults = faults.names();
         let control = Arc::new(control);
         control.health.attach(&control);
