@@ -109,6 +109,7 @@
 //! - [Health](manual::health): readiness, liveness, status, and the program as its own probe.
 //! - [Signals](manual::signals), [exit codes](manual::exit_codes) and [the
 //!   environment](manual::environment).
+//! - [The report](manual::report), and the same facts in the log and as metrics.
 //! - [Telemetry](manual::telemetry): traces, metrics and logs, also those of the last moment.
 //! - [systemd](manual::systemd): what a service manager is told.
 //! - [Testing](manual::testing): a termination in a test of your own, and faults for a drill.
@@ -118,7 +119,8 @@
 //! `macros` (default): `#[lifecycle::main]`. `http` (default): `HttpServer` for HTTP/1 and any tower
 //! service. `http2`: HTTP/2 on the same listener. `futures`: `Session::socket` and `Session::stream`, for
 //! what is a `Stream` or a `Sink`; no further crate. `testing`: [`testing`](manual::testing), for tests.
-//! `faults`: `LIFECYCLE_FAULTS`, for drills.
+//! `faults`: `LIFECYCLE_FAULTS`, for drills. `metrics`: the facts of a shutdown through the facade of
+//! that name.
 
 mod cancellation;
 mod control;
@@ -138,6 +140,8 @@ mod http;
 mod lifecycle;
 #[cfg(any(doc, doctest))]
 pub mod manual;
+#[cfg_attr(not(feature = "metrics"), path = "no_metrics.rs")]
+mod metrics;
 pub mod plan;
 mod probe;
 mod report;

@@ -19,6 +19,7 @@ use crate::environment::Environment;
 use crate::executor;
 use crate::faults::Faults;
 use crate::health::{self, Health, Pulse};
+use crate::metrics;
 use crate::plan::{Drift, Plan};
 use crate::report::{self, Outcome, Report, StepOutcome};
 use crate::signals;
@@ -274,6 +275,7 @@ impl Session {
             () = control.requested.cancelled() => return control.finished(),
             wiring = start => wiring,
         };
+        metrics::describe();
         for note in &self.notes {
             tracing::warn!("{note}");
         }
