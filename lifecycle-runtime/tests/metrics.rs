@@ -26,7 +26,7 @@ fn taken(snapshotter: &Snapshotter) -> BTreeMap<String, Vec<f64>> {
         let values = match value {
             DebugValue::Counter(count) => vec![f64::from(u32::try_from(count).unwrap())],
             DebugValue::Gauge(value) => vec![value.into_inner()],
-            DebugValue::Histogram(values) => values.into_iter().map(|it| it.into_inner()).collect(),
+            DebugValue::Histogram(values) => values.into_iter().map(f64::from).collect(),
         };
         (format!("{}{{{}}}", key.name(), labels.join(",")), values)
     });
