@@ -111,11 +111,15 @@
 //! # Features
 //!
 //! `macros` (default): `#[lifecycle::main]`. `http` (default): `HttpServer` for HTTP/1 and any tower
-//! service. `http2`: HTTP/2 on the same listener.
+//! service. `http2`: HTTP/2 on the same listener. `aws`: Spot interruption notices and ECS task
+//! metadata, where they are asked for.
 
+#[cfg(feature = "aws")]
+pub mod aws;
 mod cancellation;
 mod control;
 mod environment;
+mod exchange;
 mod executor;
 mod health;
 mod http;
