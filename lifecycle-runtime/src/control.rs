@@ -44,6 +44,13 @@ pub(crate) struct Control {
     pub(crate) requested: CancellationToken,
     /// A signal has come, perhaps after the service had begun to stop for a reason of its own.
     pub(crate) signalled: CancellationToken,
+    /// What goes wrong on purpose, as it is written.
+    pub(crate) faults: Vec<String>,
+    /// Everything is up.
+    pub(crate) up: CancellationToken,
+    /// The watchdog has been given an order.
+    #[cfg(feature = "testing")]
+    pub(crate) ordered: tokio::sync::Notify,
     watchdog: Option<Sender<Order>>,
     /// The service manager, where one listens.
     pub(crate) systemd: Option<Systemd>,
@@ -127,6 +134,10 @@ impl Control {
             health,
             requested: CancellationToken::new(),
             signalled: CancellationToken::new(),
+            faults: Vec::new(),
+            up: CancellationToken::new(),
+            #[cfg(feature = "testing")]
+            ordered: tokio::sync::Notify::new(),
             watchdog,
             systemd: None,
             works: OnceLock::new(),
@@ -150,11 +161,6 @@ impl Control {
                 steps,
             }),
         }
-    }
-
-    pub(crate) fn managed_by(mut self, systemd: Option<Systemd>) -> Self {
-        self.systemd = systemd;
-        self
     }
 
     /// A signal has come. Called from the signal thread, which also says whether somebody sits `at` a
@@ -234,6 +240,7 @@ impl Control {
             inner.moments.ready = Some(Instant::now());
             self.health.ready();
             drop(inner);
+            self.up.cancel();
             if let Some(systemd) = &self.systemd {
                 systemd.ready();
             }
@@ -379,11 +386,9 @@ impl Control {
         } else {
             Vec::new()
         };
-        let outcome = if inner.start_failed {
-            Some(Outcome::StartFailed)
-        } else {
-            outcome
-        };
+        let outcome = outcome.or(inner.start_failed.then_some(Outcome::StartFailed));
+        let moments = &inner.moments;
+        let until = inner.began.unwrap_or_else(Instant::now);
         Report {
             service: self.plan.service.to_string(),
             digest: self.plan.digest.to_string(),
@@ -396,6 +401,9 @@ impl Control {
             rejected: steps.iter().map(|step| step.rejected).sum(),
             phases: report::phases(&steps),
             steps,
+            ready_after: moments.ready.map(|ready| ready - moments.began),
+            uptime: until - moments.began,
+            faults: self.faults.clone(),
         }
     }
 
@@ -413,6 +421,8 @@ impl Control {
         if let Some(watchdog) = &self.watchdog {
             // The watchdog only goes with the process.
             let _ = watchdog.send(order);
+            #[cfg(feature = "testing")]
+            self.ordered.notify_one();
         }
     }
 

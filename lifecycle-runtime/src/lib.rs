@@ -63,6 +63,7 @@
 //!         unwind: Duration::from_millis(250),
 //!         deadline: Duration::from_secs(18),
 //!         grace: Duration::from_secs(20),
+//!         kill: Duration::from_secs(20),
 //!     },
 //! };
 //!
@@ -107,12 +108,14 @@
 //! - [Signals](manual::signals), [exit codes](manual::exit_codes) and [the
 //!   environment](manual::environment).
 //! - [systemd](manual::systemd): what a service manager is told.
+//! - [Testing](manual::testing): a termination in a test of your own, and faults for a drill.
 //!
 //! # Features
 //!
 //! `macros` (default): `#[lifecycle::main]`. `http` (default): `HttpServer` for HTTP/1 and any tower
 //! service. `http2`: HTTP/2 on the same listener. `aws`: Spot interruption notices and ECS task
-//! metadata, where they are asked for.
+//! metadata, where they are asked for. `testing`: [`testing`](manual::testing), for tests. `faults`:
+//! `LIFECYCLE_FAULTS`, for drills.
 
 #[cfg(feature = "aws")]
 pub mod aws;
@@ -121,6 +124,15 @@ mod control;
 mod environment;
 mod exchange;
 mod executor;
+#[cfg_attr(
+    not(any(feature = "faults", feature = "testing")),
+    path = "no_faults.rs"
+)]
+#[allow(
+    unreachable_pub,
+    reason = "reached through `testing`, where that is built"
+)]
+mod faults;
 mod health;
 mod http;
 mod lifecycle;
@@ -135,6 +147,8 @@ mod session;
 mod signals;
 mod status;
 mod systemd;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod watchdog;
 mod wiring;
 mod work;
@@ -146,7 +160,7 @@ pub use http::HttpServer;
 pub use http::RunningServer;
 pub use lifecycle::{Lifecycle, StopHandle, stop};
 #[cfg(feature = "macros")]
-pub use lifecycle_macros::main;
+pub use lifecycle_macros::{include_plan, main};
 pub use report::{Outcome, PhaseReport, Report, StepOutcome, StepReport};
 pub use resource::{
     AuditLog, Cache, Claimed, Claims, Custom, Database, Demand, Ending, File, GrpcServer, Job,

@@ -120,6 +120,7 @@ mod tests {
                 unwind: Duration::ZERO,
                 deadline: Duration::ZERO,
                 grace: Duration::ZERO,
+                kill: Duration::ZERO,
             },
         }
     }
