@@ -138,7 +138,8 @@ pub(crate) fn obey(words: &str, control: &Arc<Control>) -> Vec<String> {
             "ecs-task" => aside("lifecycle-ecs", control, |control| {
                 let task = ecs::task();
                 if let (Some(control), Some(task)) = (control.upgrade(), task) {
-                    control.runs_as(task);
+                    // Asked once.
+                    let _ = control.instance.set(task);
                 }
             }),
             _ => unknown.push(format!(
@@ -161,11 +162,7 @@ fn stop_at_notice(control: &Weak<Control>) {
 }
 
 /// On a thread that nobody waits for; without one the service goes on.
-fn aside(
-    name: &str,
-    control: &Arc<Control>,
-    what: impl FnOnce(&Weak<Control>) + Send + 'static,
-) {
+fn aside(name: &str, control: &Arc<Control>, what: impl FnOnce(&Weak<Control>) + Send + 'static) {
     let control = Arc::downgrade(control);
     let spawned = thread::Builder::new()
         .name(name.to_owned())

@@ -51,6 +51,8 @@ pub(crate) struct Control {
     /// The watchdog has been given an order.
     #[cfg(feature = "testing")]
     pub(crate) ordered: tokio::sync::Notify,
+    /// The instance that this is, once the platform has said so.
+    pub(crate) instance: OnceLock<String>,
     watchdog: Option<Sender<Order>>,
     /// The service manager, where one listens.
     pub(crate) systemd: Option<Systemd>,
@@ -138,6 +140,7 @@ impl Control {
             up: CancellationToken::new(),
             #[cfg(feature = "testing")]
             ordered: tokio::sync::Notify::new(),
+            instance: OnceLock::new(),
             watchdog,
             systemd: None,
             works: OnceLock::new(),
@@ -380,12 +383,18 @@ impl Control {
     }
 
     fn report(&self, outcome: Option<Outcome>) -> Report {
+        // A step that is over still refuses who comes late. Asked before the lock is taken.
+        let works = self.works.get().into_iter().flatten();
+        let rejected: Vec<u64> = works.map(|work| work.tally().rejected).collect();
         let inner = self.lock();
-        let steps = if inner.reached >= Reached::Wired {
+        let mut steps = if inner.reached >= Reached::Wired {
             inner.steps.clone()
         } else {
             Vec::new()
         };
+        for (step, rejected) in steps.iter_mut().zip(rejected) {
+            step.rejected = rejected;
+        }
         let outcome = outcome.or(inner.start_failed.then_some(Outcome::StartFailed));
         let moments = &inner.moments;
         let until = inner.began.unwrap_or_else(Instant::now);
@@ -393,6 +402,7 @@ impl Control {
             service: self.plan.service.to_string(),
             digest: self.plan.digest.to_string(),
             platform: self.platform.clone(),
+            instance: self.instance.get().cloned(),
             signal: inner.signal.map(|(signal, _)| signal),
             cause: inner.cause.clone(),
             outcome: outcome.unwrap_or_else(|| report::worst(&steps)),

@@ -98,7 +98,8 @@
 //! | `http-server` | `HttpServer` (feature `http`) | a listener and a service |
 //! | `queue-consumer` | [`QueueConsumer`] | [`Claims`]: `next`, `working`, `cancelled` |
 //! | `scheduler` | [`Scheduler`] | a period and a job |
-//! | `task`, `grpc-server`, `websocket`, `stream` | [`Task`], [`GrpcServer`], [`WebSockets`], [`Streams`] | [`Stopping`]: `requested`, `cancelled`, `working` |
+//! | `task`, `grpc-server` | [`Task`], [`GrpcServer`] | [`Stopping`]: `requested`, `cancelled`, `working` |
+//! | `websocket`, `stream` | [`WebSockets`], [`Streams`] | nothing; handlers get a [`Session`] from its handle, [`Sessions`] |
 //! | `telemetry`, `audit-log`, `message-broker`, `cache`, `database`, `file`, `custom` | [`Telemetry`], [`AuditLog`], [`MessageBroker`], [`Cache`], [`Database`], [`File`], [`Custom`] | a closing call, async or `blocking` |
 //!
 //! # The manual
@@ -113,7 +114,8 @@
 //! # Features
 //!
 //! `macros` (default): `#[lifecycle::main]`. `http` (default): `HttpServer` for HTTP/1 and any tower
-//! service. `http2`: HTTP/2 on the same listener. `aws`: Spot interruption notices and ECS task
+//! service. `http2`: HTTP/2 on the same listener. `futures`: `Session::socket` and `Session::stream`, for
+//! what is a `Stream` or a `Sink`; no further crate. `aws`: Spot interruption notices and ECS task
 //! metadata, where they are asked for. `testing`: [`testing`](manual::testing), for tests. `faults`:
 //! `LIFECYCLE_FAULTS`, for drills.
 
@@ -163,10 +165,14 @@ pub use lifecycle::{Lifecycle, StopHandle, stop};
 pub use lifecycle_macros::{include_plan, main};
 pub use report::{Outcome, PhaseReport, Report, StepOutcome, StepReport};
 pub use resource::{
-    AuditLog, Cache, Claimed, Claims, Custom, Database, Demand, Ending, File, GrpcServer, Job,
-    MessageBroker, NotRenewed, QueueConsumer, QueueConsumerBuilder, Scheduler, Source, Stopping,
-    Streams, Task, Telemetry, WebSockets, Working,
+    AuditLog, Cache, Claimed, Claims, Closed, Custom, Database, Demand, Ending, Farewell, File,
+    GrpcServer, Job, MessageBroker, NotRenewed, QueueConsumer, QueueConsumerBuilder, Scheduler,
+    Session, Sessions, Source, Stopping, Streams, Task, Telemetry, WebSockets, Working,
 };
+#[cfg(feature = "http")]
+pub use resource::{Origin, SessionBody};
+#[cfg(feature = "futures")]
+pub use resource::{SessionSocket, SessionStream};
 pub use runtime::{MainResult, Runtime};
 pub use signals::Signal;
 pub use status::{ResourceState, ResourceStatus, State, Status, status};

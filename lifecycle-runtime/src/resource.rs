@@ -4,6 +4,7 @@
 //! and [`closers`] for what only has an end. The types differ so that one kind cannot be wired where
 //! the manifest names another.
 
+mod closed;
 mod closers;
 mod consumer;
 mod ending;
@@ -11,8 +12,10 @@ mod roster;
 mod scheduler;
 mod served;
 mod servers;
+mod sessions;
 mod startup;
 
+pub use closed::Closed;
 pub use closers::{AuditLog, Cache, Custom, Database, File, MessageBroker, Telemetry};
 pub use consumer::{
     Claimed, Claims, Demand, Job, NotRenewed, QueueConsumer, QueueConsumerBuilder, Source,
@@ -21,7 +24,12 @@ pub use ending::Ending;
 pub use roster::Working;
 pub use scheduler::Scheduler;
 pub(crate) use served::Served;
-pub use servers::{GrpcServer, Stopping, Streams, Task, WebSockets};
+pub use servers::{GrpcServer, Stopping, Task};
+pub use sessions::{Farewell, Session, Sessions, Streams, WebSockets};
+#[cfg(feature = "http")]
+pub use sessions::{Origin, SessionBody};
+#[cfg(feature = "futures")]
+pub use sessions::{SessionSocket, SessionStream};
 pub(crate) use startup::{StartUp, started_when};
 
 /// Makes a type that holds a `Work` and its [`StartUp`] wirable as one kind.

@@ -34,6 +34,10 @@ const FULL_DISK: &str = "/dev/full";
 const FAULTS_IGNORED: &str = "LIFECYCLE_FAULTS is set and ignored: the program was built without the \
                               feature `faults`";
 
+#[cfg(not(feature = "aws"))]
+const AWS_IGNORED: &str = "LIFECYCLE_AWS is set and ignored: the program was built without the feature \
+                           `aws`";
+
 pub(crate) struct Session {
     pub(crate) control: Arc<Control>,
     /// What keeps the service from starting, found before it began.
@@ -105,8 +109,15 @@ impl Session {
         if let Some(systemd) = &systemd {
             systemd.status("starting");
         }
-        let mut session =
-            Self::assemble(plan, environment, health, orders, systemd, Faults::default());
+        let aws = environment.aws.take();
+        let mut session = Self::assemble(
+            plan,
+            environment,
+            health,
+            orders,
+            systemd,
+            Faults::default(),
+        );
         session.owns_process = owns_process;
         if owns_process {
             let control = &session.control;
@@ -116,7 +127,22 @@ impl Session {
                 session.obstacle.get_or_insert(StartError::Signals(error));
             }
         }
+        if let Some(words) = aws
+            && session.obstacle.is_none()
+        {
+            session.ask_aws(&words);
+        }
         session
+    }
+
+    #[cfg(feature = "aws")]
+    fn ask_aws(&mut self, words: &str) {
+        self.notes.extend(crate::aws::obey(words, &self.control));
+    }
+
+    #[cfg(not(feature = "aws"))]
+    fn ask_aws(&mut self, _: &str) {
+        self.notes.push(AWS_IGNORED.to_owned());
     }
 
     /// A session that nobody but its caller sends signals to, and whose watchdog is its caller too.

@@ -169,7 +169,7 @@ async fn sessions_are_waited_for_after_their_server_has_ended() {
     let plan = plan(ZERO, vec![step("chat", Kind::Websocket, ms(1000), &[])]);
     let service = Lifecycle::new(plan).with(
         "chat",
-        lifecycle::WebSockets::new(|stopping| async move {
+        lifecycle::WebSockets::new().serve(|stopping| async move {
             let session = stopping.clone();
             tokio::spawn(async move {
                 let _working = session.working("10.0.0.7");

@@ -135,8 +135,18 @@ mod tests {
     #[test]
     fn addresses_are_read() {
         for (url, host, address, path) in [
-            ("http://169.254.169.254", "169.254.169.254", "169.254.169.254:80", ""),
-            ("http://[fd00:ec2::254]/", "[fd00:ec2::254]", "[fd00:ec2::254]:80", ""),
+            (
+                "http://169.254.169.254",
+                "169.254.169.254",
+                "169.254.169.254:80",
+                "",
+            ),
+            (
+                "http://[fd00:ec2::254]/",
+                "[fd00:ec2::254]",
+                "[fd00:ec2::254]:80",
+                "",
+            ),
             ("http://[::1]:1338/a/", "[::1]:1338", "[::1]:1338", "/a"),
             (
                 "http://169.254.170.2/v4/0a1b-2",
@@ -144,14 +154,25 @@ mod tests {
                 "169.254.170.2:80",
                 "/v4/0a1b-2",
             ),
-            ("http://127.0.0.1:8080", "127.0.0.1:8080", "127.0.0.1:8080", ""),
+            (
+                "http://127.0.0.1:8080",
+                "127.0.0.1:8080",
+                "127.0.0.1:8080",
+                "",
+            ),
         ] {
             let base = Base::parse(url).expect("it is an address");
             assert_eq!(base.host, host);
             assert_eq!(base.address.to_string(), address);
             assert_eq!(base.path, path);
         }
-        for url in ["", "169.254.169.254", "https://169.254.169.254", "http://", "http://a b/"] {
+        for url in [
+            "",
+            "169.254.169.254",
+            "https://169.254.169.254",
+            "http://",
+            "http://a b/",
+        ] {
             assert!(Base::parse(url).is_err(), "{url}");
         }
     }
@@ -160,12 +181,27 @@ mod tests {
     fn a_body_ends_where_its_head_says() {
         let whole = |text: &str| Body::Whole(text.as_bytes().to_vec());
         for (bytes, wanted) in [
-            ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", whole("hi")),
-            ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi there", whole("hi")),
-            ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nh", Body::Partial),
-            ("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nh", Body::Partial),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+                whole("hi"),
+            ),
+            (
+                "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi there",
+                whole("hi"),
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nh",
+                Body::Partial,
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nh",
+                Body::Partial,
+            ),
             ("HTTP/1.1 200 OK\r\n", Body::Partial),
-            ("HTTP/1.1 200 OK\r\n\r\nhi", Body::UntilClose(b"hi".to_vec())),
+            (
+                "HTTP/1.1 200 OK\r\n\r\nhi",
+                Body::UntilClose(b"hi".to_vec()),
+            ),
             (
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\nA;x=1\r\n0123456789\r\n0\r\n\r\n",
                 whole("hi0123456789"),

@@ -105,7 +105,17 @@ mod tests {
 
     #[test]
     fn anything_else_is_nothing() {
-        for text in ["", "[]", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":\"b", "{a:1}", "{\"a\":]"] {
+        for text in [
+            "",
+            "[]",
+            "{",
+            "{\"a\"",
+            "{\"a\":",
+            "{\"a\":1",
+            "{\"a\":\"b",
+            "{a:1}",
+            "{\"a\":]",
+        ] {
             assert_eq!(read(text), None, "{text}");
         }
         let deep = "{\"a\":".to_owned() + &"[".repeat(1_000_000);

@@ -4,11 +4,6 @@
 //! waited for and cut by its step. A resource that holds such sessions takes them over: from then on
 //! the HTTP step does none of the three, and the resource does.
 
-#![allow(
-    dead_code,
-    reason = "used by the resources that hold sessions, and by tests"
-)]
-
 use std::any::Any;
 use std::sync::Arc;
 
@@ -57,8 +52,8 @@ impl Handover {
 
     /// Ends the session at once, if this crate still holds its connection: the whole connection on
     /// HTTP/1, the one stream on HTTP/2. An upgraded HTTP/1 connection belongs to the service, and
-    /// ends when the service drops it.
-    pub(crate) fn cut(&self) {
-        self.track.cut(self.place, self.serial);
+    /// ends when the service drops it: then this says `false` and does nothing.
+    pub(crate) fn cut(&self) -> bool {
+        self.track.cut(self.place, self.serial)
     }
 }

@@ -51,8 +51,7 @@ mod track;
 use std::future::Future;
 
 #[cfg(feature = "http")]
-#[allow(unused_imports, reason = "used by the resources that hold sessions")]
-pub(crate) use self::handover::{Handover, Keeper};
+pub(crate) use self::handover::Handover;
 #[cfg(feature = "http")]
 pub use self::running::RunningServer;
 

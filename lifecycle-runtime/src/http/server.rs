@@ -201,10 +201,11 @@ impl Server {
 
     /// What begins once nobody new comes in: the linger, then the drain.
     pub(super) async fn drain(&self, linger: Instant) -> Result<(), Abandoned> {
-        if timeout_at(linger, self.over()).await.is_err() {
-            self.advance(Stage::Draining);
-            self.over().await;
-        }
+        // Over before its time is a server that nobody is connected to, or only sessions that others
+        // hold: those must learn, too, that no request comes after theirs.
+        let _ = timeout_at(linger, self.over()).await;
+        self.advance(Stage::Draining);
+        self.over().await;
         match self.cut.load(Ordering::Relaxed) {
             0 => Ok(()),
             connections => Err(Abandoned { connections }),

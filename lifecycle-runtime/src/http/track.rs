@@ -376,19 +376,24 @@ impl Track {
         drop((keeper, leaving));
     }
 
-    /// Ends one request that was taken over.
-    pub(super) fn cut(&self, place: usize, serial: u32) {
+    /// Ends one request that was taken over. Whether there was something to end.
+    pub(super) fn cut(&self, place: usize, serial: u32) -> bool {
         if self.http2.get() {
             let mut state = self.state();
             let stream = state.stream(place, serial);
-            if let Some(abort) = stream.and_then(|stream| stream.abort.clone()) {
-                drop(state);
-                abort.abort();
-            }
-        } else if self.slot.version() == serial {
+            let Some(abort) = stream.and_then(|stream| stream.abort.clone()) else {
+                return false;
+            };
+            drop(state);
+            abort.abort();
+            return true;
+        }
+        let ours = !self.upgraded.get() && self.slot.version() == serial;
+        if ours {
             self.severed.set(true);
             self.wake();
         }
+        ours
     }
 
     /// Ends every stream that no other resource has taken over.

@@ -131,10 +131,4 @@ servers! {
     /// A gRPC server, or any other server that offers a stop handle: with tonic,
     /// `serve_with_shutdown(address, stopping.requested())`.
     GrpcServer = GrpcServer,
-    /// WebSocket sessions: each session closes itself when [`Stopping::requested`] resolves, and
-    /// [`Stopping::working`] makes the step wait for it.
-    WebSockets = Websocket,
-    /// Long responses such as server-sent events: each ends itself when [`Stopping::requested`]
-    /// resolves, and [`Stopping::working`] makes the step wait for it.
-    Streams = Stream,
 }

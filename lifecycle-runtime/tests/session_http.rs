@@ -1,0 +1,350 @@
+//! WebSockets, server-sent events and long polls on `HttpServer`, over real sockets: they belong to
+//! their own step, and not to the server's.
+
+#![cfg(feature = "futures")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod common;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use bytes::Bytes;
+use common::{Given, found, ms, plan, step};
+use futures_util::{SinkExt as _, StreamExt as _, stream};
+use http::{Extensions, StatusCode};
+use http_body::Frame;
+use http_body_util::StreamBody;
+use lifecycle::plan::Kind;
+use lifecycle::{
+    HttpServer, Lifecycle, Outcome, Report, Session, Sessions, StepOutcome, StopHandle, Streams,
+    WebSockets,
+};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, interval, sleep, timeout};
+use tokio_tungstenite::tungstenite;
+
+/// For what takes milliseconds on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct Service {
+    address: SocketAddr,
+    stop: StopHandle,
+    running: JoinHandle<Report>,
+    sessions: [Sessions; 2],
+}
+
+/// A service whose HTTP step is over soon, and whose sessions have their own time.
+async fn service(http: Duration, rooms: Duration, feed: Duration, linger: Duration) -> Service {
+    let sockets = WebSockets::new().reason("moving");
+    let streams = Streams::new();
+    let sessions = [sockets.handle(), streams.handle()];
+    let router = Router::new()
+        .route("/", get(|| async { "hello" }))
+        .route("/chat", get(chat))
+        .route("/deaf", get(deaf))
+        .route("/events", get(events))
+        .route("/flood", get(flood))
+        .route("/poll", get(poll))
+        .with_state(sessions.clone());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let given: Vec<Given> = vec![
+        step("http", Kind::HttpServer, http, &[]),
+        step("rooms", Kind::Websocket, rooms, &[]),
+        step("feed", Kind::Stream, feed, &[]),
+    ];
+    let lifecycle = Lifecycle::new(plan(ms(0), given))
+        .with("http", HttpServer::new(listener, router).linger(linger))
+        .with("rooms", sockets)
+        .with("feed", streams)
+        .embedded();
+    Service {
+        address,
+        stop: lifecycle.stop_handle(),
+        running: tokio::spawn(lifecycle.run()),
+        sessions,
+    }
+}
+
+impl Service {
+    /// Waits until `count` sessions are in.
+    async fn holds(&self, count: u64) {
+        while self.sessions.iter().map(Sessions::count).sum::<u64>() < count {
+            sleep(ms(2)).await;
+        }
+    }
+
+    async fn stopped(self) -> Report {
+        self.stop.stop("test");
+        timeout(PATIENCE, self.running).await.unwrap().unwrap()
+    }
+
+    async fn socket(&self, path: &str) -> Client {
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        let url = format!("ws://{}{path}", self.address);
+        tokio_tungstenite::client_async(url, stream)
+            .await
+            .unwrap()
+            .0
+    }
+
+    /// A connection on which this has been asked for.
+    async fn asked(&self, path: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        ask(&mut stream, path).await;
+        stream
+    }
+}
+
+type Client = tokio_tungstenite::WebSocketStream<TcpStream>;
+
+async fn ask(stream: &mut TcpStream, path: &str) {
+    let head = format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+}
+
+/// All that comes until the server closes the connection.
+async fn rest(mut stream: TcpStream) -> String {
+    let mut all = Vec::new();
+    let read = timeout(PATIENCE, stream.read_to_end(&mut all));
+    let read = read.await;
+    assert!(read.is_ok(), "{:?}", String::from_utf8(all));
+    read.unwrap().unwrap();
+    String::from_utf8(all).unwrap()
+}
+
+type Entered = State<[Sessions; 2]>;
+
+async fn chat(
+    State([rooms, _]): Entered,
+    extensions: Extensions,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, Response> {
+    let session = rooms.enter(&extensions, "ada")?;
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        session.run(|session| talk(session, socket)).await;
+    }))
+}
+
+/// Sends back what it hears.
+async fn talk(session: Session, socket: WebSocket) {
+    let mut socket = session.socket(socket, |farewell| {
+        Message::Close(Some(CloseFrame {
+            code: farewell.code(),
+            reason: farewell.reason().into(),
+        }))
+    });
+    while let Some(Ok(message)) = socket.next().await {
+        if matches!(message, Message::Text(_)) && socket.send(message).await.is_err() {
+            break;
+        }
+    }
+}
+
+async fn deaf(
+    State([rooms, _]): Entered,
+    extensions: Extensions,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, Response> {
+    let session = rooms.enter(&extensions, "deaf")?;
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        let hang = |session: Session| async move {
+            let _held = (session, socket);
+            std::future::pending::<()>().await;
+        };
+        session.run(hang).await;
+    }))
+}
+
+async fn events(State([_, feed]): Entered, extensions: Extensions) -> Result<Response, Response> {
+    let session = feed.enter(&extensions, "reader")?;
+    let ticks = stream::unfold(interval(ms(20)), |mut ticks| async move {
+        ticks.tick().await;
+        let frame = Frame::data(Bytes::from_static(b"data: tick\n\n"));
+        Some((Ok::<_, Infallible>(frame), ticks))
+    });
+    let body = session.body(StreamBody::new(ticks)).last_words(|farewell| {
+        Bytes::from(format!("event: close\ndata: {}\n\n", farewell.reason()))
+    });
+    Ok(Response::new(Body::new(body)))
+}
+
+/// More than any client takes that does not read.
+async fn flood(State([_, feed]): Entered, extensions: Extensions) -> Result<Response, Response> {
+    let session = feed.enter(&extensions, "slow reader")?;
+    let chunks = stream::repeat_with(|| {
+        let frame = Frame::data(Bytes::from(vec![b'x'; 64 * 1024]));
+        Ok::<_, Infallible>(frame)
+    });
+    Ok(Response::new(Body::new(
+        session.body(StreamBody::new(chunks)),
+    )))
+}
+
+async fn poll(State([_, feed]): Entered, extensions: Extensions) -> Result<Response, Response> {
+    let session = feed.enter(&extensions, "poller")?;
+    session.leaving().await;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_is_not_in_flight_for_the_http_server_once_it_is_entered() {
+    // The client takes longer to answer than the server's whole step.
+    let service = service(ms(800), ms(20_000), ms(20_000), ms(50)).await;
+    let mut client = service.socket("/chat").await;
+    service.holds(1).await;
+    let late = tokio::spawn(async move {
+        let Some(Ok(tungstenite::Message::Close(Some(close)))) = client.next().await else {
+            panic!("no close frame");
+        };
+        assert_eq!(
+            (u16::from(close.code), close.reason.as_str()),
+            (1001, "moving")
+        );
+        // The answer waits in the client's library until it is asked for.
+        sleep(ms(1600)).await;
+        assert!(client.next().await.is_none());
+    });
+    let report = service.stopped().await;
+    late.await.unwrap();
+    assert_eq!(report.outcome, Outcome::Clean, "{report:?}");
+    let http = found(&report, "http");
+    assert!(http.end.unwrap() < ms(700), "{report:?}");
+    assert!(report.total >= ms(1400), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_client_sends_before_it_hears_is_heard_and_answered() {
+    let service = service(ms(5000), ms(20_000), ms(20_000), ms(50)).await;
+    let mut client = service.socket("/chat").await;
+    client
+        .send(tungstenite::Message::text("before"))
+        .await
+        .unwrap();
+    assert_eq!(
+        client.next().await.unwrap().unwrap().into_text().unwrap(),
+        "before"
+    );
+    let report = service.stopped();
+    let talk = async {
+        let mut told = false;
+        for count in 0.. {
+            // Sends on until the farewell has been read.
+            if client
+                .send(tungstenite::Message::text(count.to_string()))
+                .await
+                .is_err()
+            {
+                break;
+            }
+            match client.next().await {
+                Some(Ok(tungstenite::Message::Close(_))) => told = true,
+                Some(Ok(_)) => {}
+                _ => break,
+            }
+        }
+        told
+    };
+    let (report, told) = tokio::join!(report, talk);
+    assert!(told);
+    assert_eq!(report.outcome, Outcome::Clean, "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_stream_ends_with_its_last_event_and_a_complete_body() {
+    let service = service(ms(5000), ms(20_000), ms(20_000), ms(50)).await;
+    let stream = service.asked("/events").await;
+    service.holds(1).await;
+    let reading = tokio::spawn(rest(stream));
+    sleep(ms(200)).await;
+    let report = service.stopped().await;
+    let text = reading.await.unwrap();
+    assert!(text.starts_with("HTTP/1.1 200 OK"), "{text}");
+    assert!(text.matches("data: tick").count() > 2, "{text}");
+    let end = "event: close\ndata: the server is going away\n\n\r\n0\r\n\r\n";
+    assert!(text.ends_with(end), "{text:?}");
+    assert_eq!(report.outcome, Outcome::Clean, "{report:?}");
+    assert!(report.total < ms(5000), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_poll_answers_at_once() {
+    let service = service(ms(5000), ms(20_000), ms(20_000), ms(50)).await;
+    let stream = service.asked("/poll").await;
+    service.holds(1).await;
+    let reading = tokio::spawn(rest(stream));
+    let report = service.stopped().await;
+    let text = reading.await.unwrap();
+    assert!(text.starts_with("HTTP/1.1 204 No Content"), "{text}");
+    assert_eq!(report.outcome, Outcome::Clean, "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_late_is_refused_and_told_when_to_come_back() {
+    let service = service(ms(20_000), ms(20_000), ms(20_000), ms(3000)).await;
+    let mut idle = service.asked("/").await;
+    let mut answer = [0; 1024];
+    let read = idle.read(&mut answer).await.unwrap();
+    assert!(answer[..read].ends_with(b"hello"));
+    let [rooms, feed] = service.sessions.clone();
+    let report = tokio::spawn(service.stopped());
+    while rooms.is_open() || feed.is_open() {
+        sleep(ms(2)).await;
+    }
+    // The server lingers, and still serves.
+    ask(&mut idle, "/events").await;
+    let text = rest(idle).await.to_lowercase();
+    assert!(text.starts_with("http/1.1 503"), "{text}");
+    assert!(text.contains("retry-after: 1\r\n"), "{text}");
+    let report = report.await.unwrap();
+    assert_eq!((report.outcome, report.rejected), (Outcome::Clean, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_that_ignores_everything_is_closed_at_the_end_of_its_step() {
+    let service = service(ms(5000), ms(600), ms(20_000), ms(50)).await;
+    let mut client = service.socket("/deaf").await;
+    service.holds(1).await;
+    let began = Instant::now();
+    let report = service.stopped().await;
+    assert!(began.elapsed() < ms(10_000));
+    let rooms = found(&report, "rooms");
+    assert_eq!(rooms.outcome, StepOutcome::TimedOut, "{report:?}");
+    assert_eq!(rooms.unfinished, ["deaf"]);
+    assert!(rooms.abandoned.is_empty(), "{report:?}");
+    assert_eq!(found(&report, "http").outcome, StepOutcome::Done);
+    let end = timeout(PATIENCE, client.next()).await.unwrap();
+    assert!(matches!(end, Some(Err(_)) | None), "{end:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_takes_nothing_is_cut_at_the_end_of_its_step() {
+    let service = service(ms(5000), ms(20_000), ms(600), ms(50)).await;
+    let stream = service.asked("/flood").await;
+    service.holds(1).await;
+    let began = Instant::now();
+    let [_, feed] = service.sessions.clone();
+    let report = service.stopped().await;
+    assert!(began.elapsed() < ms(10_000));
+    let step = found(&report, "feed");
+    assert_eq!(step.outcome, StepOutcome::TimedOut, "{report:?}");
+    assert_eq!(step.unfinished, ["slow reader"]);
+    assert!(step.abandoned.is_empty(), "{report:?}");
+    assert_eq!(found(&report, "http").outcome, StepOutcome::Done);
+    // The connection is cut, and with it the session goes.
+    while feed.count() > 0 {
+        assert!(began.elapsed() < PATIENCE);
+        sleep(ms(2)).await;
+    }
+    drop(stream);
+}
