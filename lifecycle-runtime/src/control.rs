@@ -242,8 +242,8 @@ impl Control {
             inner.reached = Reached::Ready;
             inner.moments.ready = Some(Instant::now());
             self.health.ready();
-            drop(inner);
             self.up.cancel();
+            drop(inner);
             if let Some(systemd) = &self.systemd {
                 systemd.ready();
             }

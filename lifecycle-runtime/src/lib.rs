@@ -109,6 +109,7 @@
 //! - [Signals](manual::signals), [exit codes](manual::exit_codes) and [the
 //!   environment](manual::environment).
 //! - [systemd](manual::systemd): what a service manager is told.
+//! - AWS, in the module `aws` of that feature: Spot interruptions and ECS tasks.
 //! - [Testing](manual::testing): a termination in a test of your own, and faults for a drill.
 //!
 //! # Features
@@ -159,7 +160,7 @@ pub use cancellation::Cancellation;
 pub use health::{Health, health};
 pub use http::HttpServer;
 #[cfg(feature = "http")]
-pub use http::RunningServer;
+pub use http::{Listener, Peer, RunningServer};
 pub use lifecycle::{Lifecycle, StopHandle, stop};
 #[cfg(feature = "macros")]
 pub use lifecycle_macros::{include_plan, main};

@@ -203,8 +203,8 @@ impl Session {
             false => environment.report,
         };
         let mut control = Control::new(plan, chosen.platform, chosen.timeline, health, orders);
-        control.faults = faults.names();
         control.systemd = systemd;
+        control.faults = faults.names();
         let control = Arc::new(control);
         control.health.attach(&control);
         Self {
