@@ -113,6 +113,7 @@
 //! - [The report](manual::report), and the same facts in the log and as metrics.
 //! - [Telemetry](manual::telemetry): traces, metrics and logs, also those of the last moment.
 //! - [systemd](manual::systemd): what a service manager is told.
+//! - AWS, in the module `aws` of that feature: Spot interruptions and ECS tasks.
 //! - [Testing](manual::testing): a termination in a test of your own, and faults for a drill.
 //!
 //! # Features
@@ -126,13 +127,17 @@
 //! | `tls` | TLS by rustls, with the cryptography that the service chooses |
 //! | `socket-activation` | listeners that systemd hands over |
 //! | `futures` | `Session::socket` and `Session::stream`, for what is a `Stream` or a `Sink`; no further crate |
+//! | `aws` | Spot interruption notices and ECS task metadata, where they are asked for; no further crate |
 //! | `testing` | `lifecycle::testing`: a termination played in a test of your own |
 //! | `faults` | `LIFECYCLE_FAULTS`: faults in a real process, for drills |
 //! | `metrics` | the facts of a shutdown through the `metrics` facade |
 
+#[cfg(feature = "aws")]
+pub mod aws;
 mod cancellation;
 mod control;
 mod environment;
+mod exchange;
 mod executor;
 #[cfg_attr(
     not(any(feature = "faults", feature = "testing")),
