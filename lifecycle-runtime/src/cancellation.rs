@@ -35,6 +35,15 @@ impl Cancellation {
         self.token.is_cancelled()
     }
 
+    /// One that fires with this one, or alone.
+    pub(crate) fn child(&self) -> Self {
+        Self {
+            token: Arc::new(self.token.child_token()),
+            #[cfg(feature = "http")]
+            handover: None,
+        }
+    }
+
     /// Fires it. Work that looks at it lets go.
     pub(crate) fn fire(&self) {
         self.token.cancel();

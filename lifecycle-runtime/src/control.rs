@@ -426,8 +426,12 @@ impl StepReport {
 
     /// A job that was given back is not lost: it is told of there, and not among the unfinished.
     fn set_tally(&mut self, tally: Tally) {
-        self.unfinished
-            .retain(|name| !tally.handed_back.contains(name));
+        match tally.unfinished {
+            Some(names) => self.unfinished = names,
+            None => self
+                .unfinished
+                .retain(|name| !tally.handed_back.contains(name)),
+        }
         self.rejected = tally.rejected;
         self.handed_back = tally.handed_back;
         self.abandoned = tally.abandoned;

@@ -145,10 +145,11 @@ pub use lifecycle::{Lifecycle, StopHandle, stop};
 pub use lifecycle_macros::main;
 pub use report::{Outcome, PhaseReport, Report, StepOutcome, StepReport};
 pub use resource::{
-    AuditLog, Cache, Claims, Closed, Custom, Database, Ending, Farewell, File, GrpcServer,
-    MessageBroker, QueueConsumer, Scheduler, Session, Sessions, Stopping, Streams, Task, Telemetry,
-    WebSockets, Working,
+    AuditLog, Cache, Claimed, Claims, Custom, Database, Demand, Ending, File, GrpcServer, Job,
+    MessageBroker, NotRenewed, QueueConsumer, QueueConsumerBuilder, Scheduler, Source, Stopping,
+    Task, Telemetry, Working,
 };
+pub use resource::{Closed, Farewell, Session, Sessions, Streams, WebSockets};
 #[cfg(feature = "http")]
 pub use resource::{Origin, SessionBody};
 #[cfg(feature = "futures")]

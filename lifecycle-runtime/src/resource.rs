@@ -17,7 +17,9 @@ mod startup;
 
 pub use closed::Closed;
 pub use closers::{AuditLog, Cache, Custom, Database, File, MessageBroker, Telemetry};
-pub use consumer::{Claims, QueueConsumer};
+pub use consumer::{
+    Claimed, Claims, Demand, Job, NotRenewed, QueueConsumer, QueueConsumerBuilder, Source,
+};
 pub use ending::Ending;
 pub use roster::Working;
 pub use scheduler::Scheduler;

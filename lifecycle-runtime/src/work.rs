@@ -73,6 +73,9 @@ pub(crate) struct Window {
 pub(crate) struct Tally {
     /// Requests, sessions or entries that were refused.
     pub(crate) rejected: u64,
+    /// Names of what is still unfinished, where the resource follows its work to the end. What ended
+    /// well after the step's timeout is not among them.
+    pub(crate) unfinished: Option<Vec<String>>,
     /// Ids of claimed jobs that were given back to their queue.
     pub(crate) handed_back: Vec<String>,
     /// Names of what could not be ended and was left running.

@@ -170,30 +170,47 @@ fn wire(mut lifecycle: Lifecycle, given: &[Given], seen: &Seen) -> Lifecycle {
     lifecycle
 }
 
-/// When and how each step must end, worked out from its fault alone.
-fn expected(settle: Duration, given: &[Given]) -> Vec<(Duration, Duration, StepOutcome)> {
-    let mut ends: Vec<(Duration, Duration, StepOutcome)> = Vec::new();
+/// When and how a step must end, worked out from its fault alone.
+struct Expected {
+    start: Duration,
+    end: Duration,
+    outcome: StepOutcome,
+    /// When the step's own code was told.
+    told: Duration,
+}
+
+fn expected(settle: Duration, given: &[Given]) -> Vec<Expected> {
+    let mut ends: Vec<Expected> = Vec::new();
     for it in given {
         let start = it
             .waits_for
             .iter()
-            .map(|&other| ends[other].1)
+            .map(|&other| ends[other].end)
             .max()
             .unwrap_or(settle);
-        let (took, outcome) = match it.fault {
-            Fault::Slow(after) => (ms(after), StepOutcome::Done),
-            Fault::Fail(after) => (ms(after), StepOutcome::Failed),
-            Fault::Panic(after) => (ms(after), StepOutcome::Panicked),
-            Fault::Hang => (ms(it.timeout) + UNWIND, StepOutcome::TimedOut),
-            Fault::Late { over, unwind } => {
-                let unwind = if it.kind == Kind::Task { unwind } else { over };
-                (
-                    ms(it.timeout) + ms(unwind).min(UNWIND),
-                    StepOutcome::TimedOut,
-                )
+        // A consumer claims nothing more as soon as the signal has come, unless it waits for others.
+        let pulls = it.kind == Kind::QueueConsumer && it.waits_for.is_empty();
+        let told = if pulls { Duration::ZERO } else { start };
+        let limit = start + ms(it.timeout);
+        let (ends_at, outcome) = match it.fault {
+            Fault::Slow(after) => (told + ms(after), StepOutcome::Done),
+            Fault::Fail(after) => (told + ms(after), StepOutcome::Failed),
+            Fault::Panic(after) => (told + ms(after), StepOutcome::Panicked),
+            Fault::Hang => (Duration::MAX, StepOutcome::TimedOut),
+            Fault::Late { unwind, .. } if it.kind == Kind::Task => {
+                (limit + ms(unwind), StepOutcome::TimedOut)
             }
+            Fault::Late { over, .. } => match told + ms(it.timeout + over) {
+                late if late <= limit => (late, StepOutcome::Done),
+                late => (late, StepOutcome::TimedOut),
+            },
         };
-        ends.push((start, start + took, outcome));
+        ends.push(Expected {
+            start,
+            end: ends_at.clamp(start, limit + UNWIND),
+            outcome,
+            told,
+        });
     }
     ends
 }
@@ -228,29 +245,30 @@ proptest! {
         let expected = expected(ms(settle), &given);
 
         prop_assert_eq!(report.settle, ms(settle));
-        for (index, ((start, end, outcome), step)) in expected.iter().zip(&report.steps).enumerate() {
-            prop_assert_eq!(step.outcome, *outcome, "s{}", index);
-            prop_assert_eq!(step.start, Some(*start), "s{} begins", index);
-            prop_assert_eq!(step.end, Some(*end), "s{} ends", index);
-            prop_assert_eq!(seen[index], Some(*start), "s{}'s own code saw it", index);
+        for (index, (expected, step)) in expected.iter().zip(&report.steps).enumerate() {
+            let outcome = expected.outcome;
+            prop_assert_eq!(step.outcome, outcome, "s{}", index);
+            prop_assert_eq!(step.start, Some(expected.start), "s{} begins", index);
+            prop_assert_eq!(step.end, Some(expected.end), "s{} ends", index);
+            prop_assert_eq!(seen[index], Some(expected.told), "s{}'s own code saw it", index);
             prop_assert_eq!(step.error.is_some(), matches!(outcome, StepOutcome::Failed | StepOutcome::Panicked));
             // A consumer that returns an error has let go of its job itself.
             let lost = matches!(outcome, StepOutcome::TimedOut | StepOutcome::Panicked);
             let job = given[index].kind == Kind::QueueConsumer && lost;
             prop_assert_eq!(step.unfinished.len(), usize::from(job), "s{}'s job is named", index);
         }
-        let last = expected.iter().map(|step| step.1).max().unwrap_or_default();
+        let last = expected.iter().map(|step| step.end).max().unwrap_or_default();
         prop_assert_eq!(report.total, last);
         // The deadline leaves 500 ms after the longest path.
         prop_assert!(report.total + ms(500) <= plan.unmanaged.deadline);
 
         let bad = |kind: fn(Kind) -> bool| {
-            given.iter().zip(&expected).any(|(it, (_, _, outcome))| {
-                kind(it.kind) && !it.best_effort && *outcome != StepOutcome::Done
+            given.iter().zip(&expected).any(|(it, expected)| {
+                kind(it.kind) && !it.best_effort && expected.outcome != StepOutcome::Done
             })
         };
-        let late_flush = given.iter().zip(&expected).any(|(it, (_, _, outcome))| {
-            it.kind == Kind::Telemetry && !it.best_effort && *outcome == StepOutcome::TimedOut
+        let late_flush = given.iter().zip(&expected).any(|(it, expected)| {
+            it.kind == Kind::Telemetry && !it.best_effort && expected.outcome == StepOutcome::TimedOut
         });
         let code = if bad(|kind| matches!(kind, Kind::Task | Kind::QueueConsumer)) || late_flush {
             80

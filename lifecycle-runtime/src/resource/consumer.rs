@@ -1,5 +1,10 @@
 //! Queue consumers: no new claims once intake stops, the claimed jobs finish.
 
+mod custody;
+mod intake;
+mod limit;
+mod source;
+
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -9,6 +14,8 @@ use super::ending::Ending;
 use super::roster::Working;
 use super::served::{Hub, Served};
 use super::{StartUp, wirable};
+pub use intake::QueueConsumerBuilder;
+pub use source::{Claimed, Demand, Job, NotRenewed, Source};
 
 /// Claims jobs from a queue and works on them.
 ///
@@ -37,6 +44,11 @@ pub struct QueueConsumer(Served, StartUp);
 wirable!(QueueConsumer, QueueConsumer);
 
 impl QueueConsumer {
+    /// Empties `source`, job by job: see [the manual](QueueConsumer#a-queue-and-a-handler).
+    pub fn of<S: Source>(source: S) -> QueueConsumerBuilder<S> {
+        QueueConsumerBuilder::new(source)
+    }
+
     /// Runs `consume` from the start of the service on; it ends when [`Claims::next`] says `None`.
     pub fn new<F, Fut>(consume: F) -> Self
     where
@@ -47,7 +59,7 @@ impl QueueConsumer {
             use super::ending::sealed::Ending as _;
             consume(Claims::new(hub)).await.into_result()
         });
-        Self(served, StartUp::default())
+        Self(served.pulling(), StartUp::default())
     }
 }
 

@@ -7,10 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::work::Active;
+use crate::work::{Active, Tally};
 
 /// Names kept for the report; more than these would not fit into a termination message anyway.
 const NAMES: usize = 32;
+/// Names kept of what was handed back: a consumer can hold many jobs that it has not begun.
+const HANDED_BACK: usize = 1024;
 /// Longest name kept, in characters.
 const NAME_LENGTH: usize = 96;
 
@@ -26,8 +28,14 @@ struct Inner {
     next: u64,
     /// In order of their beginning, so the first is the oldest.
     working: BTreeMap<u64, (Instant, String)>,
-    /// What ended in a panic, the latest last.
+    /// What ended in a panic, or nobody knows how; the latest last.
     lost: Vec<String>,
+    /// Why nobody knows, in words.
+    troubles: Vec<String>,
+    /// What was given back unfinished, for others to take.
+    handed_back: Vec<String>,
+    /// Each piece of work says how it ended, however late.
+    followed: bool,
     handles: usize,
 }
 
@@ -71,9 +79,38 @@ impl Roster {
         }
     }
 
-    /// Forgets what panicked so far.
+    /// Forgets what panicked, was lost or was handed back so far.
     pub(crate) fn forget_lost(&self) {
-        self.lock().lost.clear();
+        let mut inner = self.lock();
+        inner.lost.clear();
+        inner.troubles.clear();
+        inner.handed_back.clear();
+    }
+
+    /// Notes what went wrong, in words for the report.
+    pub(crate) fn trouble(&self, why: &str) {
+        tracing::error!(error = why, "a queue's work may be lost");
+        self.lock().trouble(why.to_owned());
+    }
+
+    /// What went wrong since then.
+    pub(crate) fn troubles(&self) -> Vec<String> {
+        self.lock().troubles.clone()
+    }
+
+    /// Each piece of work will say how it ended, also after its step's timeout.
+    pub(crate) fn follow_to_the_end(&self) {
+        self.lock().followed = true;
+    }
+
+    /// What was handed back since then, and what is still unfinished.
+    pub(crate) fn tally(&self) -> Tally {
+        let inner = self.lock();
+        Tally {
+            unfinished: inner.followed.then(|| inner.names()),
+            handed_back: inner.handed_back.clone(),
+            ..Tally::default()
+        }
     }
 
     /// What panicked since then.
@@ -84,7 +121,6 @@ impl Roster {
     /// What is in flight now; names of what panicked come first.
     pub(crate) fn active(&self) -> Active {
         let inner = self.lock();
-        let working = inner.working.values().map(|(_, name)| name);
         Active {
             count: inner.working.len() as u64,
             oldest: inner
@@ -92,14 +128,7 @@ impl Roster {
                 .values()
                 .next()
                 .map(|(since, _)| since.elapsed()),
-            names: inner
-                .lost
-                .iter()
-                .chain(working)
-                .filter(|name| !name.is_empty())
-                .take(NAMES)
-                .cloned()
-                .collect(),
+            names: inner.names(),
         }
     }
 
@@ -119,6 +148,32 @@ impl Inner {
     fn is_empty(&self) -> bool {
         self.working.is_empty() && self.handles == 0
     }
+
+    /// Names of what is lost and of what is in flight.
+    fn names(&self) -> Vec<String> {
+        let working = self.working.values().map(|(_, name)| name);
+        let names = self.lost.iter().chain(working);
+        names
+            .filter(|name| !name.is_empty())
+            .take(NAMES)
+            .cloned()
+            .collect()
+    }
+
+    fn lose(&mut self, name: String) {
+        keep_latest(&mut self.lost, name, NAMES);
+    }
+
+    fn trouble(&mut self, why: String) {
+        keep_latest(&mut self.troubles, why, NAMES);
+    }
+}
+
+fn keep_latest(list: &mut Vec<String>, entry: String, most: usize) {
+    if list.len() == most {
+        list.remove(0);
+    }
+    list.push(entry);
 }
 
 /// Stands for one piece of work in flight; dropping it says that the work has ended.
@@ -129,6 +184,35 @@ impl Inner {
 pub struct Working {
     roster: Arc<Roster>,
     id: u64,
+}
+
+impl Working {
+    /// The work has ended, unfinished, and was given back: the report lists it as handed back.
+    pub fn handed_back(self) {
+        let mut inner = self.roster.lock();
+        if let Some((_, name)) = inner.working.remove(&self.id) {
+            keep_latest(&mut inner.handed_back, name, HANDED_BACK);
+        }
+        // Dropping the rest tells those who wait.
+    }
+
+    /// The work has ended, and nobody knows how: it stays the report's unfinished, and `why` its
+    /// error.
+    pub(crate) fn lose(self, why: &str) {
+        let mut inner = self.roster.lock();
+        if let Some((_, name)) = inner.working.remove(&self.id) {
+            tracing::error!(job = name, error = why, "a job was lost");
+            inner.trouble(format!("{name}: {why}"));
+            inner.lose(name);
+        }
+    }
+
+    /// What it was called.
+    pub(crate) fn name(&self) -> String {
+        let inner = self.roster.lock();
+        let name = inner.working.get(&self.id).map(|(_, name)| name.clone());
+        name.unwrap_or_default()
+    }
 }
 
 impl fmt::Debug for Working {
@@ -143,10 +227,7 @@ impl Drop for Working {
         if let Some((_, name)) = inner.working.remove(&self.id)
             && std::thread::panicking()
         {
-            if inner.lost.len() == NAMES {
-                inner.lost.remove(0);
-            }
-            inner.lost.push(name);
+            inner.lose(name);
         }
         self.roster.tell(&inner);
     }

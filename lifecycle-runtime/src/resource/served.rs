@@ -1,17 +1,19 @@
 //! What runs until it is asked to stop: one implementation behind consumers, schedulers and servers.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::roster::Roster;
 use crate::cancellation::Cancellation;
 use crate::plan::{Plan, Step};
 use crate::report::words;
-use crate::work::{Active, BoxFuture, Failure, Panicked, Window, Work, join_failure};
+use crate::work::{Active, BoxFuture, Failure, Panicked, Tally, Window, Work, join_failure};
 
 /// What the resource and the service's own code share.
 #[derive(Debug, Default)]
@@ -24,6 +26,10 @@ pub(crate) struct Hub {
     pub(crate) cancellation: Cancellation,
     pub(crate) roster: Arc<Roster>,
     pub(crate) lease: OnceLock<Duration>,
+    /// How long cancelled work has to let go.
+    pub(crate) unwind: OnceLock<Duration>,
+    /// When the work was cancelled.
+    pub(crate) cancelled_at: OnceLock<Instant>,
 }
 
 type Body = Box<dyn FnOnce(Arc<Hub>) -> BoxFuture<Result<(), Failure>> + Send>;
@@ -33,6 +39,8 @@ pub(crate) struct Served {
     body: Mutex<Option<Body>>,
     hub: Arc<Hub>,
     life: Arc<Life>,
+    /// Intake stops with the signal already, before the step begins.
+    pulls: AtomicBool,
 }
 
 /// How far the future has come.
@@ -53,7 +61,15 @@ impl Served {
             body: Mutex::new(Some(Box::new(|hub| Box::pin(body(hub))))),
             hub: Arc::default(),
             life: Arc::default(),
+            pulls: AtomicBool::new(false),
         }
+    }
+
+    /// What it takes in, it fetches itself, so nobody has to notice first that it stops: intake does
+    /// with the signal, unless the step waits for others, which may still make work for it.
+    pub(crate) fn pulling(self) -> Self {
+        self.pulls.store(true, Ordering::Relaxed);
+        self
     }
 
     /// Begins to run, on the current tokio runtime. A second call changes nothing.
@@ -79,13 +95,29 @@ impl Served {
             life.over.cancel();
         });
     }
+
+    fn stop_intake(&self) {
+        if self.hub.requested.is_cancelled() {
+            return;
+        }
+        if self.life.failure().is_none() {
+            // What panicked while the service ran was its own affair; from here on it is lost work.
+            self.hub.roster.forget_lost();
+        }
+        self.hub.requested.cancel();
+    }
 }
 
 impl Work for Served {
-    fn start(&self, _plan: &Plan, step: &Step) {
+    fn start(&self, plan: &Plan, step: &Step) {
+        // Set once: `start` is called once.
         if let Some(lease) = step.lease {
-            // Set once: `start` is called once.
             let _ = self.hub.lease.set(lease);
+        }
+        // The same on every platform.
+        let _ = self.hub.unwind.set(plan.unmanaged.unwind);
+        if !step.waits_for.is_empty() {
+            self.pulls.store(false, Ordering::Relaxed);
         }
         self.begin();
     }
@@ -106,6 +138,9 @@ impl Work for Served {
 
     fn settle(&self) {
         self.hub.settling.cancel();
+        if self.pulls.load(Ordering::Relaxed) {
+            self.stop_intake();
+        }
     }
 
     fn stop(&self, _window: Window) -> BoxFuture<Result<(), Failure>> {
@@ -115,11 +150,7 @@ impl Work for Served {
         }
         let life = Arc::clone(&self.life);
         let roster = Arc::clone(&self.hub.roster);
-        if life.failure().is_none() {
-            // What panicked while the service ran was its own affair; from here on it is lost work.
-            roster.forget_lost();
-        }
-        self.hub.requested.cancel();
+        self.stop_intake();
         Box::pin(async move {
             life.over.cancelled().await;
             let result = life
@@ -131,6 +162,10 @@ impl Work for Served {
             if let Some(Err(error)) = result {
                 return Err(error);
             }
+            let troubles = roster.troubles();
+            if !troubles.is_empty() {
+                return Err(troubles.join("; ").into());
+            }
             let lost = roster.lost();
             if lost.is_empty() {
                 return Ok(());
@@ -140,6 +175,8 @@ impl Work for Served {
     }
 
     fn cancel(&self) {
+        // Set once: a step is cancelled once.
+        let _ = self.hub.cancelled_at.set(Instant::now());
         self.hub.cancellation.fire();
     }
 
@@ -155,6 +192,10 @@ impl Work for Served {
             active.count = 1;
         }
         active
+    }
+
+    fn tally(&self) -> Tally {
+        self.hub.roster.tally()
     }
 }
 
