@@ -1,13 +1,15 @@
-//! Everything that is said in any room, as server-sent events.
+//! Everything that is said in any room: as server-sent events, and one at a time to who asks.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{Stream, stream};
-use http::Extensions;
+use http::{Extensions, StatusCode};
+use serde::Deserialize;
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use crate::Chat;
@@ -38,5 +40,31 @@ fn events(lines: broadcast::Receiver<Line>) -> impl Stream<Item = Result<Event, 
                 Err(RecvError::Closed) => return None,
             }
         }
+    })
+}
+
+/// How long somebody asks for.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Patience {
+    /// In milliseconds; unset: 25 s, at most a minute.
+    wait_ms: Option<u64>,
+}
+
+/// `GET /next?wait_ms=…`: the next thing said, or 204 if nothing is said for that long. When the
+/// service is leaving it is 204 at once, and the client asks again elsewhere.
+pub(crate) async fn next(
+    State(chat): State<Chat>,
+    Query(patience): Query<Patience>,
+    extensions: Extensions,
+) -> Result<Response, Response> {
+    let session = chat
+        .feed
+        .enter(&extensions, "somebody who asks for the next")?;
+    let mut lines = chat.house.listen();
+    let wait = Duration::from_millis(patience.wait_ms.unwrap_or(25_000).min(60_000));
+    Ok(tokio::select! {
+        Ok(line) = lines.recv() => line.to_string().into_response(),
+        () = tokio::time::sleep(wait) => StatusCode::NO_CONTENT.into_response(),
+        _ = session.leaving() => StatusCode::NO_CONTENT.into_response(),
     })
 }

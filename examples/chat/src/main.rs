@@ -62,10 +62,11 @@ fn router(chat: Chat) -> Router {
     Router::new()
         .route(
             "/",
-            get(|| async { "a chat: /rooms/{room}?name=… and /feed\n" }),
+            get(|| async { "a chat: /rooms/{room}?name=…, /feed and /next\n" }),
         )
         .route("/rooms/{room}", get(rooms::enter))
         .route("/feed", get(feed::read))
+        .route("/next", get(feed::next))
         .with_state(chat)
 }
 
