@@ -20,6 +20,7 @@ use crate::health::Health;
 use crate::plan::{Plan, Timeline};
 use crate::report::{self, Outcome, Report, StepOutcome, StepReport};
 use crate::signals::Signal;
+use crate::systemd::Systemd;
 use crate::watchdog::Order;
 use crate::work::{Active, Tally, Window, Work};
 
@@ -44,6 +45,8 @@ pub(crate) struct Control {
     /// A signal has come, perhaps after the service had begun to stop for a reason of its own.
     pub(crate) signalled: CancellationToken,
     watchdog: Option<Sender<Order>>,
+    /// The service manager, where one listens.
+    pub(crate) systemd: Option<Systemd>,
     works: OnceLock<Vec<Arc<dyn Work>>>,
     inner: Mutex<Inner>,
 }
@@ -125,6 +128,7 @@ impl Control {
             requested: CancellationToken::new(),
             signalled: CancellationToken::new(),
             watchdog,
+            systemd: None,
             works: OnceLock::new(),
             inner: Mutex::new(Inner {
                 signal: None,
@@ -148,6 +152,11 @@ impl Control {
         }
     }
 
+    pub(crate) fn managed_by(mut self, systemd: Option<Systemd>) -> Self {
+        self.systemd = systemd;
+        self
+    }
+
     /// A signal has come. Called from the signal thread, which also says whether somebody sits `at` a
     /// `terminal`. A platform that gives its containers a terminal does not wait at it.
     pub(crate) fn signal(&self, signal: Signal, at_terminal: bool) -> Verdict {
@@ -167,6 +176,7 @@ impl Control {
             self.health.stopping();
             // The deadline before anything else: from here on the process is sure to end.
             self.order(Order::At(at));
+            self.tell_stopping(at - now);
             self.signalled.cancel();
             self.requested.cancel();
             return Verdict::Begin;
@@ -200,6 +210,7 @@ impl Control {
         drop(inner);
         self.health.stopping();
         self.order(Order::At(at));
+        self.tell_stopping(at - now);
         self.requested.cancel();
     }
 
@@ -222,11 +233,18 @@ impl Control {
             inner.reached = Reached::Ready;
             inner.moments.ready = Some(Instant::now());
             self.health.ready();
+            drop(inner);
+            if let Some(systemd) = &self.systemd {
+                systemd.ready();
+            }
         }
     }
 
     /// The service could not start.
     pub(crate) fn start_failed(&self, cause: String) {
+        if let Some(systemd) = &self.systemd {
+            systemd.status(&format!("did not start: {cause}"));
+        }
         let mut inner = self.lock();
         inner.start_failed = true;
         inner.cause = Some(cause);
@@ -389,6 +407,12 @@ impl Control {
 
     fn own_settle(&self) -> Duration {
         self.timeline.settle.max(self.plan.unmanaged.settle)
+    }
+
+    fn tell_stopping(&self, left: Duration) {
+        if let Some(systemd) = &self.systemd {
+            systemd.stopping(left);
+        }
     }
 
     fn order(&self, order: Order) {

@@ -107,6 +107,7 @@
 //! - [Health](manual::health): readiness, liveness, status, and the program as its own probe.
 //! - [Signals](manual::signals), [exit codes](manual::exit_codes) and [the
 //!   environment](manual::environment).
+//! - [systemd](manual::systemd): what a service manager is told.
 //!
 //! # Features
 //!
@@ -131,6 +132,7 @@ mod runtime;
 mod session;
 mod signals;
 mod status;
+mod systemd;
 mod watchdog;
 mod wiring;
 mod work;
@@ -145,11 +147,10 @@ pub use lifecycle::{Lifecycle, StopHandle, stop};
 pub use lifecycle_macros::main;
 pub use report::{Outcome, PhaseReport, Report, StepOutcome, StepReport};
 pub use resource::{
-    AuditLog, Cache, Claimed, Claims, Custom, Database, Demand, Ending, File, GrpcServer, Job,
-    MessageBroker, NotRenewed, QueueConsumer, QueueConsumerBuilder, Scheduler, Source, Stopping,
-    Task, Telemetry, Working,
+    AuditLog, Cache, Claimed, Claims, Closed, Custom, Database, Demand, Ending, Farewell, File,
+    GrpcServer, Job, MessageBroker, NotRenewed, QueueConsumer, QueueConsumerBuilder, Scheduler,
+    Session, Sessions, Source, Stopping, Streams, Task, Telemetry, WebSockets, Working,
 };
-pub use resource::{Closed, Farewell, Session, Sessions, Streams, WebSockets};
 #[cfg(feature = "http")]
 pub use resource::{Origin, SessionBody};
 #[cfg(feature = "futures")]

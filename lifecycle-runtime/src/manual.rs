@@ -14,4 +14,5 @@ pages! {
     signals = "manual/signals.md",
     exit_codes = "manual/exit_codes.md",
     environment = "manual/environment.md",
+    systemd = "manual/systemd.md",
 }

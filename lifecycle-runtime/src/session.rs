@@ -18,6 +18,7 @@ use crate::health::{self, Health, Pulse};
 use crate::plan::{Drift, Plan};
 use crate::report::{self, Outcome, Report};
 use crate::signals;
+use crate::systemd::Systemd;
 use crate::watchdog;
 use crate::wiring::{Wiring, WiringError};
 
@@ -93,13 +94,18 @@ impl Session {
         if !drift.is_empty() && plan.drift == Drift::Refuse && obstacle.is_none() {
             obstacle = Some(StartError::Drift(std::mem::take(&mut drift)));
         }
-        let control = Arc::new(Control::new(
+        let control = Control::new(
             plan,
             chosen.platform,
             chosen.timeline,
             health,
             owns_process.then_some(orders),
-        ));
+        );
+        let systemd = if owns_process { Systemd::read() } else { None };
+        if let Some(systemd) = &systemd {
+            systemd.status("starting");
+        }
+        let control = Arc::new(control.managed_by(systemd));
         control.health.attach(&control);
         if owns_process {
             let watching =

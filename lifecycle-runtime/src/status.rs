@@ -184,7 +184,33 @@ impl Status {
         json.end()
     }
 
-    /// `http 3, emails 1`: what is in flight, for one line of text.
+    /// `stopping: http 3 in flight, orders-db`: how far the service is, in a line.
+    pub(crate) fn line(&self) -> String {
+        if !self.live {
+            return "not live: every worker is blocked".to_owned();
+        }
+        let working: fn(&ResourceStatus) -> bool = match self.state {
+            State::Ready | State::Stopped => |_| false,
+            State::Starting => |it| it.state == ResourceState::Starting,
+            State::Settling => |it| it.in_flight > 0,
+            State::Stopping => |it| it.state == ResourceState::Stopping,
+        };
+        let parts: Vec<String> = self
+            .resources
+            .iter()
+            .filter(|it| working(it))
+            .map(|it| match it.in_flight {
+                0 => it.name.clone(),
+                count => format!("{} {count} in flight", it.name),
+            })
+            .collect();
+        match parts.is_empty() {
+            true => self.state.as_str().to_owned(),
+            false => format!("{}: {}", self.state.as_str(), parts.join(", ")),
+        }
+    }
+
+    /// `http 3, emails 1`: what is in flight, by resource.
     pub(crate) fn in_flight_by_resource(&self) -> String {
         let busy = self.resources.iter().filter(|it| it.in_flight > 0);
         let parts: Vec<String> = busy

@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::control::Control;
+use crate::systemd::Systemd;
 
 /// How long no task may run before liveness fails, unless the service says otherwise.
 pub(crate) const WEDGED_AFTER: Duration = Duration::from_secs(30);
@@ -62,14 +63,21 @@ impl Pulse {
 }
 
 fn watch(control: &Control, beat: &Beat, ended: &Receiver<()>, wedged_after: Duration) {
-    let tick = (wedged_after / QUESTIONS).clamp(SHORTEST_TICK, TICK);
+    let watchdog = control.systemd.as_ref().and_then(Systemd::watchdog);
+    let mut tick = (wedged_after / QUESTIONS).min(TICK);
+    if let Some(interval) = watchdog {
+        tick = tick.min(interval / 4);
+    }
+    let tick = tick.max(SHORTEST_TICK);
     let mut silence = Silence::default();
+    let mut unfed = Duration::MAX;
     while ended.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
         let answered = beat.answered.swap(false, Ordering::AcqRel);
         beat.asked.notify_one();
-        // While it starts, `main` may well keep a runtime of one thread to itself.
-        let counts = control.health.is_ready();
-        match silence.heard(answered || !counts, tick, wedged_after) {
+        // While it starts, `main` may well keep a runtime of one thread to itself, and while it stops
+        // the watchdog ends what hangs.
+        let alive = answered || !control.health.is_ready();
+        match silence.heard(alive, tick, wedged_after) {
             Some(Change::Wedged) => {
                 control.health.wedged(true);
                 say(
@@ -82,6 +90,16 @@ fn watch(control: &Control, beat: &Beat, ended: &Receiver<()>, wedged_after: Dur
                 say(control, "the async runtime runs tasks again; live");
             }
             None => {}
+        }
+        let Some(systemd) = &control.systemd else {
+            continue;
+        };
+        systemd.status(&control.status().line());
+        unfed = unfed.saturating_add(tick);
+        // Half the interval is what sd_watchdog_enabled(3) recommends.
+        if alive && watchdog.is_some_and(|interval| unfed >= interval / 2) {
+            systemd.alive();
+            unfed = Duration::ZERO;
         }
     }
 }

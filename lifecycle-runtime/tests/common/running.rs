@@ -6,7 +6,8 @@ use std::env;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -27,9 +28,19 @@ pub(crate) fn exit(code: ExitCode) -> ! {
     std::process::exit(number.into());
 }
 
+/// The arguments that run the test `subject` and nothing else.
+const SUBJECT: [&str; 5] = [
+    "subject",
+    "--exact",
+    "--ignored",
+    "--nocapture",
+    "--test-threads=1",
+];
+
 pub(crate) struct Running {
     pub(crate) child: Child,
-    pub(crate) lines: BufReader<std::process::ChildStdout>,
+    pub(crate) lines: BufReader<ChildStdout>,
+    pub(crate) errors: BufReader<ChildStderr>,
     report: PathBuf,
     _folder: tempfile::TempDir,
 }
@@ -55,17 +66,47 @@ pub(crate) fn start_with(
     report: PathBuf,
 ) -> Running {
     let mut command = Command::new(env::current_exe().expect("this program"));
-    command.args([
-        "subject",
-        "--exact",
-        "--ignored",
-        "--nocapture",
-        "--test-threads=1",
-    ]);
+    command.args(SUBJECT).stdin(Stdio::null());
+    spawn(command, scenario, environment, folder, report)
+}
+
+/// As [`start`], at a terminal: what is written to the child's `stdin` is typed.
+///
+/// `script` of util-linux opens the pseudo-terminal; without it the answer is `None`.
+pub(crate) fn start_at_terminal(scenario: &str, environment: &[(&str, &str)]) -> Option<Running> {
+    Command::new("script").arg("--version").output().ok()?;
+    let program = env::current_exe().expect("this program");
+    let line = format!("exec '{}' {}", program.display(), SUBJECT.join(" "));
+    let mut command = Command::new("script");
+    command
+        .args([
+            "--quiet",
+            "--return",
+            "--flush",
+            "--command",
+            &line,
+            "/dev/null",
+        ])
+        .stdin(Stdio::piped());
+    let folder = tempfile::tempdir().expect("a folder");
+    let report = folder.path().join("termination-log");
+    Some(spawn(command, scenario, environment, folder, report))
+}
+
+fn spawn(
+    mut command: Command,
+    scenario: &str,
+    environment: &[(&str, &str)],
+    folder: tempfile::TempDir,
+    report: PathBuf,
+) -> Running {
     for name in [
         "LIFECYCLE_PLATFORM",
         "LIFECYCLE_DIGEST",
         "LIFECYCLE_GRACE_MS",
+        "NOTIFY_SOCKET",
+        "WATCHDOG_USEC",
+        "WATCHDOG_PID",
     ] {
         command.env_remove(name);
     }
@@ -73,15 +114,14 @@ pub(crate) fn start_with(
         .env("SCENARIO", scenario)
         .env("LIFECYCLE_REPORT", &report);
     command.envs(environment.iter().copied());
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("this program starts");
     let lines = BufReader::new(child.stdout.take().expect("piped"));
+    let errors = BufReader::new(child.stderr.take().expect("piped"));
     Running {
         child,
         lines,
+        errors,
         report,
         _folder: folder,
     }
@@ -90,15 +130,43 @@ pub(crate) fn start_with(
 impl Running {
     /// Reads the child's output up to a line that ends so. (The test harness writes into the first.)
     pub(crate) fn until(&mut self, line: &str) {
+        let said = self.next_line(|read| read.trim_end().ends_with(line));
+        assert!(said.is_some(), "the child ended before it said {line}");
+    }
+
+    /// Reads the child's output up to a line that is `wanted`.
+    pub(crate) fn until_some(&mut self, wanted: impl Fn(&str) -> bool) -> String {
+        self.next_line(wanted).expect("the child says such a line")
+    }
+
+    fn next_line(&mut self, wanted: impl Fn(&str) -> bool) -> Option<String> {
         let mut read = String::new();
         loop {
             read.clear();
-            let count = self.lines.read_line(&mut read).expect("text");
-            assert!(count > 0, "the child ended before it said {line}");
-            if read.trim_end().ends_with(line) {
-                return;
+            if self.lines.read_line(&mut read).expect("text") == 0 {
+                return None;
+            }
+            if wanted(&read) {
+                return Some(read);
             }
         }
+    }
+
+    /// Types a key at the child's terminal.
+    pub(crate) fn press(&mut self, key: u8) {
+        let typed = self.child.stdin.as_mut().expect("a terminal");
+        typed.write_all(&[key]).expect("it listens");
+        typed.flush().expect("it listens");
+    }
+
+    /// Reads so many lines of what the child says on standard error.
+    pub(crate) fn errors(&mut self, lines: usize) -> String {
+        let mut read = String::new();
+        for _ in 0..lines {
+            let count = self.errors.read_line(&mut read).expect("text");
+            assert!(count > 0, "the child ended after it said {read}");
+        }
+        read
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -123,11 +191,7 @@ impl Running {
         let mut stdout = String::new();
         self.lines.read_to_string(&mut stdout).expect("text");
         let mut stderr = String::new();
-        let errors = self.child.stderr.take();
-        errors
-            .expect("piped")
-            .read_to_string(&mut stderr)
-            .expect("text");
+        self.errors.read_to_string(&mut stderr).expect("text");
         let report = read_report(&self.report);
         Ended {
             code: status.code(),
@@ -161,12 +225,19 @@ impl Ended {
     }
 }
 
-/// A port that is free now, and most likely still when a child takes it.
+/// A port that is free, and most likely still when a child takes it: not of the range from which the
+/// system gives ports out by itself, and never the same one twice.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .and_then(|it| it.local_addr())
-        .expect("bound")
-        .port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let nth = std::process::id()
+            .wrapping_mul(61)
+            .wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = 10_000 + u16::try_from(nth % 20_000).expect("it fits");
+        if TcpListener::bind(("0.0.0.0", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// The status that the port answers.
@@ -176,17 +247,22 @@ pub(crate) fn get(port: u16, path: &str) -> u16 {
 
 /// The status and the body that the port answers to a request with these header lines.
 pub(crate) fn ask(port: u16, path: &str, headers: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the health server listens");
+    try_ask(port, path, headers).expect("the health server answers")
+}
+
+/// As [`ask`]; `None` where nobody listens, or goes before the answer.
+pub(crate) fn try_ask(port: u16, path: &str, headers: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     write!(
         stream,
         "GET {path} HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n{headers}\r\n"
     )
-    .expect("sent");
+    .ok()?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("answered");
-    let status = answer.split(' ').nth(1).and_then(|it| it.parse().ok());
-    let (_, body) = answer.split_once("\r\n\r\n").expect("a whole head");
-    (status.expect("a status"), body.to_owned())
+    stream.read_to_string(&mut answer).ok()?;
+    let status = answer.split(' ').nth(1)?.parse().ok()?;
+    let (_, body) = answer.split_once("\r\n\r\n")?;
+    Some((status, body.to_owned()))
 }
 
 /// Waits until `holds`, and for no more than [`QUICK`].
@@ -196,4 +272,9 @@ pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(begun.elapsed() < QUICK, "{what}: not after {QUICK:?}");
         thread::sleep(ms(5));
     }
+}
+
+/// Says past the harness, which keeps `eprintln!` to itself, that something was not tested.
+pub(crate) fn skipped(what: &str) {
+    let _ = std::io::stderr().write_fmt(format_args!("SKIPPED: {what}\n"));
 }

@@ -6,10 +6,12 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use lifecycle::plan::{Health, Kind, Plan};
-use lifecycle::{Database, Resources, Runtime, Task, Wiring};
+use lifecycle::plan::{Drift, Health, Kind, Plan};
+use lifecycle::{Cache, Database, Resources, Runtime, Task, Wiring};
+use signal_hook::consts::SIGUSR1;
 
 use crate::common::{ms, plan, step};
+use crate::said::Said;
 
 /// After how long a child's liveness fails.
 pub(crate) const WEDGED_AFTER: Duration = ms(600);
@@ -31,6 +33,10 @@ impl Resources for Shop {
 
 /// A task with 2 s and a database with 1 s after it; the watchdog comes 500 ms after both.
 fn shop() -> Plan {
+    settling(Duration::ZERO)
+}
+
+fn settling(settle: Duration) -> Plan {
     let health = std::env::var("HEALTH_PORT").ok().map(|port| Health {
         port: Some(port.parse().expect("a port")),
         ready: "/health/ready".into(),
@@ -39,7 +45,7 @@ fn shop() -> Plan {
     Plan {
         health,
         ..plan(
-            Duration::ZERO,
+            settle,
             vec![
                 step("work", Kind::Task, ms(2000), &[]),
                 step("db", Kind::Database, ms(1000), &[0]),
@@ -48,7 +54,7 @@ fn shop() -> Plan {
     }
 }
 
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     println!("{line}");
     std::io::stdout().flush().expect("the parent listens");
 }
@@ -67,8 +73,27 @@ fn one_thread() -> Runtime {
     Runtime::current_thread().wedged_after(WEDGED_AFTER)
 }
 
+/// Steps that have all the time in the world.
+fn patient() -> Plan {
+    let mut plan = shop();
+    for timeline in plan
+        .timelines
+        .to_mut()
+        .iter_mut()
+        .chain([&mut plan.unmanaged])
+    {
+        timeline.timeouts = vec![FOREVER, FOREVER].into();
+        timeline.deadline = FOREVER * 3;
+    }
+    plan
+}
+
 fn serve(runtime: Runtime, work: impl Fn() -> Task) -> ExitCode {
-    runtime.run(Box::leak(Box::new(shop())), || async {
+    serve_by(runtime, shop(), work)
+}
+
+fn serve_by(runtime: Runtime, plan: Plan, work: impl Fn() -> Task) -> ExitCode {
+    runtime.run(Box::leak(Box::new(plan)), || async {
         Shop {
             work: work(),
             db: db(),
@@ -78,6 +103,9 @@ fn serve(runtime: Runtime, work: impl Fn() -> Task) -> ExitCode {
 
 fn obedient() -> Task {
     Task::new(|stopping| async move {
+        while !lifecycle::health().is_ready() {
+            tokio::time::sleep(ms(1)).await;
+        }
         say("ready");
         stopping.requested().await;
     })
@@ -85,11 +113,16 @@ fn obedient() -> Task {
 
 /// Blocks so many workers at once for so long, in a service that is ready.
 fn blocking(workers: usize, time: Duration) -> Task {
+    blocking_later(Duration::ZERO, workers, time)
+}
+
+fn blocking_later(pause: Duration, workers: usize, time: Duration) -> Task {
     Task::new(move |stopping| async move {
         while !lifecycle::health().is_ready() {
             tokio::time::sleep(ms(1)).await;
         }
         say("ready");
+        tokio::time::sleep(pause).await;
         let all = Arc::new(Barrier::new(workers));
         let blocked: Vec<_> = (0..workers)
             .map(|_| {
@@ -111,8 +144,8 @@ fn blocking(workers: usize, time: Duration) -> Task {
 }
 
 /// A start of half a second, then a task that works until its time is over.
-fn busy() -> ExitCode {
-    two_workers().run(Box::leak(Box::new(shop())), || async {
+fn busy(plan: Plan) -> ExitCode {
+    two_workers().run(Box::leak(Box::new(plan)), || async {
         say("starting");
         tokio::time::sleep(ms(500)).await;
         Shop {
@@ -126,15 +159,160 @@ fn busy() -> ExitCode {
     })
 }
 
+/// A task that uses a cache that uses a database, each of which says what becomes of it.
+struct Chain {
+    work: Task,
+    cache: Cache,
+    db: Database,
+}
+
+impl Resources for Chain {
+    fn wire(self, wiring: &mut Wiring) {
+        wiring.add("work", self.work);
+        wiring.add("cache", self.cache);
+        wiring.add("db", self.db);
+    }
+}
+
+/// What goes wrong in a start.
+#[derive(Clone, Copy, PartialEq)]
+enum Trouble {
+    None,
+    /// A long time before `Runtime::run`.
+    Late,
+    SlowMain,
+    DbDown,
+    CacheHangs,
+    CacheRefuses,
+}
+
+fn startup(trouble: Trouble) -> ExitCode {
+    let plan = Plan {
+        health: shop().health,
+        ..plan(
+            ms(1000),
+            vec![
+                step("work", Kind::Task, ms(2000), &[]),
+                step("cache", Kind::Cache, ms(1000), &[0]),
+                step("db", Kind::Database, ms(1000), &[1]),
+            ],
+        )
+    };
+    let slowly = async |what: &'static str| {
+        say(&format!("{what} asked"));
+        tokio::time::sleep(ms(150)).await;
+        say(&format!("{what} up"));
+    };
+    // On a line of its own, after what the test harness writes.
+    say("\nbegins");
+    thread::sleep(if trouble == Trouble::Late {
+        FOREVER
+    } else {
+        ms(100)
+    });
+    two_workers().run(Box::leak(Box::new(plan)), || async move {
+        say("main");
+        tokio::time::sleep(if trouble == Trouble::SlowMain {
+            FOREVER
+        } else {
+            ms(200)
+        })
+        .await;
+        let db = Database::new(|| async { say("db closed") });
+        let db = match trouble {
+            Trouble::DbDown => db.started_when(|| async {
+                say("db asked");
+                Err::<(), _>("connection refused")
+            }),
+            _ => db.started_when(move || slowly("db")),
+        };
+        let cache = Cache::new(|| async { say("cache closed") });
+        let cache = match trouble {
+            Trouble::CacheHangs => cache.started_when(|| async {
+                say("cache asked");
+                std::future::pending::<()>().await;
+            }),
+            Trouble::CacheRefuses => cache
+                .started_when(|| async { Err::<(), _>("no route") })
+                .started_within(ms(700)),
+            _ => cache.started_when(move || slowly("cache")),
+        };
+        let work = Task::new(|stopping| async move {
+            say("work runs");
+            stopping.requested().await;
+            say("work stops");
+        });
+        say("main returns");
+        Chain { work, cache, db }
+    })
+}
+
+/// A service that settles 1.5 s on its own and not on its platforms, of which Cloud Run tightens the
+/// first step to 300 ms; what is in flight takes 600 ms.
+fn contract(drift: Drift, stops_itself: bool) -> ExitCode {
+    let mut plan = settling(ms(1500));
+    let mut cloud_run = plan.timelines[0].clone();
+    cloud_run.platform = "cloud_run".into();
+    cloud_run.timeouts = vec![ms(300), ms(1000)].into();
+    plan.timelines.to_mut().push(cloud_run);
+    plan.drift = drift;
+    two_workers().run(Box::leak(Box::new(plan)), || async move {
+        say("main");
+        tracing::subscriber::set_global_default(Said).expect("the first");
+        let work = Task::new(move |stopping| async move {
+            while !lifecycle::health().is_ready() {
+                tokio::time::sleep(ms(1)).await;
+            }
+            say("ready");
+            if stops_itself {
+                lifecycle::stop("enough");
+            }
+            stopping.requested().await;
+            tokio::time::sleep(ms(600)).await;
+        });
+        Shop { work, db: db() }
+    })
+}
+
 pub(crate) fn run(scenario: &str) -> ExitCode {
     match scenario {
-        "busy" => busy(),
+        "busy" => busy(shop()),
+        "busy-and-settling" => busy(settling(ms(2000))),
+        "settling-long" => serve_by(two_workers(), settling(FOREVER), obedient),
+        "stubborn" => serve_by(two_workers(), patient(), || {
+            Task::new(|stopping| async move {
+                let _working = stopping.working("the last order");
+                say("ready");
+                stopping.cancelled().await;
+            })
+        }),
+        "startup" => startup(Trouble::None),
+        "startup-late" => startup(Trouble::Late),
+        "startup-slow-main" => startup(Trouble::SlowMain),
+        "startup-db-down" => startup(Trouble::DbDown),
+        "startup-cache-hangs" => startup(Trouble::CacheHangs),
+        "startup-cache-refuses" => startup(Trouble::CacheRefuses),
+        "contract" => contract(Drift::Warn, false),
+        "contract-refuse" => contract(Drift::Refuse, false),
+        "contract-stops-itself" => contract(Drift::Warn, true),
+        "no-start" => two_workers().run(Box::leak(Box::new(shop())), || async {
+            Err::<Shop, _>(anyhow::anyhow!("refused").context("no database"))
+        }),
+        // Time enough for a few signs of life.
+        "wedged-later" => serve(two_workers().wedged_after(FOREVER), || {
+            blocking_later(ms(5000), 2, FOREVER)
+        }),
+        "usr1-of-its-own" => {
+            signal_hook::flag::register(SIGUSR1, Arc::default()).expect("registered");
+            serve(two_workers(), obedient)
+        }
         "idle" => serve(two_workers(), obedient),
         "wedged-for-a-while" => serve(two_workers(), || blocking(2, 4 * WEDGED_AFTER)),
         "wedged-for-a-while-current-thread" => {
             serve(one_thread(), || blocking(1, 4 * WEDGED_AFTER))
         }
         "wedged-for-ever" => serve(two_workers(), || blocking(2, FOREVER)),
+        "wedged-for-ever-current-thread" => serve(one_thread(), || blocking(1, FOREVER)),
         "one-worker-blocked" => serve(two_workers(), || blocking(1, FOREVER)),
         "never-wedged" => serve(two_workers().wedged_after(Duration::MAX), || {
             blocking(2, FOREVER)
