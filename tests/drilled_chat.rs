@@ -1,6 +1,5 @@
 //! `examples/chat`, drilled with the clients that it is made for in its rooms.
 
-use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread;
@@ -9,7 +8,7 @@ use std::time::{Duration, Instant};
 use futures_util::{SinkExt as _, StreamExt as _};
 use lifecycle_tests::{program, root};
 use serde_json::Value;
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 
 /// For what takes milliseconds on an idle machine.
@@ -48,15 +47,15 @@ impl Drill {
     }
 }
 
-/// The ports are fixed, so one chat runs at a time, across processes too.
-fn turn() -> File {
-    let path = std::env::temp_dir().join("chat-health-port.lock");
-    // Reading is enough for a lock, and what another user made can only be read.
-    let file = File::open(&path)
-        .or_else(|_| File::create(&path))
-        .expect("the lock can be made");
-    file.lock().expect("the lock can be taken");
-    file
+/// The ports are fixed; whatever holds them on this machine may not do so for long.
+async fn ports_are_free() {
+    let began = Instant::now();
+    for port in [8081, 9091] {
+        while let Err(error) = TcpListener::bind(("127.0.0.1", port)).await {
+            assert!(began.elapsed() < PATIENCE, "port {port}: {error}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
 }
 
 /// A guest of the chat, who says something and stays until told to leave.
@@ -90,7 +89,7 @@ async fn guest(index: usize) -> (u16, bool) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_chat_with_clients_in_its_rooms() {
-    let _turn = turn();
+    ports_are_free().await;
     let place = tempfile::tempdir().expect("a folder");
     let log = place.path().join("said.jsonl");
     let drill = drill(&log);
