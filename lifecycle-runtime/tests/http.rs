@@ -513,7 +513,7 @@ async fn an_idle_connection_is_closed_after_the_limit() {
 async fn what_the_service_adds_reaches_the_handler() {
     let Setup { address, .. } = start(|server| {
         server.extend_requests(|peer, extensions| {
-            extensions.insert(ConnectInfo(peer));
+            extensions.insert(ConnectInfo(peer.address().unwrap()));
         })
     })
     .await;

@@ -4,16 +4,17 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::listen::{Backlog, Entrance, Listener, Source};
 use super::server::Server;
 
 /// Accepts until the intake is stopped, and gives the listener back for [`close`].
 ///
 /// No error ends it: a server that has run out of file descriptors has work that will free some.
-pub(super) async fn accept(server: Arc<Server>, listener: TcpListener) -> TcpListener {
-    let mut stop = std::pin::pin!(server.intake.notified());
+pub(super) async fn accept(server: Arc<Server>, listener: Listener) -> Listener {
+    let intake = server.intake.clone();
+    let mut stop = std::pin::pin!(intake.cancelled());
     let mut backoff = Backoff::default();
     loop {
         let accepted = tokio::select! {
@@ -24,7 +25,7 @@ pub(super) async fn accept(server: Arc<Server>, listener: TcpListener) -> TcpLis
         match accepted {
             Ok((stream, peer)) => {
                 backoff = Backoff::default();
-                server.serve(stream, peer);
+                server.serve(stream, peer, &listener.entrance);
             }
             Err(error) if concerns_one_connection(&error) => {}
             Err(error) => {
@@ -40,57 +41,84 @@ pub(super) async fn accept(server: Arc<Server>, listener: TcpListener) -> TcpLis
     }
 }
 
-/// Accepts what the kernel has taken for us, and closes the listener. A connection left in there
-/// would be reset, and its request with it.
+/// Accepts what the kernel has taken for us, and closes the listeners. A connection left in there
+/// would be reset, and its request with it. One that others hold too keeps its backlog, for them.
 ///
 /// It goes on no longer than `until`, so that a flood of new connections cannot hold up the end.
-pub(super) async fn close(server: &Arc<Server>, listener: TcpListener, until: Instant) {
+pub(super) async fn close(server: &Arc<Server>, listeners: Vec<Listener>, until: Instant) {
     /// Enough for handshakes that are under way within a data centre.
     const HANDSHAKE: Duration = Duration::from_millis(5);
-    // Between the last accept and the close somebody may connect, and at saturation somebody does.
-    // So the kernel is told first to begin no new handshake.
-    let closed = begin_no_handshake(&listener);
-    // tokio's own accept answers from what its reactor has heard; only the kernel knows what is there.
-    let listener = match listener.into_std() {
-        Ok(listener) => listener,
-        Err(error) => {
-            tracing::error!(%error, "the listener is closed with its backlog");
-            return;
-        }
-    };
-    backlog(server, &listener, until).await;
+    let ours = listeners.into_iter().filter(|listener| !listener.shared);
+    let mut closing: Vec<_> = ours.filter_map(Closing::begin).collect();
+    for listener in &closing {
+        listener.empty(server, until).await;
+    }
+    closing.retain(|listener| listener.followed);
     // Nobody waits for this: connections linger meanwhile, and without any it is left out.
-    if closed && !server.is_empty() {
+    if !closing.is_empty() && !server.is_empty() {
         let _ = timeout_at(until.min(Instant::now() + HANDSHAKE), server.over()).await;
-        backlog(server, &listener, until).await;
+        for listener in &closing {
+            listener.empty(server, until).await;
+        }
     }
 }
 
-/// Accepts until there is nobody left to accept.
-async fn backlog(server: &Arc<Server>, listener: &std::net::TcpListener, until: Instant) {
-    /// How many are taken before those taken get their turn.
-    const ROUND: usize = 64;
-    let mut backoff = Backoff::default();
-    for accepted in 1.. {
-        match listener.accept() {
-            Ok((stream, peer)) => {
-                let stream = stream
-                    .set_nonblocking(true)
-                    .and_then(|()| TcpStream::from_std(stream));
-                match stream {
-                    Ok(stream) => server.serve(stream, peer),
-                    Err(error) => tracing::debug!(%peer, %error, "a connection is not served"),
-                }
-                if accepted % ROUND == 0 {
-                    tokio::task::yield_now().await;
-                }
+/// A listener that takes what is on its way, and then nothing.
+struct Closing {
+    backlog: Backlog,
+    entrance: Entrance,
+    /// Nobody new can begin to connect, so that looking a second time comes to an end.
+    followed: bool,
+}
+
+impl Closing {
+    fn begin(listener: Listener) -> Option<Self> {
+        // Between the last accept and the close somebody may connect, and at saturation somebody
+        // does. So the way in is closed first.
+        let followed = match &listener.source {
+            Source::Tcp(listener) => begin_no_handshake(listener),
+            #[cfg(unix)]
+            Source::Unix(_) => {
+                // Who looks for the file now finds none, and can tell that from a broken connection.
+                let removed = listener.file.is_some();
+                drop(listener.file);
+                removed
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-            Err(error) if concerns_one_connection(&error) => {}
-            Err(error) => sleep(backoff.next(&error)).await,
+        };
+        match listener.source.into_std() {
+            Ok(backlog) => Some(Self {
+                backlog,
+                entrance: listener.entrance,
+                followed,
+            }),
+            Err(error) => {
+                tracing::error!(%error, "the listener is closed with its backlog");
+                None
+            }
         }
-        if Instant::now() >= until {
-            break;
+    }
+
+    /// Accepts until there is nobody left to accept.
+    async fn empty(&self, server: &Arc<Server>, until: Instant) {
+        /// How many are taken before those taken get their turn.
+        const ROUND: usize = 64;
+        let mut backoff = Backoff::default();
+        for accepted in 1.. {
+            match self.backlog.accept() {
+                Ok(Ok((stream, peer))) => {
+                    server.serve(stream, peer, &self.entrance);
+                    if accepted % ROUND == 0 {
+                        tokio::task::yield_now().await;
+                    }
+                }
+                Ok(Err(error)) => tracing::debug!(%error, "a connection is not served"),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if concerns_one_connection(&error) => {}
+                Err(error) => sleep(backoff.next(&error)).await,
+            }
+            if Instant::now() >= until {
+                break;
+            }
         }
     }
 }
@@ -102,7 +130,7 @@ async fn backlog(server: &Arc<Server>, listener: &std::net::TcpListener, until: 
 /// listener is closed; that costs it a wait, where a reset would cost it a request. Which is why the
 /// filter is on for milliseconds only.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn begin_no_handshake(listener: &TcpListener) -> bool {
+fn begin_no_handshake(listener: &tokio::net::TcpListener) -> bool {
     use socket2::{SockFilter, SockRef};
 
     // Classic BPF on the TCP header (linux/filter.h): drop if, of SYN and ACK, only SYN is set.
@@ -128,7 +156,7 @@ fn begin_no_handshake(listener: &TcpListener) -> bool {
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn begin_no_handshake(_: &TcpListener) -> bool {
+fn begin_no_handshake(_: &tokio::net::TcpListener) -> bool {
     false
 }
 

@@ -1,18 +1,18 @@
 //! How a service makes its HTTP server, and what it may choose about it.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::{Extensions, HeaderValue, Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
-use tokio::net::TcpListener;
 use tower_service::Service;
 
 use super::exchange::Tower;
+use super::listen::Listener;
 use super::options::Options;
 use super::own::Own;
+use super::peer::Peer;
 use super::{By, HttpServer, RunningServer};
 
 impl HttpServer {
@@ -21,7 +21,7 @@ impl HttpServer {
     /// The service is cloned for each request. An error it returns closes the connection without an
     /// answer. An axum router without a state is a little faster as `router.with_state(())`: that
     /// prepares its routes once, and not for each request.
-    pub fn new<S, B>(listener: TcpListener, service: S) -> Self
+    pub fn new<S, B>(listener: impl Into<Listener>, service: S) -> Self
     where
         S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + Sync + 'static,
         S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -29,7 +29,27 @@ impl HttpServer {
         B: Body + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        Self::by(By::Own(Own::new(listener, Arc::new(Tower(service)))))
+        Self::by(By::Own(Own::new(listener.into(), Arc::new(Tower(service)))))
+    }
+
+    /// Serves connections to this listener too, as the first one's: one server, one drain. A health
+    /// check on a Unix socket beside the public port, for instance.
+    ///
+    /// ```no_run
+    /// use lifecycle::{HttpServer, Listener};
+    ///
+    /// # async fn wire(router: axum::Router) -> std::io::Result<()> {
+    /// let public = tokio::net::TcpListener::bind("0.0.0.0:8080").await?;
+    /// let local = Listener::unix_with_mode("/run/checkout/http.sock", 0o660).await?;
+    /// let server = HttpServer::new(public, router).also(local);
+    /// # drop(server);
+    /// # Ok(()) }
+    /// ```
+    pub fn also(mut self, listener: impl Into<Listener>) -> Self {
+        if let By::Own(own) = &mut self.by {
+            own.listen(listener.into());
+        }
+        self
     }
 
     /// How long idle connections stay open once the intake has stopped, so that a request that is on
@@ -45,6 +65,25 @@ impl HttpServer {
     /// flight and not bounded by this.
     pub fn head_timeout(self, timeout: Duration) -> Self {
         self.choose(|options| options.head_timeout = timeout)
+    }
+
+    /// While draining: how long a client may take nothing of its answer before its connection is cut;
+    /// by default 5 s, and in any case no longer than the step's timeout.
+    ///
+    /// It counts from when the server last could write. What the kernel has taken is out of its hands,
+    /// and is sent even after the process has ended; so small answers are never at stake here, and a
+    /// client that reads slowly is cut only if the kernel's buffer does not move for this long. A
+    /// connection that is cut so was doing work that is lost: the report names it, and the step
+    /// counts as failed.
+    pub fn stall_timeout(self, timeout: Duration) -> Self {
+        self.choose(|options| options.stall_timeout = timeout)
+    }
+
+    /// How long a TLS handshake may take, at any time; by default 10 s. While draining
+    /// [`HttpServer::head_timeout`] holds too.
+    #[cfg(feature = "tls")]
+    pub fn handshake_timeout(self, timeout: Duration) -> Self {
+        self.choose(|options| options.handshake_timeout = timeout)
     }
 
     /// How long a connection may be open with no request in flight, at any time; by default
@@ -67,19 +106,21 @@ impl HttpServer {
         self.choose(|options| options.nodelay = nodelay)
     }
 
-    /// Adds to the extensions of every request, given the client's address. For axum's `ConnectInfo`:
+    /// Adds to the extensions of every request, given who the client is. For axum's `ConnectInfo`:
     ///
     /// ```
     /// # use axum::extract::ConnectInfo;
     /// # fn add(server: lifecycle::HttpServer) -> lifecycle::HttpServer {
     /// server.extend_requests(|peer, extensions| {
-    ///     extensions.insert(ConnectInfo(peer));
+    ///     if let Some(address) = peer.address() {
+    ///         extensions.insert(ConnectInfo(address));
+    ///     }
     /// })
     /// # }
     /// ```
     pub fn extend_requests(
         self,
-        extend: impl Fn(SocketAddr, &mut Extensions) + Send + Sync + 'static,
+        extend: impl Fn(&Peer, &mut Extensions) + Send + Sync + 'static,
     ) -> Self {
         self.choose(|options| options.extend = Some(Arc::new(extend)))
     }

@@ -2,18 +2,15 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
-use hyper::server::conn::http1;
-use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::exchange::Serve;
+use super::listen::Entrance;
+use super::protocol::Protocol;
 use super::server::Stage;
-use super::socket::Socket;
 use super::track::Track;
-
-type Io = TokioIo<Socket>;
+use super::wire::Wire;
 
 /// Serves one connection to its end.
 pub(super) struct Connection {
@@ -27,42 +24,37 @@ pub(super) struct Connection {
     draining: bool,
     /// The server has given up what it had, but another resource has not: see [`super::handover`].
     spared: bool,
+    /// While draining: what the timer is for.
+    waits: WaitsFor,
     /// The idle limit while serving; while draining, how long nothing may happen.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-#[cfg_attr(
-    feature = "http2",
-    allow(
-        clippy::large_enum_variant,
-        reason = "HTTP/1 is the usual case, and a box would cost it an allocation"
-    )
-)]
-enum Protocol {
-    /// Nothing has been heard that tells HTTP/1 from HTTP/2.
-    #[cfg(feature = "http2")]
-    Unknown(super::sniff::Sniff),
-    Http1(http1::UpgradeableConnection<Io, Serve>),
-    #[cfg(feature = "http2")]
-    Http2(Pin<Box<super::sniff::Http2>>),
+/// What a connection waits for while the server drains.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WaitsFor {
+    /// Something is being answered, here or by another resource.
+    Us,
+    /// Nothing is in flight: half a request that does not go on, a client that is gone and cannot say
+    /// so, one that sends on though it has its answer.
+    Request,
+    /// The client does not take what it is answered.
+    Client,
 }
 
 impl Connection {
-    pub(super) fn new(socket: Socket) -> Self {
-        let track = Arc::clone(&socket.track);
+    pub(super) fn new(wire: Wire, entrance: &Entrance) -> Self {
+        let track = Arc::clone(&wire.track);
         let limit = track.server.options.keep_alive.get();
         let timer = limit.map(|limit| Box::pin(sleep_until(Instant::now() + *limit)));
-        #[cfg(feature = "http2")]
-        let protocol = Protocol::Unknown(super::sniff::Sniff::new(socket));
-        #[cfg(not(feature = "http2"))]
-        let protocol = Protocol::Http1(serve_http1(socket));
         Self {
+            protocol: Protocol::new(wire, entrance),
             track,
-            protocol,
             waker: None,
             told: false,
             draining: false,
             spared: false,
+            waits: WaitsFor::Us,
             timer,
         }
     }
@@ -78,27 +70,7 @@ impl Connection {
 
     /// Lets the protocol do all it can.
     fn serve(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        #[cfg(feature = "http2")]
-        if let Protocol::Unknown(sniff) = &mut self.protocol {
-            use super::sniff::Spoken;
-            self.protocol = match std::task::ready!(sniff.poll(cx)) {
-                Spoken::Http1(socket) => Protocol::Http1(serve_http1(socket)),
-                Spoken::Http2(connection) => Protocol::Http2(connection),
-                Spoken::Nothing => return Poll::Ready(()),
-            };
-        }
-        let ended = match &mut self.protocol {
-            Protocol::Http1(connection) => Pin::new(connection).poll(cx),
-            #[cfg(feature = "http2")]
-            Protocol::Http2(connection) => connection.as_mut().poll(cx),
-            #[cfg(feature = "http2")]
-            Protocol::Unknown(_) => return Poll::Pending,
-        };
-        ended.map(|result| {
-            if let Err(error) = result {
-                tracing::debug!(peer = %self.track.peer, %error, "a connection ended early");
-            }
-        })
+        self.protocol.poll(cx, &self.track)
     }
 
     /// Reads once more, from the kernel itself, and serves what was there.
@@ -109,17 +81,9 @@ impl Connection {
         ended
     }
 
-    /// Asks the protocol to finish what it has and close: HTTP/1 turns keep-alive off, HTTP/2 sends
-    /// GOAWAY.
     fn tell(&mut self) {
         self.told = true;
-        match &mut self.protocol {
-            #[cfg(feature = "http2")]
-            Protocol::Unknown(sniff) => sniff.give_up(),
-            Protocol::Http1(connection) => Pin::new(connection).graceful_shutdown(),
-            #[cfg(feature = "http2")]
-            Protocol::Http2(connection) => connection.as_mut().graceful_shutdown(),
-        }
+        self.protocol.tell();
     }
 
     /// Does what the server's stage asks for. Ready when the connection is to be dropped.
@@ -162,9 +126,10 @@ impl Connection {
             if self.track.is_handed() && self.track.http2.get() {
                 self.track.reckon();
             }
+            // Counted from the end of the intake, where nothing is in flight already.
             let deadline = self.track.server.head_deadline().max(Instant::now());
             self.timer = Some(Box::pin(sleep_until(deadline)));
-            self.track.wrote.take();
+            self.waits = WaitsFor::Request;
         }
         // hyper would close a kept-alive HTTP/1 connection under half a request. Left alone, the rest
         // may come before the timer, and is answered, if only with a refusal that closes.
@@ -175,32 +140,52 @@ impl Connection {
                 return Poll::Ready(());
             }
         }
-        self.bound_silence(cx)
+        self.bound_waiting(cx)
     }
 
-    /// Ready when nothing has been in flight for the head timeout: half a request that does not go
-    /// on, a client that is gone and cannot say so, one that sends on though it has its answer.
-    fn bound_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            if !self.track.is_quiet() {
+    fn waits(&self) -> WaitsFor {
+        if self.track.is_handed() {
+            WaitsFor::Us
+        } else if self.track.is_quiet() {
+            WaitsFor::Request
+        } else if self.track.waits_for_client() {
+            WaitsFor::Client
+        } else {
+            WaitsFor::Us
+        }
+    }
+
+    /// Ready when the client has been waited for long enough.
+    fn bound_waiting(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let options = &self.track.server.options;
+        let waits = self.waits();
+        if waits != self.waits {
+            self.waits = waits;
+            self.timer = None;
+        }
+        let limit = match waits {
+            WaitsFor::Us => {
                 self.timer = None;
                 return Poll::Pending;
             }
-            let timeout = self.track.server.options.head_timeout;
-            let timer = self
-                .timer
-                .get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + timeout)));
-            if timer.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            // What HTTP/2 still has to send waits in its own buffers, and is no request in flight any
-            // more. As long as it gets on, it may.
-            if !(self.track.http2.get() && self.track.wrote.take()) {
-                tracing::debug!(peer = %self.track.peer, "a silent connection is cut");
-                return Poll::Ready(());
-            }
-            timer.as_mut().reset(Instant::now() + timeout);
+            WaitsFor::Request => options.head_timeout,
+            WaitsFor::Client => options.stall_timeout,
+        };
+        let limit = || Instant::now() + limit;
+        let wrote = self.track.wrote.take() && waits == WaitsFor::Client;
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep_until(limit())));
+        if wrote {
+            // It takes something.
+            timer.as_mut().reset(limit());
         }
+        ready!(timer.as_mut().poll(cx));
+        match waits {
+            WaitsFor::Client => self.track.server.cut_stalled(&self.track),
+            _ => tracing::debug!(peer = %self.track.peer, "a silent connection is cut"),
+        }
+        Poll::Ready(())
     }
 
     /// Ready when the connection has been idle for the limit. The timer is left to run while
@@ -226,7 +211,7 @@ impl Connection {
                 }
                 if self.track.is_quiet() {
                     self.tell();
-                    if !self.track.http2.get() || self.serve(cx).is_ready() {
+                    if self.serve(cx).is_ready() || !self.track.http2.get() {
                         return Poll::Ready(());
                     }
                 }
@@ -258,11 +243,4 @@ impl Future for Connection {
         }
         Poll::Pending
     }
-}
-
-fn serve_http1(socket: Socket) -> http1::UpgradeableConnection<Io, Serve> {
-    let service = Serve(Arc::clone(&socket.track));
-    http1::Builder::new()
-        .serve_connection(TokioIo::new(socket), service)
-        .with_upgrades()
 }

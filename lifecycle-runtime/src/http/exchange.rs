@@ -119,7 +119,7 @@ where
                         Err(error) => return Poll::Ready(Err(error.into())),
                     };
                     self.set(State::Streaming { body });
-                    return Poll::Ready(Ok(Response::from_parts(head, Answer(None))));
+                    return Poll::Ready(Ok(Response::from_parts(head, Answer::default())));
                 }
                 StateProj::Failed { error } => {
                     let error = error.take().unwrap_or_else(|| "failed".into());
@@ -183,7 +183,7 @@ impl hyper::service::Service<Request<Incoming>> for Serve {
         let extensions = request.extensions_mut();
         extensions.insert(ticket.cancellation());
         if let Some(extend) = &server.options.extend {
-            extend(track.peer, extensions);
+            extend(&track.peer, extensions);
         }
         let exchange = server.handler.call(request);
         Answering::Waiting(Some((exchange, ticket)))
@@ -228,13 +228,20 @@ impl Future for Answering {
             }
             return Poll::Ready(Ok(response));
         }
+        #[cfg(feature = "http2")]
+        if ticket.tunnels() && response.status().is_success() {
+            if let Some((_, ticket)) = waiting.take() {
+                super::streams::connected(ticket);
+            }
+            return Poll::Ready(Ok(response));
+        }
         if track.server.stage() >= Stage::Settling && !track.http2.get() {
             close(&mut response);
         }
         if exchange.is_end_stream() {
             *waiting = None;
-        } else {
-            *response.body_mut() = Answer(waiting.take());
+        } else if let Some((exchange, ticket)) = waiting.take() {
+            *response.body_mut() = Answer::new(exchange, ticket);
         }
         Poll::Ready(Ok(response))
     }
@@ -248,7 +255,7 @@ fn polled_twice() -> BoxError {
 fn refusal(track: &Track) -> Response<Answer> {
     track.unparsed.set(false);
     track.server.reject();
-    let mut response = Response::new(Answer(None));
+    let mut response = Response::new(Answer::default());
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     let retry_after = track.server.options.retry_after.clone();
     response
@@ -268,37 +275,128 @@ fn close<T>(response: &mut Response<T>) {
 }
 
 /// A response's body. The request is in flight until it has been given out or dropped.
-pub(super) struct Answer(Option<(BoxExchange, Ticket)>);
+#[derive(Default)]
+pub(super) struct Answer {
+    exchange: Option<(BoxExchange, Ticket)>,
+    /// HTTP/2: a part has been given out, and the next was not asked for.
+    given: bool,
+}
+
+impl Answer {
+    fn new(exchange: BoxExchange, ticket: Ticket) -> Self {
+        Self {
+            exchange: Some((exchange, ticket)),
+            given: false,
+        }
+    }
+
+    /// Counts it among those that wait for their client, or no longer.
+    fn set_given(&mut self, given: bool) {
+        if self.given != given
+            && let Some((_, ticket)) = &self.exchange
+        {
+            self.given = given;
+            ticket.track.count_given(given);
+        }
+    }
+}
 
 impl Body for Answer {
-    type Data = Bytes;
+    type Data = Chunk;
     type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let Some((exchange, _)) = &mut self.0 else {
+    ) -> Poll<Option<Result<Frame<Chunk>, BoxError>>> {
+        self.set_given(false);
+        let Some((exchange, ticket)) = &mut self.exchange else {
             return Poll::Ready(None);
         };
         let frame = ready!(exchange.as_mut().poll_frame(cx));
-        if !matches!(frame, Some(Ok(_))) {
-            self.0 = None;
+        let Some(Ok(frame)) = frame else {
+            self.exchange = None;
+            return Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(Chunk::from))));
+        };
+        if !ticket.track.http2.get() {
+            return Poll::Ready(Some(Ok(frame.map_data(Chunk::from))));
         }
-        Poll::Ready(frame)
+        let frame = frame.map_data(|bytes| Chunk::counted(bytes, &ticket.track));
+        if frame.is_data() {
+            self.set_given(true);
+        }
+        Poll::Ready(Some(Ok(frame)))
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        match &self.exchange {
             Some((exchange, _)) => exchange.is_end_stream(),
             None => true,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.exchange {
             Some((exchange, _)) => exchange.size_hint(),
             None => SizeHint::with_exact(0),
         }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.set_given(false);
+    }
+}
+
+/// A part of an answer on its way out.
+///
+/// hyper's HTTP/2 takes a whole answer into buffers of its own, however little of it the client lets
+/// come; only these parts know when they have been written.
+pub(super) struct Chunk {
+    bytes: Bytes,
+    /// HTTP/2: where it is counted until it is dropped.
+    track: Option<Arc<Track>>,
+}
+
+impl Chunk {
+    fn counted(bytes: Bytes, track: &Arc<Track>) -> Self {
+        track.count_buffered(true);
+        Self {
+            bytes,
+            track: Some(Arc::clone(track)),
+        }
+    }
+}
+
+impl From<Bytes> for Chunk {
+    fn from(bytes: Bytes) -> Self {
+        Self { bytes, track: None }
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        if let Some(track) = &self.track {
+            track.count_buffered(false);
+        }
+    }
+}
+
+impl Buf for Chunk {
+    fn remaining(&self) -> usize {
+        self.bytes.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.bytes.chunk()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes.advance(count);
+    }
+
+    fn copy_to_bytes(&mut self, count: usize) -> Bytes {
+        self.bytes.copy_to_bytes(count)
     }
 }

@@ -30,9 +30,15 @@ mod exchange;
 #[cfg(feature = "http")]
 mod handover;
 #[cfg(feature = "http")]
+mod listen;
+#[cfg(feature = "http")]
 mod options;
 #[cfg(feature = "http")]
 mod own;
+#[cfg(feature = "http")]
+mod peer;
+#[cfg(feature = "http")]
+mod protocol;
 #[cfg(feature = "http")]
 mod running;
 #[cfg(feature = "http")]
@@ -43,15 +49,25 @@ mod slot;
 mod sniff;
 #[cfg(feature = "http")]
 mod socket;
+#[cfg(feature = "http2")]
+mod streams;
 #[cfg(all(test, feature = "http"))]
 mod tests;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(feature = "http")]
 mod track;
+#[cfg(feature = "http")]
+mod wire;
 
 use std::future::Future;
 
 #[cfg(feature = "http")]
 pub(crate) use self::handover::Handover;
+#[cfg(feature = "http")]
+pub use self::listen::Listener;
+#[cfg(feature = "http")]
+pub use self::peer::Peer;
 #[cfg(feature = "http")]
 pub use self::running::RunningServer;
 

@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::accept;
 use super::exchange::Handler;
+use super::listen::Listener;
 use super::options::Options;
 use super::server::{Server, Stage};
 use crate::plan::{Plan, Step};
@@ -14,7 +14,8 @@ use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work};
 
 /// A server on hyper: not yet started, or with the tasks that serve.
 pub(super) struct Own {
-    listener: Mutex<Option<TcpListener>>,
+    /// Until it starts.
+    listeners: Mutex<Vec<Listener>>,
     handler: Arc<dyn Handler>,
     pub(super) options: Options,
     running: OnceLock<Running>,
@@ -22,34 +23,50 @@ pub(super) struct Own {
 
 struct Running {
     server: Arc<Server>,
-    /// Gives the listener back when the intake is stopped. Taken by `stop`.
-    accepting: Mutex<Option<JoinHandle<TcpListener>>>,
+    /// Give the listeners back when the intake is stopped. Taken by `stop`.
+    accepting: Mutex<Vec<JoinHandle<Listener>>>,
 }
 
 impl Own {
-    pub(super) fn new(listener: TcpListener, handler: Arc<dyn Handler>) -> Self {
+    pub(super) fn new(listener: Listener, handler: Arc<dyn Handler>) -> Self {
         Self {
-            listener: Mutex::new(Some(listener)),
+            listeners: Mutex::new(vec![listener]),
             handler,
             options: Options::default(),
             running: OnceLock::new(),
         }
     }
 
-    pub(super) fn begin(&self) {
-        let listener = self
-            .listener
-            .lock()
+    /// Adds a listener, before the start.
+    pub(super) fn listen(&mut self, listener: Listener) {
+        let listeners = self.listeners.get_mut();
+        listeners
             .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let Some(listener) = listener else { return };
+            .push(listener);
+    }
+
+    pub(super) fn begin(&self) {
+        let listeners = self.take_listeners();
+        if listeners.is_empty() {
+            return;
+        }
         let server = Arc::new(Server::new(Arc::clone(&self.handler), self.options.clone()));
-        let accepting = tokio::spawn(accept::accept(Arc::clone(&server), listener));
-        // Only who took the listener comes here, so nothing is ever set twice.
+        let accepting = listeners
+            .into_iter()
+            .map(|listener| tokio::spawn(accept::accept(Arc::clone(&server), listener)));
+        // Only who took the listeners comes here, so nothing is ever set twice.
         let _ = self.running.set(Running {
+            accepting: Mutex::new(accepting.collect()),
             server,
-            accepting: Mutex::new(Some(accepting)),
         });
+    }
+
+    fn take_listeners(&self) -> Vec<Listener> {
+        let mut listeners = self
+            .listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *listeners)
     }
 
     pub(super) fn server(&self) -> Option<&Arc<Server>> {
@@ -72,24 +89,25 @@ impl Work for Own {
         }
     }
 
-    fn stop(&self, _window: Window) -> BoxFuture<Result<(), Failure>> {
+    fn stop(&self, window: Window) -> BoxFuture<Result<(), Failure>> {
         let Some(running) = self.running.get() else {
             // Never started: nobody has been accepted.
-            let listener = self.listener.lock();
-            drop(listener.unwrap_or_else(PoisonError::into_inner).take());
+            drop(self.take_listeners());
             return Box::pin(std::future::ready(Ok(())));
         };
         let server = Arc::clone(&running.server);
-        let accepting = running.accepting.lock();
-        let accepting = accepting.unwrap_or_else(PoisonError::into_inner).take();
+        let mut accepting = running
+            .accepting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let accepting = std::mem::take(&mut *accepting);
         Box::pin(async move {
-            let linger = server.stop_intake();
-            server.intake.notify_one();
-            if let Some(accepting) = accepting
-                && let Ok(listener) = accepting.await
-            {
-                accept::close(&server, listener, linger).await;
+            let linger = server.stop_intake(window.hurry);
+            let mut listeners = Vec::with_capacity(accepting.len());
+            for accepting in accepting {
+                listeners.extend(accepting.await);
             }
+            accept::close(&server, listeners, linger).await;
             server.drain(linger).await.map_err(Into::into)
         })
     }
@@ -108,7 +126,7 @@ impl Work for Own {
 
     fn active(&self) -> Active {
         self.server()
-            .map_or_else(Active::default, |server| server.active())
+            .map_or_else(Active::default, |server| server.unfinished())
     }
 
     fn tally(&self) -> Tally {

@@ -50,7 +50,10 @@ impl RunningServer {
 
     /// How many requests are in flight.
     pub fn in_flight(&self) -> u64 {
-        self.0.active().count
+        match &self.0.by {
+            By::Own(own) => own.server().map_or(0, |server| server.active().count),
+            By::External(served) => served.active().count,
+        }
     }
 
     /// How many requests have been refused with 503 because they came too late.

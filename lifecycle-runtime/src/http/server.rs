@@ -2,21 +2,25 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 use super::connection::Connection;
 use super::exchange::Handler;
+use super::listen::Entrance;
 use super::options::Options;
-use super::socket::Socket;
+use super::peer::Peer;
 use super::track::{InFlight, Track};
+use super::wire::{Raw, Wire};
 use crate::work::Active;
+
+/// How many requests are named. A report has little room; the oldest say most.
+const NAMED: usize = 16;
 
 /// How far a server has come towards its end. Only ever moves forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,11 +60,13 @@ pub(super) struct Server {
     panics: AtomicU64,
     /// How many connections were open when they were abandoned.
     cut: AtomicUsize,
+    /// What was cut before, because its client took nothing.
+    stalled: Mutex<Stalled>,
     registry: Apart<Mutex<Registry>>,
     /// Notified when the last connection has gone, once the intake has stopped, and on abandon.
     over: Notify,
-    /// Notified when the intake is to stop.
-    pub(super) intake: Notify,
+    /// Fires when the intake is to stop.
+    pub(super) intake: CancellationToken,
 }
 
 /// Keeps its content off the lines of memory beside it.
@@ -73,6 +79,13 @@ struct Registry {
     connections: HashMap<u64, Arc<Track>>,
     /// How many of them the server need not wait for: see [`Track::away`].
     away: usize,
+}
+
+#[derive(Default)]
+struct Stalled {
+    connections: usize,
+    /// The first of what was in flight on them.
+    names: Vec<String>,
 }
 
 impl Registry {
@@ -92,9 +105,10 @@ impl Server {
             panics: AtomicU64::new(0),
             started: Instant::now(),
             cut: AtomicUsize::new(0),
+            stalled: Mutex::default(),
             registry: Apart(Mutex::default()),
             over: Notify::new(),
-            intake: Notify::new(),
+            intake: CancellationToken::new(),
         }
     }
 
@@ -124,8 +138,9 @@ impl Server {
     }
 
     /// Serves a connection that has been accepted.
-    pub(super) fn serve(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+    pub(super) fn serve(self: &Arc<Self>, raw: Raw, peer: Peer, listener: &Entrance) {
         if self.options.nodelay
+            && let Raw::Tcp(stream) = &raw
             && let Err(error) = stream.set_nodelay(true)
         {
             tracing::debug!(%peer, %error, "TCP_NODELAY is not set");
@@ -136,7 +151,7 @@ impl Server {
         let track = Arc::new(Track::new(Arc::clone(self), peer, id));
         registry.connections.insert(id, Arc::clone(&track));
         drop(registry);
-        tokio::spawn(Connection::new(Socket::new(stream, track)));
+        tokio::spawn(Connection::new(Wire::new(raw, track), listener));
     }
 
     /// The socket is closed.
@@ -192,11 +207,15 @@ impl Server {
         self.registry().is_over()
     }
 
-    /// Notes that the intake stops now. Returns until when idle connections may linger.
-    pub(super) fn stop_intake(&self) -> Instant {
+    /// Stops the intake. Returns until when idle connections may linger.
+    pub(super) fn stop_intake(&self, hurry: bool) -> Instant {
         let now = *self.stopped.get_or_init(Instant::now);
         self.advance(Stage::Lingering);
-        now + self.options.linger
+        self.intake.cancel();
+        match hurry {
+            true => now,
+            false => now + self.options.linger,
+        }
     }
 
     /// What begins once nobody new comes in: the linger, then the drain.
@@ -206,10 +225,42 @@ impl Server {
         let _ = timeout_at(linger, self.over()).await;
         self.advance(Stage::Draining);
         self.over().await;
-        match self.cut.load(Ordering::Relaxed) {
+        let stalled = self.stalled().connections;
+        match self.cut.load(Ordering::Relaxed) + stalled {
             0 => Ok(()),
-            connections => Err(Abandoned { connections }),
+            connections => Err(Abandoned {
+                connections,
+                stalled,
+                timeout: self.options.stall_timeout,
+            }),
         }
+    }
+
+    /// Notes that a connection is cut whose client has taken nothing for the stall timeout.
+    pub(super) fn cut_stalled(&self, track: &Track) {
+        let mut found = Vec::new();
+        track.in_flight(Instant::now(), &mut found);
+        let names = found.into_iter().map(|request| request.name);
+        let mut stalled = self.stalled();
+        stalled.connections += 1;
+        let room = NAMED.saturating_sub(stalled.names.len());
+        stalled.names.extend(names.take(room));
+        tracing::warn!(peer = %track.peer, "cut: the client takes nothing of its answer");
+    }
+
+    fn stalled(&self) -> MutexGuard<'_, Stalled> {
+        self.stalled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is in flight, and what was cut while the server drained.
+    pub(super) fn unfinished(&self) -> Active {
+        let mut active = self.active();
+        let stalled = self.stalled();
+        active.count += stalled.connections as u64;
+        let room = NAMED.saturating_sub(active.names.len());
+        let names = stalled.names.iter().take(room).cloned();
+        active.names.extend(names);
+        active
     }
 
     /// When a request that has only half arrived is given up, given that the connection has nothing
@@ -240,8 +291,6 @@ impl Server {
     /// What is in flight. Takes each connection's lock for an instant and none that is held while
     /// other code runs: it answers when every worker is blocked.
     pub(super) fn active(&self) -> Active {
-        /// A report has little room; the oldest say most.
-        const NAMED: usize = 16;
         let mut found: Vec<InFlight> = Vec::new();
         let now = Instant::now();
         for track in self.tracks() {
@@ -305,17 +354,28 @@ impl Server {
 #[derive(Debug)]
 pub(super) struct Abandoned {
     connections: usize,
+    /// How many of them because the client took nothing for this long.
+    stalled: usize,
+    timeout: Duration,
 }
 
 impl std::fmt::Display for Abandoned {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let connections = self.connections;
-        let noun = if connections == 1 {
-            "connection"
-        } else {
-            "connections"
+        let Self {
+            connections,
+            stalled,
+            timeout,
+        } = self;
+        let noun = match connections {
+            1 => "connection",
+            _ => "connections",
         };
-        write!(f, "{connections} {noun} cut")
+        write!(f, "{connections} {noun} cut")?;
+        match stalled {
+            0 => Ok(()),
+            _ if stalled == connections => write!(f, ": nothing taken for {timeout:?}"),
+            _ => write!(f, ", {stalled} of them for taking nothing for {timeout:?}"),
+        }
     }
 }
 

@@ -11,23 +11,12 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use super::exchange::Serve;
 use super::socket::Socket;
-use super::track::Track;
+use super::streams::Tasks;
 
 /// What an HTTP/2 client sends first (RFC 9113, section 3.4); no HTTP/1 request can begin so.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 pub(super) type Http2 = http2::Connection<TokioIo<Socket>, Serve, Tasks>;
-
-/// Runs a connection's streams, each in a task that can be ended alone.
-#[derive(Clone)]
-pub(super) struct Tasks(Arc<Track>);
-
-impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Tasks {
-    fn execute(&self, stream: F) {
-        // hyper calls this right after the service, on the connection's task.
-        self.0.note_task(tokio::spawn(stream).abort_handle());
-    }
-}
 
 /// A connection on which too little has been heard.
 pub(super) struct Sniff {
@@ -51,9 +40,9 @@ impl Sniff {
         }
     }
 
-    /// Closes the connection at the next poll.
-    pub(super) fn give_up(&mut self) {
-        self.socket = None;
+    /// The connection, to be closed.
+    pub(super) fn give_up(&mut self) -> Option<Socket> {
+        self.socket.take()
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Spoken> {
@@ -79,16 +68,19 @@ impl Sniff {
             if !http2 {
                 return Poll::Ready(Spoken::Http1(socket));
             }
-            let track = Arc::clone(&socket.track);
-            track.http2.set(true);
-            let mut builder = http2::Builder::new(Tasks(Arc::clone(&track)));
-            // WebSockets over HTTP/2 (RFC 8441), as axum's own server allows them.
-            builder.enable_connect_protocol();
-            let service = Serve(track);
-            let connection = builder.serve_connection(TokioIo::new(socket), service);
-            return Poll::Ready(Spoken::Http2(Box::pin(connection)));
+            return Poll::Ready(Spoken::Http2(serve_http2(socket)));
         }
         self.socket = None;
         Poll::Ready(Spoken::Nothing)
     }
+}
+
+/// Speaks HTTP/2 from the first byte on.
+pub(super) fn serve_http2(socket: Socket) -> Pin<Box<Http2>> {
+    let track = Arc::clone(&socket.track);
+    track.http2.set(true);
+    let mut builder = http2::Builder::new(Tasks::new(Arc::clone(&track)));
+    // WebSockets over HTTP/2 (RFC 8441), as axum's own server allows them.
+    builder.enable_connect_protocol();
+    Box::pin(builder.serve_connection(TokioIo::new(socket), Serve(track)))
 }

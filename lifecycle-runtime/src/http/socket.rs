@@ -1,22 +1,20 @@
-//! A connection's socket: knows what has been read and written, and keeps the connection counted.
+//! A connection as hyper sees it: in the clear or under TLS, and closed so that its last answer
+//! arrives.
 
-use std::io::{self, IoSlice, Read};
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
-use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::server::Stage;
 use super::track::Track;
+use super::wire::Wire;
 
-/// The connection is in the registry for as long as this lives, wherever it goes: after an upgrade
-/// it belongs to the service, and the drain waits for it there too.
 pub(super) struct Socket {
-    stream: TcpStream,
+    stream: Stream,
     pub(super) track: Arc<Track>,
     /// Bytes already read while finding out which protocol is spoken.
     prefix: Bytes,
@@ -26,8 +24,36 @@ pub(super) struct Socket {
     discarding: bool,
 }
 
+enum Stream {
+    Plain(Wire),
+    #[cfg(feature = "tls")]
+    Tls(Box<super::tls::TlsStream>),
+}
+
+/// Does the same with whichever stream it is.
+macro_rules! with {
+    ($socket:expr, $stream:ident => $body:expr) => {
+        match &mut $socket.stream {
+            Stream::Plain($stream) => $body,
+            #[cfg(feature = "tls")]
+            Stream::Tls($stream) => $body,
+        }
+    };
+}
+
 impl Socket {
-    pub(super) fn new(stream: TcpStream, track: Arc<Track>) -> Self {
+    pub(super) fn new(wire: Wire) -> Self {
+        let track = Arc::clone(&wire.track);
+        Self::over(Stream::Plain(wire), track)
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn secure(stream: super::tls::TlsStream) -> Self {
+        let track = Arc::clone(&stream.get_ref().0.track);
+        Self::over(Stream::Tls(Box::new(stream)), track)
+    }
+
+    fn over(stream: Stream, track: Arc<Track>) -> Self {
         Self {
             stream,
             track,
@@ -41,32 +67,6 @@ impl Socket {
     #[cfg(feature = "http2")]
     pub(super) fn unread(&mut self, prefix: Bytes) {
         self.prefix = prefix;
-    }
-
-    /// Reads from the kernel without asking the reactor, which hears of arrived bytes only when it
-    /// next polls; until then tokio's own read says "nothing there".
-    fn read_now(&self, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let socket = SockRef::from(&self.stream);
-        match (&*socket).read(buf.initialize_unfilled()) {
-            Ok(read) => {
-                buf.advance(read);
-                Poll::Ready(Ok(()))
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
-        }
-    }
-
-    fn note_write(&self, written: &Poll<io::Result<usize>>) {
-        self.track.set_unsent(written.is_pending());
-        self.track.wrote.set(true);
-    }
-}
-
-impl Drop for Socket {
-    fn drop(&mut self) {
-        self.track.server.forget(self.track.id());
-        self.track.release();
     }
 }
 
@@ -83,15 +83,19 @@ impl AsyncRead for Socket {
             this.prefix.advance(count);
             return Poll::Ready(Ok(()));
         }
-        let before = buf.filled().len();
-        let mut read = Pin::new(&mut this.stream).poll_read(cx, buf);
-        if read.is_pending() && this.track.rereading.get() {
-            read = this.read_now(buf);
+        match &mut this.stream {
+            Stream::Plain(wire) => Pin::new(wire).poll_read(cx, buf),
+            #[cfg(feature = "tls")]
+            Stream::Tls(stream) => {
+                let before = buf.filled().len();
+                let read = Pin::new(stream).poll_read(cx, buf);
+                // It may have lain in the last record, and the wire knows nothing of it.
+                if buf.filled().len() > before {
+                    this.track.unparsed.set(true);
+                }
+                read
+            }
         }
-        if buf.filled().len() > before {
-            this.track.unparsed.set(true);
-        }
-        read
     }
 }
 
@@ -101,9 +105,7 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.note_write(&written);
-        written
+        with!(self, stream => Pin::new(stream).poll_write(cx, buf))
     }
 
     fn poll_write_vectored(
@@ -115,27 +117,25 @@ impl AsyncWrite for Socket {
         /// buffers: about 4 % of the throughput of small answers, which are a head and a body.
         const SMALL: usize = 512;
         let length: usize = bufs.iter().map(|buf| buf.len()).sum();
-        let written = if length <= SMALL {
+        if length <= SMALL {
             let mut whole = [0; SMALL];
             let mut end = 0;
             for buf in bufs {
                 whole[end..end + buf.len()].copy_from_slice(buf);
                 end += buf.len();
             }
-            Pin::new(&mut self.stream).poll_write(cx, &whole[..length])
+            with!(self, stream => Pin::new(stream).poll_write(cx, &whole[..length]))
         } else {
-            Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-        };
-        self.note_write(&written);
-        written
+            with!(self, stream => Pin::new(stream).poll_write_vectored(cx, bufs))
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        true
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        with!(self, stream => Pin::new(stream).poll_flush(cx))
     }
 
     /// Says that nothing more will be sent, and then takes what the client is still sending.
@@ -150,7 +150,7 @@ impl AsyncWrite for Socket {
         const ROUNDS: usize = 32;
         let this = &mut *self;
         if !this.finished {
-            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+            ready!(with!(this, stream => Pin::new(stream).poll_shutdown(cx)))?;
             this.finished = true;
         }
         let stage = this.track.server.stage();
@@ -160,10 +160,9 @@ impl AsyncWrite for Socket {
         let mut scratch = [0; 4096];
         for _ in 0..ROUNDS {
             let mut buf = ReadBuf::new(&mut scratch);
-            let mut read = Pin::new(&mut this.stream).poll_read(cx, &mut buf);
-            if read.is_pending() {
-                read = this.read_now(&mut buf);
-            }
+            let rereading = this.track.rereading.replace(true);
+            let read = with!(this, stream => Pin::new(stream).poll_read(cx, &mut buf));
+            this.track.rereading.set(rereading);
             match read {
                 Poll::Ready(Ok(())) if !buf.filled().is_empty() => this.discarding = true,
                 Poll::Pending if this.discarding && stage >= Stage::Lingering => {

@@ -3,8 +3,7 @@
 //! Everything here belongs to one connection, so that two connections on two cores share no line of
 //! memory: there is no counter of the whole server that every request would have to touch.
 
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
@@ -15,6 +14,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::handover::{Handover, Keeper};
+use super::peer::Peer;
 use super::server::{Server, Stage};
 use super::slot::Slot;
 use crate::Cancellation;
@@ -22,7 +22,7 @@ use crate::Cancellation;
 /// One connection's record, in the server's registry for as long as its socket is open.
 pub(super) struct Track {
     pub(super) server: Arc<Server>,
-    pub(super) peer: SocketAddr,
+    pub(super) peer: Peer,
     /// In the extensions of every request of this connection. One a connection and not one a
     /// server: handing it out touches a count that other cores leave alone.
     pub(super) cancellation: Cancellation,
@@ -52,6 +52,11 @@ pub(super) struct Track {
     pub(super) away: Flag,
     /// The one request in flight is to be cut at once.
     pub(super) severed: Flag,
+    /// HTTP/2: how many answers have given out a part and were not asked for the next: their clients
+    /// let nothing more come.
+    given: AtomicU32,
+    /// HTTP/2: how many parts of answers have not been written.
+    buffered: AtomicU32,
     /// Sessions have ended whose last bytes may still have to be written.
     leaving: Flag,
     id: u64,
@@ -75,6 +80,8 @@ struct State {
     /// When the last request ended, or the connection began. Kept only where there is an idle limit.
     idle_since: Instant,
     unsent_since: Option<Instant>,
+    /// When the last stream was answered, of which something may still have to be sent.
+    last_answer: Option<Instant>,
 }
 
 struct Stream {
@@ -108,14 +115,19 @@ impl Flag {
         self.0.store(value, Ordering::Relaxed);
     }
 
+    /// Sets it and says what it was.
+    pub(super) fn replace(&self, value: bool) -> bool {
+        self.0.swap(value, Ordering::Relaxed)
+    }
+
     /// Reads it and sets it to no.
     pub(super) fn take(&self) -> bool {
-        self.0.swap(false, Ordering::Relaxed)
+        self.replace(false)
     }
 }
 
 impl Track {
-    pub(super) fn new(server: Arc<Server>, peer: SocketAddr, id: u64) -> Self {
+    pub(super) fn new(server: Arc<Server>, peer: Peer, id: u64) -> Self {
         Self {
             server,
             peer,
@@ -132,6 +144,8 @@ impl Track {
             handed: Flag::default(),
             away: Flag::default(),
             severed: Flag::default(),
+            given: AtomicU32::new(0),
+            buffered: AtomicU32::new(0),
             leaving: Flag::default(),
             id,
             state: Mutex::new(State {
@@ -144,6 +158,7 @@ impl Track {
                 leaving: Vec::new(),
                 idle_since: Instant::now(),
                 unsent_since: None,
+                last_answer: None,
             }),
         }
     }
@@ -166,6 +181,8 @@ impl Track {
             track: Arc::clone(self),
             place,
             serial,
+            #[cfg(feature = "http2")]
+            tunnels: self.http2.get() && method == Method::CONNECT,
         }
     }
 
@@ -191,11 +208,16 @@ impl Track {
         (place, serial)
     }
 
-    /// Notes the task that answers the stream which came last.
+    /// Which stream came last: its place, and its number.
     #[cfg(feature = "http2")]
-    pub(super) fn note_task(&self, abort: AbortHandle) {
+    pub(super) fn latest_place(&self) -> (usize, u32) {
+        self.state().latest
+    }
+
+    /// Notes the task that answers a stream.
+    #[cfg(feature = "http2")]
+    pub(super) fn note_task(&self, (place, serial): (usize, u32), abort: AbortHandle) {
         let mut state = self.state();
-        let (place, serial) = state.latest;
         // It may have been answered already, by another thread.
         if let Some(stream) = state.stream(place, serial) {
             stream.abort = Some(abort);
@@ -209,6 +231,9 @@ impl Track {
             state.open_streams -= 1;
             let mut ended = state.streams[place].take();
             let keeper = ended.as_mut().and_then(|stream| stream.keeper.take());
+            if state.open_streams == 0 && self.buffered.load(Ordering::Relaxed) > 0 {
+                state.last_answer = Some(Instant::now());
+            }
             drop(state);
             // Freed without the lock: what its path is part of may be large.
             drop(ended);
@@ -238,7 +263,32 @@ impl Track {
     pub(super) fn is_quiet(&self) -> bool {
         !self.unsent.get()
             && !self.slot.is_taken()
-            && (!self.http2.get() || self.state().open_streams == 0)
+            && (!self.http2.get()
+                || (self.buffered.load(Ordering::Relaxed) == 0 && self.state().open_streams == 0))
+    }
+
+    /// Whether all that is left to do here is up to the client: to take what it is answered.
+    pub(super) fn waits_for_client(&self) -> bool {
+        if self.unsent.get() {
+            return true;
+        }
+        if !self.http2.get() {
+            return false;
+        }
+        let given = self.given.load(Ordering::Relaxed);
+        let buffered = self.buffered.load(Ordering::Relaxed);
+        let open = self.state().open_streams;
+        given as usize == open && (open > 0 || buffered > 0)
+    }
+
+    /// Counts an answer in, or out, that has given out a part and was not asked for the next.
+    pub(super) fn count_given(&self, given: bool) {
+        count(&self.given, given);
+    }
+
+    /// Counts a part of an answer in, or out, that has not been written.
+    pub(super) fn count_buffered(&self, buffered: bool) {
+        count(&self.buffered, buffered);
     }
 
     /// Since when nothing has been in flight; `None` while something is.
@@ -257,7 +307,7 @@ impl Track {
     /// Adds what is in flight to `found`: every request, or, where only the end of an answer has yet
     /// to be taken by the client, that.
     pub(super) fn in_flight(&self, now: Instant, found: &mut Vec<InFlight>) {
-        let peer = self.peer;
+        let peer = &self.peer;
         let before = found.len();
         if self.handed.get() && !self.http2.get() {
             return;
@@ -286,7 +336,11 @@ impl Track {
                 }),
         );
         let counted = found.len() > before || state.handed_streams > 0;
-        if let (false, Some(since)) = (counted, state.unsent_since) {
+        let untaken = state.unsent_since.or_else(|| {
+            let buffered = self.buffered.load(Ordering::Relaxed) > 0;
+            buffered.then_some(state.last_answer).flatten()
+        });
+        if let (false, Some(since)) = (counted, untaken) {
             found.push(InFlight {
                 age: now.saturating_duration_since(since),
                 name: format!("response not taken by {peer}"),
@@ -435,6 +489,13 @@ impl State {
     }
 }
 
+fn count(counter: &AtomicU32, more: bool) {
+    match more {
+        true => counter.fetch_add(1, Ordering::Relaxed),
+        false => counter.fetch_sub(1, Ordering::Relaxed),
+    };
+}
+
 /// A path as a report has room for it.
 fn shortened(path: &str) -> String {
     match path.char_indices().nth(Slot::PATH) {
@@ -448,9 +509,22 @@ pub(super) struct Ticket {
     pub(super) track: Arc<Track>,
     place: usize,
     serial: u32,
+    #[cfg(feature = "http2")]
+    tunnels: bool,
 }
 
 impl Ticket {
+    /// Whether the request is a CONNECT on HTTP/2, which becomes a tunnel if it is agreed to.
+    #[cfg(feature = "http2")]
+    pub(super) fn tunnels(&self) -> bool {
+        self.tunnels
+    }
+
+    #[cfg(feature = "http2")]
+    pub(super) fn place(&self) -> (usize, u32) {
+        (self.place, self.serial)
+    }
+
     /// What goes into the request's extensions.
     pub(super) fn cancellation(&self) -> Cancellation {
         let handover = Handover::new(Arc::clone(&self.track), self.place, self.serial);

@@ -4,15 +4,15 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// Longer than anything a test waits for takes on a slow machine; reaching it is a failure.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-pub(crate) struct Client {
-    pub(crate) stream: TcpStream,
+pub(crate) struct Client<S = TcpStream> {
+    pub(crate) stream: S,
     received: Vec<u8>,
 }
 
@@ -37,8 +37,8 @@ impl Answer {
     }
 }
 
-impl From<TcpStream> for Client {
-    fn from(stream: TcpStream) -> Self {
+impl<S> From<S> for Client<S> {
+    fn from(stream: S) -> Self {
         Self {
             stream,
             received: Vec::new(),
@@ -51,7 +51,9 @@ impl Client {
         let stream = timeout(PATIENCE, TcpStream::connect(address)).await;
         stream.unwrap().unwrap().into()
     }
+}
 
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
     }
@@ -99,6 +101,11 @@ impl Client {
         while self.receive().await.unwrap_or(0) > 0 {}
     }
 
+    /// Waits until the server has closed the connection, which it has to do in order.
+    pub(crate) async fn closed_in_order(&mut self) {
+        while self.receive().await.unwrap() > 0 {}
+    }
+
     /// How much of a body has come; waits until it is something.
     pub(crate) async fn some(&mut self) -> usize {
         if self.received.is_empty() {
@@ -126,7 +133,7 @@ impl Client {
         self.received.drain(..count).collect()
     }
 
-    async fn receive(&mut self) -> std::io::Result<usize> {
+    pub(crate) async fn receive(&mut self) -> std::io::Result<usize> {
         let read = self.stream.read_buf(&mut self.received);
         timeout(PATIENCE, read).await.unwrap()
     }
