@@ -110,6 +110,8 @@
 //! - [Signals](manual::signals), [exit codes](manual::exit_codes) and [the
 //!   environment](manual::environment).
 //! - [systemd](manual::systemd): what a service manager is told.
+//! - [WebSockets](manual::websockets) and [streams](manual::streams): sessions are told to leave one by
+//!   one, waited for, and ended.
 //! - [Testing](manual::testing): a termination in a test of your own, and faults for a drill.
 //!
 //! # Features

@@ -15,5 +15,7 @@ pages! {
     exit_codes = "manual/exit_codes.md",
     environment = "manual/environment.md",
     systemd = "manual/systemd.md",
+    websockets = "manual/websockets.md",
+    streams = "manual/streams.md",
     testing = "manual/testing.md",
 }
