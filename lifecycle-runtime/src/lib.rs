@@ -114,6 +114,8 @@
 //! - [Telemetry](manual::telemetry): traces, metrics and logs, also those of the last moment.
 //! - [systemd](manual::systemd): what a service manager is told.
 //! - AWS, in the module `aws` of that feature: Spot interruptions and ECS tasks.
+//! - [WebSockets](manual::websockets) and [streams](manual::streams): sessions are told to leave one by
+//!   one, waited for, and ended.
 //! - [Testing](manual::testing): a termination in a test of your own, and faults for a drill.
 //!
 //! # Features
