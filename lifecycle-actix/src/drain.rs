@@ -163,3 +163,72 @@ fn unavailable<B>(request: ServiceRequest) -> Answer<B> {
         .finish();
     request.into_response(response.map_into_right_body())
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::{TestRequest, call_service, init_service};
+    use actix_web::{App, web};
+    use lifecycle::Task;
+    use lifecycle::plan::{Drift, Kind, OnFailure, Phase, Plan, Step, Timeline};
+    use std::time::Duration;
+
+    use super::*;
+
+    fn plan() -> Plan {
+        let second = Duration::from_secs(1);
+        Plan {
+            service: "orders".into(),
+            digest: "00112233aabbccdd".into(),
+            health: None,
+            keep_alive: None,
+            drift: Drift::Warn,
+            steps: vec![Step {
+                name: "http".into(),
+                kind: Kind::Task,
+                phase: Phase::Drain,
+                waits_for: Vec::new().into(),
+                best_effort: false,
+                lease: None,
+                spread: None,
+                on_failure: OnFailure::Stop,
+            }]
+            .into(),
+            timelines: Vec::new().into(),
+            unmanaged: Timeline {
+                platform: "unmanaged".into(),
+                settle: Duration::ZERO,
+                timeouts: vec![second].into(),
+                unwind: second,
+                deadline: 3 * second,
+                grace: 5 * second,
+                kill: 5 * second,
+            },
+        }
+    }
+
+    #[actix_web::test]
+    async fn what_comes_too_late_is_refused_and_counted() {
+        let (said, heard) = tokio::sync::oneshot::channel();
+        let task = Task::new(|stopping| async move {
+            let _ = said.send(stopping.clone());
+            stopping.requested().await;
+        });
+        let lifecycle = lifecycle::Lifecycle::new(plan()).with("http", task);
+        let lifecycle = lifecycle.embedded();
+        let stop = lifecycle.stop_handle();
+        let report = actix_web::rt::spawn(lifecycle.run());
+        let drain = Drain::new(heard.await.expect("it runs"));
+        let app = App::new().default_service(web::to(|| async { "hello" }));
+        let app = init_service(app.wrap(drain.clone())).await;
+        let get = || TestRequest::get().uri("/").to_request();
+        assert_eq!(call_service(&app, get()).await.status(), 200);
+        drain.refuse();
+        let refused = call_service(&app, get()).await;
+        assert_eq!(refused.status(), 503);
+        assert_eq!(refused.headers().get("retry-after").expect("is there"), "1");
+        let connection = refused.response().head().connection_type();
+        assert_eq!(connection, ConnectionType::Close);
+        stop.stop("test");
+        assert_eq!(report.await.expect("it ran").rejected, 1);
+    }
+}

@@ -13,8 +13,8 @@
 //!
 //! # fn wire() -> std::io::Result<lifecycle::HttpServer> {
 //! let listener = std::net::TcpListener::bind("0.0.0.0:8080")?;
-//! let http = lifecycle_actix::serve(move |drain| {
-//!     HttpServer::new(move || App::new().service(order).wrap(drain.clone())).listen(listener)
+//! let http = lifecycle_actix::serve(listener, |drain| {
+//!     HttpServer::new(move || App::new().service(order).wrap(drain.clone()))
 //! });
 //! # Ok(http)
 //! # }
@@ -29,8 +29,8 @@
 //! |---|---|---|
 //! | serves | is served | is served |
 //! | settles (stop signal) | is served | is served; the answer says `Connection: close` |
-//! | lingers (its window opens), 100 ms | is served | is served, as while settling |
-//! | drains | refused by the kernel | 503 with `Connection: close` and `Retry-After`, counted as rejected |
+//! | lingers (its window opens), 100 ms | what the kernel had taken is served, later ones are refused | is served, as while settling |
+//! | drains | refused by the kernel | idle connections are closed; what comes just before that is answered with 503, `Connection: close` and `Retry-After`, and counted as rejected |
 //!
 //! A request is in flight until its answer's body has been given out; the report names those that
 //! are left at the step's timeout, as `GET /orders/7 10.0.0.7:41230`. Then the
@@ -53,22 +53,28 @@
 //!
 //! # What actix cannot do
 //!
-//! This crate's own server loses no request at a stop. With actix a few remain possible:
-//!
-//! - actix closes its listener with whatever the kernel has already accepted for it, and idle
-//!   connections at once. A request that is on the wire in that instant is lost. Nearly all busy
-//!   clients have gone elsewhere by then, because their answers said `Connection: close`.
+//! - It closes idle connections in one instant, and so any request that is on the wire just then is
+//!   lost. Busy clients have had an answer with `Connection: close` by that time and are gone; a client
+//!   that sends its next request after a pause, in the very millisecond, is not. The runtime's own
+//!   server reads each connection once more before it closes it.
+//! - A request of which only half has arrived counts as idle: it is closed and not answered.
 //! - A worker that still has connections looks only once a second whether they have ended, so a stop
 //!   takes up to a second longer than its last request.
-//! - A request of which only half has arrived holds the stop up until actix's own
-//!   `client_request_timeout` (5 s) is over.
 //! - A stream that has nothing to send is not dropped at the timeout, but with the process.
 //!
+//! Measured at saturation on two cores, 64 kept-alive and 8 fresh clients in a closed loop: actix
+//! alone breaks 72 requests a stop, one a client; with this adapter it was none, with and without a
+//! settle time.
+//!
+//! # Settings
+//!
 //! Signals belong to the runtime: [`serve`] turns actix's own handling off, and its shutdown timeout
-//! too, since the plan says when the time is over.
+//! too, since the plan says when the time is over. Everything else is set on the actix server as
+//! usual: workers, `keep_alive`, `client_request_timeout`.
 
 mod body;
 mod drain;
+mod listener;
 mod server;
 
 pub use self::body::Counted;

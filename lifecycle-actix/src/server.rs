@@ -1,7 +1,7 @@
 //! An actix server as a resource.
 
 use std::fmt;
-use std::io;
+use std::net::TcpListener;
 use std::time::Duration;
 
 use actix_http::Request;
@@ -12,6 +12,7 @@ use actix_web::{Error, HttpServer};
 use tokio::time::sleep;
 
 use crate::Drain;
+use crate::listener::begin_no_handshake;
 
 /// How long busy clients have, once the intake is to stop, to be answered once more and so be asked
 /// to go. A round trip or two; the runtime's own server lingers as long.
@@ -20,15 +21,14 @@ const LINGER: Duration = Duration::from_millis(100);
 /// Longer than any step: the plan says when the time is over.
 const NEVER: u64 = 7 * 24 * 60 * 60;
 
-/// Serves with the actix server that `build` makes, whose applications are wrapped in the middleware
-/// it is given: the resource of kind `http-server`.
+/// Serves connections to `listener` with the actix server that `build` makes, whose applications are
+/// wrapped in the middleware it is given: the resource of kind `http-server`.
 ///
-/// `build` runs when the service starts, in the async runtime of `main`. An error, such as an address
-/// that is taken, stops the service in order with a non-zero exit code; bind the listener in `main`,
-/// and an error keeps the service from starting at all.
-pub fn serve<Build, F, I, S, B>(build: Build) -> lifecycle::HttpServer
+/// `build` runs when the service starts, in the async runtime of `main`. It must not bind the server
+/// to anything itself: what is not in the listener's hands is not stopped with care.
+pub fn serve<Build, F, I, S, B>(listener: TcpListener, build: Build) -> lifecycle::HttpServer
 where
-    Build: FnOnce(Drain) -> io::Result<HttpServer<F, I, S, B>> + Send + 'static,
+    Build: FnOnce(Drain) -> HttpServer<F, I, S, B> + Send + 'static,
     F: Fn() -> I + Send + Clone + 'static,
     I: IntoServiceFactory<S, Request>,
     S: ServiceFactory<Request, Config = AppConfig> + 'static,
@@ -42,13 +42,21 @@ where
     lifecycle::HttpServer::external(move |stopping| {
         let drain = Drain::new(stopping.clone());
         let server = build(drain.clone())
-            .map(|server| server.disable_signals().shutdown_timeout(NEVER).run());
+            .disable_signals()
+            .shutdown_timeout(NEVER);
+        // The same socket under another number: actix keeps the listener to itself.
+        let running = listener
+            .try_clone()
+            .and_then(|same| Ok((server.listen(same)?.run(), listener)));
         async move {
             // However this ends: what is in flight then is over.
             let _cut = drain.cut_at_end();
-            let mut server = server?;
+            let (mut server, listener) = running?;
             let lingered = async {
                 stopping.requested().await;
+                begin_no_handshake(&listener);
+                // Or the socket would outlive actix's end of it.
+                drop(listener);
                 sleep(LINGER).await;
             };
             tokio::select! {

@@ -21,10 +21,11 @@ mod sessions;
 mod startup;
 mod stopping;
 mod task;
+mod telemetry;
 
 pub use blocking::{Blocking, BlockingWork, Lost, StopFlag, Ticket};
 pub use closed::Closed;
-pub use closers::{AuditLog, Cache, Custom, Database, File, MessageBroker, Telemetry};
+pub use closers::{AuditLog, Cache, Custom, Database, File, MessageBroker};
 pub use consumer::{
     Claimed, Claims, Demand, Job, NotRenewed, QueueConsumer, QueueConsumerBuilder, Source,
 };
@@ -43,6 +44,7 @@ pub use sessions::{SessionSocket, SessionStream};
 pub(crate) use startup::{StartUp, started_when};
 pub use stopping::Stopping;
 pub use task::{Task, Tasks};
+pub use telemetry::{Exporter, Telemetry};
 
 /// Makes a type that holds a `Work` and its [`StartUp`] wirable as one kind; a type with a parameter
 /// says by it what is done when it ends badly.

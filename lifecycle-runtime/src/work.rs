@@ -62,6 +62,12 @@ pub(crate) trait Work: Send + Sync + 'static {
         Active::default()
     }
 
+    /// What is left to do when all steps have ended and the report has been logged: called once, from
+    /// then on.
+    fn finally(&self) -> Option<BoxFuture<Result<(), Failure>>> {
+        None
+    }
+
     /// What became of work that did not end in the usual way.
     fn tally(&self) -> Tally {
         Tally::default()
