@@ -92,6 +92,38 @@ impl Args {
     }
 }
 
+/// What `include_plan!` was asked for: `"path/lifecycle.yaml", crate = path`, each of them optional.
+#[derive(Default)]
+pub(crate) struct IncludeArgs {
+    pub(crate) manifest: Option<LitStr>,
+    pub(crate) krate: Option<Path>,
+}
+
+impl Parse for IncludeArgs {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let mut args = Self::default();
+        if input.peek(LitStr) {
+            args.manifest = Some(input.parse()?);
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        if input.peek(Token![crate]) {
+            input.parse::<Token![crate]>()?;
+            input.parse::<Token![=]>()?;
+            args.krate = Some(input.call(Path::parse_mod_style)?);
+            input.parse::<Option<Token![,]>>()?;
+        }
+        match input.is_empty() {
+            true => Ok(args),
+            false => Err(input.error(
+                "write the manifest's path in quotes, or nothing for the `lifecycle.yaml` beside \
+                 Cargo.toml: `include_plan!(\"path/lifecycle.yaml\")`",
+            )),
+        }
+    }
+}
+
 fn text(input: ParseStream<'_>, example: &str) -> Result<LitStr> {
     match input.parse::<Lit>()? {
         Lit::Str(text) => Ok(text),

@@ -2,12 +2,12 @@
 //! the error is the only one.
 
 use lifecycle_manifest::rules::shape;
-use lifecycle_manifest::{Severity, render};
+use lifecycle_manifest::{Resolved, Severity, render};
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::{Error, ItemFn, Path, ReturnType, spanned::Spanned as _};
 
-use crate::args::{Args, Flavor};
+use crate::args::{Args, Flavor, IncludeArgs};
 use crate::lower;
 use crate::manifest::{self, Manifest};
 
@@ -31,20 +31,40 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
         Err(error) => return with_empty_main(&error),
     };
     let errors = errors(&manifest);
-    // A name that cannot be a name cannot be a field either.
-    let findings = &manifest.analysis.findings;
-    let nameable = findings
-        .iter()
-        .all(|finding| finding.rule != &shape::BAD_NAME);
-    let Some(resolved) = manifest.analysis.resolved.as_ref().filter(|_| nameable) else {
+    let Some(resolved) = nameable(&manifest) else {
         let watched = watch(&manifest);
         return quote!(#(#errors)* #watched fn main() {});
     };
     let krate = args.krate.clone().unwrap_or_else(runtime_path);
-    let resources = lower::resources(resolved, &krate);
-    let plan = lower::plan(resolved, &krate);
-    let main = main_function(&args, function, &krate, &plan, &watch(&manifest));
+    let resources = lower::resources(resolved, &krate, &TokenStream::new());
+    let main = main_function(&args, function, &krate, &watch(&manifest));
     quote!(#(#errors)* #resources #main)
+}
+
+/// `include_plan!`: the same `Resources`, without a `main`.
+pub(crate) fn include(args: TokenStream) -> TokenStream {
+    let args = match syn::parse2::<IncludeArgs>(args) {
+        Ok(args) => args,
+        Err(error) => return error.into_compile_error(),
+    };
+    let manifest = match manifest::read(args.manifest.as_ref()) {
+        Ok(manifest) => manifest,
+        Err(error) => return error.into_compile_error(),
+    };
+    let (errors, watched) = (errors(&manifest), watch(&manifest));
+    let krate = args.krate.unwrap_or_else(runtime_path);
+    let resources =
+        nameable(&manifest).map(|resolved| lower::resources(resolved, &krate, &quote!(pub)));
+    quote!(#(#errors)* #watched #resources)
+}
+
+/// The plan, if its names can be fields: a name that cannot be a name cannot be a field either.
+fn nameable(manifest: &Manifest) -> Option<&Resolved> {
+    let findings = &manifest.analysis.findings;
+    let nameable = findings
+        .iter()
+        .all(|finding| finding.rule != &shape::BAD_NAME);
+    manifest.analysis.resolved.as_ref().filter(|_| nameable)
 }
 
 /// What `main` must look like, in the order a reader would ask.
@@ -120,7 +140,6 @@ fn main_function(
     args: &Args,
     function: ItemFn,
     krate: &Path,
-    plan: &TokenStream,
     watched: &TokenStream,
 ) -> TokenStream {
     let ItemFn {
@@ -136,11 +155,10 @@ fn main_function(
         .map(|count| quote!(.worker_threads(#count)));
     // A type error in what `main` returns belongs to its signature, not to the attribute.
     let output = sig.output.to_token_stream().span();
-    let run = quote_spanned!(output=> .run(&PLAN, main));
+    let run = quote_spanned!(output=> .run(Resources::plan(), main));
     quote! {
         fn main() -> ::std::process::ExitCode {
             #watched
-            static PLAN: #krate::plan::Plan = #plan;
             #(#attrs)*
             #sig #block
             #krate::Runtime::#runtime #workers #run

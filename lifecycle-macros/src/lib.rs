@@ -1,4 +1,4 @@
-//! `#[lifecycle::main]`: compiles `lifecycle.yaml` into the program.
+//! `#[lifecycle::main]` and `lifecycle::include_plan!`: compile `lifecycle.yaml` into the program.
 //!
 //! A façade: what a manifest means is known to `lifecycle-manifest`, what the program does with it to
 //! the runtime. Here a plan becomes tokens.
@@ -15,7 +15,8 @@ use proc_macro::TokenStream;
 /// The manifest beside `Cargo.toml` is read when the crate is compiled. It becomes a struct
 /// `Resources` with one field a resource, typed by the resource's kind, and a constant plan. A
 /// resource that is not wired, misspelt or of another kind does not compile, nor does a manifest that
-/// `lifecycle check` finds errors in. Editing the manifest rebuilds the crate.
+/// `lifecycle check` finds errors in. Editing the manifest rebuilds the crate. `Resources::plan()` is
+/// the plan, for the tests in a module of the same file.
 ///
 /// # Options
 ///
@@ -31,4 +32,30 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand(args.into(), &item.into()).into()
+}
+
+/// Generates `Resources` and its plan from `lifecycle.yaml` without a `main`: for a service whose
+/// start-up lives in a library, where its tests reach it too.
+///
+/// ```ignore
+/// // src/lib.rs
+/// lifecycle::include_plan!();
+///
+/// pub async fn start() -> anyhow::Result<Resources> { … }
+///
+/// // src/main.rs
+/// fn main() -> std::process::ExitCode {
+///     lifecycle::Runtime::multi_thread().run(shop::Resources::plan(), shop::start)
+/// }
+/// ```
+///
+/// `include_plan!("path")` names another file, as `manifest` does for [`macro@main`]; the struct, its
+/// fields and `Resources::plan()` are `pub`. `include_plan!("path", crate = path)` names the runtime.
+///
+/// # Errors
+///
+/// Every error of the manifest is a compile error, as with [`macro@main`].
+#[proc_macro]
+pub fn include_plan(args: TokenStream) -> TokenStream {
+    expand::include(args.into()).into()
 }

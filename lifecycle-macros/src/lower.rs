@@ -9,7 +9,7 @@ use quote::{format_ident, quote};
 use syn::Path;
 
 /// The `Plan` constant.
-pub(crate) fn plan(resolved: &Resolved, krate: &Path) -> TokenStream {
+fn plan(resolved: &Resolved, krate: &Path) -> TokenStream {
     let Resolved {
         manifest,
         plan,
@@ -56,8 +56,14 @@ pub(crate) fn plan(resolved: &Resolved, krate: &Path) -> TokenStream {
     }
 }
 
-/// The `Resources` struct and how it is handed over.
-pub(crate) fn resources(resolved: &Resolved, krate: &Path) -> TokenStream {
+/// The `Resources` struct, its plan, and how it is handed over. `visibility` is the struct's and its
+/// fields'.
+pub(crate) fn resources(
+    resolved: &Resolved,
+    krate: &Path,
+    visibility: &TokenStream,
+) -> TokenStream {
+    let plan = plan(resolved, krate);
     let resources = &resolved.manifest.resources;
     let fields: Vec<Ident> = resources
         .iter()
@@ -81,8 +87,17 @@ pub(crate) fn resources(resolved: &Resolved, krate: &Path) -> TokenStream {
     );
     quote! {
         #[doc = #title]
-        struct Resources {
-            #(#[doc = #docs] #fields: #krate::#types,)*
+        #visibility struct Resources {
+            #(#[doc = #docs] #visibility #fields: #krate::#types,)*
+        }
+
+        #[automatically_derived]
+        impl Resources {
+            /// How the service stops, as its manifest declares.
+            #visibility fn plan() -> &'static #krate::plan::Plan {
+                static PLAN: #krate::plan::Plan = #plan;
+                &PLAN
+            }
         }
 
         #[automatically_derived]
@@ -146,6 +161,7 @@ fn timeline(line: &Timeline, krate: &Path) -> TokenStream {
     let unwind = duration(line.unwind);
     let deadline = duration(line.deadline());
     let grace = duration(line.grace().value);
+    let kill = duration(line.grace().value.saturating_sub(line.signal_at()));
     quote! {
         #krate::plan::Timeline {
             platform: ::std::borrow::Cow::Borrowed(#platform),
@@ -154,6 +170,7 @@ fn timeline(line: &Timeline, krate: &Path) -> TokenStream {
             unwind: #unwind,
             deadline: #deadline,
             grace: #grace,
+            kill: #kill,
         }
     }
 }

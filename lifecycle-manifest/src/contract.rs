@@ -12,6 +12,8 @@ pub const DIGEST: &str = "LIFECYCLE_DIGEST";
 pub const GRACE: &str = "LIFECYCLE_GRACE_MS";
 /// Where the report goes.
 pub const REPORT: &str = "LIFECYCLE_REPORT";
+/// What goes wrong on purpose, in a program that was built for it. No generated manifest sets it.
+pub const FAULTS: &str = "LIFECYCLE_FAULTS";
 /// The annotation, or tag, that holds the digest too.
 pub const DIGEST_LABEL: &str = "lifecycle/plan-digest";
 

@@ -44,6 +44,13 @@ pub(crate) struct Control {
     pub(crate) requested: CancellationToken,
     /// A signal has come, perhaps after the service had begun to stop for a reason of its own.
     pub(crate) signalled: CancellationToken,
+    /// What goes wrong on purpose, as it is written.
+    pub(crate) faults: Vec<String>,
+    /// Everything is up.
+    pub(crate) up: CancellationToken,
+    /// The watchdog has been given an order.
+    #[cfg(feature = "testing")]
+    pub(crate) ordered: tokio::sync::Notify,
     watchdog: Option<Sender<Order>>,
     /// The service manager, where one listens.
     pub(crate) systemd: Option<Systemd>,
@@ -127,6 +134,10 @@ impl Control {
             health,
             requested: CancellationToken::new(),
             signalled: CancellationToken::new(),
+            faults: Vec::new(),
+            up: CancellationToken::new(),
+            #[cfg(feature = "testing")]
+            ordered: tokio::sync::Notify::new(),
             watchdog,
             systemd: None,
             works: OnceLock::new(),
@@ -233,6 +244,7 @@ impl Control {
             inner.reached = Reached::Ready;
             inner.moments.ready = Some(Instant::now());
             self.health.ready();
+            self.up.cancel();
             drop(inner);
             if let Some(systemd) = &self.systemd {
                 systemd.ready();
@@ -385,11 +397,9 @@ impl Control {
         for (step, rejected) in steps.iter_mut().zip(rejected) {
             step.rejected = rejected;
         }
-        let outcome = if inner.start_failed {
-            Some(Outcome::StartFailed)
-        } else {
-            outcome
-        };
+        let outcome = outcome.or(inner.start_failed.then_some(Outcome::StartFailed));
+        let moments = &inner.moments;
+        let until = inner.began.unwrap_or_else(Instant::now);
         Report {
             service: self.plan.service.to_string(),
             digest: self.plan.digest.to_string(),
@@ -402,6 +412,9 @@ impl Control {
             rejected: steps.iter().map(|step| step.rejected).sum(),
             phases: report::phases(&steps),
             steps,
+            ready_after: moments.ready.map(|ready| ready - moments.began),
+            uptime: until - moments.began,
+            faults: self.faults.clone(),
         }
     }
 
@@ -419,6 +432,8 @@ impl Control {
         if let Some(watchdog) = &self.watchdog {
             // The watchdog only goes with the process.
             let _ = watchdog.send(order);
+            #[cfg(feature = "testing")]
+            self.ordered.notify_one();
         }
     }
 

@@ -16,6 +16,8 @@ pub(crate) struct Environment {
     pub(crate) grace_ms: Option<String>,
     /// `LIFECYCLE_REPORT`: where the report goes.
     pub(crate) report: Option<PathBuf>,
+    /// `LIFECYCLE_FAULTS`: what goes wrong on purpose.
+    pub(crate) faults: Option<String>,
 }
 
 /// The part of the plan that this deployment runs.
@@ -42,6 +44,7 @@ impl Environment {
             report: std::env::var_os("LIFECYCLE_REPORT")
                 .filter(|path| !path.is_empty())
                 .map(PathBuf::from),
+            faults: text("LIFECYCLE_FAULTS"),
         }
     }
 
@@ -115,6 +118,7 @@ mod tests {
             unwind: Duration::ZERO,
             deadline: Duration::ZERO,
             grace: Duration::from_millis(grace),
+            kill: Duration::from_millis(grace),
         }
     }
 
@@ -137,7 +141,7 @@ mod tests {
             platform: text(platform),
             digest: text(digest),
             grace_ms: text(grace_ms),
-            report: None,
+            ..Environment::default()
         };
         environment.choose(&plan())
     }

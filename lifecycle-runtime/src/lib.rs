@@ -63,6 +63,7 @@
 //!         unwind: Duration::from_millis(250),
 //!         deadline: Duration::from_secs(18),
 //!         grace: Duration::from_secs(20),
+//!         kill: Duration::from_secs(20),
 //!     },
 //! };
 //!
@@ -108,17 +109,28 @@
 //! - [Signals](manual::signals), [exit codes](manual::exit_codes) and [the
 //!   environment](manual::environment).
 //! - [systemd](manual::systemd): what a service manager is told.
+//! - [Testing](manual::testing): a termination in a test of your own, and faults for a drill.
 //!
 //! # Features
 //!
 //! `macros` (default): `#[lifecycle::main]`. `http` (default): `HttpServer` for HTTP/1 and any tower
 //! service. `http2`: HTTP/2 on the same listener. `futures`: `Session::socket` and `Session::stream`, for
-//! what is a `Stream` or a `Sink`; no further crate.
+//! what is a `Stream` or a `Sink`; no further crate. `testing`: [`testing`](manual::testing), for tests.
+//! `faults`: `LIFECYCLE_FAULTS`, for drills.
 
 mod cancellation;
 mod control;
 mod environment;
 mod executor;
+#[cfg_attr(
+    not(any(feature = "faults", feature = "testing")),
+    path = "no_faults.rs"
+)]
+#[allow(
+    unreachable_pub,
+    reason = "reached through `testing`, where that is built"
+)]
+mod faults;
 mod health;
 mod http;
 mod lifecycle;
@@ -133,6 +145,8 @@ mod session;
 mod signals;
 mod status;
 mod systemd;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod watchdog;
 mod wiring;
 mod work;
@@ -144,7 +158,7 @@ pub use http::HttpServer;
 pub use http::{Listener, Peer, RunningServer};
 pub use lifecycle::{Lifecycle, StopHandle, stop};
 #[cfg(feature = "macros")]
-pub use lifecycle_macros::main;
+pub use lifecycle_macros::{include_plan, main};
 pub use report::{Outcome, PhaseReport, Report, StepOutcome, StepReport};
 pub use resource::{
     AuditLog, Cache, Claimed, Claims, Closed, Custom, Database, Demand, Ending, Farewell, File,

@@ -15,4 +15,5 @@ pages! {
     exit_codes = "manual/exit_codes.md",
     environment = "manual/environment.md",
     systemd = "manual/systemd.md",
+    testing = "manual/testing.md",
 }

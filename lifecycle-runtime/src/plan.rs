@@ -76,6 +76,9 @@ pub struct Timeline {
     pub deadline: Duration,
     /// The platform's grace period, from its stop to SIGKILL.
     pub grace: Duration,
+    /// From the signal to SIGKILL: the grace period without what passes of it before the signal, such
+    /// as a preStop sleep.
+    pub kill: Duration,
 }
 
 /// The health server: `traffic.health`.

@@ -149,6 +149,7 @@ mod tests {
                 unwind: Duration::ZERO,
                 deadline: Duration::ZERO,
                 grace: Duration::ZERO,
+                kill: Duration::ZERO,
             },
         }
     }

@@ -40,6 +40,13 @@ pub struct Report {
     pub phases: Vec<PhaseReport>,
     /// The steps in the order of the plan.
     pub steps: Vec<StepReport>,
+    /// From the beginning of the program's start to readiness; `None`: it was never ready.
+    pub ready_after: Option<Duration>,
+    /// From the beginning of the program's start to the signal.
+    pub uptime: Duration,
+    /// What went wrong on purpose, as it was written: `orders-db=hang`. A report with faults is one of
+    /// a test or a drill.
+    pub faults: Vec<String>,
 }
 
 /// When a phase ran: from the beginning of its first step to the end of its last.

@@ -93,18 +93,25 @@ impl Runtime {
             Ok(runtime) => runtime,
             Err(error) => return session.refuse(&StartError::Runtime(error)).into(),
         };
-        let report = runtime.block_on(session.drive(async {
-            use sealed::{IntoWiring as _, NotStarted};
-            let started = Caught(Box::pin(async { main().await.into_wiring() })).await;
-            match started {
-                Ok(Ok(wiring)) => Ok(wiring),
-                Ok(Err(NotStarted { line, full })) => Err(StartError::Main { line, full }),
-                Err(panic) => Err(StartError::panicked(&*panic)),
-            }
-        }));
+        let report = runtime.block_on(session.drive(started(main)));
         // Dropping the runtime would wait for blocking tasks without limit.
         runtime.shutdown_background();
         report.into()
+    }
+}
+
+/// What `main` wires, or why it did not come to that.
+pub(crate) async fn started<M, F>(main: M) -> Result<Wiring, StartError>
+where
+    M: FnOnce() -> F,
+    F: Future<Output: MainResult>,
+{
+    use sealed::{IntoWiring as _, NotStarted};
+    let started = Caught(Box::pin(async { main().await.into_wiring() })).await;
+    match started {
+        Ok(Ok(wiring)) => Ok(wiring),
+        Ok(Err(NotStarted { line, full })) => Err(StartError::Main { line, full }),
+        Err(panic) => Err(StartError::panicked(&*panic)),
     }
 }
 

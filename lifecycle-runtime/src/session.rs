@@ -6,7 +6,9 @@ use std::future::Future;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::channel;
+#[cfg(feature = "testing")]
+use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
@@ -14,25 +16,33 @@ use tokio::task::AbortHandle;
 use crate::control::Control;
 use crate::environment::Environment;
 use crate::executor;
+use crate::faults::Faults;
 use crate::health::{self, Health, Pulse};
 use crate::plan::{Drift, Plan};
 use crate::report::{self, Outcome, Report};
 use crate::signals;
 use crate::systemd::Systemd;
-use crate::watchdog;
-use crate::wiring::{Wiring, WiringError};
+use crate::watchdog::{self, Order};
+use crate::wiring::{Wired, Wiring, WiringError};
 
 /// How long writing the report may take after an orderly end.
 const REPORT_LIMIT: Duration = Duration::from_secs(1);
+
+/// A disk that is always full, for the fault of that name (Linux, full(4)).
+const FULL_DISK: &str = "/dev/full";
+
+const FAULTS_IGNORED: &str = "LIFECYCLE_FAULTS is set and ignored: the program was built without the \
+                              feature `faults`";
 
 pub(crate) struct Session {
     pub(crate) control: Arc<Control>,
     /// What keeps the service from starting, found before it began.
     obstacle: Option<StartError>,
-    /// Said once the service's own code had the chance to install a log subscriber.
-    drift: Vec<String>,
+    /// Said once the service's own code had the chance to install a log subscriber: drift, faults.
+    notes: Vec<String>,
     report: Option<PathBuf>,
     owns_process: bool,
+    faults: Faults,
     /// How long the async runtime may run no task before liveness fails.
     wedged_after: Duration,
 }
@@ -43,6 +53,8 @@ pub(crate) enum StartError {
     /// The plan contradicts itself; only one written by hand can.
     Plan(String),
     Drift(Vec<String>),
+    /// `LIFECYCLE_FAULTS` asks for what there is not.
+    Faults(String),
     Signals(io::Error),
     Runtime(io::Error),
     Health(u16, io::Error),
@@ -60,6 +72,7 @@ impl fmt::Display for StartError {
         match self {
             Self::Plan(why) => write!(f, "the plan cannot be followed: {why}"),
             Self::Drift(differences) => f.write_str(&differences.join("; ")),
+            Self::Faults(error) => write!(f, "LIFECYCLE_FAULTS: {error}"),
             Self::Signals(error) => write!(f, "signals cannot be watched: {error}"),
             Self::Pulse(error) => write!(f, "the async runtime cannot be watched: {error}"),
             Self::Runtime(error) => write!(f, "the async runtime cannot be built: {error}"),
@@ -81,46 +94,106 @@ impl Session {
         platform: Option<String>,
         health: Health,
     ) -> Self {
-        health.starting();
         let owns_process = environment.is_some();
         let mut environment = environment.unwrap_or_default();
         if platform.is_some() {
             environment.platform = platform;
         }
-        let chosen = environment.choose(&plan);
         let (orders, received) = channel();
-        let mut obstacle = plan.contradiction().map(StartError::Plan);
-        let mut drift = chosen.drift;
-        if !drift.is_empty() && plan.drift == Drift::Refuse && obstacle.is_none() {
-            obstacle = Some(StartError::Drift(std::mem::take(&mut drift)));
-        }
-        let control = Control::new(
-            plan,
-            chosen.platform,
-            chosen.timeline,
-            health,
-            owns_process.then_some(orders),
-        );
+        let orders = owns_process.then_some(orders);
         let systemd = if owns_process { Systemd::read() } else { None };
         if let Some(systemd) = &systemd {
             systemd.status("starting");
         }
-        let control = Arc::new(control.managed_by(systemd));
-        control.health.attach(&control);
+        let mut session = Self::assemble(
+            plan,
+            environment,
+            health,
+            orders,
+            systemd,
+            Faults::default(),
+        );
+        session.owns_process = owns_process;
         if owns_process {
-            let watching =
-                watchdog::watch(Arc::clone(&control), received, environment.report.clone())
-                    .and_then(|()| signals::listen(Arc::clone(&control)));
+            let control = &session.control;
+            let watching = watchdog::watch(Arc::clone(control), received, session.report.clone())
+                .and_then(|()| signals::listen(Arc::clone(control)));
             if let Err(error) = watching {
-                obstacle.get_or_insert(StartError::Signals(error));
+                session.obstacle.get_or_insert(StartError::Signals(error));
             }
         }
+        session
+    }
+
+    /// A session that nobody but its caller sends signals to, and whose watchdog is its caller too.
+    #[cfg(feature = "testing")]
+    pub(crate) fn rehearse(
+        plan: Cow<'static, Plan>,
+        platform: Option<String>,
+        faults: Faults,
+    ) -> (Self, Receiver<Order>) {
+        let environment = Environment {
+            platform,
+            ..Environment::default()
+        };
+        let mut plan = plan.into_owned();
+        // Tests run side by side, and each would want the port.
+        if let Some(health) = &mut plan.health {
+            health.port = None;
+        }
+        let (orders, received) = channel();
+        let health = Health::default();
+        let session = Self::assemble(plan.into(), environment, health, Some(orders), None, faults);
+        (session, received)
+    }
+
+    fn assemble(
+        plan: Cow<'static, Plan>,
+        environment: Environment,
+        health: Health,
+        orders: Option<Sender<Order>>,
+        systemd: Option<Systemd>,
+        mut faults: Faults,
+    ) -> Self {
+        health.starting();
+        let chosen = environment.choose(&plan);
+        let mut obstacle = plan.contradiction().map(StartError::Plan);
+        let mut notes = chosen.drift;
+        if !notes.is_empty() && plan.drift == Drift::Refuse && obstacle.is_none() {
+            obstacle = Some(StartError::Drift(std::mem::take(&mut notes)));
+        }
+        match environment.faults {
+            Some(text) if cfg!(feature = "faults") => match Faults::parse(&text, &plan) {
+                Ok(asked) => faults = asked,
+                Err(error) => {
+                    obstacle.get_or_insert(StartError::Faults(error.to_string()));
+                }
+            },
+            Some(_) => notes.push(FAULTS_IGNORED.to_owned()),
+            None => {}
+        }
+        if !faults.names().is_empty() {
+            let names = faults.names().join("; ");
+            notes.push(format!(
+                "FAULTS ARE ON, this is not a service to rely on: {names}"
+            ));
+        }
+        let report = match faults.report_full() {
+            true => Some(FULL_DISK.into()),
+            false => environment.report,
+        };
+        let control = Control::new(plan, chosen.platform, chosen.timeline, health, orders);
+        let mut control = control.managed_by(systemd);
+        control.faults = faults.names();
+        let control = Arc::new(control);
+        control.health.attach(&control);
         Self {
             control,
             obstacle,
-            drift,
-            report: environment.report,
-            owns_process,
+            notes,
+            report,
+            owns_process: false,
+            faults,
             wedged_after: health::WEDGED_AFTER,
         }
     }
@@ -159,12 +232,13 @@ impl Session {
             () = control.requested.cancelled() => return control.finished(),
             wiring = start => wiring,
         };
-        for difference in &self.drift {
-            tracing::warn!("{difference}");
+        for note in &self.notes {
+            tracing::warn!("{note}");
         }
-        let works =
-            wiring.and_then(|wiring| wiring.resolve(&control.plan).map_err(StartError::Wiring));
-        match works {
+        let wired = wiring
+            .and_then(|wiring| wiring.resolve(&control.plan).map_err(StartError::Wiring))
+            .map(|wired| self.with_faults(wired));
+        match wired {
             Err(error) => self.refuse(&error),
             Ok(wired) if control.wired(wired.iter().map(|it| Arc::clone(&it.work)).collect()) => {
                 executor::run(Arc::clone(control), wired).await
@@ -172,6 +246,14 @@ impl Session {
             // The stop came between the last line of `main` and here.
             Ok(_) => control.finished(),
         }
+    }
+
+    fn with_faults(&self, mut wired: Vec<Wired>) -> Vec<Wired> {
+        let steps = self.control.plan.steps.iter().enumerate();
+        for (wired, (at, step)) in wired.iter_mut().zip(steps) {
+            wired.work = self.faults.put_into(at, step, Arc::clone(&wired.work));
+        }
+        wired
     }
 
     /// The report of a service that does not start.

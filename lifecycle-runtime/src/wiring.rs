@@ -65,6 +65,12 @@ impl Wiring {
         self.parts.push((name.into(), resource.into_part()));
     }
 
+    /// Wires all that `other` holds as well.
+    #[cfg(feature = "testing")]
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.parts.extend(other.parts);
+    }
+
     /// The resources in the order of the plan's steps.
     pub(crate) fn resolve(self, plan: &Plan) -> Result<Vec<Wired>, WiringError> {
         let mut found: Vec<Option<Wired>> = plan.steps.iter().map(|_| None).collect();

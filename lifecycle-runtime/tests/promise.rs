@@ -283,5 +283,6 @@ proptest! {
         prop_assert!(json.len() <= 4096);
         let parsed: serde_json::Value = serde_json::from_str(&json).expect("valid JSON");
         prop_assert_eq!(&parsed["exit_code"], &serde_json::json!(code));
+        prop_assert_eq!(common::schema::complaints(&parsed), Vec::<String>::new());
     }
 }

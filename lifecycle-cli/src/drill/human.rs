@@ -330,9 +330,29 @@ fn step_details(text: &mut String, step: &Step) {
         let mut left = format!("{active} still active");
         if !own.unfinished.is_empty() {
             left.push_str(": ");
-            left.push_str(&own.unfinished.join(", "));
+            left.push_str(&names(&own.unfinished, own.unfinished_omitted));
         }
         wrapped(text, Style::new(), "    ", &clean(&left));
+    }
+    for (what, found, omitted) in [
+        (
+            "    handed back: ",
+            &own.handed_back,
+            own.handed_back_omitted,
+        ),
+        ("    left running: ", &own.abandoned, own.abandoned_omitted),
+    ] {
+        if !found.is_empty() {
+            wrapped(text, Style::new(), what, &clean(&names(found, omitted)));
+        }
+    }
+}
+
+/// `a, b and 30 more`.
+fn names(found: &[String], omitted: u64) -> String {
+    match omitted {
+        0 => found.join(", "),
+        more => format!("{} and {more} more", found.join(", ")),
     }
 }
 

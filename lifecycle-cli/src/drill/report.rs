@@ -51,9 +51,29 @@ pub(crate) struct OwnStep {
     /// Ids of unfinished work.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) unfinished: Vec<String>,
+    /// How many more there were than the report had room for.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) unfinished_omitted: u64,
+    /// Ids of jobs that were given back to their queue.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) handed_back: Vec<String>,
+    /// How many more there were than the report had room for.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) handed_back_omitted: u64,
+    /// Names of what was left running.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) abandoned: Vec<String>,
+    /// How many more there were than the report had room for.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) abandoned_omitted: u64,
     /// What went wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Reads the report; the error says in words why there is none.
@@ -103,6 +123,22 @@ mod tests {
         assert_eq!(report.outcome, "clean");
         assert_eq!(report.steps[0].name, "http");
         assert_eq!(report.steps[0].end_ms, None);
+    }
+
+    #[test]
+    fn ids_are_read_with_how_many_more_there_are() {
+        let report = parsed(
+            r#"{"version": 1, "steps": [{"name": "emails", "outcome": "timed-out",
+                "unfinished": ["a"], "unfinished_omitted": 9, "handed_back": ["b"],
+                "handed_back_omitted": 2, "abandoned": ["c"]}]}"#,
+        );
+        let step = &report.unwrap().steps[0];
+        assert_eq!((&step.unfinished[0][..], step.unfinished_omitted), ("a", 9));
+        assert_eq!(
+            (&step.handed_back[0][..], step.handed_back_omitted),
+            ("b", 2)
+        );
+        assert_eq!((&step.abandoned[0][..], step.abandoned_omitted), ("c", 0));
     }
 
     #[test]

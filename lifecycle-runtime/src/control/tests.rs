@@ -18,6 +18,7 @@ fn control() -> (Control, Receiver<Order>) {
         unwind: Duration::ZERO,
         deadline,
         grace: ms(12_000),
+        kill: ms(12_000),
     };
     let plan = Plan {
         service: "shop".into(),

@@ -17,65 +17,65 @@ pub(super) const LIMIT: usize = 4096;
 struct Detail {
     /// Characters of an error.
     error: usize,
-    /// Names of unfinished work, a step.
-    unfinished: usize,
-    /// Whether steps that are done tell more than their name.
+    /// Ids in each list of them.
+    ids: usize,
+    /// Whether steps that are done tell when they ran.
     done: bool,
-    /// How many steps are listed; those that ended badly come first.
+    /// How many steps are listed.
     steps: usize,
-    /// Characters of names.
+    /// Characters of names and ids.
     name: usize,
 }
 
 const ALL: usize = usize::MAX;
 const FULL: Detail = Detail {
-    error: ALL,
-    unfinished: ALL,
+    error: LIMIT,
+    ids: ALL,
     done: true,
     steps: ALL,
-    name: ALL,
+    name: LIMIT,
+};
+/// Long words go first, then when each step that is done ran; ids of lost work stay long.
+const SHORT: Detail = Detail {
+    error: 160,
+    done: false,
+    ..FULL
 };
 const LEAN: Detail = Detail {
     error: 60,
-    unfinished: 0,
+    ids: 0,
     done: false,
     steps: ALL,
     name: 64,
 };
 
-const ATTEMPTS: [Detail; 15] = [
+const ATTEMPTS: [Detail; 17] = [
     FULL,
     Detail { error: 400, ..FULL },
     Detail { error: 160, ..FULL },
+    SHORT,
+    Detail { name: 64, ..SHORT },
     Detail {
-        error: 160,
-        unfinished: 8,
-        ..FULL
-    },
-    Detail {
-        error: 160,
-        unfinished: 2,
-        ..FULL
-    },
-    Detail {
-        error: 160,
-        unfinished: 2,
-        done: false,
-        ..FULL
-    },
-    Detail {
-        error: 60,
-        unfinished: 2,
-        done: false,
-        ..FULL
-    },
-    Detail {
-        error: 60,
-        unfinished: 2,
-        done: false,
+        ids: 48,
         name: 64,
-        ..FULL
+        ..SHORT
     },
+    Detail {
+        ids: 24,
+        name: 64,
+        ..SHORT
+    },
+    Detail {
+        ids: 12,
+        name: 64,
+        ..SHORT
+    },
+    Detail {
+        ids: 6,
+        name: 64,
+        ..SHORT
+    },
+    Detail { ids: 3, ..LEAN },
     LEAN,
     Detail { steps: 48, ..LEAN },
     Detail { steps: 24, ..LEAN },
@@ -111,27 +111,33 @@ pub(super) fn render(report: &Report) -> String {
     text
 }
 
+/// The most important first: a platform that shares its bytes among many containers cuts the end off.
 fn attempt(report: &Report, detail: Detail) -> String {
     let mut json = Object::begin(String::new());
     json.number("version", 1);
     json.string("service", &shorten(&report.service, detail.name));
-    json.string("digest", &shorten(&report.digest, detail.name));
-    json.nullable(
-        "platform",
-        report
-            .platform
-            .as_deref()
-            .map(|text| shorten(text, detail.name)),
-    );
+    json.string("outcome", report.outcome.as_str());
+    json.number("exit_code", report.exit_code().into());
     json.nullable("signal", report.signal.map(|signal| signal.as_str().into()));
     if let Some(cause) = &report.cause {
         json.string("cause", &shorten(cause, detail.error));
     }
-    json.string("outcome", report.outcome.as_str());
-    json.number("exit_code", report.exit_code().into());
+    let platform = report.platform.as_deref();
+    json.nullable("platform", platform.map(|text| shorten(text, detail.name)));
+    json.string("digest", &shorten(&report.digest, detail.name));
     json.millis("total_ms", report.total);
     json.millis("settle_ms", report.settle);
     json.number("rejected", report.rejected);
+    json.ids("faults", &report.faults, detail);
+    json.millis("uptime_ms", report.uptime);
+    if let Some(ready_after) = report.ready_after {
+        json.millis("ready_after_ms", ready_after);
+    }
+    let listed = listed(&report.steps, detail.steps);
+    json.list_within("steps", &listed, |step, text| one_step(step, detail, text));
+    if listed.len() < report.steps.len() {
+        json.number("steps_omitted", (report.steps.len() - listed.len()) as u64);
+    }
     json.list("phases", &report.phases, |phase, text| {
         let mut json = Object::begin(text);
         json.string("phase", phase.phase.as_str());
@@ -139,27 +145,29 @@ fn attempt(report: &Report, detail: Detail) -> String {
         json.millis("end_ms", phase.end);
         json.end()
     });
-    let listed = listed(&report.steps, detail.steps);
-    if listed.len() < report.steps.len() {
-        json.number("omitted_steps", (report.steps.len() - listed.len()) as u64);
-    }
-    json.list("steps", &listed, |step, text| one_step(step, detail, text));
     json.end()
 }
 
 fn one_step(step: &StepReport, detail: Detail, text: String) -> String {
     let mut json = Object::begin(text);
     json.string("name", &shorten(&step.name, detail.name));
+    json.string("outcome", step.outcome.as_str());
+    if let Some(error) = &step.error {
+        json.string("error", &shorten(error, detail.error));
+    }
+    if step.rejected > 0 {
+        json.number("rejected", step.rejected);
+    }
+    json.ids("handed_back", &step.handed_back, detail);
+    json.ids("abandoned", &step.abandoned, detail);
     if step.outcome == StepOutcome::Done && !detail.done {
-        json.string("outcome", step.outcome.as_str());
         return json.end();
     }
-    json.string("kind", step.kind.as_str());
-    json.string("phase", step.phase.as_str());
-    json.string("outcome", step.outcome.as_str());
-    if step.best_effort {
-        json.member("best_effort", "true");
+    json.number("active", step.active);
+    if let Some(oldest) = step.oldest {
+        json.millis("oldest_ms", oldest);
     }
+    json.ids("unfinished", &step.unfinished, detail);
     if let Some(start) = step.start {
         json.millis("start_ms", start);
     }
@@ -167,43 +175,26 @@ fn one_step(step: &StepReport, detail: Detail, text: String) -> String {
         json.millis("end_ms", end);
     }
     json.millis("timeout_ms", step.timeout);
-    json.number("active", step.active);
-    if let Some(oldest) = step.oldest {
-        json.millis("oldest_ms", oldest);
-    }
-    if !step.unfinished.is_empty() {
-        let kept = step.unfinished.len().min(detail.unfinished);
-        let mut names: Vec<Cow<'_, str>> = step.unfinished[..kept]
-            .iter()
-            .map(|name| shorten(name, detail.name))
-            .collect();
-        if kept < step.unfinished.len() {
-            names.push(format!("+{} more", step.unfinished.len() - kept).into());
-        }
-        json.list("unfinished", &names, |name, mut text| {
-            quote(&mut text, name);
-            text
-        });
-    }
-    if let Some(error) = &step.error {
-        json.string("error", &shorten(error, detail.error));
+    json.string("kind", step.kind.as_str());
+    json.string("phase", step.phase.as_str());
+    if step.best_effort {
+        json.member("best_effort", "true");
     }
     json.end()
 }
 
-/// At most `most` steps in the order of the plan, those that ended badly before the others.
+/// At most `most` steps: those that ended badly, then the others, each in the order of the plan.
 fn listed(steps: &[StepReport], most: usize) -> Vec<&StepReport> {
-    let mut order: Vec<usize> = (0..steps.len()).collect();
-    order.sort_by_key(|&index| steps[index].outcome == StepOutcome::Done);
-    order.truncate(most);
-    order.sort_unstable();
-    order.into_iter().map(|index| &steps[index]).collect()
+    let mut listed: Vec<&StepReport> = steps.iter().collect();
+    listed.sort_by_key(|step| step.outcome == StepOutcome::Done);
+    listed.truncate(most);
+    listed
 }
 
 /// At most `most` characters, the last of them an ellipsis if something was cut off.
 pub(crate) fn shorten(text: &str, most: usize) -> Cow<'_, str> {
     // No text has more characters than bytes.
-    if text.len() <= most || text.chars().count() <= most {
+    if text.len() <= most || text.chars().nth(most).is_none() {
         return text.into();
     }
     let mut short: String = text.chars().take(most.saturating_sub(1)).collect();
@@ -257,6 +248,30 @@ impl Object {
         self.number(key, u64::try_from(value.as_millis()).unwrap_or(u64::MAX));
     }
 
+    /// Up to so many of `names` as the detail allows, and how many more there are.
+    fn ids(&mut self, key: &str, names: &[String], detail: Detail) {
+        let kept = names.len().min(detail.ids);
+        if kept > 0 {
+            self.list_within(key, &names[..kept], |name, mut text| {
+                quote(&mut text, &shorten(name, detail.name));
+                text
+            });
+        }
+        if kept < names.len() {
+            let omitted = (names.len() - kept) as u64;
+            self.number(&format!("{key}_omitted"), omitted);
+        }
+    }
+
+    /// All of `items`, or as many as show that this attempt says too much.
+    fn list_within<T>(&mut self, key: &str, items: &[T], each: impl Fn(&T, String) -> String) {
+        let too_much = |text: &String| text.len() > LIMIT;
+        self.list(key, items, |item, text| match too_much(&text) {
+            true => text,
+            false => each(item, text),
+        });
+    }
+
     pub(crate) fn list<T>(&mut self, key: &str, items: &[T], each: impl Fn(&T, String) -> String) {
         self.key(key);
         let mut text = std::mem::take(&mut self.text);
@@ -299,157 +314,4 @@ pub(crate) fn quote(out: &mut String, text: &str) {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::plan::{Kind, Phase};
-    use crate::report::{Outcome, phases};
-    use crate::signals::Signal;
-
-    fn step(name: &str, outcome: StepOutcome) -> StepReport {
-        StepReport {
-            name: name.to_owned(),
-            kind: Kind::QueueConsumer,
-            phase: Phase::Drain,
-            outcome,
-            best_effort: false,
-            start: Some(Duration::ZERO),
-            end: Some(Duration::from_millis(800)),
-            timeout: Duration::from_secs(15),
-            active: 0,
-            oldest: None,
-            unfinished: Vec::new(),
-            rejected: 0,
-            handed_back: Vec::new(),
-            abandoned: Vec::new(),
-            error: None,
-        }
-    }
-
-    fn report(steps: Vec<StepReport>) -> Report {
-        Report {
-            service: "checkout-api".to_owned(),
-            digest: "0011223344556677".to_owned(),
-            platform: Some("kubernetes".to_owned()),
-            signal: Some(Signal::Terminate),
-            cause: None,
-            outcome: Outcome::Abandoned,
-            total: Duration::from_millis(1234),
-            settle: Duration::ZERO,
-            rejected: 3,
-            phases: phases(&steps),
-            steps,
-        }
-    }
-
-    fn parsed(report: &Report) -> serde_json::Value {
-        let text = render(report);
-        assert!(text.len() <= LIMIT, "{} bytes", text.len());
-        serde_json::from_str(&text).expect("valid JSON")
-    }
-
-    #[test]
-    fn the_whole_report_is_as_documented() {
-        let mut late = step("emails", StepOutcome::TimedOut);
-        late.active = 2;
-        late.oldest = Some(Duration::from_secs(12));
-        late.unfinished = vec!["mail-1".to_owned(), "mail-2".to_owned()];
-        let text = render(&report(vec![step("http", StepOutcome::Done), late]));
-        assert_eq!(
-            text,
-            concat!(
-                r#"{"version":1,"service":"checkout-api","digest":"0011223344556677","#,
-                r#""platform":"kubernetes","signal":"SIGTERM","outcome":"abandoned","exit_code":80,"#,
-                r#""total_ms":1234,"settle_ms":0,"rejected":3,"#,
-                r#""phases":[{"phase":"drain","start_ms":0,"end_ms":800}],"steps":["#,
-                r#"{"name":"http","kind":"queue-consumer","phase":"drain","outcome":"done","#,
-                r#""start_ms":0,"end_ms":800,"timeout_ms":15000,"active":0},"#,
-                r#"{"name":"emails","kind":"queue-consumer","phase":"drain","outcome":"timed-out","#,
-                r#""start_ms":0,"end_ms":800,"timeout_ms":15000,"active":2,"oldest_ms":12000,"#,
-                r#""unfinished":["mail-1","mail-2"]}]}"#,
-            )
-        );
-    }
-
-    #[test]
-    fn what_is_unfinished_outlives_what_is_done() {
-        let mut late = step("emails", StepOutcome::TimedOut);
-        late.unfinished = (0..200)
-            .map(|id| format!("a-rather-long-job-id-{id}"))
-            .collect();
-        late.error = Some("e".repeat(5000));
-        let mut steps: Vec<_> = (0..20)
-            .map(|n| step(&format!("s{n}"), StepOutcome::Done))
-            .collect();
-        steps.push(late);
-        let json = parsed(&report(steps));
-        let last = &json["steps"][20];
-        assert_eq!(last["name"], "emails");
-        assert_eq!(last["unfinished"][0], "a-rather-long-job-id-0");
-        let names = last["unfinished"].as_array().expect("a list");
-        assert_eq!(
-            names[names.len() - 1],
-            format!("+{} more", 201 - names.len())
-        );
-        assert_eq!(json["steps"][0]["outcome"], "done");
-    }
-
-    #[test]
-    fn of_too_many_steps_the_bad_ones_are_kept() {
-        let mut steps: Vec<_> = (0..500)
-            .map(|n| step(&format!("s{n}"), StepOutcome::Done))
-            .collect();
-        steps[321].outcome = StepOutcome::Failed;
-        let json = parsed(&report(steps));
-        let kept = json["steps"].as_array().expect("a list");
-        assert!(kept.iter().any(|step| step["name"] == "s321"));
-        assert_eq!(json["omitted_steps"], 500 - kept.len());
-    }
-
-    fn any_outcome() -> impl Strategy<Value = StepOutcome> {
-        prop_oneof![
-            Just(StepOutcome::Done),
-            Just(StepOutcome::TimedOut),
-            Just(StepOutcome::Panicked),
-            Just(StepOutcome::Skipped),
-        ]
-    }
-
-    prop_compose! {
-        fn any_step()(
-            name in ".{0,80}",
-            outcome in any_outcome(),
-            times in any::<(Option<Duration>, Option<Duration>, Duration, Option<Duration>)>(),
-            active in any::<u64>(),
-            unfinished in proptest::collection::vec(".{0,40}", 0..10),
-            error in proptest::option::of(".{0,300}"),
-        ) -> StepReport {
-            StepReport {
-                start: times.0, end: times.1, timeout: times.2, oldest: times.3,
-                active, unfinished, error, ..step(&name, outcome)
-            }
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
-
-        #[test]
-        fn any_report_is_valid_and_fits(
-            steps in proptest::collection::vec(any_step(), 0..40),
-            service in "\\PC{0,900}|[\u{0}-\u{1f}]{0,900}",
-            cause in proptest::option::of(".{0,900}"),
-        ) {
-            let report = Report { service, cause, ..report(steps) };
-            parsed(&report);
-        }
-
-        #[test]
-        fn any_text_comes_back(text in any::<String>()) {
-            let mut quoted = String::new();
-            quote(&mut quoted, &text);
-            prop_assert_eq!(serde_json::from_str::<String>(&quoted).expect("a JSON string"), text);
-        }
-    }
-}
+mod tests;

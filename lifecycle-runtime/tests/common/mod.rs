@@ -1,6 +1,8 @@
 //! Plans for tests, and services that are stopped.
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub(crate) mod schema;
+
 use std::time::Duration;
 
 use lifecycle::plan::{Drift, Kind, OnFailure, Phase, Plan, Step, Timeline};
@@ -72,6 +74,7 @@ pub(crate) fn plan(settle: Duration, given: Vec<Given>) -> Plan {
         unwind: UNWIND,
         deadline: settle + work + ms(500),
         grace: ms(30_000),
+        kill: ms(30_000),
     };
     Plan {
         service: "shop".into(),

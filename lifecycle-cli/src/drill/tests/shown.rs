@@ -190,6 +190,9 @@ fn bad() -> Measured {
     report.steps[0].end_ms = Some(15_250.0);
     report.steps[0].active = Some(2);
     report.steps[0].unfinished = vec!["GET /reports/2026 from 10.0.0.7".to_owned()];
+    report.steps[0].handed_back = vec!["mail-7".to_owned(), "mail-8".to_owned()];
+    report.steps[0].handed_back_omitted = 30;
+    report.steps[0].abandoned = vec!["resize cover.png".to_owned()];
     report.steps[1].outcome = "running".to_owned();
     report.steps[1].end_ms = None;
     report.steps[2].outcome = "failed".to_owned();
