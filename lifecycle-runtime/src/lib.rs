@@ -95,7 +95,7 @@
 //!
 //! | kind in the manifest | type | what it is given |
 //! |---|---|---|
-//! | `http-server` | `HttpServer` (feature `http`) | a listener and a service |
+//! | `http-server` | [`HttpServer`] | a listener and a service (feature `http`), or another framework's server |
 //! | `queue-consumer` | [`QueueConsumer`] | [`Claims`]: `next`, `working`, `cancelled` |
 //! | `scheduler` | [`Scheduler`] | a period and a job |
 //! | `task`, `grpc-server` | [`Task`], [`GrpcServer`] | [`Stopping`]: `requested`, `cancelled`, `working` |
@@ -109,12 +109,14 @@
 //! - [Signals](manual::signals), [exit codes](manual::exit_codes) and [the
 //!   environment](manual::environment).
 //! - [systemd](manual::systemd): what a service manager is told.
+//! - [HTTP servers](manual::http): listeners, TLS, what is bounded, handlers that stop well.
 //! - [Testing](manual::testing): a termination in a test of your own, and faults for a drill.
 //!
 //! # Features
 //!
 //! `macros` (default): `#[lifecycle::main]`. `http` (default): `HttpServer` for HTTP/1 and any tower
-//! service. `http2`: HTTP/2 on the same listener. `futures`: `Session::socket` and `Session::stream`, for
+//! service. `http2`: HTTP/2 on the same listener. `tls`: TLS by rustls, with the service's own choice of
+//! cryptography. `socket-activation`: listeners that systemd hands over. `futures`: `Session::socket` and `Session::stream`, for
 //! what is a `Stream` or a `Sink`; no further crate. `testing`: [`testing`](manual::testing), for tests.
 //! `faults`: `LIFECYCLE_FAULTS`, for drills.
 

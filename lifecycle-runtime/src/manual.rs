@@ -15,5 +15,6 @@ pages! {
     exit_codes = "manual/exit_codes.md",
     environment = "manual/environment.md",
     systemd = "manual/systemd.md",
+    http = "manual/http.md",
     testing = "manual/testing.md",
 }
