@@ -3,9 +3,8 @@
 //! Everything here belongs to one connection, so that two connections on two cores share no line of
 //! memory: there is no counter of the whole server that every request would have to touch.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::sync::{Arc, PoisonError};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use http::uri::PathAndQuery;
@@ -18,6 +17,8 @@ use super::peer::Peer;
 use super::server::{Server, Stage};
 use super::slot::Slot;
 use crate::Cancellation;
+use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
 /// One connection's record, in the server's registry for as long as its socket is open.
 pub(super) struct Track {
@@ -77,6 +78,8 @@ struct State {
     keeper: Option<Keeper>,
     /// Of sessions that have ended, until their last bytes are written.
     leaving: Vec<Keeper>,
+    /// The socket is closed. A stream's own task may still hold its end of it.
+    closed: bool,
     /// When the last request ended, or the connection began. Kept only where there is an idle limit.
     idle_since: Instant,
     unsent_since: Option<Instant>,
@@ -156,6 +159,7 @@ impl Track {
                 latest: (0, 0),
                 keeper: None,
                 leaving: Vec::new(),
+                closed: false,
                 idle_since: Instant::now(),
                 unsent_since: None,
                 last_answer: None,
@@ -351,6 +355,9 @@ impl Track {
     /// Lets another resource take the request over. Whether it is still in flight.
     pub(super) fn hand_over(&self, place: usize, serial: u32, keeper: Keeper) -> bool {
         let mut state = self.state();
+        if state.closed {
+            return false;
+        }
         if self.http2.get() {
             let Some(stream) = state.stream(place, serial) else {
                 return false;
@@ -390,6 +397,11 @@ impl Track {
         let mut state = self.state();
         state.handed_streams -= 1;
         self.handed.set(state.handed_streams > 0);
+        if state.closed {
+            // Nobody would come by to let go of it.
+            drop(state);
+            return drop(keeper);
+        }
         state.leaving.push(keeper);
         self.leaving.set(true);
         drop(state);
@@ -421,8 +433,14 @@ impl Track {
         }
     }
 
+    /// The socket is closed, and with it every session on it is over.
+    pub(super) fn close(&self) {
+        self.state().closed = true;
+        self.release();
+    }
+
     /// Lets go of every keeper: the sessions are over.
-    pub(super) fn release(&self) {
+    fn release(&self) {
         let mut state = self.state();
         let keeper = state.keeper.take();
         let leaving = std::mem::take(&mut state.leaving);
@@ -463,8 +481,7 @@ impl Track {
         }
     }
 
-    /// Has the connection's task woken by [`Track::wake`].
-    pub(super) fn set_waker(&self, waker: Waker) {
+    fn set_waker(&self, waker: Waker) {
         self.state().waker = Some(waker);
     }
 
@@ -486,6 +503,25 @@ impl State {
     fn stream(&mut self, place: usize, serial: u32) -> Option<&mut Stream> {
         let stream = self.streams.get_mut(place)?.as_mut()?;
         (stream.serial == serial).then_some(stream)
+    }
+}
+
+/// What a connection's task hears the server's stage with.
+#[derive(Default)]
+pub(super) struct Ear {
+    /// The waker that the track holds, to see without its lock whether it still is this task's.
+    waker: Option<Waker>,
+}
+
+impl Ear {
+    /// Has [`Track::wake`] wake this task. To be called before the stage is looked at: whoever moves
+    /// it on afterwards finds the waker.
+    pub(super) fn listen(&mut self, track: &Track, cx: &Context<'_>) {
+        let known = |waker: &Waker| waker.will_wake(cx.waker());
+        if !self.waker.as_ref().is_some_and(known) {
+            self.waker = Some(cx.waker().clone());
+            track.set_waker(cx.waker().clone());
+        }
     }
 }
 

@@ -10,10 +10,10 @@ use super::hall::Hall;
 use super::session::Session;
 use super::spread::longest_spread;
 use crate::plan::{Plan, Step};
+use crate::resource::Stopping;
 use crate::resource::closed::Closed;
 use crate::resource::ending::Ending;
 use crate::resource::served::Served;
-use crate::resource::servers::Stopping;
 use crate::resource::{StartUp, wirable};
 use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work};
 
