@@ -23,7 +23,12 @@ fn stdout(output: &Output) -> String {
 }
 
 /// Each example, and what is generated for it.
-const EXAMPLES: &[(&str, &[&str])] = &[("chat", &["k8s"]), ("checkout-api", &["k8s", "ecs"])];
+const EXAMPLES: &[(&str, &[&str])] = &[
+    ("chat", &["k8s"]),
+    ("checkout-api", &["k8s", "ecs"]),
+    ("orders-actix", &["k8s", "ecs"]),
+    ("quotes-grpc", &["k8s"]),
+];
 
 #[test]
 fn their_manifests_have_nothing_to_object_to() {

@@ -10,11 +10,17 @@ use lifecycle::Cancellation;
 use crate::journal::{Journal, NewOrder};
 
 pub(crate) fn routes(config: &mut ServiceConfig) {
-    config.service(place).service(order).service(summary);
+    config
+        .service(place_order)
+        .service(get_order)
+        .service(summary);
 }
 
 #[post("/orders")]
-async fn place(journal: Data<Journal>, new: Json<NewOrder>) -> actix_web::Result<HttpResponse> {
+async fn place_order(
+    journal: Data<Journal>,
+    new: Json<NewOrder>,
+) -> actix_web::Result<HttpResponse> {
     let order = journal.place(new.into_inner()).await.map_err(|error| {
         tracing::error!(%error, "an order is not placed");
         error::ErrorInternalServerError("not placed")
@@ -23,7 +29,7 @@ async fn place(journal: Data<Journal>, new: Json<NewOrder>) -> actix_web::Result
 }
 
 #[get("/orders/{id}")]
-async fn order(journal: Data<Journal>, id: Path<usize>) -> HttpResponse {
+async fn get_order(journal: Data<Journal>, id: Path<usize>) -> HttpResponse {
     match journal.get(id.into_inner()).await {
         Some(order) => HttpResponse::Ok().json(order),
         None => HttpResponse::NotFound().finish(),
