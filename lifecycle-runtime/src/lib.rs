@@ -117,6 +117,7 @@
 //! - AWS, in the module `aws` of that feature: Spot interruptions and ECS tasks.
 //! - [WebSockets](manual::websockets) and [streams](manual::streams): sessions are told to leave one by
 //!   one, waited for, and ended.
+//! - [Clients and files](manual::clients): pools, brokers, caches, and whatever only has an end.
 //! - [Testing](manual::testing): a termination in a test of your own, and faults for a drill.
 //!
 //! # Features
