@@ -47,6 +47,7 @@ pub(crate) fn log(report: &Report) {
                 total_ms = millis(report.total),
                 settle_ms = millis(report.settle),
                 rejected = report.rejected,
+                uptime_ms = millis(report.uptime),
                 report = report.to_json().as_str(),
                 $message
             )
