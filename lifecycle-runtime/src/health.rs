@@ -1,6 +1,8 @@
 //! Readiness and liveness: one state, read by probes.
 
 mod answer;
+#[cfg(all(test, lifecycle_loom))]
+mod models;
 mod pulse;
 mod server;
 
