@@ -17,6 +17,7 @@ pages! {
     report = "manual/report.md",
     telemetry = "manual/telemetry.md",
     systemd = "manual/systemd.md",
+    http = "manual/http.md",
     websockets = "manual/websockets.md",
     streams = "manual/streams.md",
     testing = "manual/testing.md",
