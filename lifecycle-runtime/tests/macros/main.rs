@@ -108,7 +108,7 @@ compiles! { one_thread,
 compiles! { some_threads,
     use lifecycle::{Database, Task};
 
-    #[lifecycle::main(manifest = "tests/macros/shop.yaml", flavor = "multi_thread", worker_threads = 2)]
+    #[lifecycle::main(manifest = "tests/macros/shop.yaml", flavor = "multi_thread", worker_threads = 2, wedged_after = "1m30s")]
     async fn main() -> anyhow::Result<Resources> {
         Ok(Resources {
             jobs: Task::new(|stopping| async move { stopping.requested().await }),
