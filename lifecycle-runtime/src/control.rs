@@ -53,6 +53,8 @@ pub(crate) struct Control {
     /// The watchdog has been given an order.
     #[cfg(feature = "testing")]
     pub(crate) ordered: tokio::sync::Notify,
+    /// The instance that this is, once the platform has said so.
+    pub(crate) instance: OnceLock<String>,
     watchdog: Option<Sender<Order>>,
     /// The service manager, where one listens.
     pub(crate) systemd: Option<Systemd>,
@@ -140,6 +142,7 @@ impl Control {
             up: CancellationToken::new(),
             #[cfg(feature = "testing")]
             ordered: tokio::sync::Notify::new(),
+            instance: OnceLock::new(),
             watchdog,
             systemd: None,
             works: OnceLock::new(),
@@ -163,11 +166,6 @@ impl Control {
                 steps,
             }),
         }
-    }
-
-    pub(crate) fn managed_by(mut self, systemd: Option<Systemd>) -> Self {
-        self.systemd = systemd;
-        self
     }
 
     /// A signal has come. Called from the signal thread, which also says whether somebody sits `at` a
@@ -458,6 +456,7 @@ impl Control {
             service: self.plan.service.to_string(),
             digest: self.plan.digest.to_string(),
             platform: self.platform.clone(),
+            instance: self.instance.get().cloned(),
             signal: inner.signal.map(|(signal, _)| signal),
             cause: inner.cause.clone(),
             outcome: outcome.unwrap_or_else(|| report::worst(steps.iter())),

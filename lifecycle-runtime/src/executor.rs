@@ -120,7 +120,9 @@ async fn start(
 /// The lives of the resources that have started: each may end without having been asked to.
 #[derive(Default)]
 struct Lives {
-    running: JoinSet<(usize, Result<(), String>)>,
+    running: JoinSet<(usize, bool, Result<(), String>)>,
+    /// How many of them the service runs for.
+    serving: usize,
     /// Something has served; a service that only holds clients runs until it is asked to stop.
     any: bool,
 }
@@ -128,8 +130,11 @@ struct Lives {
 impl Lives {
     fn add(&mut self, index: usize, work: &dyn Work) {
         if let Some(ended) = work.ended() {
-            self.any = true;
-            self.running.spawn(async move { (index, ended.await) });
+            let serves = work.serves();
+            self.any |= serves;
+            self.serving += usize::from(serves);
+            self.running
+                .spawn(async move { (index, serves, ended.await) });
         }
     }
 
@@ -137,7 +142,7 @@ impl Lives {
     async fn watch(&mut self, control: &Control) {
         loop {
             // While it starts, others may be about to serve.
-            if self.any && self.running.is_empty() && control.health.is_ready() {
+            if self.any && self.serving == 0 && control.health.is_ready() {
                 control.stop("everything that served has ended".to_owned());
             }
             let ended = tokio::select! {
@@ -145,7 +150,10 @@ impl Lives {
                 () = control.requested.cancelled() => return,
                 Some(ended) = self.running.join_next() => ended,
             };
-            let Ok((index, result)) = ended else { continue };
+            let Ok((index, serves, result)) = ended else {
+                continue;
+            };
+            self.serving -= usize::from(serves);
             let step = &control.plan.steps[index];
             let name = &*step.name;
             match result {

@@ -113,6 +113,9 @@
 //! - [The report](manual::report), and the same facts in the log and as metrics.
 //! - [Telemetry](manual::telemetry): traces, metrics and logs, also those of the last moment.
 //! - [systemd](manual::systemd): what a service manager is told.
+//! - AWS, in the module `aws` of that feature: Spot interruptions and ECS tasks.
+//! - [WebSockets](manual::websockets) and [streams](manual::streams): sessions are told to leave one by
+//!   one, waited for, and ended.
 //! - [Testing](manual::testing): a termination in a test of your own, and faults for a drill.
 //!
 //! # Features
@@ -126,13 +129,17 @@
 //! | `tls` | TLS by rustls, with the cryptography that the service chooses |
 //! | `socket-activation` | listeners that systemd hands over |
 //! | `futures` | `Session::socket` and `Session::stream`, for what is a `Stream` or a `Sink`; no further crate |
+//! | `aws` | Spot interruption notices and ECS task metadata, where they are asked for; no further crate |
 //! | `testing` | `lifecycle::testing`: a termination played in a test of your own |
 //! | `faults` | `LIFECYCLE_FAULTS`: faults in a real process, for drills |
 //! | `metrics` | the facts of a shutdown through the `metrics` facade |
 
+#[cfg(feature = "aws")]
+pub mod aws;
 mod cancellation;
 mod control;
 mod environment;
+mod exchange;
 mod executor;
 #[cfg_attr(
     not(any(feature = "faults", feature = "testing")),
@@ -159,6 +166,7 @@ mod runtime;
 mod session;
 mod signals;
 mod status;
+mod sync;
 mod systemd;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -177,9 +185,11 @@ pub use lifecycle::{Lifecycle, StopHandle, stop};
 pub use lifecycle_macros::{include_plan, main};
 pub use report::{Outcome, PhaseReport, Report, StepOutcome, StepReport};
 pub use resource::{
-    AuditLog, Cache, Claimed, Claims, Closed, Custom, Database, Demand, Ending, Exporter, Farewell,
-    File, Job, MessageBroker, NotRenewed, QueueConsumer, QueueConsumerBuilder, Scheduler, Session,
-    Sessions, Source, Stopping, Streams, Task, Telemetry, WebSockets, Working,
+    AuditLog, Blocking, BlockingWork, Cache, Claimed, Claims, Closed, CriticalSection, Custom,
+    Database, Demand, Ending, Exporter, Farewell, File, Gate, Inside, Job, Lost, MessageBroker,
+    NotRenewed, QueueConsumer, QueueConsumerBuilder, Restarts, Schedule, Scheduler, Session,
+    Sessions, Source, StopFlag, Stopping, Stops, Streams, Task, Tasks, Telemetry, Ticket,
+    WebSockets, Working,
 };
 #[cfg(feature = "http")]
 pub use resource::{Origin, SessionBody};

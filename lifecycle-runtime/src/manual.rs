@@ -17,5 +17,7 @@ pages! {
     report = "manual/report.md",
     telemetry = "manual/telemetry.md",
     systemd = "manual/systemd.md",
+    websockets = "manual/websockets.md",
+    streams = "manual/streams.md",
     testing = "manual/testing.md",
 }

@@ -25,6 +25,8 @@ pub struct Report {
     pub digest: String,
     /// The platform's key in the manifest; `None` where the environment names none.
     pub platform: Option<String>,
+    /// The instance that this was, where the platform was asked for its name: the ARN of an ECS task.
+    pub instance: Option<String>,
     /// The signal that was received; `None`: the service stopped for a reason of its own.
     pub signal: Option<Signal>,
     /// Why the service stopped without a signal, or did not start.

@@ -39,6 +39,10 @@ const FULL_DISK: &str = "/dev/full";
 const FAULTS_IGNORED: &str = "LIFECYCLE_FAULTS is set and ignored: the program was built without the \
                               feature `faults`";
 
+#[cfg(not(feature = "aws"))]
+const AWS_IGNORED: &str = "LIFECYCLE_AWS is set and ignored: the program was built without the feature \
+                           `aws`";
+
 pub(crate) struct Session {
     pub(crate) control: Arc<Control>,
     /// What keeps the service from starting, found before it began.
@@ -110,6 +114,7 @@ impl Session {
         if let Some(systemd) = &systemd {
             systemd.status("starting");
         }
+        let aws = environment.aws.take();
         let mut session = Self::assemble(
             plan,
             environment,
@@ -127,7 +132,22 @@ impl Session {
                 session.obstacle.get_or_insert(StartError::Signals(error));
             }
         }
+        if let Some(words) = aws
+            && session.obstacle.is_none()
+        {
+            session.ask_aws(&words);
+        }
         session
+    }
+
+    #[cfg(feature = "aws")]
+    fn ask_aws(&mut self, words: &str) {
+        self.notes.extend(crate::aws::obey(words, &self.control));
+    }
+
+    #[cfg(not(feature = "aws"))]
+    fn ask_aws(&mut self, _: &str) {
+        self.notes.push(AWS_IGNORED.to_owned());
     }
 
     /// A session that nobody but its caller sends signals to, and whose watchdog is its caller too.
@@ -187,8 +207,8 @@ impl Session {
             true => Some(FULL_DISK.into()),
             false => environment.report,
         };
-        let control = Control::new(plan, chosen.platform, chosen.timeline, health, orders);
-        let mut control = control.managed_by(systemd);
+        let mut control = Control::new(plan, chosen.platform, chosen.timeline, health, orders);
+        control.systemd = systemd;
         control.faults = faults.names();
         let control = Arc::new(control);
         control.health.attach(&control);

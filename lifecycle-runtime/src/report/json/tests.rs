@@ -34,6 +34,7 @@ fn report(steps: Vec<StepReport>) -> Report {
         service: "checkout-api".to_owned(),
         digest: "0011223344556677".to_owned(),
         platform: Some("kubernetes".to_owned()),
+        instance: None,
         signal: Some(Signal::Terminate),
         cause: None,
         outcome: Outcome::Abandoned,
@@ -279,6 +280,7 @@ fn nothing_that_a_name_holds_breaks_it() {
         report.service.clone_from(&text);
         report.digest.clone_from(&text);
         report.platform = Some(text.clone());
+        report.instance = Some(text.clone());
         report.cause = Some(text.clone());
         report.faults = vec![text.clone(); 500];
         report.total = Duration::MAX;
