@@ -27,7 +27,8 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     if let Err(error) = check(&function) {
         return with_empty_main(&error);
     }
-    let manifest = match manifest::read(args.manifest.as_ref()) {
+    let how = "#[lifecycle::main(manifest = \"path\")]";
+    let manifest = match manifest::read(args.manifest.as_ref(), how) {
         Ok(manifest) => manifest,
         Err(error) => return with_empty_main(&error),
     };
@@ -48,7 +49,8 @@ pub(crate) fn include(args: TokenStream) -> TokenStream {
         Ok(args) => args,
         Err(error) => return error.into_compile_error(),
     };
-    let manifest = match manifest::read(args.manifest.as_ref()) {
+    let how = "include_plan!(\"path\")";
+    let manifest = match manifest::read(args.manifest.as_ref(), how) {
         Ok(manifest) => manifest,
         Err(error) => return error.into_compile_error(),
     };
