@@ -83,7 +83,7 @@ impl Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         self.track.server.forget(self.track.id());
-        self.track.release();
+        self.track.close();
     }
 }
 
