@@ -166,8 +166,7 @@ fn run(service: &Service) -> (Report, Vec<Seen>) {
     let seen = Arc::new(Mutex::new(vec![Seen::default(); service.resources.len()]));
     let report = on_paused_clock(async {
         let origin = Instant::now();
-        let mut termination =
-            Termination::of(service.plan()).while_starting(ms(service.signal));
+        let mut termination = Termination::of(service.plan()).while_starting(ms(service.signal));
         for (index, it) in service.resources.iter().enumerate() {
             let (stops, probe) = (ms(it.stops), it.probe);
             let asked = Arc::new(Mutex::new(0));
@@ -178,7 +177,10 @@ fn run(service: &Service) -> (Report, Vec<Seen>) {
             };
             let seen = Arc::clone(&seen);
             let note = move |what: fn(&mut Seen, Duration)| {
-                what(&mut seen.lock().expect("not poisoned")[index], origin.elapsed());
+                what(
+                    &mut seen.lock().expect("not poisoned")[index],
+                    origin.elapsed(),
+                );
             };
             let name = format!("r{index}");
             let (asks, limit) = (!matches!(it.probe, Probe::None), ms(it.limit));
