@@ -66,7 +66,7 @@ struct Service {
     steps: Vec<Given>,
 }
 
-/// SplitMix64: the child and its parent make the same of a seed.
+/// `SplitMix64`: the child and its parent make the same of a seed.
 struct Dice(u64);
 
 impl Dice {
@@ -351,7 +351,7 @@ impl Service {
             let window = millis(&step["start_ms"]).zip(millis(&step["end_ms"]));
             let (begin, end) = window.unwrap_or_else(|| panic!("s{index} ran\n{words}"));
             // Two moments that were rounded down may seem a millisecond closer than they were.
-            let took = end - begin + ms(1);
+            let took = end.saturating_sub(begin) + ms(1);
             assert!(took >= it.least(), "s{index} took {took:?}\n{words}");
             assert!(
                 took <= it.timeout + UNWIND + SLACK,
