@@ -243,6 +243,7 @@ fn log(step: &Step, report: &StepReport) {
             timeout_ms,
             active = report.active,
             unfinished = ?report.unfinished,
+            handed_back = ?report.handed_back,
             "did not stop in its time; what was left is cancelled"
         ),
         other => tracing::error!(
