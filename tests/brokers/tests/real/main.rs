@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod drill;
 mod postgres;
 mod rabbitmq;
 mod redis;
@@ -41,6 +42,15 @@ fn rabbitmq() {
     scenes::play(queue, scenes::COMMON);
     scenes::prefetched_jobs_are_others_at_once(server.queue("prefetched"));
     scenes::a_broker_that_goes_away_loses_nothing_twice(server.queue("gone"), || server.stop());
+}
+
+/// The example, rehearsed as CI does it, with its queue full.
+#[test]
+fn the_thumbnails_are_drilled() {
+    let Some(server) = rabbitmq::Server::start() else {
+        return skipped("rabbitmq-server is not installed");
+    };
+    drill::thumbnails(&server);
 }
 
 #[test]

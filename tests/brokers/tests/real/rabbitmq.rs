@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lapin::options::{BasicGetOptions, BasicPublishOptions, QueueDeclareOptions};
-use lapin::types::FieldTable;
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -73,7 +73,7 @@ impl Server {
         Some(server)
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.port)
     }
 
@@ -94,6 +94,22 @@ impl Server {
     }
 
     pub(crate) fn queue(&self, name: &str) -> Queue {
+        self.queue_with(name, FieldTable::default())
+    }
+
+    /// A queue as the example makes it.
+    pub(crate) fn queue_of_thumbnails(&self) -> Queue {
+        let mut arguments = FieldTable::default();
+        for (key, value) in [
+            ("x-dead-letter-exchange", ""),
+            ("x-dead-letter-routing-key", "thumbnails.failed"),
+        ] {
+            arguments.insert(key.into(), AMQPValue::LongString(value.into()));
+        }
+        self.queue_with("thumbnails", arguments)
+    }
+
+    fn queue_with(&self, name: &str, arguments: FieldTable) -> Queue {
         let (runtime, connection, channel) = self.connect().unwrap();
         let queue = Queue {
             runtime,
@@ -103,7 +119,7 @@ impl Server {
             name: name.to_owned(),
             held: AtomicUsize::new(0),
         };
-        queue.declare(false);
+        queue.declare(false, arguments);
         queue
     }
 
@@ -123,16 +139,14 @@ pub(crate) struct Queue {
 
 impl Queue {
     /// How many messages nobody has.
-    fn declare(&self, passive: bool) -> usize {
+    fn declare(&self, passive: bool, arguments: FieldTable) -> usize {
         let options = QueueDeclareOptions {
             passive,
             durable: true,
             ..QueueDeclareOptions::default()
         };
         let name = self.name.as_str().into();
-        let declared = self
-            .channel
-            .queue_declare(name, options, FieldTable::default());
+        let declared = self.channel.queue_declare(name, options, arguments);
         let queue = self.runtime.block_on(declared).unwrap();
         usize::try_from(queue.message_count()).unwrap()
     }
@@ -158,7 +172,7 @@ impl crate::Queue for Queue {
             ))
             .unwrap();
         // The channel keeps its order: the message is in the queue when this is answered.
-        self.declare(true);
+        self.declare(true, FieldTable::default());
     }
 
     fn claim(&self, _: Lease) -> Vec<String> {
@@ -183,6 +197,6 @@ impl crate::Queue for Queue {
     }
 
     fn jobs(&self) -> usize {
-        self.declare(true) + self.held.load(Ordering::Relaxed)
+        self.declare(true, FieldTable::default()) + self.held.load(Ordering::Relaxed)
     }
 }
