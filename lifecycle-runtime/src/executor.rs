@@ -101,6 +101,11 @@ async fn start(
         }
     }
     control.ready();
+    if control.health.is_ready() {
+        for work in works {
+            work.ready();
+        }
+    }
 }
 
 /// The lives of the resources that have started: each may end without having been asked to.

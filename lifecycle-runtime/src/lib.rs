@@ -98,7 +98,8 @@
 //! | `http-server` | `HttpServer` (feature `http`) | a listener and a service |
 //! | `queue-consumer` | [`QueueConsumer`] | [`Claims`]: `next`, `working`, `cancelled` |
 //! | `scheduler` | [`Scheduler`] | a period and a job |
-//! | `task`, `grpc-server` | [`Task`], [`GrpcServer`] | [`Stopping`]: `requested`, `cancelled`, `working` |
+//! | `grpc-server` | [`GrpcServer`] | a listener and a service (feature `grpc`), or any server with a stop handle |
+//! | `task` | [`Task`] | [`Stopping`]: `requested`, `cancelled`, `working` |
 //! | `websocket`, `stream` | [`WebSockets`], [`Streams`] | nothing; handlers get a [`Session`] from its handle, [`Sessions`] |
 //! | `telemetry`, `audit-log`, `message-broker`, `cache`, `database`, `file`, `custom` | [`Telemetry`], [`AuditLog`], [`MessageBroker`], [`Cache`], [`Database`], [`File`], [`Custom`] | a closing call, async or `blocking` |
 //!
@@ -113,10 +114,17 @@
 //!
 //! # Features
 //!
-//! `macros` (default): `#[lifecycle::main]`. `http` (default): `HttpServer` for HTTP/1 and any tower
-//! service. `http2`: HTTP/2 on the same listener. `futures`: `Session::socket` and `Session::stream`, for
-//! what is a `Stream` or a `Sink`; no further crate. `testing`: [`testing`](manual::testing), for tests.
-//! `faults`: `LIFECYCLE_FAULTS`, for drills.
+//! | feature | what it adds |
+//! |---|---|
+//! | `macros` (default) | `#[lifecycle::main]` |
+//! | `http` (default) | [`HttpServer`] for HTTP/1 and any tower service |
+//! | `http2` | HTTP/2 on the same listener |
+//! | `grpc` | `GrpcServer::new` for tonic and any tower service over gRPC's bodies; no crate beyond those of `http2` |
+//! | `tls` | TLS by rustls, with the cryptography that the service chooses |
+//! | `socket-activation` | listeners that systemd hands over |
+//! | `futures` | `Session::socket` and `Session::stream`, for what is a `Stream` or a `Sink`; no further crate |
+//! | `testing` | `lifecycle::testing`: a termination played in a test of your own |
+//! | `faults` | `LIFECYCLE_FAULTS`: faults in a real process, for drills |
 
 mod cancellation;
 mod control;
@@ -131,6 +139,7 @@ mod executor;
     reason = "reached through `testing`, where that is built"
 )]
 mod faults;
+mod grpc;
 mod health;
 mod http;
 mod lifecycle;
@@ -152,6 +161,7 @@ mod wiring;
 mod work;
 
 pub use cancellation::Cancellation;
+pub use grpc::GrpcServer;
 pub use health::{Health, health};
 pub use http::HttpServer;
 #[cfg(feature = "http")]
@@ -162,8 +172,8 @@ pub use lifecycle_macros::{include_plan, main};
 pub use report::{Outcome, PhaseReport, Report, StepOutcome, StepReport};
 pub use resource::{
     AuditLog, Cache, Claimed, Claims, Closed, Custom, Database, Demand, Ending, Farewell, File,
-    GrpcServer, Job, MessageBroker, NotRenewed, QueueConsumer, QueueConsumerBuilder, Scheduler,
-    Session, Sessions, Source, Stopping, Streams, Task, Telemetry, WebSockets, Working,
+    Job, MessageBroker, NotRenewed, QueueConsumer, QueueConsumerBuilder, Scheduler, Session,
+    Sessions, Source, Stopping, Streams, Task, Telemetry, WebSockets, Working,
 };
 #[cfg(feature = "http")]
 pub use resource::{Origin, SessionBody};

@@ -24,7 +24,7 @@ pub use ending::Ending;
 pub use roster::Working;
 pub use scheduler::Scheduler;
 pub(crate) use served::Served;
-pub use servers::{GrpcServer, Stopping, Task};
+pub use servers::{Stopping, Task};
 pub use sessions::{Farewell, Session, Sessions, Streams, WebSockets};
 #[cfg(feature = "http")]
 pub use sessions::{Origin, SessionBody};

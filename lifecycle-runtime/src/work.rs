@@ -35,6 +35,9 @@ pub(crate) trait Work: Send + Sync + 'static {
         Some(Box::pin(std::future::pending()))
     }
 
+    /// Every resource is up, and readiness turns 200.
+    fn ready(&self) {}
+
     /// The stop signal has come: still serve, and ask clients to go elsewhere.
     fn settle(&self) {}
 

@@ -128,7 +128,4 @@ servers! {
     /// });
     /// ```
     Task = Task,
-    /// A gRPC server, or any other server that offers a stop handle: with tonic,
-    /// `serve_with_shutdown(address, stopping.requested())`.
-    GrpcServer = GrpcServer,
 }
