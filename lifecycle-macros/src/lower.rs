@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use lifecycle_manifest::duration::millis;
-use lifecycle_manifest::{Drift, OnFailure, Phase, Plan, Resolved, Timeline, unmanaged};
+
+use lifecycle_manifest::{
+    Drift, Kind, OnFailure, Phase, Plan, Resolved, Resource, Timeline, unmanaged,
+};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::Path;
@@ -70,13 +73,23 @@ pub(crate) fn resources(
         .map(|resource| field(&resource.name))
         .collect();
     let names = resources.iter().map(|resource| &resource.name);
-    let types = resources
-        .iter()
-        .map(|resource| format_ident!("{}", resource.kind.value.runtime_type()));
+    let types = resources.iter().map(|resource| {
+        let kind = resource.kind.value;
+        let name = format_ident!("{}", kind.runtime_type());
+        // What runs only once cannot be started again, so how it is made is a matter of its type.
+        let made = restarts(resource) && matches!(kind, Kind::Task | Kind::QueueConsumer);
+        let declared = made.then(|| quote!(<#krate::Restarts>));
+        quote!(#krate::#name #declared)
+    });
     let docs = resources.iter().map(|resource| {
         let timeout = lifecycle_manifest::duration::show(resource.timeout.value);
+        let again = if restarts(resource) {
+            ", started again when it ends badly"
+        } else {
+            ""
+        };
         format!(
-            "`{}`: {}, {timeout}.",
+            "`{}`: {}, {timeout}{again}.",
             resource.name,
             resource.kind.value.as_str()
         )
@@ -88,7 +101,7 @@ pub(crate) fn resources(
     quote! {
         #[doc = #title]
         #visibility struct Resources {
-            #(#[doc = #docs] #visibility #fields: #krate::#types,)*
+            #(#[doc = #docs] #visibility #fields: #types,)*
         }
 
         #[automatically_derived]
@@ -107,6 +120,11 @@ pub(crate) fn resources(
             }
         }
     }
+}
+
+fn restarts(resource: &Resource) -> bool {
+    let on_failure = resource.on_failure.as_ref();
+    on_failure.is_some_and(|it| it.value == OnFailure::Restart)
 }
 
 /// `nightly-report` as `nightly_report`, `type` as `r#type`.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::plan::{Kind, Plan};
+use crate::plan::{Kind, OnFailure, Plan};
 use crate::resource::StartUp;
 use crate::work::Work;
 
@@ -30,6 +30,8 @@ pub(crate) mod sealed {
         pub(crate) kind: Kind,
         pub(crate) work: Arc<dyn Work>,
         pub(crate) startup: StartUp,
+        /// Whether it was made to be started again, where that is a matter of how it was made.
+        pub(crate) restarts: Option<bool>,
     }
 
     impl Part {
@@ -38,7 +40,13 @@ pub(crate) mod sealed {
                 kind,
                 work: Arc::new(work),
                 startup,
+                restarts: None,
             }
+        }
+
+        pub(crate) fn declared(mut self, restarts: bool) -> Self {
+            self.restarts = Some(restarts);
+            self
         }
     }
 
@@ -94,6 +102,13 @@ impl Wiring {
                     wanted,
                 });
             }
+            let restart = plan.steps[index].on_failure == OnFailure::Restart;
+            if part.restarts.is_some_and(|made| made != restart) {
+                return Err(WiringError::OnFailure {
+                    name: name.into_owned(),
+                    restart,
+                });
+            }
             let wired = Wired {
                 work: part.work,
                 startup: part.startup,
@@ -147,6 +162,14 @@ pub(crate) enum WiringError {
         /// The kind the plan says.
         wanted: Kind,
     },
+    /// A resource was made to be started again and the plan says that the service stops, or the other
+    /// way round.
+    OnFailure {
+        /// The resource.
+        name: String,
+        /// What the plan says.
+        restart: bool,
+    },
     /// Two resources were wired under one name.
     Twice {
         /// The name.
@@ -178,6 +201,22 @@ impl std::fmt::Display for WiringError {
                 "`{name}` is wired as {}, but the plan says {}",
                 wired.as_str(),
                 wanted.as_str()
+            ),
+            Self::OnFailure {
+                name,
+                restart: true,
+            } => write!(
+                f,
+                "`{name}` is to be started again when it ends badly, but is wired with what runs \
+                 only once: make it with `restarting`"
+            ),
+            Self::OnFailure {
+                name,
+                restart: false,
+            } => write!(
+                f,
+                "`{name}` is made to be started again when it ends badly, but the plan says that \
+                 the service stops then: make it with `new`, or write `on_failure: restart`"
             ),
             Self::Twice { name } => write!(f, "`{name}` is wired twice"),
             Self::Missing { names } => {

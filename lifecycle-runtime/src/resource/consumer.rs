@@ -7,10 +7,12 @@ mod source;
 
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::ending::Ending;
+use super::restart::{Restarts, Stops};
 use super::roster::Working;
 use super::served::{Hub, Served};
 use super::{StartUp, wirable};
@@ -43,12 +45,14 @@ pub use source::{Claimed, Demand, Job, NotRenewed, Source};
 /// Claiming ends with the signal, unless the consumer's step waits for others; then it ends when the
 /// step begins. The step is done when the future has ended and every clone of [`Claims`] is gone, so
 /// workers that were spawned with a clone each are waited for too. An error or a panic of the future
-/// while the service runs stops the service in order, with a non-zero exit code.
+/// while the service runs stops the service in order, with a non-zero exit code; with `on_failure:
+/// restart` in the manifest it is started again, see [`Restarts`], and made by
+/// [`restarting`](Self::restarting).
 ///
 /// [The manual](crate::manual::consumers) says what is called when, and what each broker's hand-back
 /// is.
-pub struct QueueConsumer(Served, StartUp);
-wirable!(QueueConsumer, QueueConsumer);
+pub struct QueueConsumer<R = Stops>(Served, StartUp, PhantomData<fn() -> R>);
+wirable!(QueueConsumer<R>, QueueConsumer);
 
 impl QueueConsumer {
     /// Empties `source`, job by job, by the handler that [`each`](QueueConsumerBuilder::each) takes.
@@ -79,7 +83,31 @@ impl QueueConsumer {
             use super::ending::sealed::Ending as _;
             consume(Claims::new(hub)).await.into_result()
         });
-        Self(served.pulling(), StartUp::default())
+        Self::of_served(served)
+    }
+}
+
+impl QueueConsumer<Restarts> {
+    /// Runs `consume` from the start of the service on, and again whenever it has ended badly, as
+    /// `on_failure: restart` in the manifest wants it. The jobs it works on then are cancelled.
+    ///
+    /// It is never started again once the stop signal has come.
+    pub fn restarting<F, Fut>(consume: F) -> Self
+    where
+        F: Fn(Claims) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: Ending> + Send + 'static,
+    {
+        Self::of_served(Served::again(move |hub| {
+            use super::ending::sealed::Ending as _;
+            let consuming = consume(Claims::new(hub));
+            async move { consuming.await.into_result() }
+        }))
+    }
+}
+
+impl<R> QueueConsumer<R> {
+    fn of_served(served: Served) -> Self {
+        Self(served.pulling(), StartUp::default(), PhantomData)
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::work::{Active, Tally};
+use super::closed::Closed;
+use crate::sync::{Mutex, MutexGuard, Notify};
+use crate::work::{Active, Failure, Panicked, Tally};
 
 /// Names kept for the report; more than these would not fit into a termination message anyway.
 const NAMES: usize = 32;
@@ -15,6 +17,8 @@ const NAMES: usize = 32;
 const HANDED_BACK: usize = 1024;
 /// Longest name kept, in characters.
 const NAME_LENGTH: usize = 96;
+/// When to try again, for whoever is refused: another instance is there already, or soon will be.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The work in flight of one resource, and the handles through which more may begin.
 #[derive(Debug, Default)]
@@ -37,18 +41,45 @@ struct Inner {
     /// Each piece of work says how it ended, however late.
     followed: bool,
     handles: usize,
+    closed: bool,
+    refused: u64,
 }
 
 impl Roster {
     /// Notes that something called `name` is in flight until the guard is dropped.
     pub(crate) fn enter(self: &Arc<Self>, name: &dyn fmt::Display) -> Working {
-        // Formatted before the lock is taken: `name` is somebody else's code.
-        let name: String = name.to_string().chars().take(NAME_LENGTH).collect();
+        let name = short(name);
+        let id = self.lock().enter(name);
+        self.guard(id)
+    }
+
+    /// The same, or an error once the roster is [closed](Self::close).
+    ///
+    /// Whether it is closed is asked and the entry is made under one lock, so whoever closes it and
+    /// then waits for [`drained`](Self::drained) waits for every entry that was let in.
+    pub(crate) fn try_enter(self: &Arc<Self>, name: &dyn fmt::Display) -> Result<Working, Closed> {
+        let name = short(name);
         let mut inner = self.lock();
-        let id = inner.next;
-        inner.next += 1;
-        inner.working.insert(id, (Instant::now(), name));
+        if inner.closed {
+            inner.refused += 1;
+            return Err(Closed::new(RETRY_AFTER));
+        }
+        let id = inner.enter(name);
         drop(inner);
+        Ok(self.guard(id))
+    }
+
+    /// From here on [`try_enter`](Self::try_enter) refuses.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+    }
+
+    /// Whether it has been closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    fn guard(self: &Arc<Self>, id: u64) -> Working {
         Working {
             roster: Arc::clone(self),
             id,
@@ -103,10 +134,11 @@ impl Roster {
         self.lock().followed = true;
     }
 
-    /// What was handed back since then, and what is still unfinished.
+    /// What was refused, what was handed back since then, and what is still unfinished.
     pub(crate) fn tally(&self) -> Tally {
         let inner = self.lock();
         Tally {
+            rejected: inner.refused,
             unfinished: inner.followed.then(|| inner.names()),
             handed_back: inner.handed_back.clone(),
             ..Tally::default()
@@ -116,6 +148,20 @@ impl Roster {
     /// What panicked since then.
     pub(crate) fn lost(&self) -> Vec<String> {
         self.lock().lost.clone()
+    }
+
+    /// Notes that the work called `name` panicked.
+    pub(crate) fn lose(&self, name: String) {
+        self.lock().lose(name);
+    }
+
+    /// The failure of a step in which work was lost to panics.
+    pub(crate) fn lost_work(&self) -> Result<(), Failure> {
+        let lost = self.lost();
+        if lost.is_empty() {
+            return Ok(());
+        }
+        Err(Box::new(Panicked(format!("panicked: {}", lost.join(", ")))))
     }
 
     /// What is in flight now; names of what panicked come first.
@@ -144,7 +190,19 @@ impl Roster {
     }
 }
 
+/// Formatted before any lock is taken: `name` is somebody else's code.
+fn short(name: &dyn fmt::Display) -> String {
+    name.to_string().chars().take(NAME_LENGTH).collect()
+}
+
 impl Inner {
+    fn enter(&mut self, name: String) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        self.working.insert(id, (Instant::now(), name));
+        id
+    }
+
     fn is_empty(&self) -> bool {
         self.working.is_empty() && self.handles == 0
     }

@@ -1,21 +1,27 @@
 //! What runs until it is asked to stop: one implementation behind consumers, schedulers and servers.
 
+use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::roster::Roster;
+use super::closed::Closed;
+use super::ending::Ending;
+use super::nursery::{Matter, Nursery, caught};
+use super::restart::Backoff;
+use super::roster::{Roster, Working};
 use crate::cancellation::Cancellation;
 use crate::plan::{Plan, Step};
 use crate::report::words;
-use crate::work::{Active, BoxFuture, Failure, Panicked, Tally, Window, Work, join_failure};
+use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work, join_failure};
 
-/// What the resource and the service's own code share.
+/// What the resource and the service's own code share. What starts again gets a new one, with a
+/// cancellation and children of its own.
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
     /// The stop signal has come; intake goes on.
@@ -25,20 +31,96 @@ pub(crate) struct Hub {
     /// The timeout has passed.
     pub(crate) cancellation: Cancellation,
     pub(crate) roster: Arc<Roster>,
-    pub(crate) lease: OnceLock<Duration>,
+    pub(crate) lease: Arc<OnceLock<Duration>>,
     /// How long cancelled work has to let go.
-    pub(crate) unwind: OnceLock<Duration>,
+    pub(crate) unwind: Arc<OnceLock<Duration>>,
     /// When the work was cancelled.
-    pub(crate) cancelled_at: OnceLock<Instant>,
+    pub(crate) cancelled_at: Arc<OnceLock<Instant>>,
+    pub(crate) children: Arc<Nursery>,
 }
 
-type Body = Box<dyn FnOnce(Arc<Hub>) -> BoxFuture<Result<(), Failure>> + Send>;
+impl Hub {
+    /// Runs `future` as a child called `name`.
+    pub(crate) fn spawn<F>(&self, name: &dyn fmt::Display, matter: Matter, future: F) -> AbortHandle
+    where
+        F: Future<Output: Ending> + Send + 'static,
+    {
+        self.child(self.roster.enter(name), name, matter, future)
+    }
+
+    /// The same, unless the step's window has opened.
+    pub(crate) fn try_spawn<F>(
+        &self,
+        name: &dyn fmt::Display,
+        matter: Matter,
+        future: F,
+    ) -> Result<AbortHandle, Closed>
+    where
+        F: Future<Output: Ending> + Send + 'static,
+    {
+        let working = self.roster.try_enter(name)?;
+        Ok(self.child(working, name, matter, future))
+    }
+
+    fn child<F>(
+        &self,
+        working: Working,
+        name: &dyn fmt::Display,
+        matter: Matter,
+        future: F,
+    ) -> AbortHandle
+    where
+        F: Future<Output: Ending> + Send + 'static,
+    {
+        use super::ending::sealed::Ending as _;
+
+        let future = async move { future.await.into_result() };
+        self.children
+            .spawn(&self.roster, working, name.to_string(), matter, future)
+    }
+
+    /// Resolves when the stop signal has come.
+    pub(crate) async fn leaving(&self) {
+        tokio::select! {
+            () = self.settling.cancelled() => {}
+            () = self.requested.cancelled() => {}
+        }
+    }
+
+    /// Whether the stop signal has come.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.settling.is_cancelled() || self.requested.is_cancelled()
+    }
+
+    /// For the next start.
+    fn again(&self) -> Self {
+        Self {
+            settling: self.settling.clone(),
+            requested: self.requested.clone(),
+            cancellation: self.cancellation.child(),
+            roster: Arc::clone(&self.roster),
+            lease: Arc::clone(&self.lease),
+            unwind: Arc::clone(&self.unwind),
+            cancelled_at: Arc::clone(&self.cancelled_at),
+            children: Arc::default(),
+        }
+    }
+}
+
+type Running = BoxFuture<Result<(), Failure>>;
+
+enum Body {
+    Once(Box<dyn FnOnce(Arc<Hub>) -> Running + Send>),
+    Again(Box<dyn Fn(Arc<Hub>) -> Running + Send + Sync>),
+}
 
 /// A future of the service's, run from the start until it ends.
 pub(crate) struct Served {
     body: Mutex<Option<Body>>,
     hub: Arc<Hub>,
     life: Arc<Life>,
+    /// The service runs for its sake.
+    serves: bool,
     /// Intake stops with the signal already, before the step begins.
     pulls: AtomicBool,
 }
@@ -49,6 +131,12 @@ struct Life {
     over: CancellationToken,
     result: Mutex<Option<Result<(), Failure>>>,
     abort: OnceLock<AbortHandle>,
+    /// The children of what runs now.
+    children: Mutex<Arc<Nursery>>,
+    /// What the resource is called.
+    name: OnceLock<String>,
+    /// What ends badly is started again, and only its last end counts.
+    restarts: bool,
 }
 
 impl Served {
@@ -57,12 +145,43 @@ impl Served {
         F: FnOnce(Arc<Hub>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<(), Failure>> + Send + 'static,
     {
+        Self::of(Body::Once(Box::new(|hub| Box::pin(body(hub)))))
+    }
+
+    /// What is started again when it has ended badly.
+    pub(crate) fn again<F, Fut>(body: F) -> Self
+    where
+        F: Fn(Arc<Hub>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        Self::of(Body::Again(Box::new(move |hub| Box::pin(body(hub)))))
+    }
+
+    fn of(body: Body) -> Self {
+        let hub = Arc::<Hub>::default();
+        let life = Life {
+            restarts: matches!(body, Body::Again(_)),
+            children: Mutex::new(Arc::clone(&hub.children)),
+            ..Life::default()
+        };
         Self {
-            body: Mutex::new(Some(Box::new(|hub| Box::pin(body(hub))))),
-            hub: Arc::default(),
-            life: Arc::default(),
+            body: Mutex::new(Some(body)),
+            hub,
+            life: Arc::new(life),
+            serves: true,
             pulls: AtomicBool::new(false),
         }
+    }
+
+    /// The service does not run for the sake of this one.
+    pub(crate) fn aside(mut self) -> Self {
+        self.serves = false;
+        self
+    }
+
+    /// What handles share with the future.
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.hub
     }
 
     /// What it takes in, it fetches itself, so nobody has to notice first that it stops: intake does
@@ -74,17 +193,24 @@ impl Served {
 
     /// Begins to run, on the current tokio runtime. A second call changes nothing.
     pub(crate) fn begin(&self) {
-        let Some(body) = self
+        let body = self
             .body
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .take()
-        else {
+            .take();
+        let Some(body) = body else {
             return;
         };
         let hub = Arc::clone(&self.hub);
         // The closure runs inside the task too, so that its panic is the task's.
-        let running = tokio::spawn(async move { body(hub).await });
+        let running = match body {
+            Body::Once(body) => tokio::spawn(async move { body(hub).await }),
+            Body::Again(body) => tokio::spawn(again(Again {
+                hub,
+                life: Arc::clone(&self.life),
+                body,
+            })),
+        };
         let _ = self.life.abort.set(running.abort_handle());
         let life = Arc::clone(&self.life);
         tokio::spawn(async move {
@@ -104,6 +230,7 @@ impl Served {
             // What panicked while the service ran was its own affair; from here on it is lost work.
             self.hub.roster.forget_lost();
         }
+        self.hub.roster.close();
         self.hub.requested.cancel();
     }
 }
@@ -116,23 +243,34 @@ impl Work for Served {
         }
         // The same on every platform.
         let _ = self.hub.unwind.set(plan.unmanaged.unwind);
+        let _ = self.life.name.set(step.name.to_string());
         if !step.waits_for.is_empty() {
             self.pulls.store(false, Ordering::Relaxed);
         }
         self.begin();
     }
 
+    fn serves(&self) -> bool {
+        self.serves
+    }
+
     fn ended(&self) -> Option<BoxFuture<Result<(), String>>> {
         let life = Arc::clone(&self.life);
         let roster = Arc::clone(&self.hub.roster);
         Some(Box::pin(async move {
-            life.over.cancelled().await;
-            if let Some(error) = life.failure() {
-                return Err(error);
+            tokio::select! {
+                () = life.over.cancelled() => {}
+                () = life.child_failed() => {}
             }
-            // A consumer that has spawned its workers and returned lives on in them.
-            roster.drained().await;
-            Ok(())
+            // What has spawned workers and returned lives on in them.
+            while life.failure().is_none() {
+                tokio::select! {
+                    biased;
+                    () = life.child_failed() => {}
+                    () = roster.drained() => break,
+                }
+            }
+            life.failure().map_or(Ok(()), Err)
         }))
     }
 
@@ -144,13 +282,13 @@ impl Work for Served {
     }
 
     fn stop(&self, _window: Window) -> BoxFuture<Result<(), Failure>> {
-        if self.life.abort.get().is_none() {
-            // Never started: there is nothing to wait for.
-            return Box::pin(std::future::ready(Ok(())));
-        }
         let life = Arc::clone(&self.life);
         let roster = Arc::clone(&self.hub.roster);
         self.stop_intake();
+        if life.abort.get().is_none() {
+            // Never started: all there can be is what handles have begun.
+            life.over.cancel();
+        }
         Box::pin(async move {
             life.over.cancelled().await;
             let result = life
@@ -162,15 +300,14 @@ impl Work for Served {
             if let Some(Err(error)) = result {
                 return Err(error);
             }
+            if !life.restarts {
+                life.children().take_failure()?;
+            }
             let troubles = roster.troubles();
             if !troubles.is_empty() {
                 return Err(troubles.join("; ").into());
             }
-            let lost = roster.lost();
-            if lost.is_empty() {
-                return Ok(());
-            }
-            Err(Box::new(Panicked(format!("panicked: {}", lost.join(", ")))) as Failure)
+            roster.lost_work()
         })
     }
 
@@ -184,6 +321,8 @@ impl Work for Served {
         if let Some(abort) = self.life.abort.get() {
             abort.abort();
         }
+        // Asked for after the parent was told to go, so that it cannot start with others.
+        self.life.children().abandon();
     }
 
     fn active(&self) -> Active {
@@ -200,9 +339,127 @@ impl Work for Served {
 }
 
 impl Life {
-    /// Why the future ended badly, while nobody has taken the result yet.
+    /// Why the future or a child of it ended badly, while nobody has taken the result yet.
     fn failure(&self) -> Option<String> {
         let result = self.result.lock().unwrap_or_else(PoisonError::into_inner);
-        result.as_ref()?.as_ref().err().map(|error| words(&**error))
+        let own = result.as_ref().and_then(|it| it.as_ref().err());
+        own.map(|error| words(&**error)).or_else(|| {
+            let watched = (!self.restarts).then(|| self.children());
+            watched.and_then(|children| children.failure())
+        })
     }
+
+    fn children(&self) -> Arc<Nursery> {
+        Arc::clone(&self.lock())
+    }
+
+    /// Resolves when a child has failed whose failure is the resource's.
+    async fn child_failed(&self) {
+        if self.restarts {
+            std::future::pending::<()>().await;
+        }
+        let failed = self.children().failed();
+        failed.await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arc<Nursery>> {
+        self.children.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is started again and again.
+struct Again {
+    hub: Arc<Hub>,
+    life: Arc<Life>,
+    body: Box<dyn Fn(Arc<Hub>) -> Running + Send + Sync>,
+}
+
+async fn again(it: Again) -> Result<(), Failure> {
+    let mut backoff = Backoff::default();
+    loop {
+        let hub = Arc::new(it.hub.again());
+        *it.life.lock() = Arc::clone(&hub.children);
+        let began = Instant::now();
+        let (during, result) = attempt(&it, &hub).await;
+        let Err(error) = result else {
+            return Ok(());
+        };
+        if during == During::Stop {
+            return Err(error);
+        }
+        let wait = backoff.next(began.elapsed());
+        let attempt = backoff.failures();
+        let resource = it.life.name.get().map(String::as_str);
+        let error = words(&*error);
+        tracing::warn!(
+            resource,
+            error,
+            attempt,
+            ?wait,
+            "ended badly; it is started again"
+        );
+        tokio::select! {
+            biased;
+            // Nothing runs, so nothing has to be let go.
+            () = hub.leaving() => return Ok(()),
+            () = sleep(wait) => {}
+        }
+    }
+}
+
+/// When something ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum During {
+    Service,
+    Stop,
+}
+
+/// One start, to the end of the future and of its children. When one of them ends badly, the others
+/// are cancelled, unless the service stops: then they finish what they do.
+async fn attempt(it: &Again, hub: &Arc<Hub>) -> (During, Result<(), Failure>) {
+    let (body, given) = (&it.body, Arc::clone(hub));
+    let mut running = Box::pin(caught(async move { body(given).await }));
+    let mut own = None;
+    tokio::select! {
+        biased;
+        () = hub.children.failed() => {}
+        result = &mut running => own = Some(result),
+    }
+    if let Some(Ok(())) = own {
+        // Its children live on.
+        tokio::select! {
+            biased;
+            () = hub.children.failed() => {}
+            () = hub.roster.drained() => {}
+        }
+    }
+    let stopping = hub.is_leaving();
+    if stopping || matches!(own, Some(Err(_))) || hub.children.failure().is_some() {
+        if !stopping {
+            hub.cancellation.fire();
+        }
+        let rest = async {
+            if own.is_none() {
+                own = Some(running.await);
+            }
+            hub.roster.drained().await;
+        };
+        if stopping {
+            rest.await;
+        } else {
+            let unwind = hub.unwind.get().copied().unwrap_or_default();
+            // What does not let go is dropped.
+            let _ = timeout(unwind, rest).await;
+            hub.children.abandon();
+        }
+    }
+    let result = own
+        .unwrap_or(Ok(()))
+        .and_then(|()| hub.children.take_failure());
+    let during = if stopping {
+        During::Stop
+    } else {
+        During::Service
+    };
+    (during, result)
 }

@@ -91,8 +91,8 @@ impl Drop for AbortOnDrop {
 
 /// Gives a wirable type its start-up probe.
 macro_rules! started_when {
-    ($name:ident, $startup:tt) => {
-        impl $name {
+    ($name:ident $(<$declared:ident>)?, $startup:tt) => {
+        impl $(<$declared>)? $name $(<$declared>)? {
             /// Counts this resource as up once `probe` answers `Ok`. Until then nothing starts that
             /// uses it or waits for its place in the order, and readiness is 503.
             ///

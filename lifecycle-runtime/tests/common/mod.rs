@@ -48,6 +48,11 @@ impl Given {
         self.step.best_effort = true;
         self
     }
+
+    pub(crate) fn restarting(mut self) -> Self {
+        self.step.on_failure = OnFailure::Restart;
+        self
+    }
 }
 
 pub(crate) const UNWIND: Duration = ms(250);

@@ -74,6 +74,25 @@ compiles! { keywords_as_names_and_a_warning,
     }
 }
 
+compiles! { what_is_started_again_and_what_handlers_hold,
+    use lifecycle::{BlockingWork, CriticalSection, QueueConsumer, Schedule, Scheduler, Task};
+
+    const HOUR: std::time::Duration = std::time::Duration::from_secs(3600);
+
+    #[lifecycle::main(manifest = "tests/macros/work.yaml")]
+    async fn main() -> anyhow::Result<Resources> {
+        let (transfers, thumbnails) = (CriticalSection::new(), BlockingWork::new());
+        let (_gate, _work) = (transfers.handle(), thumbnails.handle());
+        Ok(Resources {
+            prices: Task::restarting(|stopping| async move { stopping.requested().await }),
+            emails: QueueConsumer::restarting(|claims| async move { claims.stopping().await }),
+            housekeeping: Scheduler::new().job("purge", Schedule::every(HOUR), |_| async {}),
+            transfers,
+            thumbnails,
+        })
+    }
+}
+
 compiles! { one_thread,
     use lifecycle::{Database, Task};
 

@@ -14,7 +14,6 @@ use super::limit::Limit;
 use super::source::{Claimed, Demand, Job, Source};
 use crate::cancellation::Cancellation;
 use crate::report::words;
-use crate::resource::StartUp;
 use crate::resource::ending::{Ending, sealed::Ending as _};
 use crate::resource::served::{Hub, Served};
 use crate::work::Failure;
@@ -64,7 +63,7 @@ impl<S: Source> QueueConsumerBuilder<S> {
             };
             intake.run(self.source)
         };
-        QueueConsumer(Served::new(body).pulling(), StartUp::default())
+        QueueConsumer::of_served(Served::new(body))
     }
 }
 

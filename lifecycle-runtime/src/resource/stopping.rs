@@ -1,18 +1,20 @@
-//! Servers and background tasks: anything that offers a stop handle.
+//! What everything that runs looks at to learn that it must stop.
 
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
+use tokio::task::AbortHandle;
+
 use super::ending::Ending;
+use super::nursery::Matter;
 use super::roster::Working;
 use super::served::{Hub, Served};
-use super::{StartUp, wirable};
 
-/// What a running server or task looks at to learn that it must stop. Clones share it.
+/// What a running server, task or scheduled job looks at to learn that it must stop. Clones share it.
 #[derive(Clone)]
 pub struct Stopping {
-    hub: Arc<Hub>,
+    pub(super) hub: Arc<Hub>,
 }
 
 impl Stopping {
@@ -21,17 +23,12 @@ impl Stopping {
     /// had its time to notice, and resolves this too.
     pub fn settling(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
         let hub = Arc::clone(&self.hub);
-        async move {
-            tokio::select! {
-                () = hub.settling.cancelled() => {}
-                () = hub.requested.cancelled() => {}
-            }
-        }
+        async move { hub.leaving().await }
     }
 
     /// Whether the stop signal has come.
     pub fn is_settling(&self) -> bool {
-        self.hub.settling.is_cancelled() || self.is_requested()
+        self.hub.is_leaving()
     }
 
     /// Resolves when the step's window opens: take no new work, finish what is in flight.
@@ -62,6 +59,36 @@ impl Stopping {
     pub fn working(&self, name: impl fmt::Display) -> Working {
         self.hub.roster.enter(&name)
     }
+
+    /// Runs `future` as a child called `name`, at once and beside its parent.
+    ///
+    /// It is never forgotten: the step waits for it, the report counts and names it, and what is left
+    /// of it after the step's timeout and `budget.unwind` is dropped together with its parent. An
+    /// error or a panic in it is the resource's own: the service stops in order, or the resource
+    /// starts again, as the manifest's `on_failure` says. A child ends by itself; let it look at a
+    /// clone of this, or at what its parent tells it. With the returned handle it can be dropped
+    /// earlier, which is no failure.
+    ///
+    /// ```
+    /// use lifecycle::Task;
+    /// # async fn read(_: &str, _: lifecycle::Stopping) -> std::io::Result<()> { Ok(()) }
+    ///
+    /// let readers = Task::new(|stopping| async move {
+    ///     for topic in ["orders", "returns"] {
+    ///         stopping.spawn(topic, read(topic, stopping.clone()));
+    ///     }
+    /// });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn spawn<F>(&self, name: impl fmt::Display, future: F) -> AbortHandle
+    where
+        F: Future<Output: Ending> + Send + 'static,
+    {
+        self.hub.spawn(&name, Matter::Resource, future)
+    }
 }
 
 impl fmt::Debug for Stopping {
@@ -85,47 +112,4 @@ impl Served {
             run(Stopping { hub }).await.into_result()
         })
     }
-}
-
-macro_rules! servers {
-    ($($(#[$doc:meta])* $name:ident = $kind:ident,)*) => {$(
-        $(#[$doc])*
-        ///
-        /// An error or a panic of the future while the service runs stops the service in order, with
-        /// a non-zero exit code; an `Ok` end is just an end.
-        pub struct $name(Served, StartUp);
-        wirable!($name, $kind);
-
-        impl $name {
-            /// Runs `run` from the start of the service on; it has to end soon after
-            /// [`Stopping::requested`] resolves.
-            pub fn new<F, Fut>(run: F) -> Self
-            where
-                F: FnOnce(Stopping) -> Fut + Send + 'static,
-                Fut: Future<Output: Ending> + Send + 'static,
-            {
-                Self(Served::stopping(run), StartUp::default())
-            }
-        }
-    )*};
-}
-
-servers! {
-    /// A background task.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use lifecycle::Task;
-    ///
-    /// let refresher = Task::new(|stopping| async move {
-    ///     let mut ticks = tokio::time::interval(Duration::from_secs(60));
-    ///     loop {
-    ///         tokio::select! {
-    ///             () = stopping.requested() => break,
-    ///             _ = ticks.tick() => { /* refresh */ }
-    ///         }
-    ///     }
-    /// });
-    /// ```
-    Task = Task,
 }
