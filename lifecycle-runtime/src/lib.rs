@@ -96,7 +96,7 @@
 //! | kind in the manifest | type | what it is given |
 //! |---|---|---|
 //! | `http-server` | [`HttpServer`] | a listener and a service (feature `http`), or another framework's server |
-//! | `queue-consumer` | [`QueueConsumer`] | [`Claims`]: `next`, `working`, `cancelled` |
+//! | `queue-consumer` | [`QueueConsumer`] | a [`Source`] of jobs and a handler, or a loop with [`Claims`] |
 //! | `scheduler` | [`Scheduler`] | a period and a job |
 //! | `grpc-server` | [`GrpcServer`] | a listener and a service (feature `grpc`), or any server with a stop handle |
 //! | `task` | [`Task`] | [`Stopping`]: `requested`, `cancelled`, `working` |
@@ -107,6 +107,7 @@
 //! # The manual
 //!
 //! - [What happens at each moment](manual::moments), from the start of the process to its exit code.
+//! - [Queue consumers](manual::consumers): what is claimed, renewed, finished and handed back.
 //! - [Health](manual::health): readiness, liveness, status, and the program as its own probe.
 //! - [Signals](manual::signals), [exit codes](manual::exit_codes) and [the
 //!   environment](manual::environment).
