@@ -133,6 +133,8 @@ mod executor;
 mod faults;
 mod health;
 mod http;
+#[cfg(all(target_os = "linux", feature = "process"))]
+mod init;
 mod lifecycle;
 #[cfg(any(doc, doctest))]
 pub mod manual;
@@ -156,6 +158,8 @@ pub use health::{Health, health};
 pub use http::HttpServer;
 #[cfg(feature = "http")]
 pub use http::{Listener, Peer, RunningServer};
+#[cfg(all(target_os = "linux", feature = "process"))]
+pub use init::init;
 pub use lifecycle::{Lifecycle, StopHandle, stop};
 #[cfg(feature = "macros")]
 pub use lifecycle_macros::{include_plan, main};
@@ -167,6 +171,8 @@ pub use resource::{
     Sessions, Source, StopFlag, Stopping, Stops, Streams, Task, Tasks, Telemetry, Ticket,
     WebSockets, Working,
 };
+#[cfg(all(unix, feature = "process"))]
+pub use resource::{Child, ChildProcess, Children, NotStarted, StopSignal};
 #[cfg(feature = "http")]
 pub use resource::{Origin, SessionBody};
 #[cfg(feature = "futures")]
