@@ -63,7 +63,8 @@ fn runtime() -> Runtime {
 /// A program that does not listen, with a child of its own.
 fn deaf() -> ChildProcess {
     ChildProcess::new(sh(
-        "trap '' TERM INT; sleep 300 & echo pids $$ $!; while :; do sleep 1; done",
+        "trap '' TERM INT; sleep 300 >/dev/null 2>&1 & echo pids $$ $!; \
+         exec >/dev/null 2>&1; while :; do sleep 1; done",
     ))
 }
 
