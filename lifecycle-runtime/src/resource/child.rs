@@ -62,7 +62,7 @@ use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work};
 /// end it in time, and when the watchdog or a second Ctrl-C ends the service. Nothing can be done when
 /// the service itself is killed by SIGKILL, or aborts. In a container the program goes too then, if the
 /// service is the container's first process, since the kernel ends the whole namespace with it
-/// (pid_namespaces(7)); under systemd by its control group. Elsewhere `setpriv --pdeathsig KILL` in
+/// (`pid_namespaces(7)`); under systemd by its control group. Elsewhere `setpriv --pdeathsig KILL` in
 /// front of the program asks the kernel to end it (`setpriv(1)`, util-linux).
 ///
 /// # Started on demand

@@ -86,7 +86,8 @@ pub(super) fn judge(
     if killed {
         return Err(format!("`{name}` was killed after its time: {status}").into());
     }
-    if !asked && !(manner.may_end && status.success()) {
+    let expected = asked || manner.may_end && status.success();
+    if !expected {
         return Err(format!("`{name}` has exited by itself: {status}").into());
     }
     if status.success() || asked && by_signal(status, manner.signal) {

@@ -48,7 +48,7 @@ impl Target {
     ///
     /// Asked while the leader has exited and has not been reaped, so that its number still is the
     /// group's. The answer is in `/proc/<pid>/stat`: after the name in parentheses come the state, the
-    /// parent and the group (proc_pid_stat(5)). A zombie runs no more.
+    /// parent and the group (`proc_pid_stat(5)`). A zombie runs no more.
     pub(crate) fn has_others(self) -> bool {
         if !self.group {
             return false;
