@@ -1,4 +1,4 @@
-//! The example's files are what its manifest makes, and its pictures are what they were.
+//! The examples' files are what their manifests make, and the pictures are what they were.
 //!
 //! `LIFECYCLE_BLESS=1` writes the expected picture anew; the other files are remade by the commands
 //! that the failures name.
@@ -22,49 +22,53 @@ fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
+/// Each example, and what is generated for it.
+const EXAMPLES: &[(&str, &[&str])] = &[("chat", &["k8s"]), ("checkout-api", &["k8s", "ecs"])];
+
 #[test]
-fn its_manifest_has_nothing_to_object_to() {
-    let output = lifecycle(&["check", "--deny", "warnings", "examples/checkout-api"]);
-    assert!(output.status.success(), "{}", stdout(&output));
+fn their_manifests_have_nothing_to_object_to() {
+    for (example, _) in EXAMPLES {
+        let directory = format!("examples/{example}");
+        let output = lifecycle(&["check", "--deny", "warnings", &directory]);
+        assert!(output.status.success(), "{}", stdout(&output));
+    }
 }
 
 #[test]
-fn its_deployments_are_fresh() {
-    for target in ["k8s", "ecs"] {
-        let directory = format!("examples/checkout-api/deploy/{target}");
-        let output = lifecycle(&[
-            "gen",
-            target,
-            "examples/checkout-api",
-            "-o",
-            &directory,
-            "--check",
-        ]);
+fn their_deployments_are_fresh() {
+    for (example, targets) in EXAMPLES {
+        let example = format!("examples/{example}");
+        for target in *targets {
+            let directory = format!("{example}/deploy/{target}");
+            let output = lifecycle(&["gen", target, &example, "-o", &directory, "--check"]);
+            assert!(
+                output.status.success(),
+                "lifecycle gen {target} {example} -o {directory}\n{}",
+                stdout(&output)
+            );
+        }
+    }
+}
+
+#[test]
+fn their_schema_is_the_one_that_editors_should_use() {
+    let now = stdout(&lifecycle(&["schema"]));
+    for (example, _) in EXAMPLES {
+        let name = format!("examples/{example}/lifecycle.schema.json");
+        let path = root().join(&name);
+        let stored = std::fs::read_to_string(&path).unwrap_or_default();
+        let stored = stored.replace("\r\n", "\n");
+        if support::blessing() {
+            std::fs::write(&path, &now).unwrap();
+            continue;
+        }
+        let diff = similar::TextDiff::from_lines(&stored, &now);
         assert!(
-            output.status.success(),
-            "lifecycle gen {target} -o {directory}\n{}",
-            stdout(&output)
+            stored == now,
+            "lifecycle schema > {name}\n{}",
+            diff.unified_diff()
         );
     }
-}
-
-#[test]
-fn its_schema_is_the_one_that_editors_should_use() {
-    let path = root().join("examples/checkout-api/lifecycle.schema.json");
-    let stored = std::fs::read_to_string(&path)
-        .unwrap()
-        .replace("\r\n", "\n");
-    let now = stdout(&lifecycle(&["schema"]));
-    if support::blessing() {
-        std::fs::write(&path, &now).unwrap();
-        return;
-    }
-    let diff = similar::TextDiff::from_lines(&stored, &now);
-    assert!(
-        stored == now,
-        "lifecycle schema > examples/checkout-api/lifecycle.schema.json\n{}",
-        diff.unified_diff()
-    );
 }
 
 #[test]

@@ -17,12 +17,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::health::Health;
+use crate::metrics;
 use crate::plan::{Plan, Timeline};
+use crate::report::events::Ended;
 use crate::report::{self, Outcome, Report, StepOutcome, StepReport};
 use crate::signals::Signal;
 use crate::systemd::Systemd;
 use crate::watchdog::Order;
-use crate::work::{Active, Tally, Window, Work};
+use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work};
 
 /// What a service that has not finished starting may take to let go of what it has begun. Nothing
 /// is wired yet, so no work can be lost.
@@ -51,6 +53,8 @@ pub(crate) struct Control {
     /// The watchdog has been given an order.
     #[cfg(feature = "testing")]
     pub(crate) ordered: tokio::sync::Notify,
+    /// The instance that this is, once the platform has said so.
+    pub(crate) instance: OnceLock<String>,
     watchdog: Option<Sender<Order>>,
     /// The service manager, where one listens.
     pub(crate) systemd: Option<Systemd>,
@@ -138,6 +142,7 @@ impl Control {
             up: CancellationToken::new(),
             #[cfg(feature = "testing")]
             ordered: tokio::sync::Notify::new(),
+            instance: OnceLock::new(),
             watchdog,
             systemd: None,
             works: OnceLock::new(),
@@ -161,11 +166,6 @@ impl Control {
                 steps,
             }),
         }
-    }
-
-    pub(crate) fn managed_by(mut self, systemd: Option<Systemd>) -> Self {
-        self.systemd = systemd;
-        self
     }
 
     /// A signal has come. Called from the signal thread, which also says whether somebody sits `at` a
@@ -242,10 +242,13 @@ impl Control {
         let mut inner = self.lock();
         if inner.began.is_none() {
             inner.reached = Reached::Ready;
-            inner.moments.ready = Some(Instant::now());
+            let now = Instant::now();
+            inner.moments.ready = Some(now);
+            let after = now.saturating_duration_since(inner.moments.began);
             self.health.ready();
-            self.up.cancel();
             drop(inner);
+            metrics::ready(after);
+            self.up.cancel();
             if let Some(systemd) = &self.systemd {
                 systemd.ready();
             }
@@ -277,10 +280,12 @@ impl Control {
         }
     }
 
-    pub(crate) fn settled(&self) {
+    /// Routing has had its time; how much that was.
+    pub(crate) fn settled(&self) -> Duration {
         let mut inner = self.lock();
         inner.settled = inner.elapsed();
         inner.moments.settled = Some(Instant::now());
+        inner.settled
     }
 
     /// The resource begins to start.
@@ -329,7 +334,7 @@ impl Control {
         outcome: StepOutcome,
         error: Option<String>,
         tally: Tally,
-    ) -> Option<StepReport> {
+    ) -> Option<Ended> {
         let mut inner = self.lock();
         let elapsed = inner.elapsed();
         let step = inner.steps.get_mut(index)?;
@@ -337,7 +342,33 @@ impl Control {
         step.end = Some(elapsed);
         step.error = error;
         step.set_tally(tally);
-        Some(step.clone())
+        let step = step.clone();
+        let of_phase = || inner.steps.iter().filter(|other| other.phase == step.phase);
+        let phase_over = of_phase().all(|step| step.end.is_some());
+        let mut phases = report::phases(&inner.steps).into_iter();
+        Some(Ended {
+            phase: phases.find(|phase| phase_over && phase.phase == step.phase),
+            so_far: report::worst(inner.steps.iter().filter(|step| step.end.is_some())),
+            step,
+        })
+    }
+
+    /// Who asked the service to stop: the signal, and the cause where there was none.
+    pub(crate) fn asked_by(&self) -> (Option<Signal>, Option<String>) {
+        let inner = self.lock();
+        (inner.signal.map(|(signal, _)| signal), inner.cause.clone())
+    }
+
+    /// For how long the service is to serve on.
+    pub(crate) fn settle(&self) -> Duration {
+        self.settles_until()
+            .saturating_duration_since(Instant::now())
+    }
+
+    /// What each step had refused when it ended.
+    pub(crate) fn rejected(&self) -> Vec<u64> {
+        let inner = self.lock();
+        inner.steps.iter().map(|step| step.rejected).collect()
     }
 
     /// The last step has ended.
@@ -379,6 +410,22 @@ impl Control {
         self.report(wired.then_some(Outcome::Forced))
     }
 
+    /// What is left to do once the report has been logged: which step's, and its call.
+    pub(crate) fn last_calls(&self) -> Vec<(usize, BoxFuture<Result<(), Failure>>)> {
+        let works = self.works.get().into_iter().flatten().enumerate();
+        works
+            .filter_map(|(index, work)| Some((index, work.finally()?)))
+            .collect()
+    }
+
+    /// What is left until the deadline.
+    pub(crate) fn left(&self) -> Duration {
+        let deadline = self.lock().deadline;
+        deadline.map_or(Duration::ZERO, |deadline| {
+            deadline.saturating_duration_since(Instant::now())
+        })
+    }
+
     /// Whether `main` has returned and everything runs.
     pub(crate) fn is_wired(&self) -> bool {
         self.works.get().is_some()
@@ -404,9 +451,10 @@ impl Control {
             service: self.plan.service.to_string(),
             digest: self.plan.digest.to_string(),
             platform: self.platform.clone(),
+            instance: self.instance.get().cloned(),
             signal: inner.signal.map(|(signal, _)| signal),
             cause: inner.cause.clone(),
-            outcome: outcome.unwrap_or_else(|| report::worst(&steps)),
+            outcome: outcome.unwrap_or_else(|| report::worst(steps.iter())),
             total: inner.total.unwrap_or_default(),
             settle: inner.settled,
             rejected: steps.iter().map(|step| step.rejected).sum(),

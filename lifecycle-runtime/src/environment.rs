@@ -18,6 +18,8 @@ pub(crate) struct Environment {
     pub(crate) report: Option<PathBuf>,
     /// `LIFECYCLE_FAULTS`: what goes wrong on purpose.
     pub(crate) faults: Option<String>,
+    /// `LIFECYCLE_AWS`: what AWS is asked.
+    pub(crate) aws: Option<String>,
 }
 
 /// The part of the plan that this deployment runs.
@@ -45,6 +47,7 @@ impl Environment {
                 .filter(|path| !path.is_empty())
                 .map(PathBuf::from),
             faults: text("LIFECYCLE_FAULTS"),
+            aws: text("LIFECYCLE_AWS"),
         }
     }
 

@@ -5,15 +5,15 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::control::Control;
-use crate::plan::Step;
-use crate::report::{Report, StepOutcome, StepReport, words};
+use crate::metrics;
+use crate::report::{Report, StepOutcome, events, words};
 use crate::resource::StartUp;
 use crate::wiring::Wired;
 use crate::work::{Failure, Panicked, Work, join_failure};
@@ -25,16 +25,25 @@ pub(crate) async fn run(control: Arc<Control>, wired: Vec<Wired>) -> Report {
         .into_iter()
         .map(|wired| (wired.work, wired.startup))
         .unzip();
+    let _sampling = metrics::ENABLED.then(|| {
+        let sampling = events::sample(Arc::clone(&control), works.clone());
+        AbortOnDropHandle::new(tokio::spawn(sampling))
+    });
     let mut lives = Lives::default();
     start(&control, &works, startups, &mut lives).await;
     lives.watch(&control).await;
 
+    events::stopping(&control, &works);
     for work in &works {
         work.settle();
     }
     settle(&control).await;
+    events::settled(&control, &works, control.settled());
     stop(&control, &works).await;
-    control.finished()
+    let counted = control.rejected();
+    let report = control.finished();
+    events::over(&report, &counted);
+    report
 }
 
 /// Starts each resource once everything is up that waits for its end: what others use stops last and
@@ -101,6 +110,11 @@ async fn start(
         }
     }
     control.ready();
+    if control.health.is_ready() {
+        for work in works {
+            work.ready();
+        }
+    }
 }
 
 /// The lives of the resources that have started: each may end without having been asked to.
@@ -169,7 +183,6 @@ async fn settle(control: &Control) {
             () = control.signalled.cancelled(), if !control.signalled.is_cancelled() => {}
         }
     }
-    control.settled();
 }
 
 /// Lets every resource go, side by side where the plan allows.
@@ -223,47 +236,17 @@ async fn run_step(control: &Control, index: usize, work: Arc<dyn Work>) {
         let error = unwound.ok().and_then(|joined| ending(joined).1);
         (StepOutcome::TimedOut, error)
     };
-    if let Some(report) = control.step_ended(index, outcome, error, work.tally()) {
-        log(&control.plan.steps[index], &report);
+    if let Some(ended) = control.step_ended(index, outcome, error, work.tally()) {
+        events::step_ended(&ended, work.active().count);
     }
 }
 
-fn ending(joined: Result<Result<(), Failure>, JoinError>) -> (StepOutcome, Option<String>) {
+pub(crate) fn ending(
+    joined: Result<Result<(), Failure>, JoinError>,
+) -> (StepOutcome, Option<String>) {
     match joined.unwrap_or_else(|error| Err(join_failure(error))) {
         Ok(()) => (StepOutcome::Done, None),
         Err(error) if error.is::<Panicked>() => (StepOutcome::Panicked, Some(words(&*error))),
         Err(error) => (StepOutcome::Failed, Some(words(&*error))),
     }
-}
-
-fn log(step: &Step, report: &StepReport) {
-    let took = report
-        .end
-        .unwrap_or_default()
-        .saturating_sub(report.start.unwrap_or_default());
-    let took_ms = millis(took);
-    let timeout_ms = millis(report.timeout);
-    let resource = &*step.name;
-    match report.outcome {
-        StepOutcome::Done => tracing::info!(resource, took_ms, timeout_ms, "stopped"),
-        StepOutcome::TimedOut => tracing::error!(
-            resource,
-            timeout_ms,
-            active = report.active,
-            unfinished = ?report.unfinished,
-            "did not stop in its time; what was left is cancelled"
-        ),
-        other => tracing::error!(
-            resource,
-            took_ms,
-            outcome = other.as_str(),
-            error = report.error.as_deref(),
-            unfinished = ?report.unfinished,
-            "did not stop well"
-        ),
-    }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

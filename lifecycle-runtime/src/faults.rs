@@ -43,8 +43,7 @@ pub enum Fault {
     Panic,
     /// It blocks an async worker for so long before it stops.
     Block(Duration),
-    /// While the service runs it ends with an error, so long after it was started. Then it stops as
-    /// it should.
+    /// While the service runs it ends with an error, so long after it was started.
     Die(Duration),
 }
 
@@ -119,6 +118,7 @@ impl Faults {
             fault,
             executor,
             cancelled: CancellationToken::new(),
+            died: CancellationToken::new(),
         })
     }
 }
@@ -154,6 +154,8 @@ struct Faulty {
     /// Blocks the executor once the service is asked to stop.
     executor: Option<Duration>,
     cancelled: CancellationToken,
+    /// It has ended while the service ran.
+    died: CancellationToken,
 }
 
 /// What the report says of a fault that is an error.
@@ -169,6 +171,7 @@ impl Work for Faulty {
         let Some(Fault::Die(after)) = self.fault else {
             return ended;
         };
+        let died = self.died.clone();
         Some(Box::pin(async move {
             let ended = async {
                 match ended {
@@ -178,7 +181,10 @@ impl Work for Faulty {
             };
             tokio::select! {
                 result = ended => result,
-                () = tokio::time::sleep(after) => Err(WORDS.to_owned()),
+                () = tokio::time::sleep(after) => {
+                    died.cancel();
+                    Err(WORDS.to_owned())
+                }
             }
         }))
     }
@@ -201,9 +207,11 @@ impl Work for Faulty {
             });
         }
         let stopping = self.work.stop(window);
+        let died = self.died.is_cancelled();
         Box::pin(async move {
             let result = stopping.await;
             match fault {
+                Some(Fault::Die(_)) if died => return Err(WORDS.into()),
                 None | Some(Fault::Die(_) | Fault::Block(_)) => {}
                 Some(Fault::Hang) => pending().await,
                 Some(Fault::Slow(by)) => tokio::select! {
@@ -228,6 +236,10 @@ impl Work for Faulty {
 
     fn active(&self) -> Active {
         self.work.active()
+    }
+
+    fn finally(&self) -> Option<BoxFuture<Result<(), Failure>>> {
+        self.work.finally()
     }
 
     fn tally(&self) -> Tally {

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use tokio::sync::watch;
 
+#[cfg(feature = "aws")]
+pub(crate) use answer::head_end;
 pub(crate) use pulse::{Pulse, WEDGED_AFTER};
 pub(crate) use server::Server;
 

@@ -98,9 +98,11 @@
 //! | `http-server` | `HttpServer` (feature `http`) | a listener and a service |
 //! | `queue-consumer` | [`QueueConsumer`] | [`Claims`]: `next`, `working`, `cancelled` |
 //! | `scheduler` | [`Scheduler`] | a period and a job |
-//! | `task`, `grpc-server` | [`Task`], [`GrpcServer`] | [`Stopping`]: `requested`, `cancelled`, `working` |
+//! | `grpc-server` | [`GrpcServer`] | a listener and a service (feature `grpc`), or any server with a stop handle |
+//! | `task` | [`Task`] | [`Stopping`]: `requested`, `cancelled`, `working` |
 //! | `websocket`, `stream` | [`WebSockets`], [`Streams`] | nothing; handlers get a [`Session`] from its handle, [`Sessions`] |
-//! | `telemetry`, `audit-log`, `message-broker`, `cache`, `database`, `file`, `custom` | [`Telemetry`], [`AuditLog`], [`MessageBroker`], [`Cache`], [`Database`], [`File`], [`Custom`] | a closing call, async or `blocking` |
+//! | `telemetry` | [`Telemetry`], of one or more [`Exporter`]s | a flush, and what comes at the very end |
+//! | `audit-log`, `message-broker`, `cache`, `database`, `file`, `custom` | [`AuditLog`], [`MessageBroker`], [`Cache`], [`Database`], [`File`], [`Custom`] | a closing call, async or `blocking` |
 //!
 //! # The manual
 //!
@@ -108,19 +110,36 @@
 //! - [Health](manual::health): readiness, liveness, status, and the program as its own probe.
 //! - [Signals](manual::signals), [exit codes](manual::exit_codes) and [the
 //!   environment](manual::environment).
+//! - [The report](manual::report), and the same facts in the log and as metrics.
+//! - [Telemetry](manual::telemetry): traces, metrics and logs, also those of the last moment.
 //! - [systemd](manual::systemd): what a service manager is told.
+//! - AWS, in the module `aws` of that feature: Spot interruptions and ECS tasks.
+//! - [WebSockets](manual::websockets) and [streams](manual::streams): sessions are told to leave one by
+//!   one, waited for, and ended.
 //! - [Testing](manual::testing): a termination in a test of your own, and faults for a drill.
 //!
 //! # Features
 //!
-//! `macros` (default): `#[lifecycle::main]`. `http` (default): `HttpServer` for HTTP/1 and any tower
-//! service. `http2`: HTTP/2 on the same listener. `futures`: `Session::socket` and `Session::stream`, for
-//! what is a `Stream` or a `Sink`; no further crate. `testing`: [`testing`](manual::testing), for tests.
-//! `faults`: `LIFECYCLE_FAULTS`, for drills.
+//! | feature | what it adds |
+//! |---|---|
+//! | `macros` (default) | `#[lifecycle::main]` |
+//! | `http` (default) | [`HttpServer`] for HTTP/1 and any tower service |
+//! | `http2` | HTTP/2 on the same listener |
+//! | `grpc` | `GrpcServer::new` for tonic and any tower service over gRPC's bodies; no crate beyond those of `http2` |
+//! | `tls` | TLS by rustls, with the cryptography that the service chooses |
+//! | `socket-activation` | listeners that systemd hands over |
+//! | `futures` | `Session::socket` and `Session::stream`, for what is a `Stream` or a `Sink`; no further crate |
+//! | `aws` | Spot interruption notices and ECS task metadata, where they are asked for; no further crate |
+//! | `testing` | `lifecycle::testing`: a termination played in a test of your own |
+//! | `faults` | `LIFECYCLE_FAULTS`: faults in a real process, for drills |
+//! | `metrics` | the facts of a shutdown through the `metrics` facade |
 
+#[cfg(feature = "aws")]
+pub mod aws;
 mod cancellation;
 mod control;
 mod environment;
+mod exchange;
 mod executor;
 #[cfg_attr(
     not(any(feature = "faults", feature = "testing")),
@@ -131,6 +150,7 @@ mod executor;
     reason = "reached through `testing`, where that is built"
 )]
 mod faults;
+mod grpc;
 mod health;
 mod http;
 #[cfg(all(target_os = "linux", feature = "process"))]
@@ -138,6 +158,8 @@ mod init;
 mod lifecycle;
 #[cfg(any(doc, doctest))]
 pub mod manual;
+#[cfg_attr(not(feature = "metrics"), path = "no_metrics.rs")]
+mod metrics;
 pub mod plan;
 mod probe;
 mod report;
@@ -146,6 +168,7 @@ mod runtime;
 mod session;
 mod signals;
 mod status;
+mod sync;
 mod systemd;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -154,6 +177,7 @@ mod wiring;
 mod work;
 
 pub use cancellation::Cancellation;
+pub use grpc::GrpcServer;
 pub use health::{Health, health};
 pub use http::HttpServer;
 #[cfg(feature = "http")]
@@ -166,7 +190,7 @@ pub use lifecycle_macros::{include_plan, main};
 pub use report::{Outcome, PhaseReport, Report, StepOutcome, StepReport};
 pub use resource::{
     AuditLog, Blocking, BlockingWork, Cache, Claimed, Claims, Closed, CriticalSection, Custom,
-    Database, Demand, Ending, Farewell, File, Gate, GrpcServer, Inside, Job, Lost, MessageBroker,
+    Database, Demand, Ending, Exporter, Farewell, File, Gate, Inside, Job, Lost, MessageBroker,
     NotRenewed, QueueConsumer, QueueConsumerBuilder, Restarts, Schedule, Scheduler, Session,
     Sessions, Source, StopFlag, Stopping, Stops, Streams, Task, Tasks, Telemetry, Ticket,
     WebSockets, Working,

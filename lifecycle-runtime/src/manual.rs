@@ -14,6 +14,10 @@ pages! {
     signals = "manual/signals.md",
     exit_codes = "manual/exit_codes.md",
     environment = "manual/environment.md",
+    report = "manual/report.md",
+    telemetry = "manual/telemetry.md",
     systemd = "manual/systemd.md",
+    websockets = "manual/websockets.md",
+    streams = "manual/streams.md",
     testing = "manual/testing.md",
 }

@@ -2,11 +2,12 @@
 //! container, and a bare image has no other program that could ask.
 
 use std::ffi::OsString;
-use std::io::{self, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::io::{self, Write as _};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::exchange::{exchange, status, why};
 use crate::plan::Plan;
 
 /// The first argument that makes a probe of the process; the second says what it asks for.
@@ -61,31 +62,20 @@ fn verdict(
         "live" => &health.live,
         _ => &health.ready,
     };
-    let why = match ask(port, path, patience) {
+    let reason = match ask(port, path, patience) {
         Ok(200) => return Some(Ok(())),
         Ok(status) => format!("the answer is {status}"),
-        Err(error) => match error.kind() {
-            // The first is what Unix says when a socket's time to read or write is over.
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "no answer in time".to_owned(),
-            _ => error.to_string(),
-        },
+        Err(error) => why(&error),
     };
     Some(Err(No {
         code: 1,
-        line: format!("not {word}: http://127.0.0.1:{port}{path}: {why}"),
+        line: format!("not {word}: http://127.0.0.1:{port}{path}: {reason}"),
     }))
 }
 
 /// The status that this machine's `port` answers for `path`, or an error once `patience` is over.
 fn ask(port: u16, path: &str, patience: Duration) -> io::Result<u16> {
-    let begun = Instant::now();
-    let left = || match patience.saturating_sub(begun.elapsed()) {
-        // As a socket's timeout, zero would mean for ever, or an error.
-        Duration::ZERO => Err(io::Error::from(io::ErrorKind::TimedOut)),
-        left => Ok(left),
-    };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let mut stream = TcpStream::connect_timeout(&address, left()?)?;
     let request = format!(
         "GET {path} HTTP/1.1\r\n\
          Host: {address}\r\n\
@@ -93,37 +83,18 @@ fn ask(port: u16, path: &str, patience: Duration) -> io::Result<u16> {
          Connection: close\r\n\
          \r\n"
     );
-    stream.set_write_timeout(Some(left()?))?;
-    // As much as this fits into an empty socket's buffer, so it is one write.
-    stream.write_all(request.as_bytes())?;
-
-    let mut line = [0; LINE_LIMIT];
-    let mut length = 0;
-    while length < line.len() && !line[..length].contains(&b'\n') {
-        stream.set_read_timeout(Some(left()?))?;
-        match stream.read(&mut line[length..]) {
-            Ok(0) => break,
-            Ok(read) => length += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    status(&line[..length])
+    let a_line = |answer: &[u8]| answer.contains(&b'\n');
+    let answer = exchange(address, request.as_bytes(), patience, LINE_LIMIT, a_line)?;
+    status(&answer)
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP/1"))
-}
-
-/// The status in an answer's first line, which must be whole.
-fn status(answer: &[u8]) -> Option<u16> {
-    let end = answer.iter().position(|byte| *byte == b'\n')?;
-    let line = std::str::from_utf8(&answer[..end]).ok()?;
-    let (_minor, rest) = line.strip_prefix("HTTP/1.")?.split_once(' ')?;
-    rest.split_ascii_whitespace().next()?.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
     use std::net::TcpListener;
     use std::thread;
+    use std::time::Instant;
 
     use super::*;
     use crate::plan::{Drift, Health, Timeline};

@@ -1,6 +1,7 @@
 //! What a shutdown leaves behind: one report, as a value, as JSON and as a log event.
 
 mod deliver;
+pub(crate) mod events;
 mod json;
 
 use std::process::ExitCode;
@@ -24,6 +25,8 @@ pub struct Report {
     pub digest: String,
     /// The platform's key in the manifest; `None` where the environment names none.
     pub platform: Option<String>,
+    /// The instance that this was, where the platform was asked for its name: the ARN of an ECS task.
+    pub instance: Option<String>,
     /// The signal that was received; `None`: the service stopped for a reason of its own.
     pub signal: Option<Signal>,
     /// Why the service stopped without a signal, or did not start.
@@ -188,6 +191,12 @@ impl From<Report> for ExitCode {
 }
 
 impl StepReport {
+    /// From the moment its window opened to its end.
+    pub(crate) fn took(&self) -> Duration {
+        let end = self.end.unwrap_or_default();
+        end.saturating_sub(self.start.unwrap_or_default())
+    }
+
     /// What this step makes of the whole, or `None` if it ended well or is best effort.
     fn verdict(&self) -> Option<Outcome> {
         if self.best_effort {
@@ -202,8 +211,27 @@ impl StepReport {
     }
 }
 
+impl Report {
+    /// What came after the step's end went wrong: the step failed after all.
+    pub(crate) fn failed_at_the_end(&mut self, index: usize, outcome: StepOutcome, error: String) {
+        let Some(step) = self.steps.get_mut(index) else {
+            return;
+        };
+        if step.outcome == StepOutcome::Done {
+            step.outcome = outcome;
+        }
+        step.error = Some(match step.error.take() {
+            Some(before) => format!("{before}; {error}"),
+            None => error,
+        });
+        if self.outcome != Outcome::StartFailed {
+            self.outcome = worst(self.steps.iter());
+        }
+    }
+}
+
 /// The worst of all steps.
-pub(crate) fn worst(steps: &[StepReport]) -> Outcome {
+pub(crate) fn worst<'s>(steps: impl Iterator<Item = &'s StepReport>) -> Outcome {
     let badness = |outcome: &Outcome| match outcome {
         Outcome::Clean | Outcome::StartFailed => 0,
         Outcome::CleanupFailed => 1,
@@ -211,7 +239,6 @@ pub(crate) fn worst(steps: &[StepReport]) -> Outcome {
         Outcome::Forced => 3,
     };
     steps
-        .iter()
         .filter_map(StepReport::verdict)
         .max_by_key(badness)
         .unwrap_or(Outcome::Clean)

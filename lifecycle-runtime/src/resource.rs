@@ -12,22 +12,24 @@ mod closers;
 mod consumer;
 mod ending;
 mod gate;
+#[cfg(all(test, lifecycle_loom))]
+mod models;
 mod nursery;
 mod restart;
 mod roster;
 mod scheduler;
 mod served;
-mod servers;
 mod sessions;
 mod startup;
 mod stopping;
 mod task;
+mod telemetry;
 
 pub use blocking::{Blocking, BlockingWork, Lost, StopFlag, Ticket};
 #[cfg(all(unix, feature = "process"))]
 pub use child::{Child, ChildProcess, Children, NotStarted, StopSignal};
 pub use closed::Closed;
-pub use closers::{AuditLog, Cache, Custom, Database, File, MessageBroker, Telemetry};
+pub use closers::{AuditLog, Cache, Custom, Database, File, MessageBroker};
 pub use consumer::{
     Claimed, Claims, Demand, Job, NotRenewed, QueueConsumer, QueueConsumerBuilder, Source,
 };
@@ -38,7 +40,6 @@ pub use restart::{Restarts, Stops};
 pub use roster::Working;
 pub use scheduler::{Schedule, Scheduler};
 pub(crate) use served::Served;
-pub use servers::GrpcServer;
 pub use sessions::{Farewell, Session, Sessions, Streams, WebSockets};
 #[cfg(feature = "http")]
 pub use sessions::{Origin, SessionBody};
@@ -47,6 +48,7 @@ pub use sessions::{SessionSocket, SessionStream};
 pub(crate) use startup::{StartUp, started_when};
 pub use stopping::Stopping;
 pub use task::{Task, Tasks};
+pub use telemetry::{Exporter, Telemetry};
 
 /// Makes a type that holds a `Work` and its [`StartUp`] wirable as one kind; a type with a parameter
 /// says by it what is done when it ends badly.

@@ -11,15 +11,17 @@ use std::sync::mpsc::Receiver;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::timeout;
 
-use crate::control::Control;
+use crate::control::{Control, timeout_of};
 use crate::environment::Environment;
 use crate::executor;
 use crate::faults::Faults;
 use crate::health::{self, Health, Pulse};
+use crate::metrics;
 use crate::plan::{Drift, Plan};
-use crate::report::{self, Outcome, Report};
+use crate::report::{self, Outcome, Report, StepOutcome};
 use crate::signals;
 use crate::systemd::Systemd;
 use crate::watchdog::{self, Order};
@@ -28,11 +30,18 @@ use crate::wiring::{Wired, Wiring, WiringError};
 /// How long writing the report may take after an orderly end.
 const REPORT_LIMIT: Duration = Duration::from_secs(1);
 
+/// What is kept of the time before the deadline for the process to leave by itself.
+const MARGIN: Duration = Duration::from_millis(100);
+
 /// A disk that is always full, for the fault of that name (Linux, full(4)).
 const FULL_DISK: &str = "/dev/full";
 
 const FAULTS_IGNORED: &str = "LIFECYCLE_FAULTS is set and ignored: the program was built without the \
                               feature `faults`";
+
+#[cfg(not(feature = "aws"))]
+const AWS_IGNORED: &str = "LIFECYCLE_AWS is set and ignored: the program was built without the feature \
+                           `aws`";
 
 pub(crate) struct Session {
     pub(crate) control: Arc<Control>,
@@ -105,6 +114,7 @@ impl Session {
         if let Some(systemd) = &systemd {
             systemd.status("starting");
         }
+        let aws = environment.aws.take();
         let mut session = Self::assemble(
             plan,
             environment,
@@ -122,7 +132,22 @@ impl Session {
                 session.obstacle.get_or_insert(StartError::Signals(error));
             }
         }
+        if let Some(words) = aws
+            && session.obstacle.is_none()
+        {
+            session.ask_aws(&words);
+        }
         session
+    }
+
+    #[cfg(feature = "aws")]
+    fn ask_aws(&mut self, words: &str) {
+        self.notes.extend(crate::aws::obey(words, &self.control));
+    }
+
+    #[cfg(not(feature = "aws"))]
+    fn ask_aws(&mut self, _: &str) {
+        self.notes.push(AWS_IGNORED.to_owned());
     }
 
     /// A session that nobody but its caller sends signals to, and whose watchdog is its caller too.
@@ -182,8 +207,8 @@ impl Session {
             true => Some(FULL_DISK.into()),
             false => environment.report,
         };
-        let control = Control::new(plan, chosen.platform, chosen.timeline, health, orders);
-        let mut control = control.managed_by(systemd);
+        let mut control = Control::new(plan, chosen.platform, chosen.timeline, health, orders);
+        control.systemd = systemd;
         control.faults = faults.names();
         let control = Arc::new(control);
         control.health.attach(&control);
@@ -213,6 +238,44 @@ impl Session {
             None => self.run(start).await,
         };
         self.deliver(&report).await;
+        self.finish(report).await
+    }
+
+    /// What is left to do once the report has been logged; a failure is reported in its turn.
+    async fn finish(&self, mut report: Report) -> Report {
+        let control = &self.control;
+        // The process has to be gone before its watchdog wakes up.
+        let left = control.left().saturating_sub(MARGIN);
+        let mut calls = JoinSet::new();
+        for (index, call) in control.last_calls() {
+            let limit = left.min(timeout_of(&control.timeline, index));
+            calls.spawn(async move { (index, limit, timeout(limit, tokio::spawn(call)).await) });
+        }
+        let mut failed = false;
+        while let Some(called) = calls.join_next().await {
+            let Ok((index, limit, called)) = called else {
+                continue;
+            };
+            let (outcome, error) = match called {
+                Ok(joined) => match executor::ending(joined) {
+                    (_, None) => continue,
+                    (outcome, Some(error)) => (outcome, error),
+                },
+                Err(_) if limit.is_zero() => {
+                    (StepOutcome::TimedOut, "no time was left for it".to_owned())
+                }
+                Err(_) => (StepOutcome::TimedOut, format!("no end within {limit:?}")),
+            };
+            let error = format!("at the very end: {error}");
+            let resource = &*control.plan.steps[index].name;
+            tracing::error!(resource, error, "what came last was not sent");
+            report.failed_at_the_end(index, outcome, error);
+            failed = true;
+        }
+        if failed {
+            self.write(&report).await;
+            self.complain(&report);
+        }
         report
     }
 
@@ -232,6 +295,7 @@ impl Session {
             () = control.requested.cancelled() => return control.finished(),
             wiring = start => wiring,
         };
+        metrics::describe();
         for note in &self.notes {
             tracing::warn!("{note}");
         }
@@ -296,24 +360,35 @@ impl Session {
         Ok(Some((pulse, AbortOnDrop(answer.abort_handle()))))
     }
 
-    /// Logs the report here, where the caller's log subscriber is, and writes it from a thread of
-    /// its own, since the path may be a pipe that nobody reads.
+    /// Logs the report here, where the caller's log subscriber is.
     async fn deliver(&self, report: &Report) {
-        if let Some(path) = self.report.clone() {
-            let (said, heard) = tokio::sync::oneshot::channel();
-            let copy = report.clone();
-            let scribe = std::thread::Builder::new().name("lifecycle-report".to_owned());
-            let writing = scribe.spawn(move || {
-                report::write(&copy, &path);
-                let _ = said.send(());
-            });
-            if writing.is_ok() && tokio::time::timeout(REPORT_LIMIT, heard).await.is_err() {
-                tracing::error!("the report could not be written in time");
-            }
-        }
+        self.write(report).await;
         report::log(report);
         // A service that does not start has said why already.
-        if self.owns_process && report.outcome != Outcome::StartFailed {
+        if report.outcome != Outcome::StartFailed {
+            self.complain(report);
+        }
+    }
+
+    /// Writes the report from a thread of its own, since the path may be a pipe that nobody reads.
+    async fn write(&self, report: &Report) {
+        let Some(path) = self.report.clone() else {
+            return;
+        };
+        let (said, heard) = tokio::sync::oneshot::channel();
+        let copy = report.clone();
+        let scribe = std::thread::Builder::new().name("lifecycle-report".to_owned());
+        let writing = scribe.spawn(move || {
+            report::write(&copy, &path);
+            let _ = said.send(());
+        });
+        if writing.is_ok() && timeout(REPORT_LIMIT, heard).await.is_err() {
+            tracing::error!("the report could not be written in time");
+        }
+    }
+
+    fn complain(&self, report: &Report) {
+        if self.owns_process {
             report::complain(report);
         }
     }

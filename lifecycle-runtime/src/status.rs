@@ -51,6 +51,8 @@ pub struct Status {
     pub digest: String,
     /// The platform's key in the manifest; `None` where the environment names none.
     pub platform: Option<String>,
+    /// The instance that this is, where the platform was asked for its name: the ARN of an ECS task.
+    pub instance: Option<String>,
     /// How far the service is in its life.
     pub state: State,
     /// For how long it has been in that state.
@@ -168,6 +170,9 @@ impl Status {
         json.string("service", &self.service);
         json.string("digest", &self.digest);
         json.nullable("platform", self.platform.as_deref().map(Into::into));
+        if let Some(instance) = &self.instance {
+            json.string("instance", instance);
+        }
         json.string("state", self.state.as_str());
         json.millis("since_ms", self.since);
         let live = if self.live { "true" } else { "false" };

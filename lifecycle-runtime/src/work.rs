@@ -35,6 +35,9 @@ pub(crate) trait Work: Send + Sync + 'static {
         Some(Box::pin(std::future::pending()))
     }
 
+    /// Every resource is up, and readiness turns 200.
+    fn ready(&self) {}
+
     /// Whether the service runs for its sake: when all of those have ended, it stops. Called once,
     /// after `start`.
     fn serves(&self) -> bool {
@@ -57,6 +60,12 @@ pub(crate) trait Work: Send + Sync + 'static {
     /// What is in flight now.
     fn active(&self) -> Active {
         Active::default()
+    }
+
+    /// What is left to do when all steps have ended and the report has been logged: called once, from
+    /// then on.
+    fn finally(&self) -> Option<BoxFuture<Result<(), Failure>>> {
+        None
     }
 
     /// What became of work that did not end in the usual way.

@@ -114,12 +114,62 @@ async fn the_report_is_one_event_and_every_step_another() {
     );
     assert_eq!(last.field("report"), Some(&*report.to_json()));
 
-    let steps: Vec<_> = entries
+    let of = |name: &str, message: &str| {
+        let named = |entry: &&Entry| {
+            entry.field("resource").or(entry.field("phase")) == Some(name)
+                && entry.field("message") == Some(message)
+        };
+        let found = entries.iter().find(named);
+        found
+            .unwrap_or_else(|| panic!("`{message}` of {name} in {entries:#?}"))
+            .clone()
+    };
+    let work = of("work", "stopped");
+    assert_eq!(work.level, "INFO");
+    assert_eq!(work.field("kind"), Some("task"));
+    assert_eq!(work.field("error"), None);
+    let db = of("db", "did not stop well");
+    assert_eq!(db.level, "ERROR");
+    assert_eq!(db.field("phase"), Some("close"));
+    assert_eq!(db.field("outcome"), Some("failed"));
+    assert_eq!(db.field("timeout_ms"), Some("100"));
+    assert_eq!(db.field("error"), Some("reset"));
+    assert_eq!(db.field("rejected"), None, "nothing was");
+    for phase in ["drain", "close"] {
+        assert_eq!(of(phase, "the phase is over").field("took_ms"), Some("0"));
+    }
+    let begins = entries
         .iter()
-        .filter_map(|entry| entry.field("resource"))
-        .collect();
-    assert!(
-        steps.contains(&"work") && steps.contains(&"db"),
-        "{steps:?}"
+        .position(|entry| entry.field("message") == Some("the shutdown begins"))
+        .expect("said");
+    assert_eq!(entries[begins].field("cause"), last.field("cause"));
+    assert_eq!(
+        entries[begins + 1].field("message"),
+        Some("the steps begin")
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_cut_off_is_told_with_its_work() {
+    let log = Log::default();
+    let guard = tracing::subscriber::set_default(log.clone());
+    let plan = plan(ms(0), vec![step("work", Kind::Task, ms(100), &[])]);
+    let lifecycle = Lifecycle::new(plan).with(
+        "work",
+        Task::new(|stopping| async move {
+            let _job = stopping.working("job-7");
+            std::future::pending::<()>().await;
+        }),
+    );
+    common::stopped(lifecycle).await;
+    drop(guard);
+    let entries = log.0.lock().expect("not poisoned").clone();
+    let late = entries
+        .iter()
+        .find(|entry| entry.field("outcome") == Some("timed-out"))
+        .expect("said");
+    assert_eq!(late.field("active"), Some("1"));
+    assert_eq!(late.field("unfinished"), Some("[\"job-7\"]"));
+    assert_eq!(late.field("oldest_ms"), Some("1100"));
+    assert_eq!(late.field("took_ms"), Some("350"));
 }

@@ -275,6 +275,37 @@ async fn a_client_that_takes_nothing_counts_as_gone_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_waits_for_room_to_write_goes_on_at_the_farewell() {
+    for two_tasks in [false, true] {
+        let (report, took) = with_session(WebSockets::new(), TIMEOUT, move |session| async move {
+            let (mut server, _client) = connected(session, 32).await;
+            let began = Instant::now();
+            let full = || Message::binary(vec![0; 1000]);
+            if two_tasks {
+                let (mut write, mut read) = server.split();
+                let reading = tokio::spawn(async move { while read.next().await.is_some() {} });
+                while !reading.is_finished() {
+                    write.send(full()).await.unwrap();
+                    tokio::task::yield_now().await;
+                    if began.elapsed() >= STOP {
+                        break;
+                    }
+                }
+                reading.await.unwrap();
+            } else {
+                server.send(full()).await.unwrap();
+                assert_eq!(began.elapsed(), STOP);
+                assert!(server.next().await.is_none());
+            }
+            began.elapsed()
+        })
+        .await;
+        assert_eq!(took, STOP + ms(2000), "two tasks: {two_tasks}");
+        assert_eq!((report.outcome, report.total), (Outcome::Clean, ms(2000)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_that_talks_on_is_heard_until_the_timeout_and_named() {
     let (report, texts) = with_session(WebSockets::new(), TIMEOUT, |session| async {
         let (server, mut client) = connected(session, 64 * 1024).await;

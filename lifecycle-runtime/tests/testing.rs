@@ -148,6 +148,8 @@ async fn what_dies_while_the_service_runs_stops_it() {
         Some("`work` ended: an injected fault")
     );
     assert_eq!(report.uptime, ms(300));
+    report.assert_outcome(Outcome::Abandoned);
+    assert_eq!(report.step("work").outcome, StepOutcome::Failed);
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,7 +14,7 @@ mod telemetry;
 
 use anyhow::{Context as _, Result};
 use axum::{Router, middleware};
-use lifecycle::{Cache, Database, HttpServer, MessageBroker, QueueConsumer, Scheduler, Telemetry};
+use lifecycle::{Cache, Database, HttpServer, MessageBroker, QueueConsumer, Scheduler};
 use sqlx::AnyPool;
 use tokio::net::TcpListener;
 
@@ -58,7 +58,7 @@ async fn main() -> Result<Resources> {
         http: HttpServer::new(listener, router(shop)),
         emails: QueueConsumer::new(|claims| jobs::consume(claims, jobs, mailer)),
         nightly_report: Scheduler::every(reports::DAY, move || reports::nightly(report_db.clone())),
-        telemetry: Telemetry::blocking(|| traces.flush()),
+        telemetry: traces.telemetry(),
         events: MessageBroker::new(|| async move { events.close().await }),
         orders_db: Database::new(|| async move { db.close().await }),
         sessions: Cache::new(|| async move {

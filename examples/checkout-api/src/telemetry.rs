@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
+use lifecycle::Telemetry;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
@@ -56,17 +57,16 @@ fn provider() -> Result<SdkTracerProvider> {
 }
 
 impl Traces {
-    /// Sends what has not been sent yet. Blocks until the collector has answered.
-    pub(crate) fn flush(self) -> Result<()> {
+    /// Sends what has not been sent yet, in the flush phase; ends when the last span is recorded, so
+    /// that those of the closing steps are sent too.
+    pub(crate) fn telemetry(self) -> Telemetry {
         let Some(provider) = self.0 else {
-            return Ok(());
+            return Telemetry::new(|| async {});
         };
-        // The shutdown sends what is left as well, but does not tell whether anybody took it.
-        let flushed = provider.force_flush();
-        provider
-            .shutdown()
-            .context("the trace exporter does not end")?;
-        flushed.context("the last traces were not sent")
+        let last = provider.clone();
+        // The shutdown sends what is left, but does not tell whether anybody took it.
+        Telemetry::blocking(move || provider.force_flush())
+            .finally_blocking(move || last.force_flush().and_then(|()| last.shutdown()))
     }
 }
 

@@ -28,6 +28,7 @@ impl Control {
             service: self.plan.service.to_string(),
             digest: self.plan.digest.to_string(),
             platform: self.platform.clone(),
+            instance: self.instance.get().cloned(),
             state,
             since: now.saturating_duration_since(at),
             live: self.health.is_live(),

@@ -14,7 +14,7 @@ const STATUS: &str = "/lifecycle";
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// The head's end, if it is complete: the index after the empty line.
-pub(super) fn head_end(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn head_end(bytes: &[u8]) -> Option<usize> {
     // RFC 9112, 2.2: a recipient may take a lone line feed for a line's end.
     let mut line_start = 0;
     for (index, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n') {

@@ -2,22 +2,21 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::listen::Entrance;
 use super::protocol::Protocol;
 use super::server::Stage;
-use super::track::Track;
+use super::track::{Ear, Track};
 use super::wire::Wire;
 
 /// Serves one connection to its end.
 pub(super) struct Connection {
     track: Arc<Track>,
     protocol: Protocol,
-    /// The waker that the track holds, to see without its lock whether it still is this task's.
-    waker: Option<Waker>,
+    ear: Ear,
     /// The protocol has been asked to finish what it has and close.
     told: bool,
     /// The last look has been taken: what comes from now on is refused.
@@ -50,21 +49,12 @@ impl Connection {
         Self {
             protocol: Protocol::new(wire, entrance),
             track,
-            waker: None,
+            ear: Ear::default(),
             told: false,
             draining: false,
             spared: false,
             waits: WaitsFor::Us,
             timer,
-        }
-    }
-
-    /// Has [`Track::wake`] wake this task.
-    fn listen(&mut self, cx: &Context<'_>) {
-        let known = |waker: &Waker| waker.will_wake(cx.waker());
-        if !self.waker.as_ref().is_some_and(known) {
-            self.waker = Some(cx.waker().clone());
-            self.track.set_waker(cx.waker().clone());
         }
     }
 
@@ -226,7 +216,7 @@ impl Future for Connection {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        this.listen(cx);
+        this.ear.listen(&this.track, cx);
         let goes_on = this.track.server.stage() != Stage::Abandoned || this.spare();
         if this.track.severed.get() || (goes_on && this.serve(cx).is_ready()) {
             return Poll::Ready(());

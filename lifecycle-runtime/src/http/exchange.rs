@@ -176,7 +176,7 @@ impl hyper::service::Service<Request<Incoming>> for Serve {
     fn call(&self, mut request: Request<Incoming>) -> Answering {
         let track = &self.0;
         if track.refusing.get() {
-            return Answering::Refused(Some(Box::new(refusal(track))));
+            return Answering::Refused(Some(Box::new(refusal(track, &request))));
         }
         let ticket = track.enter(request.method(), request.uri());
         let server = &track.server;
@@ -251,20 +251,37 @@ fn polled_twice() -> BoxError {
     "polled after it was answered".into()
 }
 
-/// The answer to a request that came too late.
-fn refusal(track: &Track) -> Response<Answer> {
+/// The answer to a request that came too late: in HTTP's way, or in gRPC's.
+fn refusal(track: &Track, request: &Request<Incoming>) -> Response<Answer> {
     track.unparsed.set(false);
     track.server.reject();
     let mut response = Response::new(Answer::default());
-    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-    let retry_after = track.server.options.retry_after.clone();
-    response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, retry_after);
+    if let Some(kind) = grpc(request) {
+        // UNAVAILABLE in the head and nothing after it says that no part of the service has seen the
+        // call; a client would make UNAVAILABLE of a 503 too, but without the words.
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, kind.clone());
+        headers.insert("grpc-status", HeaderValue::from_static("14"));
+        let message = HeaderValue::from_static("the server is stopping");
+        headers.insert("grpc-message", message);
+    } else {
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        let retry_after = track.server.options.retry_after.clone();
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, retry_after);
+    }
     if !track.http2.get() {
         close(&mut response);
     }
     response
+}
+
+/// The content type of a gRPC call; `None`: it is none.
+fn grpc(request: &Request<Incoming>) -> Option<&HeaderValue> {
+    let kind = request.headers().get(header::CONTENT_TYPE)?;
+    let grpc = kind.as_bytes().starts_with(b"application/grpc");
+    grpc.then_some(kind)
 }
 
 /// Asks the client to take its next request elsewhere. HTTP/2 has GOAWAY for this, and forbids the

@@ -31,6 +31,8 @@ mod exchange;
 mod handover;
 #[cfg(feature = "http")]
 mod listen;
+#[cfg(all(test, feature = "http", lifecycle_loom))]
+mod models;
 #[cfg(feature = "http")]
 mod options;
 #[cfg(feature = "http")]

@@ -1,12 +1,9 @@
 //! The state all connections of one server share, and how it comes to its end.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +14,8 @@ use super::options::Options;
 use super::peer::Peer;
 use super::track::{InFlight, Track};
 use super::wire::{Raw, Wire};
+use crate::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Map, Mutex, MutexGuard, Notify};
 use crate::work::Active;
 
 /// How many requests are named. A report has little room; the oldest say most.
@@ -76,7 +75,7 @@ struct Apart<T>(T);
 #[derive(Default)]
 struct Registry {
     next: u64,
-    connections: HashMap<u64, Arc<Track>>,
+    connections: Map<u64, Arc<Track>>,
     /// How many of them the server need not wait for: see [`Track::away`].
     away: usize,
 }
@@ -145,13 +144,18 @@ impl Server {
         {
             tracing::debug!(%peer, %error, "TCP_NODELAY is not set");
         }
+        let track = self.register(peer);
+        tokio::spawn(Connection::new(Wire::new(raw, track), listener));
+    }
+
+    /// Notes a connection, before its task is there: it is waited for from now on.
+    pub(super) fn register(self: &Arc<Self>, peer: Peer) -> Arc<Track> {
         let mut registry = self.registry();
         let id = registry.next;
         registry.next += 1;
         let track = Arc::new(Track::new(Arc::clone(self), peer, id));
         registry.connections.insert(id, Arc::clone(&track));
-        drop(registry);
-        tokio::spawn(Connection::new(Wire::new(raw, track), listener));
+        track
     }
 
     /// The socket is closed.

@@ -145,6 +145,10 @@ impl AsyncWrite for Socket {
     /// of its 503 (RFC 9112, section 9.6). Only while the server stops, because only then do answers
     /// close connections that the client did not expect to close; who sends nothing is not waited
     /// for, and who sends on is bounded by the drain's timer.
+    ///
+    /// An HTTP/2 client is waited for in any case. Requests that it wrote before it heard the last
+    /// GOAWAY may still be on their way, and only GOAWAY tells it that nobody has seen them; a client
+    /// that has heard it closes.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         /// How much is taken before other tasks get their turn.
         const ROUNDS: usize = 32;
@@ -165,7 +169,9 @@ impl AsyncWrite for Socket {
             this.track.rereading.set(rereading);
             match read {
                 Poll::Ready(Ok(())) if !buf.filled().is_empty() => this.discarding = true,
-                Poll::Pending if this.discarding && stage >= Stage::Lingering => {
+                Poll::Pending
+                    if this.track.http2.get() || this.discarding && stage >= Stage::Lingering =>
+                {
                     return Poll::Pending;
                 }
                 // The client has closed too, sends nothing, or is gone.

@@ -3,9 +3,8 @@
 //! Everything here belongs to one connection, so that two connections on two cores share no line of
 //! memory: there is no counter of the whole server that every request would have to touch.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::sync::{Arc, PoisonError};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use http::uri::PathAndQuery;
@@ -18,6 +17,8 @@ use super::peer::Peer;
 use super::server::{Server, Stage};
 use super::slot::Slot;
 use crate::Cancellation;
+use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
 /// One connection's record, in the server's registry for as long as its socket is open.
 pub(super) struct Track {
@@ -463,8 +464,7 @@ impl Track {
         }
     }
 
-    /// Has the connection's task woken by [`Track::wake`].
-    pub(super) fn set_waker(&self, waker: Waker) {
+    fn set_waker(&self, waker: Waker) {
         self.state().waker = Some(waker);
     }
 
@@ -486,6 +486,25 @@ impl State {
     fn stream(&mut self, place: usize, serial: u32) -> Option<&mut Stream> {
         let stream = self.streams.get_mut(place)?.as_mut()?;
         (stream.serial == serial).then_some(stream)
+    }
+}
+
+/// What a connection's task hears the server's stage with.
+#[derive(Default)]
+pub(super) struct Ear {
+    /// The waker that the track holds, to see without its lock whether it still is this task's.
+    waker: Option<Waker>,
+}
+
+impl Ear {
+    /// Has [`Track::wake`] wake this task. To be called before the stage is looked at: whoever moves
+    /// it on afterwards finds the waker.
+    pub(super) fn listen(&mut self, track: &Track, cx: &Context<'_>) {
+        let known = |waker: &Waker| waker.will_wake(cx.waker());
+        if !self.waker.as_ref().is_some_and(known) {
+            self.waker = Some(cx.waker().clone());
+            track.set_waker(cx.waker().clone());
+        }
     }
 }
 

@@ -39,6 +39,7 @@ pub(crate) fn log(report: &Report) {
                 service = report.service.as_str(),
                 digest = report.digest.as_str(),
                 platform = report.platform.as_deref(),
+                instance = report.instance.as_deref(),
                 signal = report.signal.map(crate::Signal::as_str),
                 cause = report.cause.as_deref(),
                 outcome = report.outcome.as_str(),
@@ -46,6 +47,7 @@ pub(crate) fn log(report: &Report) {
                 total_ms = millis(report.total),
                 settle_ms = millis(report.settle),
                 rejected = report.rejected,
+                uptime_ms = millis(report.uptime),
                 report = report.to_json().as_str(),
                 $message
             )

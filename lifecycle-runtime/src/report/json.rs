@@ -124,6 +124,9 @@ fn attempt(report: &Report, detail: Detail) -> String {
     }
     let platform = report.platform.as_deref();
     json.nullable("platform", platform.map(|text| shorten(text, detail.name)));
+    if let Some(instance) = &report.instance {
+        json.string("instance", &shorten(instance, detail.name));
+    }
     json.string("digest", &shorten(&report.digest, detail.name));
     json.millis("total_ms", report.total);
     json.millis("settle_ms", report.settle);

@@ -8,35 +8,37 @@ use super::ending::sealed::Ending as _;
 use super::{StartUp, wirable};
 use crate::work::{Active, BoxFuture, Failure, Window, Work, join_failure};
 
-type Close = Box<dyn FnOnce() -> BoxFuture<Result<(), Failure>> + Send>;
+pub(super) type Close = Box<dyn FnOnce() -> BoxFuture<Result<(), Failure>> + Send>;
+
+pub(super) fn close_async<F, Fut>(close: F) -> Close
+where
+    F: FnOnce() -> Fut + Send + 'static,
+    Fut: Future<Output: Ending> + Send + 'static,
+{
+    Box::new(|| Box::pin(async move { close().await.into_result() }))
+}
+
+pub(super) fn close_blocking<F, O>(close: F) -> Close
+where
+    F: FnOnce() -> O + Send + 'static,
+    O: Ending,
+{
+    Box::new(|| {
+        Box::pin(async move {
+            let closing = tokio::task::spawn_blocking(|| close().into_result());
+            closing
+                .await
+                .unwrap_or_else(|error| Err(join_failure(error)))
+        })
+    })
+}
 
 /// A closing call that waits for its turn.
 struct Closer(Mutex<Option<Close>>);
 
 impl Closer {
-    fn new<F, Fut>(close: F) -> Self
-    where
-        F: FnOnce() -> Fut + Send + 'static,
-        Fut: Future<Output: Ending> + Send + 'static,
-    {
-        Self(Mutex::new(Some(Box::new(|| {
-            Box::pin(async move { close().await.into_result() })
-        }))))
-    }
-
-    fn blocking<F, O>(close: F) -> Self
-    where
-        F: FnOnce() -> O + Send + 'static,
-        O: Ending,
-    {
-        Self(Mutex::new(Some(Box::new(|| {
-            Box::pin(async move {
-                let closing = tokio::task::spawn_blocking(|| close().into_result());
-                closing
-                    .await
-                    .unwrap_or_else(|error| Err(join_failure(error)))
-            })
-        }))))
+    fn new(close: Close) -> Self {
+        Self(Mutex::new(Some(close)))
     }
 }
 
@@ -73,7 +75,7 @@ macro_rules! closers {
                 F: FnOnce() -> Fut + Send + 'static,
                 Fut: Future<Output: Ending> + Send + 'static,
             {
-                Self(Closer::new(close), StartUp::default())
+                Self(Closer::new(close_async(close)), StartUp::default())
             }
 
             /// Like [`new`](Self::new) for a closing call that blocks its thread: it runs on a thread
@@ -83,15 +85,13 @@ macro_rules! closers {
                 F: FnOnce() -> O + Send + 'static,
                 O: Ending,
             {
-                Self(Closer::blocking(close), StartUp::default())
+                Self(Closer::new(close_blocking(close)), StartUp::default())
             }
         }
     )*};
 }
 
 closers! {
-    /// Traces, metrics and logs waiting to be sent.
-    Telemetry,
     /// Audit records waiting to be written.
     AuditLog,
     /// A connection to a message broker.

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::closed::Closed;
+use crate::sync::{Mutex, MutexGuard, Notify};
 use crate::work::{Active, Failure, Panicked, Tally};
 
 /// Names kept for the report; more than these would not fit into a termination message anyway.

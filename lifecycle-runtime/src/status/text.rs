@@ -40,7 +40,11 @@ impl fmt::Display for Status {
             write!(f, "; {} to the deadline", age(left))?;
         }
         let platform = self.platform.as_deref().unwrap_or("no platform");
-        writeln!(f, "; {}, plan {}", plain(platform), plain(&self.digest))?;
+        write!(f, "; {}", plain(platform))?;
+        if let Some(instance) = &self.instance {
+            write!(f, ", {}", plain(instance))?;
+        }
+        writeln!(f, ", plan {}", plain(&self.digest))?;
 
         let rows: Vec<[String; 7]> = self.resources.iter().map(row).collect();
         let mut widths = HEADINGS.map(str::len);

@@ -117,6 +117,7 @@ fn spawn(
         "LIFECYCLE_PLATFORM",
         "LIFECYCLE_DIGEST",
         "LIFECYCLE_GRACE_MS",
+        "LIFECYCLE_AWS",
         "NOTIFY_SOCKET",
         "WATCHDOG_USEC",
         "WATCHDOG_PID",

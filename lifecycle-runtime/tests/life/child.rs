@@ -292,6 +292,18 @@ pub(crate) fn run(scenario: &str) -> ExitCode {
         "startup-db-down" => startup(Trouble::DbDown),
         "startup-cache-hangs" => startup(Trouble::CacheHangs),
         "startup-cache-refuses" => startup(Trouble::CacheRefuses),
+        "says-its-log" => {
+            tracing::subscriber::set_global_default(Said).expect("the first");
+            serve(two_workers(), obedient)
+        }
+        #[cfg(feature = "aws")]
+        "waits-for-spot" => serve(two_workers(), || {
+            Task::new(|stopping| async move {
+                let notice = lifecycle::aws::spot_interruption().await;
+                lifecycle::stop(format!("{}, about {}", notice.action, notice.at));
+                stopping.requested().await;
+            })
+        }),
         "contract" => contract(Drift::Warn, false),
         "contract-refuse" => contract(Drift::Refuse, false),
         "contract-stops-itself" => contract(Drift::Warn, true),

@@ -2,6 +2,8 @@
 //! manager. The child is this very program, started again with a scenario in its environment.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[cfg(feature = "aws")]
+mod aws;
 mod child;
 #[path = "../common/mod.rs"]
 mod common;

@@ -34,6 +34,7 @@ fn report(steps: Vec<StepReport>) -> Report {
         service: "checkout-api".to_owned(),
         digest: "0011223344556677".to_owned(),
         platform: Some("kubernetes".to_owned()),
+        instance: None,
         signal: Some(Signal::Terminate),
         cause: None,
         outcome: Outcome::Abandoned,
@@ -133,6 +134,66 @@ fn the_schema_names_what_a_report_may_say_and_nothing_else() {
     assert!(found.contains("is not required"), "{found}");
 }
 
+/// The names of all fields in `value`, and of none that is a list's own.
+fn fields(value: &Value, into: &mut std::collections::BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                into.insert(name.clone());
+                fields(value, into);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| fields(item, into)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_schema_and_its_page_name_every_field_and_none_that_is_never_written() {
+    let mut full = step("emails", StepOutcome::TimedOut);
+    full.oldest = Some(Duration::ZERO);
+    full.error = Some("late".to_owned());
+    full.best_effort = true;
+    full.rejected = 1;
+    full.unfinished = numbered("mail", 2000);
+    full.handed_back = numbered("mail", 2000);
+    full.abandoned = numbered("thread", 2000);
+    let mut small = step("http", StepOutcome::TimedOut);
+    small.unfinished = numbered("mail", 1);
+    small.handed_back = numbered("mail", 1);
+    small.abandoned = numbered("thread", 1);
+    let mut written = std::collections::BTreeSet::new();
+    let many: Vec<_> = (0..500)
+        .map(|n| step(&format!("s{n}"), StepOutcome::Done))
+        .collect();
+    for (steps, faults) in [(vec![full], 2000), (vec![small], 1), (many, 0)] {
+        let mut report = report(steps);
+        report.cause = Some("a cause".to_owned());
+        report.faults = numbered("fault", faults);
+        fields(&parsed(&report), &mut written);
+    }
+    let schema = include_str!("../../../../docs/shutdown-report.schema.json");
+    let schema: Value = serde_json::from_str(schema).expect("JSON");
+    let page = include_str!("../../../../docs/shutdown-report.md");
+    let mut named = std::collections::BTreeSet::new();
+    let parts = [
+        "/properties",
+        "/$defs/step/properties",
+        "/$defs/phase/properties",
+    ];
+    for part in parts {
+        let part = schema.pointer(part).and_then(Value::as_object);
+        named.extend(part.expect("there").keys().cloned());
+    }
+    assert_eq!(written, named);
+    for name in named {
+        assert!(
+            page.contains(&format!("`{name}`")),
+            "{name} is not on the page"
+        );
+    }
+}
+
 #[test]
 fn ids_of_lost_work_outlive_long_words_and_what_is_done() {
     let mut late = step("emails", StepOutcome::TimedOut);
@@ -219,6 +280,7 @@ fn nothing_that_a_name_holds_breaks_it() {
         report.service.clone_from(&text);
         report.digest.clone_from(&text);
         report.platform = Some(text.clone());
+        report.instance = Some(text.clone());
         report.cause = Some(text.clone());
         report.faults = vec![text.clone(); 500];
         report.total = Duration::MAX;

@@ -88,6 +88,7 @@ impl Course {
         self.over
     }
 
+    #[cfg(feature = "futures")]
     pub(super) fn session(&self) -> &Session {
         &self.session
     }

@@ -6,11 +6,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::pending;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +18,8 @@ use crate::cancellation::Cancellation;
 #[cfg(feature = "http")]
 use crate::http::Handover;
 use crate::resource::closed::Closed;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, MutexGuard, Notify};
 use crate::work::{Active, Failure, Panicked};
 
 /// Names kept for the report; more than these would not fit into a termination message anyway.

@@ -268,122 +268,19 @@ macro_rules! hosts {
 }
 
 hosts! {
-    /// WebSocket sessions: each is told to leave with a close frame, waited for, and then ended.
+    /// WebSocket sessions: each is told to leave with a close frame, waited for, and then ended. The
+    /// manual has [a page](crate::manual::websockets) about them.
     ///
     /// The resource is the owner's end; handlers let clients in through its [`handle`](Self::handle)
-    /// and hold a [`Session`] for as long as the client is connected. With axum, or with anything
-    /// else that is a `Stream` and a `Sink` of messages (feature `futures`):
-    ///
-    #[cfg_attr(feature = "futures", doc = "```")]
-    #[cfg_attr(not(feature = "futures"), doc = "```ignore")]
-    /// use axum::extract::State;
-    /// use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-    /// use axum::response::Response;
-    /// use axum::{Router, routing::get};
-    /// use futures_util::{SinkExt, StreamExt};
-    /// use lifecycle::{HttpServer, Session, Sessions, WebSockets};
-    ///
-    /// async fn join(
-    ///     State(rooms): State<Sessions>,
-    ///     extensions: http::Extensions,
-    ///     upgrade: WebSocketUpgrade,
-    /// ) -> Result<Response, Response> {
-    ///     let session = rooms.enter(&extensions, "ada")?; // late: 503 with `Retry-After`
-    ///     Ok(upgrade.on_upgrade(|socket| async {
-    ///         session.run(|session| echo(session, socket)).await;
-    ///     }))
-    /// }
-    ///
-    /// async fn echo(session: Session, socket: WebSocket) {
-    ///     let mut socket = session.socket(socket, |farewell| {
-    ///         Message::Close(Some(CloseFrame {
-    ///             code: farewell.code(), // 1001
-    ///             reason: farewell.reason().into(),
-    ///         }))
-    ///     });
-    ///     while let Some(Ok(message)) = socket.next().await {
-    ///         if socket.send(message).await.is_err() {
-    ///             break;
-    ///         }
-    ///     }
-    /// }
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> std::io::Result<()> {
-    /// let rooms = WebSockets::new().reason("this server is being replaced");
-    /// let router = Router::new().route("/", get(join)).with_state(rooms.handle());
-    /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    /// let http = HttpServer::new(listener, router);
-    /// // … `Ok(Resources { http, rooms })`
-    /// # drop((http, rooms));
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// | moment | a session | who comes now |
-    /// |---|---|---|
-    /// | the stop signal, settle | goes on | is let in, and told with the others |
-    /// | the step's window opens | is told at its moment of the [`spread`](Self::spread) | is refused: [`Closed`], 503 |
-    /// | it has been told | its close frame goes out; what the client sent before is still heard | |
-    /// | the client has closed, or has been silent for [`answer_within`](Self::answer_within) | has ended well | |
-    /// | the step's timeout | is named in the report and cancelled; the exit code is 80 | |
-    /// | the unwind time has passed | is dropped if it is in [`Session::run`], else it counts as abandoned | |
-    ///
-    /// Without the feature, or where a library has a shape of its own, a handler does the same by
-    /// hand: it selects between reading and [`Session::leaving`], sends the close frame, and reads on
-    /// until the client has closed.
+    /// and hold a [`Session`] for as long as the client is connected.
     WebSockets = Websocket,
     /// Responses without an end of their own: server-sent events, long polls, gRPC streams. Each is
-    /// told to leave and ends as a complete response, is waited for, and then ended.
+    /// told to leave and ends as a complete response, is waited for, and then ended. The manual has
+    /// [a page](crate::manual::streams) about them.
     ///
     /// The resource is the owner's end; handlers let clients in through its [`handle`](Self::handle).
-    /// A body ([`Session::body`]) and a stream of messages ([`Session::stream`]) then end by
-    /// themselves; a long poll selects on [`Session::leaving`]. Server-sent events with axum:
-    ///
-    #[cfg_attr(feature = "http", doc = "```")]
-    #[cfg_attr(not(feature = "http"), doc = "```ignore")]
-    /// use std::convert::Infallible;
-    ///
-    /// use axum::body::Body;
-    /// use axum::extract::State;
-    /// use axum::response::sse::{Event, Sse};
-    /// use axum::response::{IntoResponse, Response};
-    /// use axum::{Router, routing::get};
-    /// use futures_util::stream;
-    /// use lifecycle::{HttpServer, Sessions, Streams};
-    ///
-    /// async fn events(
-    ///     State(feed): State<Sessions>,
-    ///     extensions: http::Extensions,
-    /// ) -> Result<Response, Response> {
-    ///     let session = feed.enter(&extensions, "a reader")?; // late: 503 with `Retry-After`
-    ///     let events = stream::repeat_with(|| Ok::<_, Infallible>(Event::default().data("tick")));
-    ///     let response = Sse::new(events).into_response();
-    ///     Ok(response.map(|events| {
-    ///         Body::new(session.body(events).last_words(|farewell| {
-    ///             let retry = farewell.retry_after().as_millis();
-    ///             format!("event: close\nretry: {retry}\ndata:\n\n").into()
-    ///         }))
-    ///     }))
-    /// }
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> std::io::Result<()> {
-    /// let feed = Streams::new();
-    /// let router = Router::new().route("/", get(events)).with_state(feed.handle());
-    /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    /// let http = HttpServer::new(listener, router);
-    /// // … `Ok(Resources { http, feed })`
-    /// # drop((http, feed));
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// | moment | a response | who comes now |
-    /// |---|---|---|
-    /// | the stop signal, settle | goes on | is let in, and told with the others |
-    /// | the step's window opens | is told at its moment of the [`spread`](Self::spread): gives out what is ready, its last words, and ends | is refused: [`Closed`], 503 |
-    /// | the client has taken the last byte | has ended well | |
-    /// | the step's timeout | is named in the report and ended; the exit code is 80 | |
-    /// | the unwind time has passed | its connection is cut, on an `HttpServer` of this crate; elsewhere it counts as abandoned | |
+    /// A body ([`Session::body`]) and a stream of messages (`Session::stream`) then end by themselves;
+    /// a long poll selects on [`Session::leaving`].
     Streams = Stream,
 }
 

@@ -15,6 +15,8 @@ mod course;
 mod farewell;
 mod hall;
 mod host;
+#[cfg(all(test, lifecycle_loom))]
+mod models;
 mod session;
 mod spread;
 

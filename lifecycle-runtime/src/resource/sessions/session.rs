@@ -52,6 +52,11 @@ impl Session {
         self.0.seat.farewell().cloned()
     }
 
+    /// Whether the moment has come.
+    pub fn is_leaving(&self) -> bool {
+        self.0.seat.farewell().is_some()
+    }
+
     /// Resolves when the step's timeout has passed: let go within `budget.unwind`.
     pub fn cancelled(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
         self.0.hall.cancellation.cancelled()
@@ -120,7 +125,7 @@ impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
             .field("name", &self.name())
-            .field("leaving", &self.0.seat.farewell().is_some())
+            .field("leaving", &self.is_leaving())
             .finish_non_exhaustive()
     }
 }

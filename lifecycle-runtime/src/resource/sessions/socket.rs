@@ -13,6 +13,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::course::{Course, Turn};
 use super::farewell::Farewell;
 use super::session::Session;
+use crate::work::BoxFuture;
 
 type Close<M> = Box<dyn FnOnce(Farewell) -> M + Send>;
 
@@ -27,6 +28,9 @@ pin_project! {
         // How long a client that has been told may be silent.
         answer: Duration,
         silence: Option<Pin<Box<Sleep>>>,
+        // Resolves when the session has to leave, for who waits until there is room to write. The
+        // course has a waker of its own, that of the reader, which may be another task.
+        leaving: Option<BoxFuture<Farewell>>,
     }
 }
 
@@ -47,8 +51,8 @@ impl Session {
     /// The service reads and writes as it would without. When the session has to leave, the next
     /// read sends the message that `close` makes, and then goes on giving out what the client had
     /// sent before it heard, until the client has answered: so nothing that was on its way is lost.
-    /// The close frame is the last that goes out; what is written after it is dropped. The stream
-    /// ends when the client has closed, has been silent for
+    /// The close frame is the last that goes out; what is written once the session has to leave is
+    /// dropped, and who waits for room to write goes on. The stream ends when the client has closed, has been silent for
     /// [`answer_within`](crate::WebSockets::answer_within), or at the step's timeout.
     ///
     /// The session ends when this is dropped. It must be read from while it waits, which
@@ -93,6 +97,7 @@ impl Session {
             course: Course::new(self, true),
             goodbye: Goodbye::Unsaid(Box::new(close)),
             silence: None,
+            leaving: None,
         }
     }
 }
@@ -110,10 +115,6 @@ impl<S, M> SessionSocket<S, M> {
 }
 
 impl<M> Goodbye<M> {
-    fn is_unsaid(&self) -> bool {
-        matches!(self, Self::Unsaid(_))
-    }
-
     /// Gets on with the close frame. A socket that fails tells those who read from it.
     fn say<S: Sink<M>>(
         &mut self,
@@ -183,6 +184,32 @@ where
     }
 }
 
+impl<S, M> SessionSocket<S, M> {
+    /// What writing comes to. Nothing may follow a close frame (RFC 6455, section 5.5.1), and an error
+    /// would end loops that still have something to read; so from the farewell on all is well.
+    fn written<E>(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<Result<(), E>>,
+    ) -> Poll<Result<(), E>> {
+        let this = self.project();
+        let session = this.course.session();
+        if session.is_leaving() {
+            return Poll::Ready(Ok(()));
+        }
+        let written = write(this.socket, cx);
+        if written.is_pending() {
+            let leaving = this
+                .leaving
+                .get_or_insert_with(|| Box::pin(session.leaving()));
+            if leaving.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        written
+    }
+}
+
 impl<S, M> Sink<M> for SessionSocket<S, M>
 where
     S: Sink<M>,
@@ -190,26 +217,18 @@ where
     type Error = S::Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        match self.goodbye.is_unsaid() {
-            true => self.project().socket.poll_ready(cx),
-            false => Poll::Ready(Ok(())),
-        }
+        self.written(cx, S::poll_ready)
     }
 
     fn start_send(self: Pin<&mut Self>, message: M) -> Result<(), S::Error> {
-        match self.goodbye.is_unsaid() {
-            true => self.project().socket.start_send(message),
-            // Nothing may follow a close frame (RFC 6455, section 5.5.1). An error here would end
-            // loops that still have something to read.
-            false => Ok(()),
+        match self.course.session().is_leaving() {
+            false => self.project().socket.start_send(message),
+            true => Ok(()),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        match self.goodbye.is_unsaid() {
-            true => self.project().socket.poll_flush(cx),
-            false => Poll::Ready(Ok(())),
-        }
+        self.written(cx, S::poll_flush)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {

@@ -1,0 +1,32 @@
+//! hyper-util's `GracefulShutdown`, as its example has it.
+
+use std::pin::pin;
+
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use lifecycle_bench::DRAIN;
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    let mut terminated = pin!(lifecycle_bench::terminated()?);
+    let listener = lifecycle_bench::listen().await?;
+    let router = lifecycle_bench::router();
+    let graceful = GracefulShutdown::new();
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => accepted?.0,
+            () = &mut terminated => break,
+        };
+        let service = TowerToHyperService::new(router.clone());
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        tokio::spawn(graceful.watch(connection));
+    }
+    drop(listener);
+    tokio::select! {
+        () = graceful.shutdown() => {}
+        () = tokio::time::sleep(DRAIN) => eprintln!("the drain took too long"),
+    }
+    Ok(())
+}
