@@ -65,11 +65,11 @@ async fn what_it_says_and_how_it_ends_comes_back() {
 async fn they_are_waited_for_and_no_other_is_started() {
     let (report, handle, waiting) = stopped_after(proxy(LONG), |programs| async move {
         let mut child = programs.spawn(sh("sleep 0.3; exit 4")).unwrap();
-        tokio::spawn(async move { child.wait().await })
+        (tokio::spawn(async move { child.wait().await }),)
     })
     .await;
     assert_eq!(report.outcome, Outcome::Clean);
-    let status = waiting.await.unwrap().unwrap();
+    let status = waiting.0.await.unwrap().unwrap();
     assert_eq!(status.code(), Some(4), "it was neither asked nor killed");
     let late = handle.spawn(sh(":"));
     assert!(matches!(late, Err(NotStarted::Closed(_))), "{late:?}");
