@@ -156,6 +156,8 @@ mod faults;
 mod grpc;
 mod health;
 mod http;
+#[cfg(all(target_os = "linux", feature = "process"))]
+mod init;
 mod lifecycle;
 #[cfg(any(doc, doctest))]
 pub mod manual;
@@ -183,6 +185,8 @@ pub use health::{Health, health};
 pub use http::HttpServer;
 #[cfg(feature = "http")]
 pub use http::{Listener, Peer, RunningServer};
+#[cfg(all(target_os = "linux", feature = "process"))]
+pub use init::init;
 pub use lifecycle::{Lifecycle, StopHandle, stop};
 #[cfg(feature = "macros")]
 pub use lifecycle_macros::{include_plan, main};
@@ -194,6 +198,8 @@ pub use resource::{
     Sessions, Source, StopFlag, Stopping, Stops, Streams, Task, Tasks, Telemetry, Ticket,
     WebSockets, Working,
 };
+#[cfg(all(unix, feature = "process"))]
+pub use resource::{Child, ChildProcess, Children, NotStarted, StopSignal};
 #[cfg(feature = "http")]
 pub use resource::{Origin, SessionBody};
 #[cfg(feature = "futures")]
