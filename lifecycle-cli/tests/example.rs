@@ -28,6 +28,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("checkout-api", &["k8s", "ecs"]),
     ("orders-actix", &["k8s", "ecs"]),
     ("quotes-grpc", &["k8s"]),
+    ("thumbnails", &["k8s", "ecs"]),
 ];
 
 #[test]

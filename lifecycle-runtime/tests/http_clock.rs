@@ -11,11 +11,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::get;
+use axum::body::Bytes;
+use axum::extract::Path;
+use axum::routing::{get, post};
 use common::{found, ms, plan, step};
 use http_client::{Client, request};
 use lifecycle::plan::Kind;
 use lifecycle::{HttpServer, Lifecycle, Listener, Report, StepOutcome, StopHandle};
+use proptest::prelude::*;
 use tls_client::Trust;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::{Mutex, mpsc};
@@ -48,6 +51,8 @@ fn start(limit: Duration, configure: impl FnOnce(Listener) -> Listener) -> Setup
     let router = Router::new()
         .route("/", get(|| async { "hello" }))
         .route("/never", get(std::future::pending::<()>))
+        .route("/slow/{millis}", get(slow))
+        .route("/upload", post(|body: Bytes| async move { drop(body) }))
         .route("/big", get(|| async { vec![b'x'; 1 << 20] }));
     let server = HttpServer::new(configure(listener), router);
     let plan = plan(
@@ -60,6 +65,11 @@ fn start(limit: Duration, configure: impl FnOnce(Listener) -> Listener) -> Setup
         stop: service.stop_handle(),
         run: tokio::spawn(service.run()),
     }
+}
+
+async fn slow(Path(millis): Path<u64>) -> &'static str {
+    sleep(ms(millis)).await;
+    "done"
 }
 
 impl Setup {
@@ -191,4 +201,112 @@ async fn a_handshake_takes_ten_seconds_or_the_head_timeout() {
     sleep(ms(10)).await;
     let (took, outcome, _) = setup.took().await;
     assert_eq!((took, outcome), (ms(500), StepOutcome::Done));
+}
+
+/// Somebody who is connected when the service stops.
+#[derive(Debug, Clone)]
+enum Guest {
+    Idle,
+    Silent,
+    HalfRequest,
+    TakesNothing,
+    /// Has asked for something that takes so many milliseconds.
+    Asks(u64),
+    AsksForEver,
+    HalfUpload,
+}
+
+fn guest() -> impl Strategy<Value = Guest> {
+    prop_oneof![
+        Just(Guest::Idle),
+        Just(Guest::Silent),
+        Just(Guest::HalfRequest),
+        Just(Guest::TakesNothing),
+        (2..900_u64).prop_map(|centis| Guest::Asks(centis * 10)),
+        Just(Guest::AsksForEver),
+        Just(Guest::HalfUpload),
+    ]
+}
+
+/// How long after a guest has come the service stops.
+const STAY: u64 = 10;
+
+impl Guest {
+    async fn come(&self, setup: &Setup) -> Client<DuplexStream> {
+        let mut client = setup.client().await;
+        match self {
+            Self::Idle => assert_eq!(client.get("/").await.status, 200),
+            Self::Silent => {}
+            Self::HalfRequest => client.send("GET / HT").await,
+            Self::TakesNothing => client.send(request("/big")).await,
+            Self::Asks(millis) => client.send(request(&format!("/slow/{millis}"))).await,
+            Self::AsksForEver => client.send(request("/never")).await,
+            Self::HalfUpload => {
+                let head = "POST /upload HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\n";
+                client.send(format!("{head}12345")).await;
+            }
+        }
+        client
+    }
+
+    /// When, counted from the stop, this one alone lets the server go.
+    fn leaves(&self, limit: u64) -> u64 {
+        match self {
+            Self::Idle | Self::Silent => 100.min(limit / 4),
+            Self::HalfRequest => 500.min(limit / 2),
+            Self::TakesNothing => 100.min(limit / 4) + 5_000,
+            Self::Asks(millis) => millis - STAY,
+            Self::AsksForEver | Self::HalfUpload => u64::MAX,
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// However they come together: the step takes as long as the longest of them may, nobody's bound
+    /// is stretched by another's, and whoever asked for something that ends in time is answered.
+    #[test]
+    fn many_guests_take_as_long_as_the_longest_may(
+        guests in prop::collection::vec(guest(), 0..8),
+        limit in 0..50_u64,
+    ) {
+        // At none of the moments at which somebody leaves.
+        let limit = limit * 200 + 56;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let setup = start(ms(limit), |it| it);
+            let mut clients = Vec::new();
+            for guest in &guests {
+                clients.push((guest.clone(), guest.come(&setup).await));
+            }
+            sleep(ms(STAY)).await;
+            let (took, outcome, report) = setup.took().await;
+
+            let last = guests.iter().map(|guest| guest.leaves(limit)).max().unwrap_or(0);
+            let expected = if last > limit { last.min(limit + 250) } else { last };
+            assert_eq!(took, ms(expected));
+            let cut = guests.iter().any(|guest| matches!(guest, Guest::TakesNothing));
+            let ending = match last > limit {
+                true => StepOutcome::TimedOut,
+                false if cut => StepOutcome::Failed,
+                false => StepOutcome::Done,
+            };
+            assert_eq!(outcome, ending);
+            // In flight at the timeout, or cut before.
+            let unfinished = guests.iter().filter(|guest| {
+                guest.leaves(limit) > limit || matches!(guest, Guest::TakesNothing)
+            });
+            assert_eq!(found(&report, "http").unfinished.len(), unfinished.count());
+            for (guest, mut client) in clients {
+                if matches!(guest, Guest::Asks(_)) && guest.leaves(limit) <= limit + 250 {
+                    assert_eq!(client.answer().await.body, b"done");
+                }
+            }
+        });
+    }
 }

@@ -54,12 +54,11 @@ impl Service {
                 }
             });
             if let Ok(address) = serving.recv_timeout(PATIENCE) {
-                let _turn = turn;
                 return Self {
                     child,
                     address,
                     report,
-                    _turn,
+                    _turn: turn,
                 };
             }
             let _ = child.kill();
@@ -162,7 +161,7 @@ fn under_load_every_confirmed_order_is_in_the_journal() {
             ask(&mut stream, "GET", "/summary", "").unwrap()
         });
         // The summary takes a second: it is in flight.
-        std::thread::sleep(Duration::from_millis(1000));
+        std::thread::sleep(Duration::from_secs(1));
         service.signal(Signal::TERM);
         let (code, report) = service.exit();
         over.store(true, Ordering::Relaxed);
