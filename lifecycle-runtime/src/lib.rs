@@ -95,8 +95,8 @@
 //!
 //! | kind in the manifest | type | what it is given |
 //! |---|---|---|
-//! | `http-server` | `HttpServer` (feature `http`) | a listener and a service |
-//! | `queue-consumer` | [`QueueConsumer`] | [`Claims`]: `next`, `working`, `cancelled` |
+//! | `http-server` | [`HttpServer`] | a listener and a service (feature `http`), or another framework's server |
+//! | `queue-consumer` | [`QueueConsumer`] | a [`Source`] of jobs and a handler, or a loop with [`Claims`] |
 //! | `scheduler` | [`Scheduler`] | a period and a job |
 //! | `grpc-server` | [`GrpcServer`] | a listener and a service (feature `grpc`), or any server with a stop handle |
 //! | `task` | [`Task`] | [`Stopping`]: `requested`, `cancelled`, `working` |
@@ -107,15 +107,18 @@
 //! # The manual
 //!
 //! - [What happens at each moment](manual::moments), from the start of the process to its exit code.
+//! - [Queue consumers](manual::consumers): what is claimed, renewed, finished and handed back.
 //! - [Health](manual::health): readiness, liveness, status, and the program as its own probe.
 //! - [Signals](manual::signals), [exit codes](manual::exit_codes) and [the
 //!   environment](manual::environment).
 //! - [The report](manual::report), and the same facts in the log and as metrics.
 //! - [Telemetry](manual::telemetry): traces, metrics and logs, also those of the last moment.
 //! - [systemd](manual::systemd): what a service manager is told.
+//! - [HTTP servers](manual::http): listeners, TLS, what is bounded, handlers that stop well.
 //! - AWS, in the module `aws` of that feature: Spot interruptions and ECS tasks.
 //! - [WebSockets](manual::websockets) and [streams](manual::streams): sessions are told to leave one by
 //!   one, waited for, and ended.
+//! - [Clients and files](manual::clients): pools, brokers, caches, and whatever only has an end.
 //! - [Testing](manual::testing): a termination in a test of your own, and faults for a drill.
 //!
 //! # Features
