@@ -95,7 +95,7 @@
 //!
 //! | kind in the manifest | type | what it is given |
 //! |---|---|---|
-//! | `http-server` | `HttpServer` (feature `http`) | a listener and a service |
+//! | `http-server` | [`HttpServer`] | a listener and a service (feature `http`), or another framework's server |
 //! | `queue-consumer` | [`QueueConsumer`] | [`Claims`]: `next`, `working`, `cancelled` |
 //! | `scheduler` | [`Scheduler`] | a period and a job |
 //! | `grpc-server` | [`GrpcServer`] | a listener and a service (feature `grpc`), or any server with a stop handle |
@@ -113,9 +113,11 @@
 //! - [The report](manual::report), and the same facts in the log and as metrics.
 //! - [Telemetry](manual::telemetry): traces, metrics and logs, also those of the last moment.
 //! - [systemd](manual::systemd): what a service manager is told.
+//! - [HTTP servers](manual::http): listeners, TLS, what is bounded, handlers that stop well.
+//! - AWS, in the module `aws` of that feature: Spot interruptions and ECS tasks.
 //! - [WebSockets](manual::websockets) and [streams](manual::streams): sessions are told to leave one by
 //!   one, waited for, and ended.
-//! - AWS, in the module `aws` of that feature: Spot interruptions and ECS tasks.
+//! - [Clients and files](manual::clients): pools, brokers, caches, and whatever only has an end.
 //! - [Testing](manual::testing): a termination in a test of your own, and faults for a drill.
 //!
 //! # Features

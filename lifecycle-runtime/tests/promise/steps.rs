@@ -207,9 +207,11 @@ fn name(index: usize) -> String {
     format!("s{index}")
 }
 
+type Wire = Box<dyn FnOnce(&mut Wiring)>;
+
 /// Resources that are wired by what runs them.
 #[derive(Default)]
-struct Wired(Vec<Box<dyn FnOnce(&mut Wiring)>>);
+struct Wired(Vec<Wire>);
 
 impl Resources for Wired {
     fn wire(self, wiring: &mut Wiring) {
