@@ -96,7 +96,7 @@
 //! | kind in the manifest | type | what it is given |
 //! |---|---|---|
 //! | `http-server` | [`HttpServer`] | a listener and a service (feature `http`), or another framework's server |
-//! | `queue-consumer` | [`QueueConsumer`] | [`Claims`]: `next`, `working`, `cancelled` |
+//! | `queue-consumer` | [`QueueConsumer`] | a [`Source`] of jobs and a handler, or a loop with [`Claims`] |
 //! | `scheduler` | [`Scheduler`] | a period and a job |
 //! | `grpc-server` | [`GrpcServer`] | a listener and a service (feature `grpc`), or any server with a stop handle |
 //! | `task` | [`Task`] | [`Stopping`]: `requested`, `cancelled`, `working` |
@@ -107,6 +107,7 @@
 //! # The manual
 //!
 //! - [What happens at each moment](manual::moments), from the start of the process to its exit code.
+//! - [Queue consumers](manual::consumers): what is claimed, renewed, finished and handed back.
 //! - [Health](manual::health): readiness, liveness, status, and the program as its own probe.
 //! - [Signals](manual::signals), [exit codes](manual::exit_codes) and [the
 //!   environment](manual::environment).
@@ -155,6 +156,8 @@ mod faults;
 mod grpc;
 mod health;
 mod http;
+#[cfg(all(target_os = "linux", feature = "process"))]
+mod init;
 mod lifecycle;
 #[cfg(any(doc, doctest))]
 pub mod manual;
@@ -182,6 +185,8 @@ pub use health::{Health, health};
 pub use http::HttpServer;
 #[cfg(feature = "http")]
 pub use http::{Listener, Peer, RunningServer};
+#[cfg(all(target_os = "linux", feature = "process"))]
+pub use init::init;
 pub use lifecycle::{Lifecycle, StopHandle, stop};
 #[cfg(feature = "macros")]
 pub use lifecycle_macros::{include_plan, main};
@@ -193,6 +198,8 @@ pub use resource::{
     Sessions, Source, StopFlag, Stopping, Stops, Streams, Task, Tasks, Telemetry, Ticket,
     WebSockets, Working,
 };
+#[cfg(all(unix, feature = "process"))]
+pub use resource::{Child, ChildProcess, Children, NotStarted, StopSignal};
 #[cfg(feature = "http")]
 pub use resource::{Origin, SessionBody};
 #[cfg(feature = "futures")]

@@ -24,6 +24,7 @@ macro_rules! pages {
 
 pages! {
     moments = "manual/moments.md",
+    consumers = "manual/consumers.md",
     health = "manual/health.md",
     signals = "manual/signals.md",
     exit_codes = "manual/exit_codes.md",

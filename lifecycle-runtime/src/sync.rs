@@ -7,10 +7,12 @@
 #[cfg(not(lifecycle_loom))]
 mod real {
     pub(crate) use std::sync::{Mutex, MutexGuard, atomic};
+    #[cfg(feature = "http")]
     pub(crate) use std::thread::yield_now;
 
     pub(crate) use tokio::sync::Notify;
 
+    #[cfg(feature = "http")]
     pub(crate) type Map<K, V> = std::collections::HashMap<K, V>;
 }
 

@@ -74,5 +74,7 @@ fn end(control: Arc<Control>, path: Option<PathBuf>) -> ! {
     if scribe.is_ok() {
         let _ = heard.recv_timeout(LAST_WORDS);
     }
+    #[cfg(all(unix, feature = "process"))]
+    crate::resource::child::group::kill_all();
     signal_hook::low_level::exit(code.into())
 }

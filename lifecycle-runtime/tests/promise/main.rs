@@ -7,7 +7,9 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-
+mod processes;
+#[path = "../common/running.rs"]
+mod running;
 mod starting;
 mod steps;
 
@@ -81,5 +83,14 @@ impl Fault {
             | Self::Panic(after) => Some(ms(after)),
             Self::Hang => None,
         }
+    }
+}
+
+/// Not a test: what the one of [`processes`] starts.
+#[test]
+#[ignore = "started by another test"]
+fn subject() {
+    if let Ok(seed) = std::env::var("SCENARIO") {
+        running::exit(processes::run(&seed));
     }
 }
