@@ -68,12 +68,12 @@ impl HttpServer {
         self.choose(|options| options.head_timeout = timeout)
     }
 
-    /// While draining: how long a client may take nothing of its answer before its connection is cut;
-    /// by default 5 s, and in any case no longer than the step's timeout.
+    /// While draining: how long a client may take next to nothing of its answer, less than 16 KiB,
+    /// before its connection is cut; by default 5 s, and in any case no longer than the step's timeout.
     ///
     /// It counts from when the server last could write. What the kernel has taken is out of its hands,
     /// and is sent even after the process has ended; so small answers are never at stake here, and a
-    /// client that reads slowly is cut only if the kernel's buffer does not move for this long. A
+    /// client that reads slowly is cut only if the kernel's buffer hardly moves for this long. A
     /// connection that is cut so was doing work that is lost: the report names it, and the step
     /// counts as failed.
     pub fn stall_timeout(self, timeout: Duration) -> Self {

@@ -25,9 +25,15 @@ pub(super) struct Connection {
     spared: bool,
     /// While draining: what the timer is for.
     waits: WaitsFor,
+    /// What the client had taken when that timer was set, in bytes.
+    taken: u64,
     /// The idle limit while serving; while draining, how long nothing may happen.
     timer: Option<Pin<Box<Sleep>>>,
 }
+
+/// Who takes so many bytes within the stall timeout gets on with its answer. A trickle does not count:
+/// it could hold up the end for as long as it likes.
+const ENOUGH: u64 = 16 * 1024;
 
 /// What a connection waits for while the server drains.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,6 +60,7 @@ impl Connection {
             draining: false,
             spared: false,
             waits: WaitsFor::Us,
+            taken: 0,
             timer,
         }
     }
@@ -162,12 +169,15 @@ impl Connection {
             WaitsFor::Client => server.options.stall_timeout,
         };
         let limit = || Instant::now() + limit;
-        let wrote = self.track.wrote.take() && waits == WaitsFor::Client;
+        let taken = self.track.written.get();
+        if self.timer.is_none() {
+            self.taken = taken;
+        }
         let timer = self
             .timer
             .get_or_insert_with(|| Box::pin(sleep_until(limit())));
-        if wrote {
-            // It takes something.
+        if waits == WaitsFor::Client && taken.wrapping_sub(self.taken) >= ENOUGH {
+            self.taken = taken;
             timer.as_mut().reset(limit());
         }
         ready!(timer.as_mut().poll(cx));

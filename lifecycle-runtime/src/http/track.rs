@@ -19,7 +19,7 @@ use super::peer::Peer;
 use super::server::{Server, Stage};
 use super::slot::Slot;
 use crate::Cancellation;
-use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 
 /// One connection's record, in the server's registry for as long as its socket is open.
@@ -33,8 +33,8 @@ pub(super) struct Track {
     pub(super) refusing: Flag,
     /// Bytes have come that no request has accounted for yet: the beginning of a request.
     pub(super) unparsed: Flag,
-    /// Bytes have been written since this was last taken.
-    pub(super) wrote: Flag,
+    /// How many bytes have been written.
+    pub(super) written: Count,
     /// The next read asks the kernel itself, whatever the reactor has heard so far.
     pub(super) rereading: Flag,
     /// The connection speaks HTTP/2.
@@ -131,6 +131,22 @@ impl Flag {
     }
 }
 
+/// A number that only one connection's task changes.
+#[derive(Default)]
+pub(super) struct Count(AtomicU64);
+
+impl Count {
+    pub(super) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add(&self, more: usize) {
+        // One task writes, so there is nothing to lose between the two.
+        self.0
+            .store(self.get().wrapping_add(more as u64), Ordering::Relaxed);
+    }
+}
+
 impl Track {
     pub(super) fn new(server: Arc<Server>, peer: Peer, id: u64) -> Self {
         Self {
@@ -139,7 +155,7 @@ impl Track {
             cancellation: Cancellation::default(),
             refusing: Flag::default(),
             unparsed: Flag::default(),
-            wrote: Flag::default(),
+            written: Count::default(),
             rereading: Flag::default(),
             http2: Flag::default(),
             asked: Flag::default(),

@@ -74,8 +74,8 @@ impl Wire {
     fn note_write(&self, written: &Poll<io::Result<usize>>) {
         let pending = written.is_pending();
         self.track.set_unsent(pending);
-        if !pending {
-            self.track.wrote.set(true);
+        if let Poll::Ready(Ok(taken)) = written {
+            self.track.written.add(*taken);
         }
     }
 }
