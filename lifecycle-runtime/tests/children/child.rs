@@ -64,7 +64,7 @@ fn runtime() -> Runtime {
 fn deaf() -> ChildProcess {
     ChildProcess::new(sh(
         "trap '' TERM INT; sleep 300 >/dev/null 2>&1 & echo pids $$ $!; \
-         exec >/dev/null 2>&1; while :; do sleep 1; done",
+         exec >/dev/null 2>&1; for _ in $(seq 60); do sleep 1; done",
     ))
 }
 

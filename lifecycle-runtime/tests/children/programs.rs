@@ -35,7 +35,7 @@ async fn it_gets_the_signal_and_has_its_time() {
     let folder = tempfile::tempdir().unwrap();
     let (ready, bye) = (folder.path().join("ready"), folder.path().join("bye"));
     let program = ChildProcess::new(sh(&format!(
-        "trap 'sleep 0.2; echo 1 >{}; exit 0' TERM; echo $$ >{}; while :; do sleep 0.02; done",
+        "trap 'sleep 0.2; echo 1 >{}; exit 0' TERM; echo $$ >{}; for _ in $(seq 3000); do sleep 0.02; done",
         bye.display(),
         ready.display()
     )));
@@ -59,7 +59,7 @@ async fn an_end_by_the_signal_itself_is_good_and_another_status_is_a_failure() {
         let folder = tempfile::tempdir().unwrap();
         let ready = folder.path().join("ready");
         let script = format!(
-            "{end}; echo $$ >{}; while :; do sleep 0.02; done",
+            "{end}; echo $$ >{}; for _ in $(seq 3000); do sleep 0.02; done",
             ready.display()
         );
         let (report, _) = stopped(proxy(LONG), ChildProcess::new(sh(&script)), &ready).await;
@@ -73,7 +73,7 @@ async fn it_is_stopped_by_the_signal_it_wants() {
     let folder = tempfile::tempdir().unwrap();
     let ready = folder.path().join("ready");
     let program = ChildProcess::new(sh(&format!(
-        "trap '' TERM; trap 'exit 0' QUIT; echo $$ >{}; while :; do sleep 0.02; done",
+        "trap '' TERM; trap 'exit 0' QUIT; echo $$ >{}; for _ in $(seq 3000); do sleep 0.02; done",
         ready.display()
     )));
     let program = program.stop_signal(StopSignal::Quit);
@@ -86,7 +86,7 @@ async fn who_does_not_listen_is_killed_with_all_of_its_group_and_named() {
     let folder = tempfile::tempdir().unwrap();
     let ready = folder.path().join("ready");
     let program = ChildProcess::new(sh(&format!(
-        "trap '' TERM; sleep 300 & echo $$ $! >{}; while :; do sleep 1; done",
+        "trap '' TERM; sleep 300 & echo $$ $! >{}; for _ in $(seq 60); do sleep 1; done",
         ready.display()
     )));
     let (report, pids) = stopped(proxy(ms(300)), program, &ready).await;
@@ -109,7 +109,7 @@ async fn what_it_leaves_of_its_group_is_asked_too_and_has_the_rest_of_the_time()
     let (ready, bye) = (folder.path().join("ready"), folder.path().join("bye"));
     // The shell dies of the signal; the other one needs a while.
     let other = format!(
-        "trap \"sleep 0.3; echo 1 >{}; exit 0\" TERM; echo $PPID $$ >{}; while :; do sleep 0.02; done",
+        "trap \"sleep 0.3; echo 1 >{}; exit 0\" TERM; echo $PPID $$ >{}; for _ in $(seq 3000); do sleep 0.02; done",
         bye.display(),
         ready.display()
     );
@@ -129,13 +129,13 @@ async fn the_signal_goes_to_the_whole_group_where_that_is_asked_for() {
         let (ready, told) = (folder.path().join("ready"), folder.path().join("told"));
         let worker = format!("trap \"echo 1 >{}; exit 0\" TERM", told.display());
         let worker = format!(
-            "{worker}; echo $PPID $$ >{}; while :; do sleep 0.02; done",
+            "{worker}; echo $PPID $$ >{}; for _ in $(seq 3000); do sleep 0.02; done",
             ready.display()
         );
         // The shell keeps the signal to itself, and ends its worker otherwise.
         let program = ChildProcess::new(sh(&format!(
             "trap 'sleep 0.3; kill -KILL $!; exit 0' TERM; sh -c '{worker}' & \
-             while :; do sleep 0.02; done"
+             for _ in $(seq 3000); do sleep 0.02; done"
         )));
         let program = if to_all {
             program.signal_group()

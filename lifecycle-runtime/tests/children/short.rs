@@ -82,11 +82,11 @@ async fn at_the_timeout_they_are_asked_and_then_killed_and_named() {
     let (polite, deaf) = (folder.path().join("polite"), folder.path().join("deaf"));
     let scripts = [
         format!(
-            "trap 'exit 9' TERM; echo $$ >{}; while :; do sleep 0.02; done",
+            "trap 'exit 9' TERM; echo $$ >{}; for _ in $(seq 3000); do sleep 0.02; done",
             polite.display()
         ),
         format!(
-            "trap '' TERM; sleep 300 & echo $$ $! >{}; while :; do sleep 1; done",
+            "trap '' TERM; sleep 300 & echo $$ $! >{}; for _ in $(seq 60); do sleep 1; done",
             deaf.display()
         ),
     ];
@@ -125,7 +125,7 @@ async fn one_that_nobody_wants_any_more_is_killed_with_its_group() {
     for dropped in [true, false] {
         let ready = folder.path().join(format!("ready-{dropped}"));
         let child = programs.spawn(sh(&format!(
-            "trap '' TERM; sleep 300 & echo $$ $! >{}; while :; do sleep 1; done",
+            "trap '' TERM; sleep 300 & echo $$ $! >{}; for _ in $(seq 60); do sleep 1; done",
             ready.display()
         )));
         let child = child.unwrap();
