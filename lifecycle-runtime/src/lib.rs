@@ -117,7 +117,9 @@
 //! - [The report](manual::report), and the same facts in the log and as metrics.
 //! - [Telemetry](manual::telemetry): traces, metrics and logs, also those of the last moment.
 //! - [systemd](manual::systemd): what a service manager is told.
-//! - [HTTP servers](manual::http): listeners, TLS, what is bounded, handlers that stop well.
+//! - [HTTP servers](manual::http): listeners, TLS, what is bounded, handlers that stop well; and with
+//!   actix-web the crate `lifecycle-actix`.
+//! - [gRPC servers](manual::grpc): health, GOAWAY, what is refused and may be sent again.
 //! - AWS, in the module `aws` of that feature: Spot interruptions and ECS tasks.
 //! - [WebSockets](manual::websockets) and [streams](manual::streams): sessions are told to leave one by
 //!   one, waited for, and ended.
