@@ -122,7 +122,8 @@
 //!
 //! What it holds:
 //!
-//! - [HTTP servers](manual::http): listeners, TLS, what is bounded, handlers that stop well.
+//! - [HTTP servers](manual::http): listeners, TLS, what is bounded, handlers that stop well; and with
+//!   actix-web the crate `lifecycle-actix`.
 //! - [gRPC servers](manual::grpc): the health protocol, GOAWAY, calls that finish.
 //! - [WebSockets](manual::websockets) and [streams](manual::streams): sessions are told to leave one by
 //!   one, waited for, and ended.

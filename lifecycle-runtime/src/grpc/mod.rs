@@ -107,8 +107,8 @@ use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work};
 /// # async fn slow_lookup(symbol: String) -> String { symbol }
 /// ```
 ///
-/// A stream that could go on for hours has to end by itself, or it is cut at the timeout: wire it as
-/// [`Streams`](crate::Streams), or watch [`Health::is_stopping`](crate::Health::is_stopping).
+/// A stream that could go on for hours has to end by itself, or it is cut at the timeout: enter it
+/// into a [`Streams`](crate::Streams), as [the manual](crate::manual::streams) shows.
 ///
 /// # Health
 ///
