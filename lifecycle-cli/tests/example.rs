@@ -23,7 +23,11 @@ fn stdout(output: &Output) -> String {
 }
 
 /// Each example, and what is generated for it.
-const EXAMPLES: &[(&str, &[&str])] = &[("chat", &["k8s"]), ("checkout-api", &["k8s", "ecs"])];
+const EXAMPLES: &[(&str, &[&str])] = &[
+    ("chat", &["k8s"]),
+    ("checkout-api", &["k8s", "ecs"]),
+    ("thumbnails", &["k8s", "ecs"]),
+];
 
 #[test]
 fn their_manifests_have_nothing_to_object_to() {

@@ -1,5 +1,8 @@
 //! The attribute's options: read, each with its span, then checked together.
 
+use std::time::Duration;
+
+use lifecycle_manifest::duration;
 use proc_macro2::Span;
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, Lit, LitInt, LitStr, Path, Result, Token, ext::IdentExt as _};
@@ -10,6 +13,7 @@ pub(crate) struct Args {
     pub(crate) manifest: Option<LitStr>,
     pub(crate) flavor: Flavor,
     pub(crate) worker_threads: Option<LitInt>,
+    pub(crate) wedged_after: Option<Duration>,
     pub(crate) krate: Option<Path>,
 }
 
@@ -21,7 +25,7 @@ pub(crate) enum Flavor {
     CurrentThread,
 }
 
-const OPTIONS: &str = "`manifest`, `flavor`, `worker_threads` and `crate`";
+const OPTIONS: &str = "`manifest`, `flavor`, `worker_threads`, `wedged_after` and `crate`";
 
 impl Parse for Args {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
@@ -73,6 +77,21 @@ impl Args {
                     return Err(Error::new(other.span(), message));
                 }
             },
+            "wedged_after" => {
+                let limit = text(input, "wedged_after = \"60s\"")?;
+                match duration::parse(&limit.value()) {
+                    Ok(limit) if !limit.is_zero() => self.wedged_after = Some(limit),
+                    Ok(_) => {
+                        let message = "a runtime that may be silent for no time is wedged at once: \
+                                       `wedged_after = \"60s\"`";
+                        return Err(Error::new(limit.span(), message));
+                    }
+                    Err(error) => {
+                        let message = format!("{error}: `wedged_after = \"60s\"`");
+                        return Err(Error::new(limit.span(), message));
+                    }
+                }
+            }
             "crate" => self.krate = Some(input.call(Path::parse_mod_style)?),
             other => {
                 let message = format!("there is no option `{other}`: the options are {OPTIONS}");
@@ -138,7 +157,9 @@ fn text(input: ParseStream<'_>, example: &str) -> Result<LitStr> {
 fn bare(key: &str) -> String {
     match key {
         "current_thread" | "multi_thread" => format!("write `flavor = \"{key}\"`"),
-        "manifest" | "flavor" | "worker_threads" | "crate" => format!("`{key}` needs a value"),
+        "manifest" | "flavor" | "worker_threads" | "wedged_after" | "crate" => {
+            format!("`{key}` needs a value")
+        }
         _ => format!("there is no option `{key}`: the options are {OPTIONS}"),
     }
 }

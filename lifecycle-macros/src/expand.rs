@@ -1,6 +1,7 @@
 //! The attribute's output. On an error, as much as can still be said is emitted beside it, so that
 //! the error is the only one.
 
+use lifecycle_manifest::duration::millis;
 use lifecycle_manifest::rules::shape;
 use lifecycle_manifest::{Resolved, Severity, render};
 use proc_macro2::{Span, TokenStream};
@@ -26,7 +27,8 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     if let Err(error) = check(&function) {
         return with_empty_main(&error);
     }
-    let manifest = match manifest::read(args.manifest.as_ref()) {
+    let how = "#[lifecycle::main(manifest = \"path\")]";
+    let manifest = match manifest::read(args.manifest.as_ref(), how) {
         Ok(manifest) => manifest,
         Err(error) => return with_empty_main(&error),
     };
@@ -47,7 +49,8 @@ pub(crate) fn include(args: TokenStream) -> TokenStream {
         Ok(args) => args,
         Err(error) => return error.into_compile_error(),
     };
-    let manifest = match manifest::read(args.manifest.as_ref()) {
+    let how = "include_plan!(\"path\")";
+    let manifest = match manifest::read(args.manifest.as_ref(), how) {
         Ok(manifest) => manifest,
         Err(error) => return error.into_compile_error(),
     };
@@ -153,6 +156,10 @@ fn main_function(
         .worker_threads
         .as_ref()
         .map(|count| quote!(.worker_threads(#count)));
+    let wedged_after = args.wedged_after.map(|limit| {
+        let millis = millis(limit);
+        quote!(.wedged_after(::core::time::Duration::from_millis(#millis)))
+    });
     // A type error in what `main` returns belongs to its signature, not to the attribute.
     let output = sig.output.to_token_stream().span();
     let run = quote_spanned!(output=> .run(Resources::plan(), main));
@@ -161,7 +168,7 @@ fn main_function(
             #watched
             #(#attrs)*
             #sig #block
-            #krate::Runtime::#runtime #workers #run
+            #krate::Runtime::#runtime #workers #wedged_after #run
         }
     }
 }

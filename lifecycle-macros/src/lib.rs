@@ -23,6 +23,7 @@ use proc_macro::TokenStream;
 /// - `manifest = "path"`: another file, relative to `Cargo.toml`'s directory, or to the source file.
 /// - `flavor = "multi_thread"` (the default) or `"current_thread"`: the tokio runtime.
 /// - `worker_threads = N`: for the `multi_thread` flavor; by default one a core.
+/// - `wedged_after = "60s"`: how long the runtime may run no task before liveness fails; by default 30 s.
 /// - `crate = path`: the runtime's name in this crate, where it cannot be found in `Cargo.toml`.
 ///
 /// # Errors

@@ -15,8 +15,9 @@ pub(crate) struct Manifest {
     pub(crate) analysis: Analysis,
 }
 
-/// Reads the manifest that was asked for, or `lifecycle.yaml` beside `Cargo.toml`.
-pub(crate) fn read(asked: Option<&LitStr>) -> Result<Manifest> {
+/// Reads the manifest that was asked for, or `lifecycle.yaml` beside `Cargo.toml`; `how` shows the way
+/// to ask for another.
+pub(crate) fn read(asked: Option<&LitStr>, how: &str) -> Result<Manifest> {
     let span = asked.map_or_else(Span::call_site, LitStr::span);
     let root = crate_root();
     let places: Vec<PathBuf> = match asked {
@@ -38,7 +39,7 @@ pub(crate) fn read(asked: Option<&LitStr>) -> Result<Manifest> {
         let named = asked.map_or_else(|| "lifecycle.yaml".to_owned(), LitStr::value);
         let message = format!(
             "there is no {named} in {}\n\nwrite one (`lifecycle: 1`, `service: NAME`, `resources:`), \
-             or name another file: `#[lifecycle::main(manifest = \"path\")]`",
+             or name another file: `{how}`",
             root.file_name()
                 .map_or_else(|| ".".into(), |name| name.to_string_lossy()),
         );

@@ -381,10 +381,9 @@ impl Control {
         self.report(None)
     }
 
-    /// What is known now, for a process that is being ended. A process that is ended while it starts
-    /// loses nothing: that is clean.
+    /// What is known now, for a process that is being ended.
     pub(crate) fn forced(&self) -> Report {
-        let wired = self.is_wired();
+        let outcome = self.forced_outcome();
         // Asked before the lock is taken: the resources are other people's code to this module.
         let found: Vec<(Active, Tally)> = self
             .works
@@ -396,7 +395,7 @@ impl Control {
         {
             let mut inner = self.lock();
             let elapsed = inner.elapsed();
-            inner.total = Some(elapsed);
+            inner.total.get_or_insert(elapsed);
             for (step, (active, tally)) in inner.steps.iter_mut().zip(found) {
                 if step.outcome == StepOutcome::Running {
                     step.end = Some(elapsed);
@@ -407,7 +406,18 @@ impl Control {
                 }
             }
         }
-        self.report(wired.then_some(Outcome::Forced))
+        self.report(Some(outcome))
+    }
+
+    /// What a process makes of its end that is ended now. One that is ended while it starts loses
+    /// nothing: that is clean.
+    pub(crate) fn forced_outcome(&self) -> Outcome {
+        let inner = self.lock();
+        match (inner.reached >= Reached::Wired, inner.start_failed) {
+            (true, _) => Outcome::Forced,
+            (false, true) => Outcome::StartFailed,
+            (false, false) => Outcome::Clean,
+        }
     }
 
     /// What is left to do once the report has been logged: which step's, and its call.
@@ -424,11 +434,6 @@ impl Control {
         deadline.map_or(Duration::ZERO, |deadline| {
             deadline.saturating_duration_since(Instant::now())
         })
-    }
-
-    /// Whether `main` has returned and everything runs.
-    pub(crate) fn is_wired(&self) -> bool {
-        self.works.get().is_some()
     }
 
     fn report(&self, outcome: Option<Outcome>) -> Report {

@@ -1,13 +1,13 @@
 //! Readiness and liveness: one state, read by probes.
 
 mod answer;
+#[cfg(all(test, lifecycle_loom))]
+mod models;
 mod pulse;
 mod server;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
-
-use tokio::sync::watch;
 
 #[cfg(feature = "aws")]
 pub(crate) use answer::head_end;
@@ -17,9 +17,9 @@ pub(crate) use server::Server;
 use crate::control::Control;
 use crate::status::Status;
 
-pub(crate) const STARTING: u8 = 0;
-pub(crate) const READY: u8 = 1;
-pub(crate) const STOPPING: u8 = 2;
+const STARTING: u8 = 0;
+const READY: u8 = 1;
+const STOPPING: u8 = 2;
 
 /// Whether the service is ready and live, for a service that mounts the answers on its own router
 /// instead of setting `traffic.health.port`.
@@ -43,7 +43,7 @@ pub struct Health(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
-    stage: watch::Sender<u8>,
+    stage: AtomicU8,
     wedged: AtomicBool,
     control: Mutex<Weak<Control>>,
 }
@@ -123,22 +123,19 @@ impl Health {
 
     pub(crate) fn starting(&self) {
         self.0.wedged.store(false, Ordering::Release);
-        self.0.stage.send_replace(STARTING);
+        self.0.stage.store(STARTING, Ordering::Release);
     }
 
     /// Ready, unless a stop was faster.
     pub(crate) fn ready(&self) {
-        self.0.stage.send_if_modified(|state| {
-            let ready = *state == STARTING;
-            if ready {
-                *state = READY;
-            }
-            ready
-        });
+        let _ = self
+            .0
+            .stage
+            .compare_exchange(STARTING, READY, Ordering::AcqRel, Ordering::Acquire);
     }
 
     pub(crate) fn stopping(&self) {
-        self.0.stage.send_replace(STOPPING);
+        self.0.stage.store(STOPPING, Ordering::Release);
     }
 
     /// Whether the async runtime answers.
@@ -146,16 +143,7 @@ impl Health {
         self.0.wedged.store(wedged, Ordering::Release);
     }
 
-    /// [`STARTING`], [`READY`] or [`STOPPING`].
-    pub(crate) fn state(&self) -> u8 {
-        *self.0.stage.borrow()
-    }
-
-    /// Resolves with the state as soon as it is another one than `from`.
-    #[allow(dead_code, reason = "for health protocols that push")]
-    pub(crate) async fn changed(&self, from: u8) -> u8 {
-        let mut states = self.0.stage.subscribe();
-        let changed = states.wait_for(|state| *state != from).await;
-        changed.map_or(from, |state| *state)
+    fn state(&self) -> u8 {
+        self.0.stage.load(Ordering::Acquire)
     }
 }

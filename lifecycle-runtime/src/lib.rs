@@ -95,8 +95,8 @@
 //!
 //! | kind in the manifest | type | what it is given |
 //! |---|---|---|
-//! | `http-server` | `HttpServer` (feature `http`) | a listener and a service |
-//! | `queue-consumer` | [`QueueConsumer`] | [`Claims`]: `next`, `working`, `cancelled` |
+//! | `http-server` | [`HttpServer`] | a listener and a service (feature `http`), or another framework's server |
+//! | `queue-consumer` | [`QueueConsumer`] | a [`Source`] of jobs and a handler, or a loop with [`Claims`] |
 //! | `scheduler` | [`Scheduler`] | a period and a job |
 //! | `grpc-server` | [`GrpcServer`] | a listener and a service (feature `grpc`), or any server with a stop handle |
 //! | `task` | [`Task`] | [`Stopping`]: `requested`, `cancelled`, `working` |
@@ -107,15 +107,18 @@
 //! # The manual
 //!
 //! - [What happens at each moment](manual::moments), from the start of the process to its exit code.
+//! - [Queue consumers](manual::consumers): what is claimed, renewed, finished and handed back.
 //! - [Health](manual::health): readiness, liveness, status, and the program as its own probe.
 //! - [Signals](manual::signals), [exit codes](manual::exit_codes) and [the
 //!   environment](manual::environment).
 //! - [The report](manual::report), and the same facts in the log and as metrics.
 //! - [Telemetry](manual::telemetry): traces, metrics and logs, also those of the last moment.
 //! - [systemd](manual::systemd): what a service manager is told.
+//! - [HTTP servers](manual::http): listeners, TLS, what is bounded, handlers that stop well.
 //! - AWS, in the module `aws` of that feature: Spot interruptions and ECS tasks.
 //! - [WebSockets](manual::websockets) and [streams](manual::streams): sessions are told to leave one by
 //!   one, waited for, and ended.
+//! - [Clients and files](manual::clients): pools, brokers, caches, and whatever only has an end.
 //! - [Testing](manual::testing): a termination in a test of your own, and faults for a drill.
 //!
 //! # Features
@@ -153,6 +156,8 @@ mod faults;
 mod grpc;
 mod health;
 mod http;
+#[cfg(all(target_os = "linux", feature = "process"))]
+mod init;
 mod lifecycle;
 #[cfg(any(doc, doctest))]
 pub mod manual;
@@ -180,6 +185,8 @@ pub use health::{Health, health};
 pub use http::HttpServer;
 #[cfg(feature = "http")]
 pub use http::{Listener, Peer, RunningServer};
+#[cfg(all(target_os = "linux", feature = "process"))]
+pub use init::init;
 pub use lifecycle::{Lifecycle, StopHandle, stop};
 #[cfg(feature = "macros")]
 pub use lifecycle_macros::{include_plan, main};
@@ -191,6 +198,8 @@ pub use resource::{
     Sessions, Source, StopFlag, Stopping, Stops, Streams, Task, Tasks, Telemetry, Ticket,
     WebSockets, Working,
 };
+#[cfg(all(unix, feature = "process"))]
+pub use resource::{Child, ChildProcess, Children, NotStarted, StopSignal};
 #[cfg(feature = "http")]
 pub use resource::{Origin, SessionBody};
 #[cfg(feature = "futures")]

@@ -1,5 +1,19 @@
 //! The manual: what happens at each moment, and a page for each kind of work.
 
+// The pages speak of every feature's items.
+#![cfg_attr(
+    not(all(
+        feature = "aws",
+        feature = "futures",
+        feature = "grpc",
+        feature = "metrics",
+        feature = "socket-activation",
+        feature = "testing",
+        feature = "tls"
+    )),
+    allow(rustdoc::broken_intra_doc_links)
+)]
+
 /// One page of the manual a module, each a text of its own.
 macro_rules! pages {
     ($($name:ident = $text:literal,)*) => {$(
@@ -10,6 +24,7 @@ macro_rules! pages {
 
 pages! {
     moments = "manual/moments.md",
+    consumers = "manual/consumers.md",
     health = "manual/health.md",
     signals = "manual/signals.md",
     exit_codes = "manual/exit_codes.md",
@@ -17,7 +32,9 @@ pages! {
     report = "manual/report.md",
     telemetry = "manual/telemetry.md",
     systemd = "manual/systemd.md",
+    http = "manual/http.md",
     websockets = "manual/websockets.md",
     streams = "manual/streams.md",
+    clients = "manual/clients.md",
     testing = "manual/testing.md",
 }

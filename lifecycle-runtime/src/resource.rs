@@ -5,6 +5,8 @@
 //! the manifest names another.
 
 mod blocking;
+#[cfg(all(unix, feature = "process"))]
+pub(crate) mod child;
 mod closed;
 mod closers;
 mod consumer;
@@ -24,6 +26,8 @@ mod task;
 mod telemetry;
 
 pub use blocking::{Blocking, BlockingWork, Lost, StopFlag, Ticket};
+#[cfg(all(unix, feature = "process"))]
+pub use child::{Child, ChildProcess, Children, NotStarted, StopSignal};
 pub use closed::Closed;
 pub use closers::{AuditLog, Cache, Custom, Database, File, MessageBroker};
 pub use consumer::{

@@ -85,6 +85,8 @@ impl Runtime {
         if let Some(code) = probe::asked(plan) {
             return code;
         }
+        #[cfg(all(target_os = "linux", feature = "process"))]
+        crate::init();
         let environment = Environment::read();
         let session = Session::begin(plan.into(), Some(environment), None, health())
             .wedged_after(self.wedged_after);
@@ -96,6 +98,8 @@ impl Runtime {
         let report = runtime.block_on(session.drive(started(main)));
         // Dropping the runtime would wait for blocking tasks without limit.
         runtime.shutdown_background();
+        #[cfg(all(unix, feature = "process"))]
+        crate::resource::child::group::kill_all();
         report.into()
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::control::Control;
-use crate::report::{Outcome, deliver};
+use crate::report::deliver;
 
 /// How long the last report may take. A full pipe or a dead file system must not keep the process.
 const LAST_WORDS: Duration = Duration::from_millis(250);
@@ -63,12 +63,7 @@ fn wait(orders: &Receiver<Order>) -> bool {
 /// Says what is known, within bounds, and ends the process without its exit handlers: a handler or
 /// a lock on standard output may be what hangs.
 fn end(control: Arc<Control>, path: Option<PathBuf>) -> ! {
-    let code = if control.is_wired() {
-        Outcome::Forced
-    } else {
-        Outcome::Clean
-    }
-    .exit_code();
+    let code = control.forced_outcome().exit_code();
     let (said, heard) = channel();
     let scribe = std::thread::Builder::new()
         .name("lifecycle-report".to_owned())
@@ -79,5 +74,7 @@ fn end(control: Arc<Control>, path: Option<PathBuf>) -> ! {
     if scribe.is_ok() {
         let _ = heard.recv_timeout(LAST_WORDS);
     }
+    #[cfg(all(unix, feature = "process"))]
+    crate::resource::child::group::kill_all();
     signal_hook::low_level::exit(code.into())
 }

@@ -17,6 +17,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use lifecycle::{HttpServer, RunningServer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -234,4 +235,47 @@ async fn what_does_not_end_is_cut() {
     assert!(timeout(PATIENCE, never).await.unwrap().unwrap().is_err());
     ended(connection).await;
     eventually(|| server.in_flight() == 0).await;
+}
+
+/// A WebSocket on HTTP/2 (RFC 8441) is one stream that has become a tunnel.
+#[tokio::test]
+async fn a_tunnel_is_in_flight_until_it_closes() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = Router::new().fallback(tunnel);
+    let server = HttpServer::new(listener, router).linger(Duration::ZERO);
+    let server = server.head_timeout(Duration::ZERO).spawn();
+    let (client, connection) = connect(address).await;
+    let mut request = Request::connect("http://test/echo")
+        .body(Empty::new())
+        .unwrap();
+    let protocol = hyper::ext::Protocol::from_static("websocket");
+    request.extensions_mut().insert(protocol);
+    let answer = timeout(PATIENCE, client.clone().send_request(request));
+    let answer = answer.await.unwrap().unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    let mut socket = TokioIo::new(hyper::upgrade::on(answer).await.unwrap());
+    assert_eq!(server.in_flight(), 1);
+    let stop = stop(&server);
+    intake_has_stopped(address).await;
+    socket.write_all(b"ping").await.unwrap();
+    let mut echo = [0; 4];
+    let read = timeout(PATIENCE, socket.read_exact(&mut echo));
+    read.await.unwrap().unwrap();
+    assert_eq!(&echo, b"ping");
+    assert_eq!(server.in_flight(), 1);
+    assert!(!stop.is_finished());
+    drop(socket);
+    stopped(stop).await;
+    ended(connection).await;
+}
+
+/// Gives back what it gets.
+async fn tunnel(request: axum::extract::Request) -> StatusCode {
+    let upgrade = hyper::upgrade::on(request);
+    tokio::spawn(async move {
+        let (mut read, mut write) = tokio::io::split(TokioIo::new(upgrade.await.unwrap()));
+        let _ = tokio::io::copy(&mut read, &mut write).await;
+    });
+    StatusCode::OK
 }

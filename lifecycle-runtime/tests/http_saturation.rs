@@ -2,6 +2,11 @@
 #![cfg(feature = "http")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[cfg(feature = "tls")]
+mod http_client;
+#[cfg(feature = "tls")]
+mod tls_client;
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +17,7 @@ use axum::routing::get;
 use lifecycle::HttpServer;
 use tokio::net::TcpListener;
 
+const PATIENCE: Duration = Duration::from_secs(20);
 const KEPT_ALIVE: usize = 64;
 const FRESH: usize = 8;
 const ROUNDS: usize = 5;
@@ -27,19 +33,75 @@ struct Outcome {
     broken: AtomicU64,
 }
 
+/// Where a client connects; an error says that nobody listens any more.
+type Connect<'a> = &'a (dyn Fn() -> std::io::Result<Box<dyn Stream>> + Sync);
+
+trait Stream: Read + Write {}
+impl<S: Read + Write> Stream for S {}
+
+async fn served_and_stopped(server: HttpServer) {
+    let server = server.spawn();
+    tokio::time::sleep(LOAD).await;
+    server.settle();
+    server.stop().await.unwrap();
+}
+
+fn assert_unbroken(round: usize, outcome: Outcome) {
+    println!("lifecycle, round {round}: {outcome:?}");
+    assert_eq!(outcome.broken.into_inner(), 0, "round {round}");
+    assert!(outcome.served.into_inner() > KEPT_ALIVE as u64);
+}
+
 #[test]
 fn a_saturated_server_stops_without_breaking_a_request() {
     for round in 0..ROUNDS {
-        let outcome = under_load(|listener| async move {
-            let server = HttpServer::new(listener, router()).spawn();
-            tokio::time::sleep(LOAD).await;
-            server.settle();
-            server.stop().await.unwrap();
-        });
-        println!("lifecycle, round {round}: {outcome:?}");
-        assert_eq!(outcome.broken.into_inner(), 0, "round {round}");
-        assert!(outcome.served.into_inner() > KEPT_ALIVE as u64);
+        let outcome =
+            under_load(|listener| served_and_stopped(HttpServer::new(listener, router())));
+        assert_unbroken(round, outcome);
     }
+}
+
+#[test]
+#[cfg(unix)]
+fn nor_on_a_unix_socket() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("http.sock");
+    let connect = || {
+        let stream = std::os::unix::net::UnixStream::connect(&path)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Box::new(stream) as Box<dyn Stream>)
+    };
+    for round in 0..ROUNDS {
+        let runtime = runtime();
+        let listener = runtime.block_on(lifecycle::Listener::unix(&path)).unwrap();
+        let server = HttpServer::new(listener, router());
+        let outcome = in_a_closed_loop(&runtime, &connect, served_and_stopped(server));
+        assert_unbroken(round, outcome);
+    }
+}
+
+#[test]
+#[cfg(feature = "tls")]
+fn nor_under_tls() {
+    use std::sync::Arc;
+    use tokio_rustls::rustls::{ClientConnection, StreamOwned};
+
+    let runtime = runtime();
+    let trust = tls_client::Trust::new();
+    let (address, listener) = runtime.block_on(trust.listen());
+    let config = Arc::new(trust.client(&[]));
+    let connect = || {
+        let mut stream = connected(address)?;
+        let name = tls_client::NAME.try_into().unwrap();
+        let mut session = ClientConnection::new(Arc::clone(&config), name).unwrap();
+        // No request has been sent before this is through, so none is lost with it.
+        session.complete_io(&mut stream)?;
+        Ok(Box::new(StreamOwned::new(session, stream)) as Box<dyn Stream>)
+    };
+    // Handshakes take long where nothing is optimised.
+    let server = HttpServer::new(listener, router()).linger(Duration::from_secs(1));
+    let outcome = in_a_closed_loop(&runtime, &connect, served_and_stopped(server));
+    assert_unbroken(0, outcome);
 }
 
 #[test]
@@ -62,45 +124,61 @@ fn router() -> Router {
     Router::new().route("/", get(|| async { "Hello, World!" }))
 }
 
-/// Runs `serve` to its end with all clients in a closed loop.
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+fn connected(address: SocketAddr) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+/// Runs `serve` to its end with all clients in a closed loop over TCP.
 fn under_load<F>(serve: impl FnOnce(TcpListener) -> F) -> Outcome
 where
     F: Future<Output = ()>,
 {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = runtime();
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
+    let connect = || Ok(Box::new(connected(address)?) as Box<dyn Stream>);
+    in_a_closed_loop(&runtime, &connect, serve(listener))
+}
+
+fn in_a_closed_loop(
+    runtime: &tokio::runtime::Runtime,
+    connect: Connect<'_>,
+    serve: impl Future<Output = ()>,
+) -> Outcome {
     let outcome = Outcome::default();
     std::thread::scope(|scope| {
         for client in 0..KEPT_ALIVE + FRESH {
             let outcome = &outcome;
-            scope.spawn(move || ask_until_refused(address, client < KEPT_ALIVE, outcome));
+            scope.spawn(move || ask_until_refused(connect, client < KEPT_ALIVE, outcome));
         }
-        runtime.block_on(serve(listener));
+        runtime.block_on(serve);
     });
     outcome
 }
 
 /// Sends one request after the other until nobody listens any more.
-fn ask_until_refused(address: SocketAddr, keep_alive: bool, outcome: &Outcome) {
+fn ask_until_refused(connect: Connect<'_>, keep_alive: bool, outcome: &Outcome) {
     let mut open = None;
     loop {
         let mut stream = match open.take() {
             Some(stream) => stream,
             // No request was sent, so none is lost: a client tries the next instance.
-            None => match TcpStream::connect(address) {
+            None => match connect() {
                 Ok(stream) => stream,
                 Err(_) => return,
             },
         };
-        stream
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .unwrap();
-        match ask(&mut stream, keep_alive) {
+        match ask(&mut *stream, keep_alive) {
             Ok(answer) => {
                 let counter = match answer.status {
                     200 => &outcome.served,
@@ -123,7 +201,7 @@ struct Answer {
     close: bool,
 }
 
-fn ask(stream: &mut TcpStream, keep_alive: bool) -> std::io::Result<Answer> {
+fn ask(stream: &mut dyn Stream, keep_alive: bool) -> std::io::Result<Answer> {
     let request: &[u8] = if keep_alive {
         b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
     } else {

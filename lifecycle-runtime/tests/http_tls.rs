@@ -5,6 +5,7 @@
 mod http_client;
 mod tls_client;
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -218,6 +219,29 @@ async fn half_a_request_that_is_finished_too_late_is_refused_in_words() {
     half.closed_in_order().await;
     stopped(stop).await;
     assert_eq!(setup.server.rejected(), 1);
+}
+
+/// As above, with the request cut in the middle of a record, of which the server can make nothing.
+#[tokio::test]
+async fn half_a_record_is_half_a_request() {
+    let setup = start(|server| server.linger(Duration::ZERO).head_timeout(HOUR)).await;
+    let mut half = setup.connect().await;
+    half.get("/").await;
+    let (stream, session) = half.stream.get_mut();
+    session.writer().write_all(request("/").as_bytes()).unwrap();
+    let mut record = Vec::new();
+    session.write_tls(&mut record).unwrap();
+    let (first, second) = record.split_at(record.len() / 2);
+    stream.write_all(first).await.unwrap();
+    let mut idle = setup.connect().await;
+    idle.get("/").await;
+    let stop = stop(&setup.server);
+    idle.closed_in_order().await;
+    let (stream, _) = half.stream.get_mut();
+    stream.write_all(second).await.unwrap();
+    assert_eq!(half.answer().await.status, 503);
+    half.closed_in_order().await;
+    stopped(stop).await;
 }
 
 #[tokio::test]

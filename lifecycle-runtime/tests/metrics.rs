@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::{ms, plan, step};
 use lifecycle::plan::Kind;
 use lifecycle::testing::{Fault, Termination};
-use lifecycle::{Database, Task, Telemetry};
+use lifecycle::{Database, QueueConsumer, Task, Telemetry};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use tokio::time::sleep;
 
@@ -131,6 +131,28 @@ async fn what_went_wrong_by_resource() {
         assert_eq!(taken.get(name), Some(&vec![value]), "{name} in {taken:#?}");
     }
     assert!(!taken.contains_key("lifecycle_shutdown_active_at_deadline{resource=traces}"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn jobs_that_are_handed_back_are_counted() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _recording = metrics::set_default_local_recorder(&recorder);
+    let emails = QueueConsumer::new(|claims| async move {
+        let jobs = ["mail-7", "mail-8"].map(|id| claims.working(id));
+        claims.cancelled().await;
+        for job in jobs {
+            job.handed_back();
+        }
+    });
+    let given = step("emails", Kind::QueueConsumer, ms(1000), &[]);
+    let report = Termination::of(plan(ms(0), vec![given]))
+        .with("emails", emails)
+        .run()
+        .await;
+    assert_eq!(report.step("emails").handed_back, ["mail-7", "mail-8"]);
+    let counted = &taken(&snapshotter)["lifecycle_shutdown_handed_back_total{resource=emails}"];
+    assert_eq!(*counted, [2.0]);
 }
 
 /// An exporter that is itself one of the steps has to find what came before it.

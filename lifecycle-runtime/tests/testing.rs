@@ -319,3 +319,48 @@ async fn an_assertion_that_fails_shows_the_whole_report() {
         format!("there is no step `none`\n{table}")
     );
 }
+
+/// A client on the test's own runtime, over loopback: the paused clock waits for it.
+#[cfg(feature = "http")]
+#[tokio::test(start_paused = true)]
+async fn requests_over_loopback_are_answered_while_it_drains() {
+    use axum::{Router, routing::get};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = Router::new().route(
+        "/",
+        get(|| async {
+            sleep(ms(3000)).await;
+            "late"
+        }),
+    );
+    let server = lifecycle::HttpServer::new(listener, router);
+    let report = Termination::of(plan(
+        ms(500),
+        vec![step("http", Kind::HttpServer, ms(10_000), &[])],
+    ))
+    .with("http", server)
+    .traffic(move |service| async move {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client
+            .write_all(b"GET / HTTP/1.1\r\nhost: shop\r\n\r\n")
+            .await
+            .unwrap();
+        // The request is in flight when the signal comes.
+        sleep(ms(100)).await;
+        service.terminate();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+        assert!(answer.ends_with("late"), "{answer}");
+    })
+    .run()
+    .await;
+    report.assert_clean();
+    report.assert_nothing_lost();
+    let http = report.step("http").end.unwrap();
+    assert!(http >= ms(2900) && http < ms(3500), "{http:?}");
+}

@@ -298,6 +298,15 @@ fn steps(text: &mut String, measured: &Measured) {
         );
         step_details(text, step);
     }
+    let faults = measured.report.as_ref().map(|report| &report.faults);
+    if let Some(faults) = faults.filter(|faults| !faults.is_empty()) {
+        wrapped(
+            text,
+            WARN,
+            "  injected on purpose: ",
+            &clean(&faults.join("; ")),
+        );
+    }
 }
 
 fn step_row(name: &str, kind: &str, planned: &str, measured: &str, outcome: &str) -> String {

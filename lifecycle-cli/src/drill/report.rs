@@ -28,6 +28,9 @@ pub(crate) struct OwnReport {
     pub(crate) settle_ms: f64,
     /// Requests it refused.
     pub(crate) rejected: u64,
+    /// What went wrong in it on purpose.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) faults: Vec<String>,
     /// Its steps.
     pub(crate) steps: Vec<OwnStep>,
 }

@@ -139,3 +139,27 @@ async fn a_service_that_was_never_ready_has_nothing_to_settle() {
     assert_eq!(control.settles_until(), Instant::now());
     assert!(!control.health.is_ready());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_start_is_not_clean_when_it_is_ended() {
+    let (control, _orders) = control();
+    control.start_failed("no database".to_owned());
+    assert_eq!(control.signal(Signal::Terminate, false), Verdict::Begin);
+    assert_eq!(control.forced_outcome(), Outcome::StartFailed);
+    let report = control.forced();
+    assert_eq!(report.outcome, Outcome::StartFailed);
+    assert_eq!(report.cause.as_deref(), Some("no database"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_failed_and_has_to_be_ended_by_force_was_forced() {
+    let (control, _orders) = control();
+    assert!(control.wired(Vec::new()));
+    control.start_failed("`db` did not start".to_owned());
+    assert_eq!(control.signal(Signal::Terminate, false), Verdict::Begin);
+    assert_eq!(control.forced().outcome, Outcome::Forced);
+    assert_eq!(
+        control.forced().exit_code(),
+        control.forced_outcome().exit_code()
+    );
+}

@@ -168,4 +168,60 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn separators_and_space_are_free_and_names_of_resources_come_first() {
+        let plan = plan_of(&["orders-db", "report"]);
+        let parsed = |text| Faults::parse(text, &plan).map(|it| it.names());
+        assert_eq!(parsed("").as_deref(), Ok(&[][..]));
+        let names = ["orders-db=hang", "report=fail", "executor=block:5s"].map(str::to_owned);
+        let text = ";; orders-db = hang;executor=block: 5s ; report=fail";
+        assert_eq!(parsed(text).as_deref(), Ok(&names[..]));
+        assert!(parsed("report=full").is_err(), "it is a resource here");
+        let plan = plan_of(&[]);
+        let full = Faults::parse("report=full", &plan).expect("its own");
+        assert!(full.report_full());
+    }
+
+    fn plan_of(names: &[&str]) -> Plan {
+        let step = |name: &&str| crate::plan::Step {
+            name: (*name).to_owned().into(),
+            kind: crate::plan::Kind::Custom,
+            phase: crate::plan::Phase::Close,
+            waits_for: Vec::new().into(),
+            best_effort: false,
+            lease: None,
+            spread: None,
+            on_failure: crate::plan::OnFailure::Stop,
+        };
+        Plan {
+            service: "shop".into(),
+            digest: "0".into(),
+            health: None,
+            keep_alive: None,
+            drift: crate::plan::Drift::Warn,
+            steps: names.iter().map(step).collect(),
+            timelines: Vec::new().into(),
+            unmanaged: crate::plan::Timeline {
+                platform: "unmanaged".into(),
+                settle: Duration::ZERO,
+                timeouts: vec![Duration::ZERO; names.len()].into(),
+                unwind: Duration::ZERO,
+                deadline: Duration::ZERO,
+                grace: Duration::ZERO,
+                kill: Duration::ZERO,
+            },
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_a_fault_or_an_error(text in "[a-z0-9=:; \\PC]{0,40}|\\PC{0,40}") {
+            let plan = plan_of(&["a", "b"]);
+            if let Ok(faults) = Faults::parse(&text, &plan) {
+                let again = Faults::parse(&faults.names().join(";"), &plan);
+                proptest::prop_assert_eq!(again, Ok(faults));
+            }
+        }
+    }
 }

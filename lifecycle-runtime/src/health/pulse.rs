@@ -5,13 +5,12 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-use tokio::sync::Notify;
-
 use crate::control::Control;
+use crate::sync::Notify;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::systemd::Systemd;
 
 /// How long no task may run before liveness fails, unless the service says otherwise.
@@ -30,9 +29,27 @@ pub(crate) struct Pulse {
 }
 
 #[derive(Default)]
-struct Beat {
+pub(super) struct Beat {
     asked: Notify,
     answered: AtomicBool,
+}
+
+impl Beat {
+    /// Asks, and says whether there was an answer to the question before.
+    pub(super) fn ask(&self) -> bool {
+        // In this order: an answer to the new question must not be taken for one to the old.
+        let answered = self.answered.swap(false, Ordering::AcqRel);
+        self.asked.notify_one();
+        answered
+    }
+
+    pub(super) fn answer(&self) {
+        self.answered.store(true, Ordering::Release);
+    }
+
+    pub(super) async fn asked(&self) {
+        self.asked.notified().await;
+    }
 }
 
 impl Pulse {
@@ -55,8 +72,8 @@ impl Pulse {
         let beat = Arc::clone(&self.beat);
         async move {
             loop {
-                beat.answered.store(true, Ordering::Release);
-                beat.asked.notified().await;
+                beat.answer();
+                beat.asked().await;
             }
         }
     }
@@ -72,8 +89,7 @@ fn watch(control: &Control, beat: &Beat, ended: &Receiver<()>, wedged_after: Dur
     let mut silence = Silence::default();
     let mut unfed = Duration::MAX;
     while ended.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
-        let answered = beat.answered.swap(false, Ordering::AcqRel);
-        beat.asked.notify_one();
+        let answered = beat.ask();
         // While it starts, `main` may well keep a runtime of one thread to itself, and while it stops
         // the watchdog ends what hangs.
         let alive = answered || !control.health.is_ready();

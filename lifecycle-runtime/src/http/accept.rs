@@ -12,7 +12,7 @@ use super::server::Server;
 /// Accepts until the intake is stopped, and gives the listener back for [`close`].
 ///
 /// No error ends it: a server that has run out of file descriptors has work that will free some.
-pub(super) async fn accept(server: Arc<Server>, listener: Listener) -> Listener {
+pub(super) async fn accept(server: Arc<Server>, mut listener: Listener) -> Listener {
     let intake = server.intake.clone();
     let mut stop = std::pin::pin!(intake.cancelled());
     let mut backoff = Backoff::default();
@@ -50,14 +50,14 @@ pub(super) async fn close(server: &Arc<Server>, listeners: Vec<Listener>, until:
     const HANDSHAKE: Duration = Duration::from_millis(5);
     let ours = listeners.into_iter().filter(|listener| !listener.shared);
     let mut closing: Vec<_> = ours.filter_map(Closing::begin).collect();
-    for listener in &closing {
+    for listener in &mut closing {
         listener.empty(server, until).await;
     }
     closing.retain(|listener| listener.followed);
     // Nobody waits for this: connections linger meanwhile, and without any it is left out.
     if !closing.is_empty() && !server.is_empty() {
         let _ = timeout_at(until.min(Instant::now() + HANDSHAKE), server.over()).await;
-        for listener in &closing {
+        for listener in &mut closing {
             listener.empty(server, until).await;
         }
     }
@@ -84,6 +84,7 @@ impl Closing {
                 drop(listener.file);
                 removed
             }
+            Source::Custom(_) => false,
         };
         match listener.source.into_std() {
             Ok(backlog) => Some(Self {
@@ -99,7 +100,7 @@ impl Closing {
     }
 
     /// Accepts until there is nobody left to accept.
-    async fn empty(&self, server: &Arc<Server>, until: Instant) {
+    async fn empty(&mut self, server: &Arc<Server>, until: Instant) {
         /// How many are taken before those taken get their turn.
         const ROUND: usize = 64;
         let mut backoff = Backoff::default();

@@ -54,13 +54,14 @@ impl HttpServer {
 
     /// How long idle connections stay open once the intake has stopped, so that a request that is on
     /// its way is answered; by default 100 ms. It should cover a round trip to the clients or the
-    /// balancer. It ends early when no connection is left.
+    /// balancer. It ends early when no connection is left, and after a quarter of the step's timeout.
     pub fn linger(self, linger: Duration) -> Self {
         self.choose(|options| options.linger = linger)
     }
 
     /// How long after the intake has stopped a request that has only half arrived is waited for, when
-    /// its connection does nothing else; by default 500 ms. Afterwards the same bound holds for any
+    /// its connection does nothing else; by default 500 ms, and no longer than half of the step's timeout.
+    /// Afterwards the same bound holds for any
     /// connection on which nothing is in flight. Requests whose body is still being uploaded are in
     /// flight and not bounded by this.
     pub fn head_timeout(self, timeout: Duration) -> Self {

@@ -147,7 +147,7 @@ impl Connection {
 
     /// Ready when the client has been waited for long enough.
     fn bound_waiting(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let options = &self.track.server.options;
+        let server = &self.track.server;
         let waits = self.waits();
         if waits != self.waits {
             self.waits = waits;
@@ -158,8 +158,8 @@ impl Connection {
                 self.timer = None;
                 return Poll::Pending;
             }
-            WaitsFor::Request => options.head_timeout,
-            WaitsFor::Client => options.stall_timeout,
+            WaitsFor::Request => server.head_timeout(),
+            WaitsFor::Client => server.options.stall_timeout,
         };
         let limit = || Instant::now() + limit;
         let wrote = self.track.wrote.take() && waits == WaitsFor::Client;

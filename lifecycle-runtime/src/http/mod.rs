@@ -1,23 +1,28 @@
 //! The HTTP server: an accept loop of its own on hyper, so that stopping it loses no request.
 //!
-//! What happens to a request, by when it arrives:
+//! What it does for its users, moment by moment, is on the manual's page ([`crate::manual::http`]).
+//! How the parts hang together:
 //!
-//! | the server | a new connection | a request on an open connection |
-//! |---|---|---|
-//! | serves | is served | is served |
-//! | settles (stop signal) | is served | is served; the answer says `Connection: close`, HTTP/2 gets GOAWAY |
-//! | lingers (intake stopped) | what the kernel had taken is served, later ones are refused by the kernel | is served, as while settling |
-//! | drains | refused by the kernel | 503 with `Connection: close` and `Retry-After`, counted as rejected |
+//! | file | |
+//! |---|---|
+//! | `build`, `options` | what a service chooses |
+//! | `own`, `running` | the server as the executor, or a program without a plan, sees it |
+//! | `listen`, `accept` | where connections come from, and how the way in is closed |
+//! | `server` | the stage, the registry of connections, the end |
+//! | `connection` | the task of one connection: what the stage asks of it, and its bounds |
+//! | `protocol`, `sniff`, `tls` | what is spoken on it |
+//! | `wire`, `socket` | its bytes: counted, under TLS or not, and closed so that answers arrive |
+//! | `track`, `slot` | what is known of it while it lives |
+//! | `exchange`, `streams` | a request and its answer; the task of an HTTP/2 stream |
+//! | `handover` | requests that another resource takes over |
 //!
 //! The rule behind it: **a request that reached this machine before the linger ended is served**;
-//! each connection reads once more, from the kernel itself, before it refuses anything. Idle
-//! connections are closed when the linger ends; a connection on which half a request has arrived is
-//! kept until the head timeout, so that the rest is answered (with 503) if it comes.
+//! each connection reads once more, from the kernel itself, before it refuses anything.
 //!
 //! A request is in flight from its head's arrival until its response's body has been given out, so
 //! uploads and streams count; a connection that was upgraded (a WebSocket) counts until it closes.
 //!
-//! Not here: TLS, and timeouts of requests while nobody has asked the server to stop.
+//! Not here: timeouts of requests while nobody has asked the server to stop.
 
 #[cfg(feature = "http")]
 mod accept;
@@ -82,14 +87,17 @@ use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work};
 
 /// Serves HTTP with any tower service, such as an axum `Router`: the resource of kind `http-server`.
 ///
-/// HTTP/1.1, upgrades included; with the feature `http2` also HTTP/2 with prior knowledge, on the
-/// same port. On the stop signal it goes on serving while asking clients to take their next request
+/// HTTP/1.1, upgrades included; with the feature `http2` also HTTP/2, by ALPN under TLS and with prior
+/// knowledge on any port. Over TCP, Unix sockets, TLS and what systemd hands over. On the stop signal it goes on serving while asking clients to take their next request
 /// elsewhere; when its window opens it stops its intake without losing a connection or a request
 /// that the kernel had already taken, refuses late requests with 503, and waits for those in flight.
 ///
 /// Every request carries a [`Cancellation`](crate::Cancellation) in its extensions; it fires when
 /// the step's timeout has passed. A handler that panics costs its own connection (HTTP/2: its own
 /// stream) and nothing else.
+///
+/// [The manual](crate::manual::http) has the whole of it: what happens to whom at which moment, every
+/// bound and its default, listeners of all kinds, and how handlers stop well.
 ///
 /// ```no_run
 /// # use axum::{Router, routing::get};

@@ -11,6 +11,7 @@ use std::future::poll_fn;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use http::Request;
 use hyper::body::Incoming;
@@ -24,6 +25,12 @@ use super::server::{Server, Stage};
 use super::slot::Slot;
 use super::track::{Ear, Track};
 use crate::sync::check;
+use crate::work::Window;
+
+const WINDOW: Window = Window {
+    timeout: Duration::from_secs(1),
+    hurry: false,
+};
 
 struct Nobody;
 
@@ -135,7 +142,7 @@ fn the_last_connection_to_go_is_noticed() {
             let server = Arc::clone(&server);
             thread::spawn(move || server.forget(track.id()))
         });
-        server.stop_intake(false);
+        server.stop_intake(WINDOW);
         block_on(server.over());
         assert!(server.is_empty());
         for connection in connections {
@@ -153,7 +160,7 @@ fn a_drain_ends_with_its_last_connection() {
             let server = Arc::clone(&server);
             move || idle_until(Stage::Draining, &server, &track)
         });
-        server.stop_intake(false);
+        server.stop_intake(WINDOW);
         server.advance(Stage::Draining);
         block_on(server.over());
         connection.join().unwrap();
@@ -183,7 +190,7 @@ fn a_connection_that_another_resource_takes_over_is_not_waited_for() {
             let server = Arc::clone(&server);
             move || server.set_away(&track, true)
         });
-        server.stop_intake(false);
+        server.stop_intake(WINDOW);
         block_on(server.over());
         taking.join().unwrap();
     });

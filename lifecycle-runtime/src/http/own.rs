@@ -102,7 +102,7 @@ impl Work for Own {
             .unwrap_or_else(PoisonError::into_inner);
         let accepting = std::mem::take(&mut *accepting);
         Box::pin(async move {
-            let linger = server.stop_intake(window.hurry);
+            let linger = server.stop_intake(window);
             let mut listeners = Vec::with_capacity(accepting.len());
             for accepting in accepting {
                 listeners.extend(accepting.await);

@@ -17,6 +17,7 @@ enum Origin {
     Tcp(SocketAddr),
     #[cfg(unix)]
     Unix(Option<tokio::net::unix::UCred>),
+    Custom,
 }
 
 impl Peer {
@@ -37,21 +38,27 @@ impl Peer {
         Self::new(Origin::Unix(stream.peer_cred().ok()))
     }
 
-    /// The client's address and port; `None` on a Unix socket.
+    pub(super) fn custom() -> Self {
+        Self::new(Origin::Custom)
+    }
+
+    /// The client's address and port; `None` on anything but TCP.
     pub fn address(&self) -> Option<SocketAddr> {
         match &self.origin {
             Origin::Tcp(address) => Some(*address),
             #[cfg(unix)]
             Origin::Unix(_) => None,
+            Origin::Custom => None,
         }
     }
 
     /// The process that connected to a Unix socket: its user, its group and, where the system tells,
-    /// its id, as they were when it connected. `None` on TCP.
+    /// its id, as they were when it connected. `None` on anything
+    /// else.
     #[cfg(unix)]
     pub fn credentials(&self) -> Option<tokio::net::unix::UCred> {
         match &self.origin {
-            Origin::Tcp(_) => None,
+            Origin::Tcp(_) | Origin::Custom => None,
             Origin::Unix(credentials) => *credentials,
         }
     }
@@ -67,6 +74,7 @@ impl fmt::Display for Peer {
                 Some(process) => write!(f, "unix:{process}"),
                 None => f.write_str("unix"),
             },
+            Origin::Custom => f.write_str("custom"),
         }
     }
 }

@@ -16,7 +16,7 @@ use super::track::{InFlight, Track};
 use super::wire::{Raw, Wire};
 use crate::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Map, Mutex, MutexGuard, Notify};
-use crate::work::Active;
+use crate::work::{Active, Window};
 
 /// How many requests are named. A report has little room; the oldest say most.
 const NAMED: usize = 16;
@@ -55,6 +55,9 @@ pub(super) struct Server {
     pub(super) handler: Arc<dyn Handler>,
     /// When the intake was stopped.
     stopped: OnceLock<Instant>,
+    /// As chosen, and no longer than half of the step: what costs nobody an answer is no reason for
+    /// a step to time out.
+    head_timeout: OnceLock<Duration>,
     rejections: AtomicU64,
     panics: AtomicU64,
     /// How many connections were open when they were abandoned.
@@ -100,6 +103,7 @@ impl Server {
             options,
             handler,
             stopped: OnceLock::new(),
+            head_timeout: OnceLock::new(),
             rejections: AtomicU64::new(0),
             panics: AtomicU64::new(0),
             started: Instant::now(),
@@ -212,14 +216,25 @@ impl Server {
     }
 
     /// Stops the intake. Returns until when idle connections may linger.
-    pub(super) fn stop_intake(&self, hurry: bool) -> Instant {
+    pub(super) fn stop_intake(&self, window: Window) -> Instant {
+        let linger = match window.hurry {
+            true => Duration::ZERO,
+            false => self.options.linger.min(window.timeout / 4),
+        };
+        // Stopped once: a second call finds both as they are.
+        let _ = self
+            .head_timeout
+            .set(self.options.head_timeout.min(window.timeout / 2));
         let now = *self.stopped.get_or_init(Instant::now);
         self.advance(Stage::Lingering);
         self.intake.cancel();
-        match hurry {
-            true => now,
-            false => now + self.options.linger,
-        }
+        now + linger
+    }
+
+    /// How long a connection may do nothing once the intake has stopped.
+    pub(super) fn head_timeout(&self) -> Duration {
+        let set = self.head_timeout.get().copied();
+        set.unwrap_or(self.options.head_timeout)
     }
 
     /// What begins once nobody new comes in: the linger, then the drain.
@@ -271,7 +286,7 @@ impl Server {
     /// else to do.
     pub(super) fn head_deadline(&self) -> Instant {
         let stopped = self.stopped.get().copied();
-        stopped.unwrap_or_else(Instant::now) + self.options.head_timeout
+        stopped.unwrap_or_else(Instant::now) + self.head_timeout()
     }
 
     /// Fires the cancellation of every request in flight.

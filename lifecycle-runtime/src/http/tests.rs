@@ -62,3 +62,20 @@ async fn one_that_was_never_started_stops_and_frees_its_port() {
     server.stop(WINDOW).await.unwrap();
     TcpListener::bind(address).await.unwrap();
 }
+
+/// Somebody at a terminal waits: no linger for the comfort of clients.
+#[tokio::test]
+async fn in_a_hurry_idle_connections_are_closed_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = HttpServer::new(listener, Router::new()).linger(Duration::from_secs(3600));
+    let By::Own(own) = &server.by else { panic!() };
+    own.begin();
+    let _idle = TcpStream::connect(address).await.unwrap();
+    let stop = server.stop(Window {
+        hurry: true,
+        ..WINDOW
+    });
+    let bound = Duration::from_secs(20);
+    tokio::time::timeout(bound, stop).await.unwrap().unwrap();
+}

@@ -78,6 +78,8 @@ struct State {
     keeper: Option<Keeper>,
     /// Of sessions that have ended, until their last bytes are written.
     leaving: Vec<Keeper>,
+    /// The socket is closed. A stream's own task may still hold its end of it.
+    closed: bool,
     /// When the last request ended, or the connection began. Kept only where there is an idle limit.
     idle_since: Instant,
     unsent_since: Option<Instant>,
@@ -157,6 +159,7 @@ impl Track {
                 latest: (0, 0),
                 keeper: None,
                 leaving: Vec::new(),
+                closed: false,
                 idle_since: Instant::now(),
                 unsent_since: None,
                 last_answer: None,
@@ -352,6 +355,9 @@ impl Track {
     /// Lets another resource take the request over. Whether it is still in flight.
     pub(super) fn hand_over(&self, place: usize, serial: u32, keeper: Keeper) -> bool {
         let mut state = self.state();
+        if state.closed {
+            return false;
+        }
         if self.http2.get() {
             let Some(stream) = state.stream(place, serial) else {
                 return false;
@@ -391,6 +397,11 @@ impl Track {
         let mut state = self.state();
         state.handed_streams -= 1;
         self.handed.set(state.handed_streams > 0);
+        if state.closed {
+            // Nobody would come by to let go of it.
+            drop(state);
+            return drop(keeper);
+        }
         state.leaving.push(keeper);
         self.leaving.set(true);
         drop(state);
@@ -422,8 +433,14 @@ impl Track {
         }
     }
 
+    /// The socket is closed, and with it every session on it is over.
+    pub(super) fn close(&self) {
+        self.state().closed = true;
+        self.release();
+    }
+
     /// Lets go of every keeper: the sessions are over.
-    pub(super) fn release(&self) {
+    fn release(&self) {
         let mut state = self.state();
         let keeper = state.keeper.take();
         let leaving = std::mem::take(&mut state.leaving);

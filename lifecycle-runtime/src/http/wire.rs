@@ -26,7 +26,13 @@ pub(super) enum Raw {
     Tcp(TcpStream),
     #[cfg(unix)]
     Unix(UnixStream),
+    Custom(Box<dyn Io>),
 }
+
+/// A connection that the service has brought.
+pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Io for S {}
 
 /// Does the same with whichever stream it is.
 macro_rules! with {
@@ -35,6 +41,7 @@ macro_rules! with {
             Raw::Tcp($stream) => $body,
             #[cfg(unix)]
             Raw::Unix($stream) => $body,
+            Raw::Custom($stream) => $body,
         }
     };
 }
@@ -47,7 +54,13 @@ impl Wire {
     /// Reads from the kernel without asking the reactor, which hears of arrived bytes only when it
     /// next polls; until then tokio's own read says "nothing there".
     fn read_now(&self, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let socket = with!(&self.raw, stream => SockRef::from(stream));
+        let socket = match &self.raw {
+            Raw::Tcp(stream) => SockRef::from(stream),
+            #[cfg(unix)]
+            Raw::Unix(stream) => SockRef::from(stream),
+            // No reactor stands between.
+            Raw::Custom(_) => return Poll::Pending,
+        };
         match (&*socket).read(buf.initialize_unfilled()) {
             Ok(read) => {
                 buf.advance(read);
@@ -70,7 +83,7 @@ impl Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         self.track.server.forget(self.track.id());
-        self.track.release();
+        self.track.close();
     }
 }
 

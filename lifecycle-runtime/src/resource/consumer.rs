@@ -21,6 +21,9 @@ pub use source::{Claimed, Demand, Job, NotRenewed, Source};
 
 /// Claims jobs from a queue and works on them.
 ///
+/// [`of`](Self::of) takes the queue and a handler: the runtime claims, renews leases, finishes and
+/// hands back. [`new`](Self::new) runs a loop that does so itself:
+///
 /// ```no_run
 /// # struct Job { id: u64 }
 /// # struct Queue;
@@ -39,15 +42,33 @@ pub use source::{Claimed, Demand, Job, NotRenewed, Source};
 /// That is for a claim that can be dropped while it waits. Where it cannot, as with SQL and SQS, wait
 /// inside [`Claims::next`] and claim outside it: there is an example.
 ///
-/// The step is done when the future has ended and every clone of [`Claims`] is gone, so workers that
-/// were spawned with a clone each are waited for too. An error or a panic of the future while the
-/// service runs stops the service in order, with a non-zero exit code; with `on_failure: restart` in
-/// the manifest it is started again, see [`Restarts`], and made by [`restarting`](Self::restarting).
+/// Claiming ends with the signal, unless the consumer's step waits for others; then it ends when the
+/// step begins. The step is done when the future has ended and every clone of [`Claims`] is gone, so
+/// workers that were spawned with a clone each are waited for too. An error or a panic of the future
+/// while the service runs stops the service in order, with a non-zero exit code; with `on_failure:
+/// restart` in the manifest it is started again, see [`Restarts`], and made by
+/// [`restarting`](Self::restarting).
+///
+/// [The manual](crate::manual::consumers) says what is called when, and what each broker's hand-back
+/// is.
 pub struct QueueConsumer<R = Stops>(Served, StartUp, PhantomData<fn() -> R>);
 wirable!(QueueConsumer<R>, QueueConsumer);
 
 impl QueueConsumer {
-    /// Empties `source`, job by job: see [the manual](QueueConsumer#a-queue-and-a-handler).
+    /// Empties `source`, job by job, by the handler that [`each`](QueueConsumerBuilder::each) takes.
+    ///
+    /// ```no_run
+    /// # use lifecycle::Source;
+    /// # fn wired<S: Source<Payload = String>>(mails: S) -> lifecycle::QueueConsumer {
+    /// # async fn send(mail: String) -> std::io::Result<()> { Ok(()) }
+    /// use lifecycle::QueueConsumer;
+    ///
+    /// let emails = QueueConsumer::of(mails)
+    ///     .concurrency(8)
+    ///     .each(|mail, _cancelled| send(mail));
+    /// # emails
+    /// # }
+    /// ```
     pub fn of<S: Source>(source: S) -> QueueConsumerBuilder<S> {
         QueueConsumerBuilder::new(source)
     }

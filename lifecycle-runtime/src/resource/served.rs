@@ -16,7 +16,7 @@ use super::nursery::{Matter, Nursery, caught};
 use super::restart::Backoff;
 use super::roster::{Roster, Working};
 use crate::cancellation::Cancellation;
-use crate::plan::{Plan, Step};
+use crate::plan::{OnFailure, Plan, Step};
 use crate::report::words;
 use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work, join_failure};
 
@@ -136,7 +136,7 @@ struct Life {
     /// What the resource is called.
     name: OnceLock<String>,
     /// What ends badly is started again, and only its last end counts.
-    restarts: bool,
+    restarts: AtomicBool,
 }
 
 impl Served {
@@ -148,7 +148,7 @@ impl Served {
         Self::of(Body::Once(Box::new(|hub| Box::pin(body(hub)))))
     }
 
-    /// What is started again when it has ended badly.
+    /// What is started again when it has ended badly, if the plan wants it.
     pub(crate) fn again<F, Fut>(body: F) -> Self
     where
         F: Fn(Arc<Hub>) -> Fut + Send + Sync + 'static,
@@ -160,7 +160,6 @@ impl Served {
     fn of(body: Body) -> Self {
         let hub = Arc::<Hub>::default();
         let life = Life {
-            restarts: matches!(body, Body::Again(_)),
             children: Mutex::new(Arc::clone(&hub.children)),
             ..Life::default()
         };
@@ -176,6 +175,13 @@ impl Served {
     /// The service does not run for the sake of this one.
     pub(crate) fn aside(mut self) -> Self {
         self.serves = false;
+        self
+    }
+
+    /// Shares this with the handles that were made before.
+    pub(crate) fn sharing(mut self, hub: Arc<Hub>) -> Self {
+        *self.life.lock() = Arc::clone(&hub.children);
+        self.hub = hub;
         self
     }
 
@@ -244,6 +250,8 @@ impl Work for Served {
         // The same on every platform.
         let _ = self.hub.unwind.set(plan.unmanaged.unwind);
         let _ = self.life.name.set(step.name.to_string());
+        let restarts = step.on_failure == OnFailure::Restart;
+        self.life.restarts.store(restarts, Ordering::Relaxed);
         if !step.waits_for.is_empty() {
             self.pulls.store(false, Ordering::Relaxed);
         }
@@ -300,7 +308,7 @@ impl Work for Served {
             if let Some(Err(error)) = result {
                 return Err(error);
             }
-            if !life.restarts {
+            if !life.restarts() {
                 life.children().take_failure()?;
             }
             let troubles = roster.troubles();
@@ -323,6 +331,8 @@ impl Work for Served {
         }
         // Asked for after the parent was told to go, so that it cannot start with others.
         self.life.children().abandon();
+        // Those that handles have started.
+        self.hub.children.abandon();
     }
 
     fn active(&self) -> Active {
@@ -344,9 +354,13 @@ impl Life {
         let result = self.result.lock().unwrap_or_else(PoisonError::into_inner);
         let own = result.as_ref().and_then(|it| it.as_ref().err());
         own.map(|error| words(&**error)).or_else(|| {
-            let watched = (!self.restarts).then(|| self.children());
+            let watched = (!self.restarts()).then(|| self.children());
             watched.and_then(|children| children.failure())
         })
+    }
+
+    fn restarts(&self) -> bool {
+        self.restarts.load(Ordering::Relaxed)
     }
 
     fn children(&self) -> Arc<Nursery> {
@@ -355,7 +369,7 @@ impl Life {
 
     /// Resolves when a child has failed whose failure is the resource's.
     async fn child_failed(&self) {
-        if self.restarts {
+        if self.restarts() {
             std::future::pending::<()>().await;
         }
         let failed = self.children().failed();
@@ -384,7 +398,7 @@ async fn again(it: Again) -> Result<(), Failure> {
         let Err(error) = result else {
             return Ok(());
         };
-        if during == During::Stop {
+        if during == During::Stop || !it.life.restarts() {
             return Err(error);
         }
         let wait = backoff.next(began.elapsed());

@@ -17,6 +17,8 @@ pub(crate) struct Notify(Mutex<State>);
 struct State {
     /// How often all have been notified.
     rounds: usize,
+    /// `notify_one` has found nobody.
+    permit: bool,
     waiting: Vec<Waker>,
 }
 
@@ -38,6 +40,15 @@ impl Notify {
         state.rounds += 1;
         let waiting = std::mem::take(&mut state.waiting);
         drop(state);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    pub(crate) fn notify_one(&self) {
+        let mut state = self.lock();
+        state.permit = true;
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        // Who comes first takes the permit, the others wait on.
         waiting.into_iter().for_each(Waker::wake);
     }
 
@@ -65,7 +76,7 @@ impl Future for Notified<'_> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.notify.lock();
-        if state.rounds != self.since {
+        if state.rounds != self.since || std::mem::take(&mut state.permit) {
             return Poll::Ready(());
         }
         state.waiting.push(cx.waker().clone());

@@ -93,6 +93,19 @@ pub(crate) fn start_at_terminal(scenario: &str, environment: &[(&str, &str)]) ->
     Some(spawn(command, scenario, environment, folder, report))
 }
 
+/// As [`start`], by another program that is given this one and its arguments as its last.
+pub(crate) fn start_by(
+    mut starter: Command,
+    scenario: &str,
+    environment: &[(&str, &str)],
+) -> Running {
+    let program = env::current_exe().expect("this program");
+    starter.arg(program).args(SUBJECT).stdin(Stdio::null());
+    let folder = tempfile::tempdir().expect("a folder");
+    let report = folder.path().join("termination-log");
+    spawn(starter, scenario, environment, folder, report)
+}
+
 fn spawn(
     mut command: Command,
     scenario: &str,

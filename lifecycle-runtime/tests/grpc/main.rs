@@ -11,6 +11,8 @@ mod health;
 mod quotes;
 mod saturation;
 mod stopping;
+#[cfg(feature = "futures")]
+mod streams;
 
 use std::time::Duration;
 

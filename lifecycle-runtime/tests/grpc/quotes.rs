@@ -161,7 +161,7 @@ fn follow(state: Arc<State>) -> Stream {
 }
 
 /// A closure as a tower service.
-struct Method<F>(F);
+pub(crate) struct Method<F>(pub(crate) F);
 
 impl<F, Fut, R> Service<Request<String>> for Method<F>
 where

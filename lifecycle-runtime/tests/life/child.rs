@@ -304,6 +304,20 @@ pub(crate) fn run(scenario: &str) -> ExitCode {
                 stopping.requested().await;
             })
         }),
+        "wedged-and-watched" => {
+            thread::spawn(|| {
+                let is_live = |wanted| {
+                    while lifecycle::health().is_live() != wanted {
+                        thread::sleep(ms(5));
+                    }
+                };
+                is_live(false);
+                say("not live");
+                is_live(true);
+                say("live again");
+            });
+            serve(two_workers(), || blocking(2, 4 * WEDGED_AFTER))
+        }
         "contract" => contract(Drift::Warn, false),
         "contract-refuse" => contract(Drift::Refuse, false),
         "contract-stops-itself" => contract(Drift::Warn, true),

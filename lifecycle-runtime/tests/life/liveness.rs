@@ -37,6 +37,13 @@ fn a_wedged_executor_is_answered_with_503_and_one_that_comes_back_with_200() {
 }
 
 #[test]
+fn health_as_a_value_says_the_same() {
+    let mut child = start("wedged-and-watched", &[]);
+    child.until("not live");
+    child.until("live again");
+}
+
+#[test]
 fn a_worker_that_is_free_is_enough() {
     let (mut child, port) = serving("one-worker-blocked");
     child.until("blocked");

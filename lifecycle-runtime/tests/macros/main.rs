@@ -108,7 +108,7 @@ compiles! { one_thread,
 compiles! { some_threads,
     use lifecycle::{Database, Task};
 
-    #[lifecycle::main(manifest = "tests/macros/shop.yaml", flavor = "multi_thread", worker_threads = 2)]
+    #[lifecycle::main(manifest = "tests/macros/shop.yaml", flavor = "multi_thread", worker_threads = 2, wedged_after = "1m30s")]
     async fn main() -> anyhow::Result<Resources> {
         Ok(Resources {
             jobs: Task::new(|stopping| async move { stopping.requested().await }),
@@ -237,5 +237,76 @@ mod fails_to_start {
     #[test]
     fn ends_with_its_own_exit_code() {
         assert_eq!(format!("{:?}", main()), format!("{:?}", ExitCode::from(1)));
+    }
+}
+
+// A test in the file of `main` reaches the plan, and one in a library has it by a macro of its own.
+mod in_reach_of_tests {
+    use lifecycle::{Database, Task};
+
+    #[allow(dead_code, reason = "the program that these tests belong to")]
+    #[lifecycle::main(manifest = "tests/macros/shop.yaml")]
+    async fn main() -> anyhow::Result<Resources> {
+        wire().await
+    }
+
+    async fn wire() -> anyhow::Result<Resources> {
+        Ok(Resources {
+            jobs: Task::new(|stopping| async move { stopping.requested().await }),
+            orders_db: Database::new(|| async {}),
+        })
+    }
+
+    #[cfg(feature = "testing")]
+    mod tests {
+        use super::{Resources, wire};
+        use lifecycle::testing::Termination;
+
+        #[tokio::test(start_paused = true)]
+        async fn the_wiring_stops_as_planned() {
+            let termination = Termination::of(Resources::plan());
+            let report = termination.platform("kubernetes").start(wire).run().await;
+            report.assert_clean();
+            report.assert_order(&["jobs", "orders-db"]);
+            let grace = std::time::Duration::from_secs(30);
+            assert_eq!(report.left_before_kill(), grace);
+        }
+    }
+}
+
+mod included {
+    pub(crate) mod library {
+        lifecycle::include_plan!("tests/macros/shop.yaml");
+    }
+
+    mod renamed {
+        use ::lifecycle as runtime;
+
+        lifecycle::include_plan!("tests/macros/shop.yaml", crate = runtime);
+
+        #[test]
+        fn compiles() {
+            assert_eq!(Resources::plan().service, "shop");
+        }
+    }
+
+    #[test]
+    fn the_plan_is_that_of_the_manifest() {
+        let plan = library::Resources::plan();
+        let names: Vec<&str> = plan.steps.iter().map(|step| &*step.name).collect();
+        assert_eq!(names, ["jobs", "orders-db"]);
+    }
+
+    #[cfg(feature = "http")]
+    mod served {
+        lifecycle::include_plan!("tests/macros/served.yaml");
+
+        #[test]
+        fn what_passes_before_the_signal_is_not_left_after_it() {
+            let kubernetes = &Resources::plan().timelines[0];
+            assert_eq!(kubernetes.grace.as_secs(), 30);
+            // The preStop sleep, for routing to notice.
+            assert_eq!(kubernetes.kill.as_secs(), 25);
+        }
     }
 }

@@ -193,6 +193,7 @@ fn bad() -> Measured {
     report.steps[0].handed_back = vec!["mail-7".to_owned(), "mail-8".to_owned()];
     report.steps[0].handed_back_omitted = 30;
     report.steps[0].abandoned = vec!["resize cover.png".to_owned()];
+    report.faults = vec!["http=slow:60s".to_owned()];
     report.steps[1].outcome = "running".to_owned();
     report.steps[1].end_ms = None;
     report.steps[2].outcome = "failed".to_owned();

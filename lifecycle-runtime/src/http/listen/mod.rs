@@ -3,6 +3,7 @@
 
 #[cfg(all(unix, feature = "socket-activation"))]
 mod activation;
+mod custom;
 #[cfg(unix)]
 mod file;
 
@@ -15,6 +16,7 @@ use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::UnixListener;
 
+use self::custom::Custom;
 #[cfg(unix)]
 use self::file::SocketFile;
 use super::peer::Peer;
@@ -60,6 +62,7 @@ pub(super) enum Source {
     Tcp(TcpListener),
     #[cfg(unix)]
     Unix(UnixListener),
+    Custom(Custom),
 }
 
 impl Listener {
@@ -120,8 +123,8 @@ impl Listener {
     }
 
     /// The next connection.
-    pub(super) async fn accept(&self) -> io::Result<(Raw, Peer)> {
-        match &self.source {
+    pub(super) async fn accept(&mut self) -> io::Result<(Raw, Peer)> {
+        match &mut self.source {
             Source::Tcp(listener) => listener
                 .accept()
                 .await
@@ -131,6 +134,7 @@ impl Listener {
                 let peer = Peer::unix(&stream);
                 (Raw::Unix(stream), peer)
             }),
+            Source::Custom(custom) => custom.accept().await,
         }
     }
 }
@@ -143,6 +147,7 @@ impl Source {
             Self::Tcp(listener) => listener.into_std().map(Backlog::Tcp),
             #[cfg(unix)]
             Self::Unix(listener) => listener.into_std().map(Backlog::Unix),
+            Self::Custom(custom) => Ok(Backlog::Custom(custom)),
         }
     }
 }
@@ -152,11 +157,12 @@ pub(super) enum Backlog {
     Tcp(std::net::TcpListener),
     #[cfg(unix)]
     Unix(std::os::unix::net::UnixListener),
+    Custom(Custom),
 }
 
 impl Backlog {
     /// The next connection, or [`WouldBlock`](io::ErrorKind::WouldBlock).
-    pub(super) fn accept(&self) -> io::Result<io::Result<(Raw, Peer)>> {
+    pub(super) fn accept(&mut self) -> io::Result<io::Result<(Raw, Peer)>> {
         Ok(match self {
             Self::Tcp(listener) => {
                 let (stream, address) = listener.accept()?;
@@ -176,6 +182,7 @@ impl Backlog {
                     (Raw::Unix(stream), peer)
                 })
             }
+            Self::Custom(custom) => Ok(custom.accept_now()?),
         })
     }
 }
@@ -201,6 +208,7 @@ impl fmt::Debug for Listener {
             Source::Tcp(listener) => shown.field("tcp", &listener.local_addr().ok()),
             #[cfg(unix)]
             Source::Unix(listener) => shown.field("unix", &listener.local_addr().ok()),
+            Source::Custom(_) => shown.field("custom", &()),
         };
         shown.field("shared", &self.shared).finish_non_exhaustive()
     }

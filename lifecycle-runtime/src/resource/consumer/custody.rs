@@ -152,9 +152,8 @@ async fn watch(
 ) -> Worked {
     tokio::select! {
         biased;
-        joined = &mut *handler => {
-            return worked(joined, false);
-        }
+        // It may have seen its cancellation before this did.
+        joined = &mut *handler => return worked(joined, cancellation.is_cancelled()),
         () = hub.cancellation.cancelled() => {}
         () = loss.lost.cancelled() => {}
     }

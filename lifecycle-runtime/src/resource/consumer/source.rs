@@ -15,7 +15,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// either is logged, and they are called again: after a quarter of a second, then after twice as long
 /// each time, up to 15 s. So a source whose connection has gone makes a new one in `claim`.
 ///
-/// A table in `PostgreSQL`, where a job is claimed by an `UPDATE`:
+/// A table in PostgreSQL, where a job is claimed by an `UPDATE`:
 ///
 /// ```
 /// # use std::time::Duration;

@@ -17,6 +17,8 @@ use prost::Message as _;
 /// What has arrived.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Received {
+    /// How often each kind of request came.
+    requests: BTreeMap<String, usize>,
     /// Names of spans.
     pub(crate) spans: Vec<String>,
     /// The last value of each sum.
@@ -43,29 +45,25 @@ pub(crate) struct Collector {
 impl Collector {
     /// One that takes everything.
     pub(crate) fn start() -> Self {
-        Self::serve(true)
+        Self::serve(usize::MAX)
     }
 
     /// One that accepts connections and never answers.
     pub(crate) fn hanging() -> Self {
-        Self::serve(false)
+        Self::serve(0)
     }
 
-    fn serve(answers: bool) -> Self {
+    /// One that answers so many requests of each kind, and then none.
+    pub(crate) fn serve(answers: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let received = Arc::<Mutex<Received>>::default();
         let shelf = Arc::clone(&received);
         thread::spawn(move || {
-            let mut held = Vec::new();
             for socket in listener.incoming() {
                 let socket = socket.unwrap();
-                if answers {
-                    let shelf = Arc::clone(&shelf);
-                    thread::spawn(move || serve(&socket, &shelf));
-                } else {
-                    held.push(socket);
-                }
+                let shelf = Arc::clone(&shelf);
+                thread::spawn(move || serve(&socket, &shelf, answers));
             }
         });
         Self { address, received }
@@ -77,7 +75,7 @@ impl Collector {
 }
 
 /// Requests of one connection, one after another.
-fn serve(socket: &TcpStream, shelf: &Mutex<Received>) {
+fn serve(socket: &TcpStream, shelf: &Mutex<Received>, answers: usize) {
     let mut reader = BufReader::new(socket);
     loop {
         let mut head = Vec::new();
@@ -97,7 +95,17 @@ fn serve(socket: &TcpStream, shelf: &Mutex<Received>) {
             .map_or(0, |it| it.trim().parse().unwrap());
         let mut body = vec![0; length];
         reader.read_exact(&mut body).unwrap();
-        shelve(&head[0], &body, &mut shelf.lock().unwrap());
+        let mut received = shelf.lock().unwrap();
+        let asked = received.requests.entry(head[0].clone()).or_default();
+        *asked += 1;
+        if *asked > answers {
+            drop(received);
+            loop {
+                thread::park();
+            }
+        }
+        shelve(&head[0], &body, &mut received);
+        drop(received);
         let answer =
             "HTTP/1.1 200 OK\r\ncontent-type: application/x-protobuf\r\ncontent-length: 0\r\n\r\n";
         if (&*socket).write_all(answer.as_bytes()).is_err() {

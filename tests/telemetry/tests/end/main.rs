@@ -161,3 +161,18 @@ fn a_collector_that_is_gone_costs_nothing_and_each_exporter_says_so() {
     }
     assert!(ended.took < Duration::from_secs(3), "{:?}", ended.took);
 }
+
+#[test]
+fn a_collector_that_hangs_at_the_very_end_is_reported_and_holds_nobody() {
+    let collector = Collector::serve(1);
+    let ended = recorded(collector.address, &[]);
+    assert_eq!(ended.code, Some(80), "{}", ended.stderr);
+    assert_eq!(ended.report["outcome"], "abandoned");
+    let telemetry = ended.step("telemetry");
+    assert_eq!(telemetry["outcome"], "timed-out");
+    let error = telemetry["error"].as_str().unwrap();
+    assert_eq!(error, "at the very end: no end within 1.5s");
+    assert!(ended.took < Duration::from_secs(4), "{:?}", ended.took);
+    let received = collector.received();
+    assert_eq!(received.count("last job"), 1, "what was flushed is there");
+}

@@ -1,0 +1,3 @@
+lifecycle::include_plan!("tests/ui/none.yaml");
+
+fn main() {}

@@ -1,0 +1,3 @@
+lifecycle::include_plan!(shop);
+
+fn main() {}

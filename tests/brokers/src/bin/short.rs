@@ -1,0 +1,10 @@
+//! The worker, with a lease of 2s.
+
+#[lifecycle::main(manifest = "short.yaml")]
+async fn main() -> anyhow::Result<Resources> {
+    let worker = lifecycle_broker_tests::start().await?;
+    Ok(Resources {
+        jobs: worker.jobs,
+        broker: worker.broker,
+    })
+}
