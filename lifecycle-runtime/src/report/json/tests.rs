@@ -169,6 +169,7 @@ fn the_schema_and_its_page_name_every_field_and_none_that_is_never_written() {
     for (steps, faults) in [(vec![full], 2000), (vec![small], 1), (many, 0)] {
         let mut report = report(steps);
         report.cause = Some("a cause".to_owned());
+        report.instance = Some("i-1".to_owned());
         report.faults = numbered("fault", faults);
         fields(&parsed(&report), &mut written);
     }
@@ -282,6 +283,7 @@ fn nothing_that_a_name_holds_breaks_it() {
         report.platform = Some(text.clone());
         report.instance = Some(text.clone());
         report.cause = Some(text.clone());
+        report.instance = Some(text.clone());
         report.faults = vec![text.clone(); 500];
         report.total = Duration::MAX;
         report.rejected = u64::MAX;
