@@ -26,6 +26,8 @@ fn stdout(output: &Output) -> String {
 const EXAMPLES: &[(&str, &[&str])] = &[
     ("chat", &["k8s"]),
     ("checkout-api", &["k8s", "ecs"]),
+    ("orders-actix", &["k8s", "ecs"]),
+    ("quotes-grpc", &["k8s"]),
     ("thumbnails", &["k8s", "ecs"]),
 ];
 

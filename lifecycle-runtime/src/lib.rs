@@ -97,9 +97,12 @@
 //! |---|---|---|
 //! | `http-server` | [`HttpServer`] | a listener and a service (feature `http`), or another framework's server |
 //! | `queue-consumer` | [`QueueConsumer`] | a [`Source`] of jobs and a handler, or a loop with [`Claims`] |
-//! | `scheduler` | [`Scheduler`] | a period and a job |
+//! | `scheduler` | [`Scheduler`] | jobs, each with its [`Schedule`] |
 //! | `grpc-server` | [`GrpcServer`] | a listener and a service (feature `grpc`), or any server with a stop handle |
-//! | `task` | [`Task`] | [`Stopping`]: `requested`, `cancelled`, `working` |
+//! | `task` | [`Task`] | [`Stopping`]: `requested`, `cancelled`, `working`, `spawn`; handlers get [`Tasks`] |
+//! | `critical-section` | [`CriticalSection`] | nothing; handlers pass through its handle, [`Gate`] |
+//! | `blocking-work` | [`BlockingWork`] | nothing; handlers begin work through its handle, [`Blocking`] |
+//! | `child-process` | `ChildProcess` (feature `process`) | a command, or nothing; handlers start programs through its handle |
 //! | `websocket`, `stream` | [`WebSockets`], [`Streams`] | nothing; handlers get a [`Session`] from its handle, [`Sessions`] |
 //! | `telemetry` | [`Telemetry`], of one or more [`Exporter`]s | a flush, and what comes at the very end |
 //! | `audit-log`, `message-broker`, `cache`, `database`, `file`, `custom` | [`AuditLog`], [`MessageBroker`], [`Cache`], [`Database`], [`File`], [`Custom`] | a closing call, async or `blocking` |
@@ -118,6 +121,10 @@
 //! - AWS, in the module `aws` of that feature: Spot interruptions and ECS tasks.
 //! - [WebSockets](manual::websockets) and [streams](manual::streams): sessions are told to leave one by
 //!   one, waited for, and ended.
+//! - [Tasks](manual::tasks) and [schedules](manual::schedules): named, never silent, started again.
+//! - [Critical sections](manual::critical_sections): what must not be begun any more, nor cut off.
+//! - [Blocking work](manual::blocking_work) and [child processes](manual::child_processes), also as a
+//!   container's first process.
 //! - [Clients and files](manual::clients): pools, brokers, caches, and whatever only has an end.
 //! - [Testing](manual::testing): a termination in a test of your own, and faults for a drill.
 //!
@@ -133,6 +140,7 @@
 //! | `socket-activation` | listeners that systemd hands over |
 //! | `futures` | `Session::socket` and `Session::stream`, for what is a `Stream` or a `Sink`; no further crate |
 //! | `aws` | Spot interruption notices and ECS task metadata, where they are asked for; no further crate |
+//! | `process` | `ChildProcess`, and the duties of a container's first process |
 //! | `testing` | `lifecycle::testing`: a termination played in a test of your own |
 //! | `faults` | `LIFECYCLE_FAULTS`: faults in a real process, for drills |
 //! | `metrics` | the facts of a shutdown through the `metrics` facade |

@@ -36,5 +36,10 @@ pages! {
     websockets = "manual/websockets.md",
     streams = "manual/streams.md",
     clients = "manual/clients.md",
+    tasks = "manual/tasks.md",
+    schedules = "manual/schedules.md",
+    critical_sections = "manual/critical_sections.md",
+    blocking_work = "manual/blocking_work.md",
+    child_processes = "manual/child_processes.md",
     testing = "manual/testing.md",
 }

@@ -69,6 +69,11 @@ impl Roster {
         Ok(self.guard(id))
     }
 
+    /// Counts something that was refused by whoever has intake in their own hands.
+    pub(crate) fn reject(&self) {
+        self.lock().refused += 1;
+    }
+
     /// From here on [`try_enter`](Self::try_enter) refuses.
     pub(crate) fn close(&self) {
         self.lock().closed = true;

@@ -179,6 +179,7 @@ impl Served {
     }
 
     /// Shares this with the handles that were made before.
+    #[cfg(all(unix, feature = "process"))]
     pub(crate) fn sharing(mut self, hub: Arc<Hub>) -> Self {
         *self.life.lock() = Arc::clone(&hub.children);
         self.hub = hub;

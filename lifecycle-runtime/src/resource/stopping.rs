@@ -10,6 +10,7 @@ use super::ending::Ending;
 use super::nursery::Matter;
 use super::roster::Working;
 use super::served::{Hub, Served};
+use crate::cancellation::Cancellation;
 
 /// What a running server, task or scheduled job looks at to learn that it must stop. Clones share it.
 #[derive(Clone)]
@@ -52,6 +53,18 @@ impl Stopping {
     /// Whether the step's timeout has passed.
     pub fn is_cancelled(&self) -> bool {
         self.hub.cancellation.is_cancelled()
+    }
+
+    /// The same as a value for work in flight to carry, as requests to `HttpServer::new` find one in
+    /// their extensions.
+    pub fn cancellation(&self) -> Cancellation {
+        self.hub.cancellation.clone()
+    }
+
+    /// Counts a request that a server of another framework refused because it came too late; the
+    /// report's `rejected` has the sum.
+    pub fn reject(&self) {
+        self.hub.roster.reject();
     }
 
     /// Notes that something called `name`, such as a session, is in flight until the returned guard

@@ -165,9 +165,9 @@ async fn orphans(stopping: lifecycle::Stopping) {
         thread::sleep(ms(20));
     }
     say(if zombies() > 1 {
-        "not reaped"
+        "zombies stay"
     } else {
-        "reaped"
+        "all reaped"
     });
     let status = own.wait().expect("nobody took its status");
     say(&format!("own child: {status}"));

@@ -159,7 +159,7 @@ impl Source for Stream {
                 key: self.key.clone(),
                 consumer: self.consumer.clone(),
                 name: entry.get("id").unwrap_or_else(|| entry.id.clone()),
-                entry: entry.id,
+                number: entry.id,
             };
             (body, job)
         };
@@ -181,7 +181,8 @@ pub struct Entry {
     key: String,
     consumer: String,
     name: String,
-    entry: String,
+    /// What Redis calls the entry.
+    number: String,
 }
 
 impl Entry {
@@ -191,7 +192,7 @@ impl Entry {
             .key(&self.key)
             .arg(GROUP)
             .arg(&self.consumer)
-            .arg(&self.entry)
+            .arg(&self.number)
             .arg(NOBODY)
             .invoke_async(&mut self.commands)
             .await

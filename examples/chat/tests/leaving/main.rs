@@ -5,7 +5,9 @@
 
 mod clients;
 mod service;
+mod terminal;
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -15,6 +17,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use clients::{Visit, ask, connect, enter, rest, until, visit};
 use service::{PATIENCE, Service};
+use terminal::Terminal;
 
 /// `spread` in `lifecycle.yaml`.
 const SPREAD: Duration = Duration::from_secs(10);
@@ -210,4 +213,29 @@ async fn who_asks_for_the_next_is_answered_at_once() {
     assert!(text.starts_with("HTTP/1.1 204 No Content"), "{text}");
     assert!(began.elapsed() < TIMEOUT, "{:?}", began.elapsed());
     service.exit(signal).await.assert_clean();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ctrl_c_at_a_terminal_tells_all_at_once() {
+    let Some(mut terminal) = Terminal::open() else {
+        // Past the harness, which shows only what failed.
+        let words = b"SKIPPED: there is no `script` to open a terminal with\n";
+        return std::io::stderr().write_all(words).unwrap();
+    };
+    let mut guests = Vec::new();
+    for index in 0..50 {
+        let name = format!("guest-{index}");
+        let socket = enter(terminal.addr, 1, &name).await;
+        guests.push(tokio::spawn(visit(socket, name, PATIENCE)));
+    }
+    let began = Instant::now();
+    terminal.press_ctrl_c();
+    for guest in guests {
+        let visit = timeout(PATIENCE, guest).await.unwrap().unwrap();
+        assert_eq!(visit.farewell.map(|(code, _)| code), Some(1001));
+        assert!(visit.closed, "{}", visit.name);
+    }
+    // Neither settled nor spread: that would be fifteen seconds.
+    assert!(began.elapsed() < SPREAD / 2, "{:?}", began.elapsed());
+    assert_eq!(terminal.code().await, Some(0));
 }

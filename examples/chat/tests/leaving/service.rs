@@ -125,7 +125,7 @@ fn launch() -> (Child, TempDir, File) {
 }
 
 /// The health port is fixed, so one service runs at a time: across threads and across processes.
-fn turn() -> File {
+pub(crate) fn turn() -> File {
     let path = std::env::temp_dir().join("chat-health-port.lock");
     // Reading is enough for a lock, and what another user made can only be read.
     let file = File::open(&path).or_else(|_| File::create(&path)).unwrap();

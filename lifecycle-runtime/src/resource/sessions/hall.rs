@@ -321,3 +321,21 @@ async fn bid(mut seats: Vec<Arc<Seat>>, manners: &Manners, began: Instant, sprea
     }
     pending::<()>().await;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_not_been_told_by_the_timeout_is_told_then_and_nobody_twice() {
+        let hall = Arc::new(Hall::default());
+        let (early, late) = (hall.enter(&"early").unwrap(), hall.enter(&"late").unwrap());
+        let manners = hall.manners();
+        early.seat.tell(manners.farewell(&mut Random::new()));
+        let first = early.seat.farewell().cloned();
+        hall.cancel();
+        assert_eq!(early.seat.farewell().cloned(), first);
+        assert!(first.is_some() && late.seat.farewell().is_some());
+        assert!(hall.cancellation.is_cancelled());
+    }
+}

@@ -39,9 +39,9 @@ fn rabbitmq() {
         return skipped("rabbitmq-server is not installed");
     };
     let queue = |name: &str| server.queue(name);
-    scenes::play(queue, scenes::COMMON);
-    scenes::prefetched_jobs_are_others_at_once(server.queue("prefetched"));
-    scenes::a_broker_that_goes_away_loses_nothing_twice(server.queue("gone"), || server.stop());
+    scenes::play(queue);
+    scenes::prefetched_jobs_are_others_at_once(&server.queue("prefetched"));
+    scenes::a_broker_that_goes_away_loses_nothing_twice(&server.queue("gone"), || server.stop());
 }
 
 /// The example, rehearsed as CI does it, with its queue full.
@@ -59,9 +59,9 @@ fn redis_streams() {
         return skipped("redis-server is not installed");
     };
     let queue = |name: &str| server.queue(name);
-    scenes::play(queue, scenes::COMMON);
-    scenes::a_lost_lease_ends_the_work(server.queue("lost"), |queue, id| queue.steal(id));
-    scenes::a_broker_that_goes_away_loses_nothing_twice(server.queue("gone"), || server.stop());
+    scenes::play(queue);
+    scenes::a_lost_lease_ends_the_work(&server.queue("lost"), redis::Queue::steal);
+    scenes::a_broker_that_goes_away_loses_nothing_twice(&server.queue("gone"), || server.stop());
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn postgres_skip_locked() {
         return skipped("PostgreSQL is not installed");
     };
     let queue = |name: &str| server.queue(name);
-    scenes::play(queue, scenes::COMMON);
-    scenes::a_lost_lease_ends_the_work(server.queue("lost"), |queue, id| queue.steal(id));
-    scenes::a_broker_that_goes_away_loses_nothing_twice(server.queue("gone"), || server.stop());
+    scenes::play(queue);
+    scenes::a_lost_lease_ends_the_work(&server.queue("lost"), postgres::Queue::steal);
+    scenes::a_broker_that_goes_away_loses_nothing_twice(&server.queue("gone"), || server.stop());
 }

@@ -16,7 +16,7 @@ use crate::worker::Lease;
 
 pub(crate) struct Server {
     url: String,
-    server: Process,
+    process: Process,
     _folder: TempDir,
 }
 
@@ -105,7 +105,7 @@ impl Server {
         });
         Some(Self {
             url,
-            server,
+            process: server,
             _folder: folder,
         })
     }
@@ -126,7 +126,7 @@ impl Server {
     }
 
     pub(crate) fn stop(&self) {
-        self.server.kill();
+        self.process.kill();
     }
 }
 

@@ -16,7 +16,7 @@ use crate::worker::Lease;
 pub(crate) struct Server {
     port: u16,
     // Before the port mapper, which it uses, and the folder, in which it writes.
-    server: Process,
+    process: Process,
     _mapper: Process,
     _folder: TempDir,
 }
@@ -63,11 +63,11 @@ impl Server {
         );
         let server = Self {
             port: amqp,
-            server,
+            process: server,
             _mapper: mapper_process,
             _folder: folder,
         };
-        server.server.wait_until(|| {
+        server.process.wait_until(|| {
             TcpStream::connect(("127.0.0.1", amqp)).is_ok() && server.connect().is_some()
         });
         Some(server)
@@ -124,7 +124,7 @@ impl Server {
     }
 
     pub(crate) fn stop(&self) {
-        self.server.kill();
+        self.process.kill();
     }
 }
 

@@ -14,7 +14,7 @@ use crate::worker::Lease;
 
 pub(crate) struct Server {
     url: String,
-    server: Process,
+    process: Process,
     _folder: TempDir,
 }
 
@@ -38,7 +38,7 @@ impl Server {
         server.wait_until(|| client.get_connection().is_ok());
         Some(Self {
             url,
-            server,
+            process: server,
             _folder: folder,
         })
     }
@@ -59,7 +59,7 @@ impl Server {
     }
 
     pub(crate) fn stop(&self) {
-        self.server.kill();
+        self.process.kill();
     }
 }
 

@@ -17,27 +17,16 @@ const AT_ONCE: Duration = ms(3000);
 
 type Scene<Q> = (&'static str, fn(&Q, &str));
 
-/// The scenes that every broker plays.
-pub(crate) struct Common;
-pub(crate) const COMMON: Common = Common;
-
-impl Common {
-    fn scenes<Q: Queue>(&self) -> [Scene<Q>; 5] {
-        [
-            ("idle", an_idle_worker_leaves_at_once),
-            ("running", a_running_job_is_finished_and_no_other_begun),
-            ("renewed", a_lease_is_renewed_while_a_job_outlives_it),
-            ("stuck", a_stuck_job_is_handed_back_and_anothers_at_once),
-            ("failed", a_failed_job_is_the_queues_again),
-        ]
-    }
-}
-
-/// Plays them side by side, each on a queue of its own.
-pub(crate) fn play<Q: Queue + Sync>(queue: impl Fn(&str) -> Q, common: Common) {
-    let scenes = common
-        .scenes::<Q>()
-        .map(|(name, scene)| (name, queue(name), scene));
+/// Plays the scenes that every broker plays, side by side, each on a queue of its own.
+pub(crate) fn play<Q: Queue + Sync>(queue: impl Fn(&str) -> Q) {
+    let scenes: [Scene<Q>; 5] = [
+        ("idle", an_idle_worker_leaves_at_once),
+        ("running", a_running_job_is_finished_and_no_other_begun),
+        ("renewed", a_lease_is_renewed_while_a_job_outlives_it),
+        ("stuck", a_stuck_job_is_handed_back_and_anothers_at_once),
+        ("failed", a_failed_job_is_the_queues_again),
+    ];
+    let scenes = scenes.map(|(name, scene)| (name, queue(name), scene));
     scope(|scope| {
         for (name, queue, scene) in &scenes {
             scope.spawn(move || scene(queue, name));
@@ -133,11 +122,11 @@ fn a_failed_job_is_the_queues_again<Q: Queue>(queue: &Q, name: &str) {
     );
 }
 
-pub(crate) fn prefetched_jobs_are_others_at_once(queue: impl Queue) {
+pub(crate) fn prefetched_jobs_are_others_at_once(queue: &impl Queue) {
     for id in ["a", "b", "c", "d", "e", "f"] {
         queue.publish(id, &format!("{id} take 3000"));
     }
-    let mut worker = Worker::start(&queue, "prefetched", Lease::Short);
+    let mut worker = Worker::start(queue, "prefetched", Lease::Short);
     worker.says_all(&["began a", "began b"]);
     sleep(ms(500));
     assert!(
@@ -168,11 +157,11 @@ pub(crate) fn prefetched_jobs_are_others_at_once(queue: impl Queue) {
     assert_eq!(json!(handed_back), json!(["c", "d", "e", "f"]));
 }
 
-pub(crate) fn a_lost_lease_ends_the_work<Q: Queue>(queue: Q, steal: impl Fn(&Q, &str)) {
+pub(crate) fn a_lost_lease_ends_the_work<Q: Queue>(queue: &Q, steal: impl Fn(&Q, &str)) {
     queue.publish("lost", "lost hang 0");
-    let mut worker = Worker::start(&queue, "lost", Lease::Short);
+    let mut worker = Worker::start(queue, "lost", Lease::Short);
     worker.says("began lost");
-    steal(&queue, "lost");
+    steal(queue, "lost");
     worker.says("cancelled lost");
     sleep(ms(500));
     assert_eq!(queue.jobs(), 1, "neither finished");
@@ -187,9 +176,9 @@ pub(crate) fn a_lost_lease_ends_the_work<Q: Queue>(queue: Q, steal: impl Fn(&Q, 
     );
 }
 
-pub(crate) fn a_broker_that_goes_away_loses_nothing_twice(queue: impl Queue, stop: impl Fn()) {
+pub(crate) fn a_broker_that_goes_away_loses_nothing_twice(queue: &impl Queue, stop: impl Fn()) {
     queue.publish("doomed", "doomed take 1500");
-    let mut worker = Worker::start(&queue, "gone", Lease::Long);
+    let mut worker = Worker::start(queue, "gone", Lease::Long);
     worker.says("began doomed");
     let terminated = worker.terminate();
     stop();

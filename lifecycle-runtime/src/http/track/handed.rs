@@ -1,0 +1,134 @@
+//! What of a connection belongs to another resource; see [`crate::http::handover`].
+
+use super::{Keeper, Stage, Track};
+
+impl Track {
+    /// Lets another resource take the request over. Whether it is still in flight.
+    pub(in crate::http) fn hand_over(&self, place: usize, serial: u32, keeper: Keeper) -> bool {
+        let mut state = self.state();
+        if state.closed {
+            return false;
+        }
+        if self.http2.get() {
+            let Some(stream) = state.stream(place, serial) else {
+                return false;
+            };
+            let before = stream.keeper.replace(keeper);
+            state.handed_streams += usize::from(before.is_none());
+            self.handed.set(true);
+            // A keeper is somebody else's code: never dropped under the lock.
+            drop(state);
+            drop(before);
+            self.reckon();
+        } else {
+            if self.slot.version() != serial {
+                return false;
+            }
+            let before = state.keeper.replace(keeper);
+            self.handed.set(true);
+            drop(state);
+            drop(before);
+            self.server.set_away(self, true);
+        }
+        true
+    }
+
+    /// The request on HTTP/1 that was taken over has been answered to its end.
+    pub(in crate::http) fn take_back(&self) {
+        self.handed.set(false);
+        self.server.set_away(self, false);
+        // While the server stops, the connection closes now; the socket's end is the session's.
+        if self.server.stage() < Stage::Settling {
+            self.release();
+        }
+    }
+
+    /// A stream that was taken over has been answered to its end, which may still have to be written.
+    pub(in crate::http) fn take_back_stream(&self, keeper: Keeper) {
+        let mut state = self.state();
+        state.handed_streams -= 1;
+        self.handed.set(state.handed_streams > 0);
+        if state.closed {
+            // Nobody would come by to let go of it.
+            drop(state);
+            return drop(keeper);
+        }
+        state.leaving.push(keeper);
+        self.leaving.set(true);
+        drop(state);
+        self.reckon();
+        self.wake();
+    }
+
+    /// Tells the server whether it need not wait for this HTTP/2 connection.
+    pub(in crate::http) fn reckon(&self) {
+        let state = self.state();
+        let (open, handed) = (state.open_streams, state.handed_streams);
+        drop(state);
+        // Until the connection has taken its last look, further requests may come.
+        let away = self.refusing.get() && handed > 0 && handed == open;
+        self.server.set_away(self, away);
+    }
+
+    /// Whether another resource holds something in flight here.
+    pub(in crate::http) fn is_handed(&self) -> bool {
+        self.handed.get()
+    }
+
+    /// Lets go of the keepers of streams that have ended, if all that was written has gone out.
+    pub(in crate::http) fn release_written(&self) {
+        if self.leaving.get() && !self.unsent.get() {
+            self.leaving.set(false);
+            let written = std::mem::take(&mut self.state().leaving);
+            drop(written);
+        }
+    }
+
+    /// The socket is closed, and with it every session on it is over.
+    pub(in crate::http) fn close(&self) {
+        self.state().closed = true;
+        self.release();
+    }
+
+    /// Lets go of every keeper: the sessions are over.
+    fn release(&self) {
+        let mut state = self.state();
+        let keeper = state.keeper.take();
+        let leaving = std::mem::take(&mut state.leaving);
+        drop(state);
+        drop((keeper, leaving));
+    }
+
+    /// Ends one request that was taken over. Whether there was something to end.
+    pub(in crate::http) fn cut(&self, place: usize, serial: u32) -> bool {
+        if self.http2.get() {
+            let mut state = self.state();
+            let stream = state.stream(place, serial);
+            let Some(abort) = stream.and_then(|stream| stream.abort.clone()) else {
+                return false;
+            };
+            drop(state);
+            abort.abort();
+            return true;
+        }
+        let ours = !self.upgraded.get() && self.slot.version() == serial;
+        if ours {
+            self.severed.set(true);
+            self.wake();
+        }
+        ours
+    }
+
+    /// Ends every stream that no other resource has taken over.
+    #[cfg(feature = "http2")]
+    pub(in crate::http) fn cut_own_streams(&self) {
+        let state = self.state();
+        let streams = state.streams.iter().flatten();
+        let own = streams.filter(|stream| stream.keeper.is_none());
+        let tasks: Vec<_> = own.filter_map(|stream| stream.abort.clone()).collect();
+        drop(state);
+        for task in tasks {
+            task.abort();
+        }
+    }
+}
