@@ -109,24 +109,29 @@
 //!
 //! # The manual
 //!
+//! The life of a service:
+//!
 //! - [What happens at each moment](manual::moments), from the start of the process to its exit code.
-//! - [Queue consumers](manual::consumers): what is claimed, renewed, finished and handed back.
 //! - [Health](manual::health): readiness, liveness, status, and the program as its own probe.
 //! - [Signals](manual::signals), [exit codes](manual::exit_codes) and [the
 //!   environment](manual::environment).
 //! - [The report](manual::report), and the same facts in the log and as metrics.
-//! - [Telemetry](manual::telemetry): traces, metrics and logs, also those of the last moment.
 //! - [systemd](manual::systemd): what a service manager is told.
-//! - [HTTP servers](manual::http): listeners, TLS, what is bounded, handlers that stop well.
 //! - AWS, in the module `aws` of that feature: Spot interruptions and ECS tasks.
+//! - [Testing](manual::testing): a termination in a test of your own, and faults for a drill.
+//!
+//! What it holds:
+//!
+//! - [HTTP servers](manual::http): listeners, TLS, what is bounded, handlers that stop well.
 //! - [WebSockets](manual::websockets) and [streams](manual::streams): sessions are told to leave one by
 //!   one, waited for, and ended.
+//! - [Queue consumers](manual::consumers): what is claimed, renewed, finished and handed back.
 //! - [Tasks](manual::tasks) and [schedules](manual::schedules): named, never silent, started again.
 //! - [Critical sections](manual::critical_sections): what must not be begun any more, nor cut off.
 //! - [Blocking work](manual::blocking_work) and [child processes](manual::child_processes), also as a
 //!   container's first process.
+//! - [Telemetry](manual::telemetry): traces, metrics and logs, also those of the last moment.
 //! - [Clients and files](manual::clients): pools, brokers, caches, and whatever only has an end.
-//! - [Testing](manual::testing): a termination in a test of your own, and faults for a drill.
 //!
 //! # Features
 //!

@@ -122,7 +122,7 @@ async fn watchers_are_told_to_leave_one_after_the_other() {
     }
     left.sort();
     // `spread: 4s`: neither all in one instant, nor any much later.
-    let spread = left[WATCHERS - 1].0 - left[0].0;
+    let spread = left[WATCHERS - 1].0.saturating_sub(left[0].0);
     assert!(spread > Duration::from_secs(2), "{left:?}");
     // Until its turn comes, a watcher is served.
     assert!(left[WATCHERS - 1].1 > left[0].1, "{left:?}");
