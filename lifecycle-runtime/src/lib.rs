@@ -123,6 +123,7 @@
 //! What it holds:
 //!
 //! - [HTTP servers](manual::http): listeners, TLS, what is bounded, handlers that stop well.
+//! - [gRPC servers](manual::grpc): the health protocol, GOAWAY, calls that finish.
 //! - [WebSockets](manual::websockets) and [streams](manual::streams): sessions are told to leave one by
 //!   one, waited for, and ended.
 //! - [Queue consumers](manual::consumers): what is claimed, renewed, finished and handed back.

@@ -33,6 +33,7 @@ pages! {
     telemetry = "manual/telemetry.md",
     systemd = "manual/systemd.md",
     http = "manual/http.md",
+    grpc = "manual/grpc.md",
     websockets = "manual/websockets.md",
     streams = "manual/streams.md",
     clients = "manual/clients.md",
