@@ -2,6 +2,8 @@
 
 mod client;
 mod figures;
+#[cfg(feature = "http2")]
+mod http2;
 mod instructions;
 mod memory;
 mod peer;
@@ -27,6 +29,7 @@ Sections (all of them, unless some are named):
   throughput    requests a second and processor time a request, beside axum::serve
   instructions  instructions a request, counted by callgrind
   memory        bytes a connection that idles
+  http2         saturation and stop over HTTP/2; not among `all`, since it is built apart
 
 Options:
   --rounds N    how often each is measured (20; `stuck` once, 10,000 connections a quarter)
@@ -86,6 +89,8 @@ fn main() -> anyhow::Result<()> {
             "throughput" => throughput::throughput(&choice)?,
             "instructions" => instructions::instructions(&choice, &runtime)?,
             "memory" => memory::memory(&choice, &runtime)?,
+            #[cfg(feature = "http2")]
+            "http2" => http2::http2(&choice, &runtime)?,
             other => bail!("there is no section `{other}`; try --help"),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::anyhow;
 use tokio::io::AsyncReadExt as _;
 use tokio::runtime::Runtime;
 use tokio::time::sleep;
@@ -48,19 +49,28 @@ pub fn stuck(choice: &Choice, runtime: &Runtime) -> anyhow::Result<()> {
         &columns,
     );
     for name in choice.peers.iter().filter(|name| *name != "hyper") {
+        // Side by side: they wait, and take no processor from one another.
+        let cells = std::thread::scope(|scope| {
+            let cells = CASES.map(|(_, case)| scope.spawn(move || one(name, case, runtime)));
+            cells.map(|cell| cell.join().map_err(|_| anyhow!("a case has panicked")))
+        });
         let mut row = vec![name.clone()];
-        for (_, case) in CASES {
-            let peer = Peer::start(name)?;
-            let client = runtime.block_on(begin(peer.address, case))?;
-            let client = runtime.spawn(go_on(client, case));
-            std::thread::sleep(Duration::from_millis(100));
-            let ended = peer.stop()?;
-            client.abort();
-            row.push(format!("{:.0} ms, {ended}", ended.took.as_secs_f64() * 1e3));
+        for cell in cells {
+            row.push(cell??);
         }
         Table::row(&row);
     }
     Ok(())
+}
+
+fn one(name: &str, case: Case, runtime: &Runtime) -> anyhow::Result<String> {
+    let peer = Peer::start(name)?;
+    let client = runtime.block_on(begin(peer.address, case))?;
+    let client = runtime.spawn(go_on(client, case));
+    std::thread::sleep(Duration::from_millis(100));
+    let ended = peer.stop()?;
+    client.abort();
+    Ok(format!("{:.0} ms, {ended}", ended.took.as_secs_f64() * 1e3))
 }
 
 async fn begin(address: std::net::SocketAddr, case: Case) -> std::io::Result<Client> {

@@ -12,7 +12,7 @@ use crate::peer::Peer;
 
 const KEPT_ALIVE: usize = 64;
 const FRESH: usize = 8;
-/// Until every client is in its loop.
+/// Until every client is in its loop, and every peer has all it starts with.
 const LOAD: Duration = Duration::from_millis(300);
 
 pub fn saturation(choice: &Choice, runtime: &Runtime) -> anyhow::Result<()> {
@@ -76,6 +76,8 @@ pub fn lag(choice: &Choice, runtime: &Runtime) -> anyhow::Result<()> {
         for _ in 0..rounds {
             let peer = Peer::start(name)?;
             let address = peer.address;
+            // Some listen before they have taken the signal.
+            std::thread::sleep(LOAD);
             let begun = peer.terminate()?;
             let clients = runtime.spawn(async move {
                 let mut asked = Vec::new();

@@ -2,8 +2,13 @@
 
 use std::pin::pin;
 
+#[cfg(not(feature = "http2"))]
 use hyper::server::conn::http1;
+#[cfg(feature = "http2")]
+use hyper_util::rt::TokioExecutor;
 use hyper_util::rt::TokioIo;
+#[cfg(feature = "http2")]
+use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use lifecycle_bench::DRAIN;
@@ -20,7 +25,13 @@ async fn main() -> std::io::Result<()> {
             () = &mut terminated => break,
         };
         let service = TowerToHyperService::new(router.clone());
-        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        let io = TokioIo::new(stream);
+        #[cfg(not(feature = "http2"))]
+        let connection = http1::Builder::new().serve_connection(io, service);
+        #[cfg(feature = "http2")]
+        let connection = auto::Builder::new(TokioExecutor::new())
+            .serve_connection(io, service)
+            .into_owned();
         tokio::spawn(graceful.watch(connection));
     }
     drop(listener);
