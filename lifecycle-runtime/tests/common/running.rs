@@ -209,12 +209,12 @@ impl Running {
     fn next_line(&mut self, wanted: impl Fn(&str) -> bool) -> Option<String> {
         let begun = Instant::now();
         loop {
-            let line = self.lines.next()?;
-            if wanted(&line) {
-                return Some(line);
+            let said = self.lines.next()?;
+            if wanted(&said) {
+                return Some(said);
             }
-            let waited = begun.elapsed();
-            assert!(waited < PATIENCE, "not said within {PATIENCE:?}: {line}");
+            let passed = begun.elapsed();
+            assert!(passed < PATIENCE, "waited for {PATIENCE:?}, up to {said}");
         }
     }
 
@@ -229,10 +229,10 @@ impl Running {
     pub(crate) fn errors(&mut self, lines: usize) -> String {
         let mut read = String::new();
         for _ in 0..lines {
-            let Some(line) = self.errors.next() else {
+            let Some(said) = self.errors.next() else {
                 panic!("the child ended after it said {read}");
             };
-            read += &line;
+            read += &said;
         }
         read
     }
