@@ -203,7 +203,10 @@ impl Plan {
         let timelines = || self.timelines.iter().chain([&self.unmanaged]);
         let endless = |it: &&Timeline| {
             let times = [it.settle, it.unwind, it.deadline, it.grace, it.kill];
-            it.timeouts.iter().chain(&times).any(|time| *time > FOR_EVER)
+            it.timeouts
+                .iter()
+                .chain(&times)
+                .any(|time| *time > FOR_EVER)
         };
         if let Some(timeline) = timelines().find(endless) {
             return Some(format!(

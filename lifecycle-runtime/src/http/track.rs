@@ -124,11 +124,6 @@ impl Flag {
     pub(super) fn replace(&self, value: bool) -> bool {
         self.0.swap(value, Ordering::Relaxed)
     }
-
-    /// Reads it and sets it to no.
-    pub(super) fn take(&self) -> bool {
-        self.replace(false)
-    }
 }
 
 /// A number that only one connection's task changes.
