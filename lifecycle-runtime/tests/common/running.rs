@@ -16,6 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::common::ms;
+pub(crate) use crate::common::skipped;
 
 /// What anything quick may take on a busy machine.
 pub(crate) const QUICK: Duration = Duration::from_secs(10);
@@ -338,9 +339,4 @@ pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(begun.elapsed() < QUICK, "{what}: not after {QUICK:?}");
         thread::sleep(ms(5));
     }
-}
-
-/// Says past the harness, which keeps `eprintln!` to itself, that something was not tested.
-pub(crate) fn skipped(what: &str) {
-    let _ = std::io::stderr().write_fmt(format_args!("SKIPPED: {what}\n"));
 }
