@@ -16,6 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::common::ms;
+#[allow(unused_imports, reason = "each test program uses its part")]
 pub(crate) use crate::common::skipped;
 
 /// What anything quick may take on a busy machine.
