@@ -1,5 +1,6 @@
 //! The examples over gRPC and with actix, drilled as their users would: with their own manifests.
 
+use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -24,10 +25,18 @@ fn ports_are_free(ports: [u16; 2]) {
 /// Plays the platform's stop against an example, and gives what was measured; it must have passed.
 fn drill(example: &str, files: &str) -> Value {
     let file = std::env::temp_dir().join(format!("{example}-drilled-{}", std::process::id()));
+    let deployed = deployed(example);
     let output = Command::new(program("lifecycle-cli", "lifecycle"))
         .arg("drill")
         .arg(root().join("examples").join(example))
         .args(["--format", "json", "--warm-up", "2s", "--"])
+        // The drill sets what the plan of today says; what was deployed has the last word here.
+        .arg("env")
+        .args(
+            deployed
+                .iter()
+                .map(|(name, value)| format!("{name}={value}")),
+        )
         .arg(program(example, example))
         .env(files, &file)
         .output()
@@ -39,7 +48,48 @@ fn drill(example: &str, files: &str) -> Value {
     assert!(output.status.success(), "{words}\n{measured:#}");
     assert_eq!(measured["process"]["status"]["code"], 0, "{measured:#}");
     assert_eq!(measured["process"]["sigkill_needed"], false, "{measured:#}");
+    let told = |name: &str| deployed[name].as_str();
+    let report = &measured["report"];
+    assert_eq!(report["digest"], told("LIFECYCLE_DIGEST"), "{measured:#}");
+    assert_eq!(
+        report["platform"],
+        told("LIFECYCLE_PLATFORM"),
+        "{measured:#}"
+    );
+    // All that the program says of drift begins so.
+    assert!(!words.contains("the deployment"), "{words}");
+    let lines = measured["output"].as_array().expect("its last lines");
+    let drifts = |line: &Value| {
+        line.as_str()
+            .is_some_and(|line| line.contains("the deployment"))
+    };
+    assert!(!lines.iter().any(drifts), "{measured:#}");
     measured
+}
+
+/// What the generated Deployment of an example tells the program, without where its report goes.
+fn deployed(example: &str) -> BTreeMap<String, String> {
+    let file = root()
+        .join("examples")
+        .join(example)
+        .join("deploy/k8s/deployment.yaml");
+    let text = std::fs::read_to_string(file).expect("it is generated");
+    let mut lines = text.lines().map(str::trim);
+    let mut told = BTreeMap::new();
+    while let Some(line) = lines.next() {
+        let Some(name) = line.strip_prefix("- name: \"LIFECYCLE_") else {
+            continue;
+        };
+        let value = lines.next().and_then(|line| line.strip_prefix("value: "));
+        let value = value.expect("a value after the name").trim_matches('"');
+        told.insert(
+            format!("LIFECYCLE_{}", name.trim_matches('"')),
+            value.to_owned(),
+        );
+    }
+    told.remove("LIFECYCLE_REPORT");
+    assert_eq!(told.len(), 3, "platform, digest, grace: {told:?}");
+    told
 }
 
 /// How many requests became what, over all phases that happened.

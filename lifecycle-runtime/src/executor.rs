@@ -95,8 +95,13 @@ async fn start(
                         control.stop(line);
                         return;
                     }
-                    // Only this function ends the probes.
-                    Err(_) => continue,
+                    // Probes catch their own panics; whatever this is, it is no yes.
+                    Err(error) => {
+                        let line = format!("a start-up probe broke off: {error}");
+                        control.start_failed(line.clone());
+                        control.stop(line);
+                        return;
+                    }
                 },
             }
         };

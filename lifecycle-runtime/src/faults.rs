@@ -189,6 +189,14 @@ impl Work for Faulty {
         }))
     }
 
+    fn ready(&self) {
+        self.work.ready();
+    }
+
+    fn serves(&self) -> bool {
+        self.work.serves()
+    }
+
     fn settle(&self) {
         if let Some(time) = self.executor {
             block_workers(time);

@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use crate::work::FOR_EVER;
+
 /// How a service stops: its steps in order, and what each platform gives them.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -198,9 +200,21 @@ impl Plan {
                 return Some(format!("`{}` is there twice", step.name));
             }
         }
-        let timelines = self.timelines.iter().chain([&self.unmanaged]);
-        timelines
-            .into_iter()
+        let timelines = || self.timelines.iter().chain([&self.unmanaged]);
+        let endless = |it: &&Timeline| {
+            let times = [it.settle, it.unwind, it.deadline, it.grace, it.kill];
+            it.timeouts
+                .iter()
+                .chain(&times)
+                .any(|time| *time > FOR_EVER)
+        };
+        if let Some(timeline) = timelines().find(endless) {
+            return Some(format!(
+                "the timeline of `{}` has a time that no clock can tell",
+                timeline.platform
+            ));
+        }
+        timelines()
             .find(|it| it.timeouts.len() != self.steps.len())
             .map(|timeline| {
                 format!(

@@ -15,6 +15,10 @@ pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>
 /// A [`Panicked`] inside makes the step's outcome "panicked" instead of "failed".
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+/// Longer than any service runs. A clock can tell the time that far ahead, as it cannot for
+/// [`Duration::MAX`], which users write where they want no limit.
+pub(crate) const FOR_EVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+
 /// A wired resource.
 ///
 /// The executor calls `start` once, when everything is wired and what the resource uses is up;

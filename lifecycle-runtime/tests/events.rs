@@ -3,11 +3,11 @@
 mod common;
 
 use std::fmt::Debug;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 
 use common::{ms, plan, step};
 use lifecycle::plan::Kind;
-use lifecycle::{Database, Lifecycle, Task};
+use lifecycle::{BlockingWork, CriticalSection, Database, Lifecycle, QueueConsumer, Task};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -172,4 +172,54 @@ async fn what_is_cut_off_is_told_with_its_work() {
     assert_eq!(late.field("unfinished"), Some("[\"job-7\"]"));
     assert_eq!(late.field("oldest_ms"), Some("1100"));
     assert_eq!(late.field("took_ms"), Some("350"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_handed_back_and_left_running_is_told_where_there_is_any() {
+    let log = Log::default();
+    let guard = tracing::subscriber::set_default(log.clone());
+    let section = CriticalSection::new();
+    let gate = section.handle();
+    let emails = QueueConsumer::new(|claims| async move {
+        let job = claims.working("mail-7");
+        claims.cancelled().await;
+        job.handed_back();
+    });
+    let thumbnails = BlockingWork::new();
+    let (release, released) = mpsc::channel::<()>();
+    let worker = thumbnails.handle().thread("deaf", move |_| {
+        let _ = released.recv();
+    });
+    worker.expect("a thread");
+    let given = vec![
+        step("transfers", Kind::CriticalSection, ms(1000), &[]),
+        step("emails", Kind::QueueConsumer, ms(1000), &[]),
+        step("thumbnails", Kind::BlockingWork, ms(1000), &[]),
+    ];
+    let lifecycle = Lifecycle::new(plan(ms(0), given))
+        .with("transfers", section)
+        .with("emails", emails)
+        .with("thumbnails", thumbnails);
+    tokio::spawn(async move {
+        let inside = gate.enter("4711").expect("nobody has asked to stop");
+        while !gate.is_closed() {
+            tokio::time::sleep(ms(10)).await;
+        }
+        gate.enter("4712").map(drop).expect_err("it is closed");
+        drop(inside);
+    });
+    common::stopped(lifecycle).await;
+    drop((guard, release));
+    let entries = log.0.lock().expect("not poisoned").clone();
+    let told = |resource: &str| {
+        let of_it = |entry: &&Entry| {
+            entry.field("resource") == Some(resource) && entry.field("outcome").is_some()
+        };
+        let entry = entries.iter().find(of_it).expect("the end of its step");
+        ["rejected", "handed_back", "abandoned"].map(|name| entry.field(name).map(str::to_owned))
+    };
+    let said = |words: &str| Some(words.to_owned());
+    assert_eq!(told("transfers"), [said("1"), None, None]);
+    assert_eq!(told("emails"), [None, said("[\"mail-7\"]"), None]);
+    assert_eq!(told("thumbnails"), [None, None, said("[\"deaf\"]")]);
 }

@@ -510,6 +510,23 @@ async fn an_idle_connection_is_closed_after_the_limit() {
 }
 
 #[tokio::test]
+async fn times_without_an_end_are_none_at_all() {
+    let never = Duration::MAX;
+    let Setup {
+        address, server, ..
+    } = start(|server| {
+        let server = server.keep_alive(never).head_timeout(never);
+        server.stall_timeout(never)
+    })
+    .await;
+    let mut client = Client::connect(address).await;
+    assert_eq!(client.get("/").await.status, 200);
+    drop(client);
+    let stopped = tokio::time::timeout(Duration::from_secs(20), server.stop());
+    assert!(stopped.await.unwrap().is_ok());
+}
+
+#[tokio::test]
 async fn what_the_service_adds_reaches_the_handler() {
     let Setup { address, .. } = start(|server| {
         server.extend_requests(|peer, extensions| {

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::get;
-use common::{ms, plan, step};
+use common::{ms, plan, skipped, step};
 use lifecycle::plan::Kind;
 use lifecycle::{HttpServer, Lifecycle, Listener};
 use rustix::process::{Pid, Signal, kill_process};
@@ -245,7 +245,7 @@ fn systemd_s_own_tool_activates_it() {
     let child = match child {
         Ok(child) => child,
         Err(error) => {
-            println!("SKIPPED: no systemd-socket-activate: {error}");
+            skipped(&format!("no systemd-socket-activate: {error}"));
             return;
         }
     };

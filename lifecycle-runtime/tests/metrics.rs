@@ -3,14 +3,14 @@
 
 mod common;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use common::{ms, plan, step};
 use lifecycle::plan::Kind;
-use lifecycle::testing::{Fault, Termination};
-use lifecycle::{Database, QueueConsumer, Task, Telemetry};
+use lifecycle::testing::{Fault, Terminated, Termination};
+use lifecycle::{BlockingWork, CriticalSection, Database, QueueConsumer, Task, Telemetry};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use tokio::time::sleep;
 
@@ -133,11 +133,8 @@ async fn what_went_wrong_by_resource() {
     assert!(!taken.contains_key("lifecycle_shutdown_active_at_deadline{resource=traces}"));
 }
 
-#[tokio::test(start_paused = true)]
-async fn jobs_that_are_handed_back_are_counted() {
-    let recorder = DebuggingRecorder::new();
-    let snapshotter = recorder.snapshotter();
-    let _recording = metrics::set_default_local_recorder(&recorder);
+/// A consumer that gives two jobs back.
+async fn handing_back() -> Terminated {
     let emails = QueueConsumer::new(|claims| async move {
         let jobs = ["mail-7", "mail-8"].map(|id| claims.working(id));
         claims.cancelled().await;
@@ -146,13 +143,92 @@ async fn jobs_that_are_handed_back_are_counted() {
         }
     });
     let given = step("emails", Kind::QueueConsumer, ms(1000), &[]);
-    let report = Termination::of(plan(ms(0), vec![given]))
+    Termination::of(plan(ms(0), vec![given]))
         .with("emails", emails)
         .run()
-        .await;
+        .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn jobs_that_are_handed_back_are_counted() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _recording = metrics::set_default_local_recorder(&recorder);
+    let report = handing_back().await;
     assert_eq!(report.step("emails").handed_back, ["mail-7", "mail-8"]);
     let counted = &taken(&snapshotter)["lifecycle_shutdown_handed_back_total{resource=emails}"];
     assert_eq!(*counted, [2.0]);
+}
+
+/// Two gates, each tried once after the signal: `transfers` while somebody is inside, `refunds` when
+/// its step is over. And a thread that nothing ends.
+async fn refusing_and_abandoning() -> Terminated {
+    let (transfers, refunds) = (CriticalSection::new(), CriticalSection::new());
+    let (first, second) = (transfers.handle(), refunds.handle());
+    let thumbnails = BlockingWork::new();
+    let (release, released) = mpsc::channel::<()>();
+    let worker = thumbnails.handle().thread("deaf", move |_| {
+        // It ends with the test, and heeds neither the request nor the cancellation.
+        let _ = released.recv();
+    });
+    worker.unwrap();
+    let given = vec![
+        step("transfers", Kind::CriticalSection, ms(1000), &[]),
+        step("refunds", Kind::CriticalSection, ms(1000), &[]),
+        step("thumbnails", Kind::BlockingWork, ms(1000), &[]),
+    ];
+    let report = Termination::of(plan(ms(0), given))
+        .with("transfers", transfers)
+        .with("refunds", refunds)
+        .with("thumbnails", thumbnails)
+        .traffic(move |service| async move {
+            let inside = first.enter("4711").unwrap();
+            service.terminate();
+            while !first.is_closed() {
+                sleep(ms(10)).await;
+            }
+            first.enter("4712").map(drop).expect_err("it is closed");
+            drop(inside);
+            sleep(ms(500)).await;
+            second.enter("4713").map(drop).expect_err("it is closed");
+        })
+        .run()
+        .await;
+    drop(release);
+    report
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_and_what_is_left_running_is_counted() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _recording = metrics::set_default_local_recorder(&recorder);
+    let report = refusing_and_abandoning().await;
+    assert_eq!(report.step("transfers").rejected, 1);
+    assert_eq!(report.step("refunds").rejected, 1);
+    assert_eq!(report.step("thumbnails").abandoned, ["deaf"]);
+    let taken = taken(&snapshotter);
+    let counted: Vec<_> = taken
+        .iter()
+        .filter(|(name, _)| name.contains("_rejected_") || name.contains("_abandoned_"))
+        .map(|(name, values)| (&**name, &**values))
+        .collect();
+    // Once each: what a step had refused when it ended is not counted again at the end.
+    let expected: [(&str, &[f64]); 3] = [
+        (
+            "lifecycle_shutdown_abandoned_total{resource=thumbnails}",
+            &[1.0],
+        ),
+        (
+            "lifecycle_shutdown_rejected_total{resource=refunds}",
+            &[1.0],
+        ),
+        (
+            "lifecycle_shutdown_rejected_total{resource=transfers}",
+            &[1.0],
+        ),
+    ];
+    assert_eq!(counted, expected);
 }
 
 /// An exporter that is itself one of the steps has to find what came before it.
@@ -211,13 +287,18 @@ async fn every_metric_is_described_and_in_the_manual() {
     shop_that_takes(ms(60_000), Telemetry::new(|| async {}))
         .run()
         .await;
-    let page = include_str!("../src/manual/report.md");
+    handing_back().await;
+    refusing_and_abandoning().await;
+    let mut said = BTreeSet::new();
     for (key, _unit, description, _) in snapshotter.snapshot().into_vec() {
         let name = key.key().name().to_owned();
         assert!(description.is_some(), "{name} is not described");
-        assert!(
-            page.contains(&format!("| `{name}` |")),
-            "{name} is not in the manual"
-        );
+        said.insert(name);
     }
+    let page = include_str!("../src/manual/report.md").lines();
+    let of_the_page: BTreeSet<String> = page
+        .filter_map(|line| line.strip_prefix("| `lifecycle_")?.split_once('`'))
+        .map(|(name, _)| format!("lifecycle_{name}"))
+        .collect();
+    assert_eq!(said, of_the_page);
 }

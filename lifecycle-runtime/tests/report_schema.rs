@@ -6,11 +6,10 @@
 
 mod common;
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use common::{ms, plan, step};
+use common::{ms, plan, skipped, step};
 use lifecycle::plan::Kind;
 use lifecycle::testing::{Fault, Termination};
 use lifecycle::{Custom, QueueConsumer, Signal, Telemetry};
@@ -53,12 +52,7 @@ fn validate(python: &Path, schema: &Path, files: &[PathBuf]) -> Output {
 #[tokio::test(start_paused = true)]
 async fn reports_keep_to_their_schema() {
     let Some(python) = std::env::var_os("LIFECYCLE_CONFORMANCE_PYTHON").map(PathBuf::from) else {
-        // Past the harness, which keeps what a test prints.
-        let _ = writeln!(
-            std::io::stderr(),
-            "SKIPPED: LIFECYCLE_CONFORMANCE_PYTHON names no Python with jsonschema"
-        );
-        return;
+        return skipped("LIFECYCLE_CONFORMANCE_PYTHON names no Python with jsonschema");
     };
     let terminations = [
         shop(),

@@ -191,3 +191,9 @@ async fn no_run_begins_from_the_signal_on() {
     assert_eq!(begun.of("run"), [300, 600, 900]);
     assert_eq!(window(&report, "nightly"), (5000, 5000));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_period_without_an_end_never_comes() {
+    let scheduler = Scheduler::every(Duration::MAX, || async { panic!("too early") });
+    assert_eq!(run(scheduler).await.outcome, Outcome::Clean);
+}

@@ -452,6 +452,19 @@ async fn a_plan_that_contradicts_itself_keeps_the_service_from_starting() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_plan_with_a_time_that_no_clock_can_tell_keeps_the_service_from_starting() {
+    let mut plan = three();
+    plan.unmanaged.deadline = Duration::MAX;
+    let report = Lifecycle::new(plan).embedded().run().await;
+    assert_eq!(
+        report.cause.as_deref(),
+        Some(
+            "the plan cannot be followed: the timeline of `unmanaged` has a time that no clock can tell"
+        )
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_asked_for_early_is_not_forgotten() {
     let service = Lifecycle::new(three()).embedded();
     service.stop_handle().stop("changed my mind");

@@ -205,3 +205,27 @@ async fn a_task_that_fails_while_others_start_stops_the_service() {
     assert_eq!(report.outcome, Outcome::Abandoned);
     assert_eq!(story.told(), ["db closes"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_without_a_limit_is_asked_until_it_says_yes() {
+    let (story, asked) = (Story::default(), Arc::new(AtomicU32::new(0)));
+    let service = Lifecycle::new(service())
+        .with("orders", task(&story, "orders"))
+        .with("clock", task(&story, "clock"))
+        .with(
+            "db",
+            database(&story)
+                .started_when(move || {
+                    let nth = asked.fetch_add(1, Ordering::Relaxed);
+                    async move { if nth < 100 { Err("not yet") } else { Ok(()) } }
+                })
+                .started_within(std::time::Duration::MAX),
+        )
+        .embedded();
+    let (stop, health) = (service.stop_handle(), service.health());
+    let running = tokio::spawn(service.run());
+    sleep(ms(300_000)).await;
+    assert!(health.is_ready());
+    stop.stop("test");
+    assert_eq!(running.await.unwrap().outcome, Outcome::Clean);
+}

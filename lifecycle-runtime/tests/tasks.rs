@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::{Given, found, ms, plan, step, stopped, window};
 use lifecycle::plan::Kind;
-use lifecycle::{Lifecycle, Outcome, Report, StepOutcome, Task};
+use lifecycle::{Database, Lifecycle, Outcome, Report, StepOutcome, Task};
 use tokio::time::{Instant, sleep};
 
 const ZERO: Duration = Duration::ZERO;
@@ -331,4 +331,39 @@ async fn plan_and_wiring_agree_on_what_a_failure_leads_to() {
     assert_eq!(report.outcome, Outcome::StartFailed);
     let said = report.cause.unwrap();
     assert!(said.contains("make it with `new`"), "{said}");
+}
+
+/// On one worker thread, which a task that spins would keep from all others.
+#[test]
+fn a_child_that_fails_during_the_stop_keeps_no_worker_thread() {
+    let (said, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let report = runtime.block_on(async {
+            let task = Task::new(|stopping| async move {
+                let mine = stopping.clone();
+                stopping.spawn("child", async move {
+                    mine.requested().await;
+                    sleep(ms(50)).await;
+                    Err::<(), _>("no ink")
+                });
+            });
+            let db = step("db", Kind::Database, ms(1000), &[0]);
+            let service = Lifecycle::new(plan(ZERO, vec![work(), db]))
+                .with("work", task)
+                .with("db", Database::new(|| sleep(ms(50))));
+            stopped(service).await
+        });
+        runtime.shutdown_background();
+        let _ = said.send(report);
+    });
+    let report = heard.recv_timeout(Duration::from_secs(20)).unwrap();
+    let step = found(&report, "work");
+    assert_eq!(step.outcome, StepOutcome::Failed);
+    assert_eq!(step.error.as_deref(), Some("`child`: no ink"));
+    assert_eq!(found(&report, "db").outcome, StepOutcome::Done);
 }

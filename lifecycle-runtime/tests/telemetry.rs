@@ -5,7 +5,8 @@
 mod common;
 
 use std::future::pending;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 use common::{Given, UNWIND, ms, plan, step};
 use lifecycle::plan::Kind;
@@ -181,4 +182,80 @@ async fn where_no_time_is_left_it_is_said() {
         .await;
     let error = report.step("telemetry").error.as_deref();
     assert_eq!(error, Some("at the very end: no time was left for it"));
+}
+
+/// A client as Sentry's is: its flush blocks until its transport has sent everything, or gives false.
+struct Client(mpsc::Receiver<()>);
+
+impl Client {
+    fn flush(&self, within: Duration) -> bool {
+        self.0.recv_timeout(within).is_ok()
+    }
+
+    /// The flush of a service that uses it.
+    fn sent(&self, within: Duration) -> Result<(), &'static str> {
+        match self.flush(within) {
+            true => Ok(()),
+            false => Err("events were not sent"),
+        }
+    }
+}
+
+/// Stopped on a running clock: such a client blocks a real thread.
+async fn really_ended(telemetry: Telemetry, timeout: Duration) -> Terminated {
+    let given = step("telemetry", Kind::Telemetry, timeout, &[]);
+    let report = shop(telemetry, given).after(ms(20)).run().await;
+    assert!(!report.paused());
+    assert_eq!(report.step("db").outcome, StepOutcome::Done);
+    report
+}
+
+#[tokio::test]
+async fn a_client_that_has_sent_everything_is_done() {
+    let (transport, sent) = mpsc::channel();
+    transport.send(()).unwrap();
+    let telemetry = Telemetry::blocking(move || Client(sent).sent(ms(60_000)));
+    really_ended(telemetry, ms(30_000)).await.assert_clean();
+}
+
+#[tokio::test]
+async fn a_client_that_could_not_send_everything_in_its_own_time_fails_the_step() {
+    let (_transport, sent) = mpsc::channel();
+    let telemetry = Telemetry::blocking(move || Client(sent).sent(ms(100)));
+    let report = really_ended(telemetry, ms(30_000)).await;
+    let telemetry = report.step("telemetry");
+    assert_eq!(telemetry.outcome, StepOutcome::Failed);
+    assert_eq!(telemetry.error.as_deref(), Some("events were not sent"));
+    let took = telemetry.end.unwrap();
+    assert!(took >= ms(100) && took < ms(20_000), "{took:?}");
+    report.assert_outcome(Outcome::CleanupFailed);
+    assert_eq!(report.exit_code(), 81);
+}
+
+#[tokio::test]
+async fn a_client_that_blocks_beyond_the_steps_timeout_is_left_behind_and_named() {
+    for alone in [true, false] {
+        let (transport, sent) = mpsc::channel();
+        let flush = move || Client(sent).sent(ms(60_000));
+        let telemetry = match alone {
+            true => Telemetry::blocking(flush),
+            false => Telemetry::all([
+                Exporter::blocking("sentry", flush),
+                Exporter::new("traces", || async {}),
+            ]),
+        };
+        let report = really_ended(telemetry, ms(200)).await;
+        let telemetry = report.step("telemetry");
+        assert_eq!(telemetry.outcome, StepOutcome::TimedOut);
+        assert_eq!(telemetry.active, 1);
+        // One that is alone has no name but the step's.
+        let named: &[&str] = if alone { &[] } else { &["sentry"] };
+        assert_eq!(telemetry.unfinished, named);
+        let took = telemetry.end.unwrap();
+        assert!(took >= ms(200) && took < ms(20_000), "{took:?}");
+        report.assert_outcome(Outcome::Abandoned);
+        assert_eq!(report.exit_code(), 80);
+        // The thread ends now; the runtime would wait for it.
+        drop(transport);
+    }
 }

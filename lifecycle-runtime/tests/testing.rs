@@ -12,7 +12,9 @@ use std::time::Duration;
 use common::{UNWIND, ms, plan, step};
 use lifecycle::plan::{Kind, Plan};
 use lifecycle::testing::{Fault, Terminated, Termination};
-use lifecycle::{Custom, Database, Outcome, QueueConsumer, Signal, StepOutcome, Task, Telemetry};
+use lifecycle::{
+    BlockingWork, Custom, Database, Outcome, QueueConsumer, Signal, StepOutcome, Task, Telemetry,
+};
 use tokio::time::sleep;
 
 /// `work`, then `traces`, then `db`; one second of settling unless the platform is Kubernetes.
@@ -363,4 +365,24 @@ async fn requests_over_loopback_are_answered_while_it_drains() {
     report.assert_nothing_lost();
     let http = report.step("http").end.unwrap();
     assert!(http >= ms(2900) && http < ms(3500), "{http:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_makes_no_resource_one_that_the_service_runs_for() {
+    let plan = plan(
+        ms(0),
+        vec![
+            step("work", Kind::Task, ms(1000), &[]),
+            step("hashing", Kind::BlockingWork, ms(1000), &[]),
+        ],
+    );
+    let playing = Termination::of(plan)
+        .with("work", Task::new(|_| sleep(ms(100))))
+        .with("hashing", BlockingWork::new())
+        .fault("hashing", Fault::Slow(ms(100)))
+        .without_signal()
+        .run();
+    let report = tokio::time::timeout(ms(60_000), playing).await.unwrap();
+    let cause = report.cause.as_deref();
+    assert_eq!(cause, Some("everything that served has ended"));
 }

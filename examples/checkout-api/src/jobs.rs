@@ -181,6 +181,15 @@ enum Ending {
     Cut,
 }
 
+/// What the shutdown report is told of a job.
+#[derive(PartialEq)]
+enum Outcome {
+    /// Sent, due again after a failure, or another worker's.
+    Ended,
+    /// Cut short, and anyone's from now on.
+    HandedBack,
+}
+
 impl Worker {
     async fn run(self) {
         // Only the waiting is cut short when intake stops. A claim is seen through: one that is
@@ -198,20 +207,23 @@ impl Worker {
             let Some(job) = self.jobs.claim(&self.name, self.lease()).await? else {
                 break;
             };
-            let _working = self.claims.working(&job.id);
+            let working = self.claims.working(&job.id);
             let span = tracing::info_span!("job", job = job.id, attempt = job.attempts);
-            self.work(&job).instrument(span).await?;
+            if self.work(&job).instrument(span).await? == Outcome::HandedBack {
+                working.handed_back();
+            }
         }
         Ok(())
     }
 
-    async fn work(&self, job: &Job) -> Result<()> {
+    async fn work(&self, job: &Job) -> Result<Outcome> {
         let ending = tokio::select! {
             biased;
             sent = self.send(job) => sent.map_or_else(Ending::Failed, |()| Ending::Sent),
             () = self.keep(job) => Ending::Lost,
             () = self.claims.cancelled() => Ending::Cut,
         };
+        let cut = matches!(ending, Ending::Cut);
         let held = match ending {
             Ending::Sent => self.jobs.done(job, &self.name).await?,
             Ending::Failed(error) => {
@@ -229,7 +241,11 @@ impl Worker {
         if !held {
             tracing::warn!("the claim ran out while the job was in hand");
         }
-        Ok(())
+        Ok(if cut && held {
+            Outcome::HandedBack
+        } else {
+            Outcome::Ended
+        })
     }
 
     async fn send(&self, job: &Job) -> Result<()> {

@@ -14,6 +14,7 @@ use super::options::Options;
 use super::own::Own;
 use super::peer::Peer;
 use super::{By, HttpServer, RunningServer};
+use crate::work::FOR_EVER;
 
 impl HttpServer {
     /// A server for connections to `listener`, answered by `service`.
@@ -56,7 +57,7 @@ impl HttpServer {
     /// its way is answered; by default 100 ms. It should cover a round trip to the clients or the
     /// balancer. It ends early when no connection is left, and after a quarter of the step's timeout.
     pub fn linger(self, linger: Duration) -> Self {
-        self.choose(|options| options.linger = linger)
+        self.choose(|options| options.linger = linger.min(FOR_EVER))
     }
 
     /// How long after the intake has stopped a request that has only half arrived is waited for, when
@@ -65,7 +66,7 @@ impl HttpServer {
     /// connection on which nothing is in flight. Requests whose body is still being uploaded are in
     /// flight and not bounded by this.
     pub fn head_timeout(self, timeout: Duration) -> Self {
-        self.choose(|options| options.head_timeout = timeout)
+        self.choose(|options| options.head_timeout = timeout.min(FOR_EVER))
     }
 
     /// While draining: how long a client may take next to nothing of its answer, less than 16 KiB,
@@ -77,7 +78,7 @@ impl HttpServer {
     /// connection that is cut so was doing work that is lost: the report names it, and the step
     /// counts as failed.
     pub fn stall_timeout(self, timeout: Duration) -> Self {
-        self.choose(|options| options.stall_timeout = timeout)
+        self.choose(|options| options.stall_timeout = timeout.min(FOR_EVER))
     }
 
     /// How long a TLS handshake may take, at any time; by default 10 s. While draining
@@ -88,11 +89,11 @@ impl HttpServer {
     }
 
     /// How long a connection may be open with no request in flight, at any time; by default
-    /// `traffic.keep_alive` of the manifest, and without that no limit.
+    /// `traffic.keep_alive` of the manifest, and without that no limit; nor with [`Duration::MAX`].
     ///
     /// It bounds clients that send half a request and then nothing, too.
     pub fn keep_alive(self, limit: Duration) -> Self {
-        self.choose(|options| options.keep_alive = OnceLock::from(limit))
+        self.choose(|options| options.keep_alive = OnceLock::from(limit.min(FOR_EVER)))
     }
 
     /// What refused requests are told in `Retry-After`; by default one second. Rounded up to whole

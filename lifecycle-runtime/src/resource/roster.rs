@@ -262,9 +262,10 @@ impl Working {
     /// The work has ended, and nobody knows how: it stays the report's unfinished, and `why` its
     /// error.
     pub(crate) fn lose(self, why: &str) {
+        // Not under the lock: a log subscriber may block, and the watchdog asks the roster.
+        tracing::error!(job = self.name(), error = why, "a job was lost");
         let mut inner = self.roster.lock();
         if let Some((_, name)) = inner.working.remove(&self.id) {
-            tracing::error!(job = name, error = why, "a job was lost");
             inner.trouble(format!("{name}: {why}"));
             inner.lose(name);
         }
@@ -293,5 +294,51 @@ impl Drop for Working {
             inner.lose(name);
         }
         self.roster.tell(&inner);
+    }
+}
+
+#[cfg(all(test, not(lifecycle_loom)))]
+mod tests {
+    use tracing::span;
+
+    use super::*;
+
+    /// A log subscriber that asks the roster, as one that shows the status would.
+    struct Asks(Arc<Roster>);
+
+    impl tracing::Subscriber for Asks {
+        fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+            span::Id::from_u64(1)
+        }
+
+        fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+        fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+        fn event(&self, _: &tracing::Event<'_>) {
+            self.0.active();
+        }
+
+        fn enter(&self, _: &span::Id) {}
+
+        fn exit(&self, _: &span::Id) {}
+    }
+
+    #[test]
+    fn a_lost_job_is_logged_without_the_lock() {
+        let (said, heard) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let roster = Arc::new(Roster::default());
+            let working = roster.enter(&"job");
+            let asks = Asks(Arc::clone(&roster));
+            tracing::subscriber::with_default(asks, || working.lose("no answer"));
+            let _ = said.send(roster.troubles());
+        });
+        let troubles = heard.recv_timeout(Duration::from_secs(10));
+        assert_eq!(troubles.unwrap(), ["job: no answer"]);
     }
 }

@@ -15,7 +15,7 @@ use super::served::{Hub, Served};
 use super::stopping::Stopping;
 use super::{StartUp, wirable};
 use crate::report::words;
-use crate::work::{BoxFuture, Failure, join_failure};
+use crate::work::{BoxFuture, FOR_EVER, Failure, join_failure};
 
 /// Runs something again and again; once the service stops, no new run begins and the running ones
 /// finish.
@@ -69,7 +69,7 @@ impl Schedule {
     /// `period` later; those that were missed are not made up for.
     pub fn every(period: Duration) -> Self {
         Self {
-            period: period.max(Duration::from_millis(1)),
+            period: period.clamp(Duration::from_millis(1), FOR_EVER),
             at_once: false,
             jitter: Duration::ZERO,
             skip_missed: false,

@@ -272,11 +272,12 @@ impl Work for Served {
                 () = life.child_failed() => {}
             }
             // What has spawned workers and returned lives on in them.
-            while life.failure().is_none() {
+            // Once only: a stop that is faster takes the failure, and a failed child stays one.
+            if life.failure().is_none() {
                 tokio::select! {
                     biased;
                     () = life.child_failed() => {}
-                    () = roster.drained() => break,
+                    () = roster.drained() => {}
                 }
             }
             life.failure().map_or(Ok(()), Err)

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::ending::Ending;
 use super::ending::sealed::Ending as _;
 use crate::report::words;
-use crate::work::{BoxFuture, Failure, Panicked, join_failure};
+use crate::work::{BoxFuture, FOR_EVER, Failure, Panicked, join_failure};
 
 /// How long a probe may say no before the service gives up, unless the resource says otherwise.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -48,7 +48,7 @@ impl StartUp {
         let probe = self.probe?;
         let limit = self.limit.unwrap_or(LIMIT);
         Some(Box::pin(async move {
-            let until = Instant::now() + limit;
+            let until = Instant::now() + limit.min(FOR_EVER);
             let mut pause = FIRST;
             let mut last: Option<String> = None;
             loop {
@@ -110,7 +110,8 @@ macro_rules! started_when {
                 self
             }
 
-            /// How long the start-up probe may say no; by default 60 s.
+            /// How long the start-up probe may say no; by default 60 s, and with
+            /// [`Duration::MAX`](::std::time::Duration::MAX) without limit.
             #[must_use = "a resource does nothing before it is wired"]
             pub fn started_within(mut self, limit: ::std::time::Duration) -> Self {
                 self.$startup.within(limit);

@@ -115,3 +115,14 @@ pub(crate) fn window(report: &Report, name: &str) -> (u128, u128) {
     let millis = |time: Option<Duration>| time.expect("the step ran").as_millis();
     (millis(step.start), millis(step.end))
 }
+
+/// Says past the harness, which keeps `eprintln!` to itself, that something was not tested.
+///
+/// # Panics
+///
+/// Where `LIFECYCLE_NO_SKIPS=1` asks that everything be tested.
+pub(crate) fn skipped(what: &str) {
+    let insisted = std::env::var_os("LIFECYCLE_NO_SKIPS").is_some_and(|value| value == "1");
+    assert!(!insisted, "LIFECYCLE_NO_SKIPS is set: {what}");
+    let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("SKIPPED: {what}\n"));
+}

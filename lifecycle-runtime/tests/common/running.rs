@@ -3,11 +3,12 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 
 use std::env;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, ChildStdout, Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,9 +16,14 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::common::ms;
+#[allow(unused_imports, reason = "each test program uses its part")]
+pub(crate) use crate::common::skipped;
 
 /// What anything quick may take on a busy machine.
 pub(crate) const QUICK: Duration = Duration::from_secs(10);
+
+/// How long a child that says nothing is listened to. Longer than anything takes, and not for ever.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Ends the process with the code of a scenario: a test cannot return one.
 pub(crate) fn exit(code: ExitCode) -> ! {
@@ -39,10 +45,59 @@ const SUBJECT: [&str; 5] = [
 
 pub(crate) struct Running {
     pub(crate) child: Child,
-    pub(crate) lines: BufReader<ChildStdout>,
-    pub(crate) errors: BufReader<ChildStderr>,
+    lines: Lines,
+    errors: Lines,
     report: PathBuf,
     _folder: tempfile::TempDir,
+}
+
+/// What a child says, line by line. It is read no faster than it is asked for: some tests are about a
+/// pipe that nobody reads.
+struct Lines {
+    /// Until the first line is asked for.
+    pipe: Option<Box<dyn Read + Send>>,
+    lines: Option<Receiver<String>>,
+}
+
+impl Lines {
+    fn of(pipe: impl Read + Send + 'static) -> Self {
+        Self {
+            pipe: Some(Box::new(pipe)),
+            lines: None,
+        }
+    }
+
+    /// The next line, with its end; `None` when there will be none.
+    fn next(&mut self) -> Option<String> {
+        if let Some(pipe) = self.pipe.take() {
+            self.lines = Some(read(pipe));
+        }
+        let lines = self.lines.as_ref().expect("read from the first time on");
+        match lines.recv_timeout(PATIENCE) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("the child has said nothing for {PATIENCE:?}"),
+        }
+    }
+
+    fn rest(&mut self) -> String {
+        std::iter::from_fn(|| self.next()).collect()
+    }
+}
+
+/// Reads on a thread of its own, since a read from a pipe has no time limit.
+fn read(pipe: Box<dyn Read + Send>) -> Receiver<String> {
+    let (said, heard) = sync_channel(0);
+    thread::spawn(move || {
+        let mut pipe = BufReader::new(pipe);
+        let mut line = String::new();
+        while pipe.read_line(&mut line).expect("text") > 0 {
+            if said.send(std::mem::take(&mut line)).is_err() {
+                break;
+            }
+        }
+    });
+    heard
 }
 
 pub(crate) struct Ended {
@@ -130,8 +185,8 @@ fn spawn(
     command.envs(environment.iter().copied());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("this program starts");
-    let lines = BufReader::new(child.stdout.take().expect("piped"));
-    let errors = BufReader::new(child.stderr.take().expect("piped"));
+    let lines = Lines::of(child.stdout.take().expect("piped"));
+    let errors = Lines::of(child.stderr.take().expect("piped"));
     Running {
         child,
         lines,
@@ -154,15 +209,14 @@ impl Running {
     }
 
     fn next_line(&mut self, wanted: impl Fn(&str) -> bool) -> Option<String> {
-        let mut read = String::new();
+        let begun = Instant::now();
         loop {
-            read.clear();
-            if self.lines.read_line(&mut read).expect("text") == 0 {
-                return None;
+            let said = self.lines.next()?;
+            if wanted(&said) {
+                return Some(said);
             }
-            if wanted(&read) {
-                return Some(read);
-            }
+            let passed = begun.elapsed();
+            assert!(passed < PATIENCE, "waited for {PATIENCE:?}, up to {said}");
         }
     }
 
@@ -177,8 +231,10 @@ impl Running {
     pub(crate) fn errors(&mut self, lines: usize) -> String {
         let mut read = String::new();
         for _ in 0..lines {
-            let count = self.errors.read_line(&mut read).expect("text");
-            assert!(count > 0, "the child ended after it said {read}");
+            let Some(said) = self.errors.next() else {
+                panic!("the child ended after it said {read}");
+            };
+            read += &said;
         }
         read
     }
@@ -202,10 +258,8 @@ impl Running {
             thread::sleep(ms(5));
         };
         let took = begun.elapsed();
-        let mut stdout = String::new();
-        self.lines.read_to_string(&mut stdout).expect("text");
-        let mut stderr = String::new();
-        self.errors.read_to_string(&mut stderr).expect("text");
+        let stdout = self.lines.rest();
+        let stderr = self.errors.rest();
         let report = read_report(&self.report);
         Ended {
             code: status.code(),
@@ -286,9 +340,4 @@ pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(begun.elapsed() < QUICK, "{what}: not after {QUICK:?}");
         thread::sleep(ms(5));
     }
-}
-
-/// Says past the harness, which keeps `eprintln!` to itself, that something was not tested.
-pub(crate) fn skipped(what: &str) {
-    let _ = std::io::stderr().write_fmt(format_args!("SKIPPED: {what}\n"));
 }

@@ -69,7 +69,8 @@ async fn a_job_without_end_is_handed_back_and_done_by_the_next_instance() {
     assert_eq!(exit.report["outcome"], "abandoned");
     let emails = exit.step("emails");
     assert_eq!(emails["outcome"], "timed-out");
-    assert_eq!(emails["unfinished"][0], job.id.as_str());
+    assert_eq!(emails["handed_back"], serde_json::json!([job.id]));
+    assert!(emails["unfinished"].is_null(), "{emails}");
     assert_eq!(exit.step("orders-db")["outcome"], "done");
     // Long before its lease of 30 s would have run out.
     let job = store::job_when(&place.database(), |job| job.claimable).await;
