@@ -38,7 +38,7 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 /// Generates `Resources` and its plan from `lifecycle.yaml` without a `main`: for a service whose
 /// start-up lives in a library, where its tests reach it too.
 ///
-/// ```ignore
+/// ```text
 /// // src/lib.rs
 /// lifecycle::include_plan!();
 ///

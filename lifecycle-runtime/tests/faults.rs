@@ -1,5 +1,13 @@
 //! `LIFECYCLE_FAULTS` in a real process. The child is this very program, started again; bounds are
 //! generous, since the machine may be busy.
+#![cfg_attr(
+    not(feature = "faults"),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "most of it is there with the feature"
+    )
+)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod common;
