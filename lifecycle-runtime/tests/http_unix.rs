@@ -236,7 +236,8 @@ async fn a_successor_s_file_is_not_removed() {
 /// Many who start at once over one stale file: one of them listens, and the others say so.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_that_start_at_once_one_wins() {
-    for _ in 0..10 {
+    const ROUNDS: usize = 40;
+    for _ in 0..ROUNDS {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("http.sock");
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());

@@ -1,14 +1,14 @@
 //! The file of a Unix socket: made, found stale, and removed without touching anybody else's.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use socket2::{Domain, SockAddr, Socket, Type};
+use tokio::time::Instant;
 
 /// How many connections the kernel may take ahead of us; `net.core.somaxconn` bounds it further.
 const BACKLOG: i32 = 1024;
@@ -59,38 +59,67 @@ impl Drop for SocketFile {
 
 /// Binds a socket at `path` and listens.
 pub(super) async fn bind(path: &Path, mode: Option<u32>) -> io::Result<(UnixListener, SocketFile)> {
-    /// Others may bind and go in between; more often than this is no coincidence.
-    const ATTEMPTS: usize = 10;
     let path = std::path::absolute(path)?;
     let address = SockAddr::unix(&path)?;
-    for _ in 0..ATTEMPTS {
-        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-        match socket.bind(&address) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                clear(&path, &address).await?;
-                continue;
-            }
-            Err(error) => return Err(error),
-        }
-        let Some(identity) = Identity::of(&path)? else {
-            continue;
-        };
-        let file = SocketFile { path, identity };
-        if let Some(mode) = mode {
-            // Nobody can connect before it listens.
-            fs::set_permissions(&file.path, fs::Permissions::from_mode(mode))?;
-        }
-        socket.listen(BACKLOG)?;
-        socket.set_nonblocking(true)?;
-        return Ok((socket.into(), file));
+    let _turn = turn(&path).await?;
+    clear(&path, &address).await?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&address)?;
+    let Some(identity) = Identity::of(&path)? else {
+        let words = format!("somebody removed {} as it was made", path.display());
+        return Err(io::Error::new(io::ErrorKind::NotFound, words));
+    };
+    let file = SocketFile { path, identity };
+    if let Some(mode) = mode {
+        // Nobody can connect before it listens.
+        fs::set_permissions(&file.path, fs::Permissions::from_mode(mode))?;
     }
-    Err(taken(&path))
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok((socket.into(), file))
+}
+
+/// Waits until nobody else is binding a socket in the directory of `path`: between finding a stale
+/// file and listening in its place lie several calls, and two who made them side by side would both
+/// have the name. The lock is the directory's own, so that nothing is left behind.
+///
+/// `None` where the directory cannot be locked: one that may be written and not read, or a file
+/// system without locks. Whoever is alone there needs none.
+async fn turn(path: &Path) -> io::Result<Option<File>> {
+    const PAUSE: Duration = Duration::from_millis(5);
+    /// Nobody needs this long; somebody holds the directory for a purpose of its own.
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let directory = path.parent().unwrap_or(path);
+    let lock = match File::open(directory) {
+        Ok(lock) => lock,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            tracing::debug!(path = %directory.display(), %error, "the directory is not locked");
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let begun = Instant::now();
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(Some(lock)),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => {}
+            Err(TryLockError::WouldBlock) => {
+                let words = format!("somebody else keeps {} locked", directory.display());
+                return Err(io::Error::new(io::ErrorKind::TimedOut, words));
+            }
+            Err(TryLockError::Error(error)) => {
+                tracing::debug!(path = %directory.display(), %error, "the directory is not locked");
+                return Ok(None);
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 /// Removes the socket at `path` if nobody listens at it.
 async fn clear(path: &Path, address: &SockAddr) -> io::Result<()> {
-    /// Between its bind and its listen, a process that is just starting looks like one that is gone.
+    /// Between its bind and its listen, another kind of program that is just starting looks like one
+    /// that is gone.
     const PAUSE: Duration = Duration::from_millis(20);
     let Some(stale) = Identity::of(path)? else {
         return Ok(());
@@ -106,31 +135,14 @@ async fn clear(path: &Path, address: &SockAddr) -> io::Result<()> {
             _ => return Err(taken(path)),
         }
     }
-    // Under a name of its own it can be looked at once more before it is gone for good: another
-    // process may have replaced it since.
-    let aside = aside(path);
-    match fs::rename(path, &aside) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
+    match Identity::of(path)? {
+        Some(there) if there == stale => fs::remove_file(path),
+        Some(_) => Err(taken(path)),
+        None => Ok(()),
     }
-    if !matches!(Identity::of(&aside), Ok(Some(moved)) if moved == stale) {
-        // Fails where a third one has bound meanwhile: then that one is found next.
-        let _ = fs::hard_link(&aside, path);
-    }
-    fs::remove_file(&aside)
 }
 
 fn taken(path: &Path) -> io::Error {
     let words = format!("somebody listens at {} already", path.display());
     io::Error::new(io::ErrorKind::AddrInUse, words)
-}
-
-/// A name beside `path` that nobody else uses.
-fn aside(path: &Path) -> PathBuf {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".stale-{}-{number}", std::process::id()));
-    path.with_file_name(name)
 }
