@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::beside::{self, Beside};
 use super::bounds::within;
-use super::{Common, Facts, Terms, held, owed_settle};
+use super::{Common, Facts, Signal, Terms, held, owed_settle};
 use crate::figure::{Figure, Origin};
 use crate::manifest::{Manifest, Written};
 use crate::read::{OtherName, Table, Zero};
@@ -24,6 +24,7 @@ pub(crate) static FACTS: Facts = Facts {
     // int64 seconds.
     unit: Duration::from_secs(1),
     kill_floor: Duration::ZERO,
+    runs_images: true,
     other_names: &[
         OtherName::seconds("terminationGracePeriodSeconds", "grace_period"),
         OtherName::seconds("termination_grace_period_seconds", "grace_period"),
@@ -59,8 +60,6 @@ const INGRESS_GRACE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_
 pub struct AzureContainerApps {
     /// The knobs that every platform has.
     pub common: Common,
-    /// `image`.
-    pub image: Option<Written<String>>,
     /// `min_replicas`; 2 when not written, the fewest with which one can leave and one still serves.
     pub min_replicas: Option<Written<u32>>,
     /// `max_replicas`.
@@ -118,7 +117,6 @@ impl AzureContainerApps {
         let liveness_grace = table.duration("liveness_grace_period", Zero::Refused);
         Self {
             common,
-            image: table.text("image"),
             min_replicas: table.number("min_replicas", 0..=1_000),
             max_replicas: table.number("max_replicas", 1..=1_000),
             external: table.boolean("external"),
@@ -150,6 +148,7 @@ impl AzureContainerApps {
 
     pub(super) fn terms(&self, manifest: &Manifest) -> Terms {
         Terms {
+            signal: Signal::Term,
             grace: self.common.grace(&FACTS),
             // None is documented; what is beyond all that is in use is a finding of its own.
             cap: None,

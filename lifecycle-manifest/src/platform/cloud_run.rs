@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::beside::{self, Beside};
 use super::bounds::{misplaced, within};
-use super::{Cap, Common, Facts, Terms, held, owed_settle};
+use super::{Cap, Common, Facts, Signal, Terms, held, owed_settle};
 use crate::figure::{Figure, Origin};
 use crate::manifest::{Manifest, Written};
 use crate::read::{OtherName, Table, Zero};
@@ -20,6 +20,7 @@ pub(crate) static FACTS: Facts = Facts {
     default_grace: WINDOW,
     unit: Duration::from_secs(1),
     kill_floor: Duration::ZERO,
+    runs_images: true,
     other_names: &[
         OtherName::seconds("timeoutSeconds", "request_timeout"),
         OtherName::new("containerConcurrency", "concurrency"),
@@ -68,8 +69,6 @@ pub const LIVENESS_PERIOD: RangeInclusive<u64> = 1..=3_600;
 pub struct CloudRun {
     /// The knobs that every platform has.
     pub common: Common,
-    /// `image`.
-    pub image: Option<Written<String>>,
     /// `kind`; a service when not written.
     pub kind: Option<Written<RunKind>>,
     /// A service's `min_instances`.
@@ -145,7 +144,6 @@ impl CloudRun {
         let task_timeout = table.duration("task_timeout", Zero::Refused);
         let run = Self {
             common,
-            image: table.text("image"),
             kind: table.word("kind", "a kind of Cloud Run resource", &RunKind::WORDS),
             min_instances: table.number("min_instances", 0..=100_000),
             max_instances: table.number("max_instances", 1..=100_000),
@@ -208,6 +206,7 @@ impl CloudRun {
     #[allow(clippy::unused_self, reason = "the registry asks every platform alike")]
     pub(super) fn terms(&self, manifest: &Manifest) -> Terms {
         Terms {
+            signal: Signal::Term,
             // A written grace period is fiction here and a finding of its own.
             grace: Figure::new(
                 WINDOW,

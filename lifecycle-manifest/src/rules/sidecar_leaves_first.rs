@@ -66,7 +66,7 @@ rule! {
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    if let Some((line, kubernetes)) = context.kubernetes() {
+    if let Some((line, kubernetes)) = context.on(Platform::kubernetes) {
         on_kubernetes(line, kubernetes, findings);
     }
     for line in context.timelines {
