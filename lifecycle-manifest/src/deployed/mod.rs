@@ -12,6 +12,9 @@ mod matching;
 mod pair;
 pub mod planned;
 mod read;
+pub mod unit;
+#[path = "syntax/unit.rs"]
+mod unit_syntax;
 mod view;
 mod workload;
 
