@@ -6,15 +6,17 @@
 //! themselves by the rules `LC8xx`.
 
 mod ecs;
+mod heroku;
 mod hook;
 mod kubernetes;
 mod matching;
 mod pair;
 pub mod planned;
 mod read;
+pub(crate) mod reader;
+mod syntax;
+mod systemd;
 pub mod unit;
-#[path = "syntax/unit.rs"]
-mod unit_syntax;
 mod view;
 mod workload;
 
@@ -23,7 +25,8 @@ pub(crate) use hook::{program, script};
 pub(crate) use matching::holdings;
 pub use matching::{Match, Wanted, matches};
 pub(crate) use pair::{Pair, container_place, missing, pairs};
-pub(crate) use view::View;
+pub use systemd::UnitFile;
+pub(crate) use view::{Seen, View};
 pub use workload::{
     Action, Binding, Capacity, Container, DependsOn, EcsService, HealthCheck, Hook, Owner, Pairs,
     Port, Probe, ProbeAction, Service, ServicePort, Strategy, TargetGroup, Variable, Workload,
@@ -32,7 +35,7 @@ pub use workload::{
 use std::collections::HashSet;
 
 use crate::render::Text;
-use crate::text::{Document, Limits, Route, Source, SyntaxError, Value, parse_stream};
+use crate::text::{Document, Route, Source, SyntaxError, Value};
 
 use read::At;
 
@@ -96,9 +99,15 @@ impl Deployed {
         Self::named("", text)
     }
 
-    /// The same for a file with a name.
+    /// The endings of the names of files that are in another language than YAML and JSON and are read
+    /// all the same.
+    pub fn endings() -> impl Iterator<Item = &'static str> {
+        syntax::endings()
+    }
+
+    /// The same for a file with a name, which says what language it is in.
     pub fn named(name: &str, text: &str) -> Self {
-        let (document, errors) = parse_stream(text, Limits::of_a_stream());
+        let (document, errors) = syntax::document(name, text);
         let mut deployed = Self {
             name: name.to_owned(),
             document,
@@ -120,6 +129,12 @@ impl Deployed {
         deployed.document = document;
         deployed.odd_routes = deployed.odd.iter().map(|odd| odd.route.clone()).collect();
         deployed
+    }
+
+    /// Lets files that amend one another know of each other: what a unit's drop-in says otherwise no
+    /// longer holds in the unit. For all files of a run, once they are read.
+    pub fn join(files: &mut [Self]) {
+        systemd::join(files);
     }
 
     /// Nothing in it runs containers or stands before what does, and nothing is broken.
@@ -158,19 +173,20 @@ impl Deployed {
             }
             return;
         }
-        if let Some(kind) = at.text("kind") {
-            // `List`, and the lists of one kind that the API answers with.
-            match at.get("items") {
-                Some(items) if kind.value.ends_with("List") => {
-                    for item in items.items() {
-                        self.object(&item);
-                    }
-                }
-                _ => kubernetes::object(at, &kind, self),
+        // `List`, and the lists of one kind that the API of Kubernetes answers with.
+        if let (Some(kind), Some(items)) = (at.text("kind"), at.get("items"))
+            && kind.value.ends_with("List")
+        {
+            for item in items.items() {
+                self.object(&item);
             }
             return;
         }
-        ecs::object(at, self);
+        for reader in reader::ALL {
+            if (reader.object)(at, self) {
+                return;
+            }
+        }
     }
 }
 

@@ -31,7 +31,7 @@ pub fn schema() -> Schema {
 }
 
 /// Mappings that may stand empty, as in `kubernetes:` with nothing behind it.
-const MAY_BE_EMPTY: [&str; 10] = [
+const MAY_BE_EMPTY: [&str; 12] = [
     "budget",
     "traffic",
     "health",
@@ -42,6 +42,8 @@ const MAY_BE_EMPTY: [&str; 10] = [
     "kubernetes",
     "ecs",
     "cloud_run",
+    "systemd",
+    "heroku",
 ];
 
 /// An optional value is one that may be left away; written, it is not nothing.

@@ -17,7 +17,7 @@ use crate::text::{
 pub(in crate::deployed) const ID: &str = "Id";
 
 /// What ends the name of a unit file or a drop-in.
-pub(super) const ENDINGS: &[&str] = &[".service", ".socket", ".conf"];
+pub(in crate::deployed) const ENDINGS: &[&str] = &[".service", ".socket", ".conf"];
 
 /// The longest line that systemd reads (`LONG_LINE_MAX`).
 const LONGEST_LINE: usize = 1 << 20;
