@@ -6,6 +6,7 @@
 //! themselves by the rules `LC8xx`.
 
 mod ecs;
+mod heroku;
 mod hook;
 mod kubernetes;
 mod matching;
@@ -14,7 +15,9 @@ pub mod planned;
 mod read;
 pub(crate) mod reader;
 mod syntax;
+mod systemd;
 mod template;
+pub mod unit;
 mod view;
 mod workload;
 
@@ -23,8 +26,9 @@ pub(crate) use hook::{program, script};
 pub(crate) use matching::holdings;
 pub use matching::{Match, Wanted, matches};
 pub(crate) use pair::{Pair, container_place, missing, pairs};
+pub use systemd::UnitFile;
 pub(crate) use template::is_computed;
-pub(crate) use view::View;
+pub(crate) use view::{Seen, View};
 pub use workload::{
     Action, Binding, Capacity, Container, DependsOn, EcsService, HealthCheck, Hook, Owner, Pairs,
     Port, Probe, ProbeAction, Service, ServicePort, Strategy, TargetGroup, Variable, Workload,
@@ -129,6 +133,12 @@ impl Deployed {
         deployed.document = document;
         deployed.odd_routes = deployed.odd.iter().map(|odd| odd.route.clone()).collect();
         deployed
+    }
+
+    /// Lets files that amend one another know of each other: what a unit's drop-in says otherwise no
+    /// longer holds in the unit. For all files of a run, once they are read.
+    pub fn join(files: &mut [Self]) {
+        systemd::join(files);
     }
 
     /// Nothing in it runs containers or stands before what does, and nothing is broken.

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::UnitFile;
 use crate::manifest::Written;
 use crate::text::Route;
 
@@ -176,6 +177,8 @@ pub struct Container {
     pub grace: Option<Written<Duration>>,
     /// What is waited for before the signal, outside of the grace period.
     pub outside: Option<Written<Duration>>,
+    /// systemd: what a unit says besides.
+    pub unit: Option<Box<UnitFile>>,
     /// ECS: `dependsOn`.
     pub depends_on: Vec<DependsOn>,
     /// ECS: `essential`.
@@ -206,6 +209,7 @@ impl Container {
             stop_timeout: None,
             grace: None,
             outside: None,
+            unit: None,
             depends_on: Vec::new(),
             essential: None,
             health_check: None,

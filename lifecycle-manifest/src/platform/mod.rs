@@ -7,9 +7,12 @@ mod azure_container_apps;
 mod beside;
 mod bounds;
 mod cloud_run;
+mod command;
 pub(crate) mod ecs;
+pub(crate) mod heroku;
 pub(crate) mod kubernetes;
 mod signal;
+pub(crate) mod systemd;
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -19,18 +22,21 @@ pub use azure_container_apps::{AzureContainerApps, PROBE_FAILURES, PROBE_PERIOD,
 pub use beside::Beside;
 pub use cloud_run::{CloudRun, LIVENESS_PERIOD, RunKind, STARTUP_PERIOD};
 pub(crate) use cloud_run::{REQUEST_TIMEOUT, TASK_TIMEOUT};
+pub use command::Program;
 pub(crate) use ecs::DEREGISTRATION_DELAY_CAP;
 #[cfg(feature = "deployed")]
 pub(crate) use ecs::FARGATE_CAP;
 #[cfg(feature = "deployed")]
 pub(crate) use ecs::Sidecar as EcsSidecar;
 pub use ecs::{Ecs, HEALTH_CHECK_INTERVAL, HealthCheck, LaunchType, LoadBalancer, SPOT_NOTICE};
+pub use heroku::Heroku;
 pub use kubernetes::{
     Balancer, DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, Kubernetes, Limits, Mesh,
     PORT_NAME_LONGEST, PreStop, Proxy, Sidecar, Spot, Version,
 };
 pub(crate) use kubernetes::{NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE, usual_limit};
 pub use signal::Signal;
+pub use systemd::{ExecStop, KillMode, ServiceType, Systemd};
 
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place};
@@ -304,6 +310,8 @@ platforms! {
     ecs: Ecs,
     cloud_run: CloudRun,
     azure_container_apps: AzureContainerApps,
+    systemd: Systemd,
+    heroku: Heroku,
 }
 
 impl Platform {
