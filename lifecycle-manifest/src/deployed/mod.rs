@@ -12,6 +12,7 @@ mod matching;
 mod pair;
 pub mod planned;
 mod read;
+mod syntax;
 mod view;
 mod workload;
 
@@ -29,7 +30,7 @@ pub use workload::{
 use std::collections::HashSet;
 
 use crate::render::Text;
-use crate::text::{Document, Limits, Route, Source, SyntaxError, Value, parse_stream};
+use crate::text::{Document, Route, Source, SyntaxError, Value};
 
 use read::At;
 
@@ -93,9 +94,15 @@ impl Deployed {
         Self::named("", text)
     }
 
-    /// The same for a file with a name.
+    /// The endings of the names of files that are in another language than YAML and JSON and are read
+    /// all the same.
+    pub fn endings() -> impl Iterator<Item = &'static str> {
+        syntax::endings()
+    }
+
+    /// The same for a file with a name, which says what language it is in.
     pub fn named(name: &str, text: &str) -> Self {
-        let (document, errors) = parse_stream(text, Limits::of_a_stream());
+        let (document, errors) = syntax::document(name, text);
         let mut deployed = Self {
             name: name.to_owned(),
             document,
