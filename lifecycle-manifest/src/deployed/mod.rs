@@ -12,6 +12,7 @@ mod matching;
 mod pair;
 pub mod planned;
 mod read;
+pub(crate) mod reader;
 mod syntax;
 mod view;
 mod workload;
@@ -162,19 +163,20 @@ impl Deployed {
             }
             return;
         }
-        if let Some(kind) = at.text("kind") {
-            // `List`, and the lists of one kind that the API answers with.
-            match at.get("items") {
-                Some(items) if kind.value.ends_with("List") => {
-                    for item in items.items() {
-                        self.object(&item);
-                    }
-                }
-                _ => kubernetes::object(at, &kind, self),
+        // `List`, and the lists of one kind that the API of Kubernetes answers with.
+        if let (Some(kind), Some(items)) = (at.text("kind"), at.get("items"))
+            && kind.value.ends_with("List")
+        {
+            for item in items.items() {
+                self.object(&item);
             }
             return;
         }
-        ecs::object(at, self);
+        for reader in reader::ALL {
+            if (reader.object)(at, self) {
+                return;
+            }
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::deployed::{self, Compared, Deployed, Pair, View};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::manifest::Manifest;
 use crate::plan::{Cycle, Plan};
-use crate::platform::{Ecs, Kubernetes, Platform};
+use crate::platform::Platform;
 use crate::timeline::Timeline;
 
 pub use family::{FAMILIES, Family};
@@ -83,24 +83,11 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// The Kubernetes entry with its timeline, where there is one.
-    fn kubernetes(&self) -> Option<(&'a Timeline, &'a Kubernetes)> {
+    /// A platform's entry with its timeline, where there is one: `context.on(Platform::kubernetes)`.
+    fn on<T>(&self, of: fn(&Platform) -> Option<&T>) -> Option<(&'a Timeline, &'a T)> {
         self.timelines
             .iter()
-            .find_map(|line| match self.entry(line) {
-                Some(Platform::Kubernetes(kubernetes)) => Some((line, kubernetes)),
-                _ => None,
-            })
-    }
-
-    /// The ECS entry with its timeline, where there is one.
-    fn ecs(&self) -> Option<(&'a Timeline, &'a Ecs)> {
-        self.timelines
-            .iter()
-            .find_map(|line| match self.entry(line) {
-                Some(Platform::Ecs(ecs)) => Some((line, ecs)),
-                _ => None,
-            })
+            .find_map(|line| Some((line, of(self.entry(line)?)?)))
     }
 
     fn entry(&self, line: &Timeline) -> Option<&'a Platform> {
