@@ -5,7 +5,9 @@
 
 mod cloud_run;
 pub(crate) mod ecs;
+pub(crate) mod fly;
 pub(crate) mod kubernetes;
+pub(crate) mod nomad;
 mod signal;
 
 use std::collections::HashSet;
@@ -18,11 +20,13 @@ pub(crate) use ecs::FARGATE_CAP;
 #[cfg(feature = "deployed")]
 pub(crate) use ecs::Sidecar as EcsSidecar;
 pub use ecs::{Ecs, HEALTH_CHECK_INTERVAL, HealthCheck, LaunchType, LoadBalancer, SPOT_NOTICE};
+pub use fly::{AutoStop, Fly, FlyStrategy};
 pub use kubernetes::{
     Balancer, DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, Kubernetes, Limits, Mesh,
     PORT_NAME_LONGEST, PreStop, Proxy, Sidecar, Spot, Version,
 };
 pub(crate) use kubernetes::{NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE, usual_limit};
+pub use nomad::{Driver as NomadDriver, Nomad, ServiceProvider, ShutdownDelay};
 pub use signal::Signal;
 
 use crate::figure::{Figure, Origin};
@@ -296,6 +300,8 @@ platforms! {
     kubernetes: Kubernetes,
     ecs: Ecs,
     cloud_run: CloudRun,
+    nomad: Nomad,
+    fly: Fly,
 }
 
 impl Platform {

@@ -121,6 +121,7 @@ mod verdict;
 
 mod above_platform_cap;
 mod agent_decides_grace;
+mod bluegreen_without_health_check;
 mod capacity_drift;
 mod default_deregistration_delay;
 mod dependency_cycle;
@@ -135,12 +136,14 @@ mod deployed_without_drain_delay;
 mod deregistration_drift;
 mod digest_drift;
 mod drain_outlived_by_load_balancer;
+mod drained_before_stopped;
 mod environment_drift;
 mod exec_hook_needs_shell;
 mod flushed_before_drained;
 mod grace_drift;
 mod grace_not_settable;
 mod grace_of_nothing;
+mod grace_outlives_progress_deadline;
 mod grace_too_short;
 mod hook_drift;
 mod hook_outlives_grace;
@@ -152,6 +155,7 @@ mod lease_expires_at_work;
 mod liveness_waits_whole_grace;
 mod longest_job_outlives_drain;
 mod longest_request_outlives_drain;
+mod margin_too_thin;
 mod mesh_leaves_first;
 mod needs_newer_cluster;
 mod no_drain_time;
@@ -213,6 +217,9 @@ pub static ALL: &[&Rule] = &[
     &grace_of_nothing::RULE,
     &node_leaves_first::RULE,
     &agent_decides_grace::RULE,
+    &grace_outlives_progress_deadline::RULE,
+    &drained_before_stopped::RULE,
+    &margin_too_thin::RULE,
     &dependency_cycle::RULE,
     &step_closed_before_its_user::RULE,
     &flushed_before_drained::RULE,
@@ -230,6 +237,7 @@ pub static ALL: &[&Rule] = &[
     &needs_newer_cluster::RULE,
     &liveness_waits_whole_grace::RULE,
     &mesh_leaves_first::RULE,
+    &bluegreen_without_health_check::RULE,
     &port_taken::RULE,
     &longest_job_outlives_drain::RULE,
     &lease_expires_at_work::RULE,
