@@ -131,6 +131,7 @@ mod deployed_hook_cannot_run;
 mod deployed_hook_needs_shell;
 mod deployed_hook_outlives_grace;
 mod deployed_key_twice;
+mod deployed_signal_kills;
 mod deployed_value_refused;
 mod deployed_without_drain_delay;
 mod deregistration_drift;
@@ -151,6 +152,8 @@ mod hook_takes_whole_grace;
 mod hung_program_holds_grace;
 mod jobs;
 mod keep_alive_below_balancer;
+mod kill_keys_misplaced;
+mod leader_stops_first;
 mod lease_expires_at_work;
 mod liveness_waits_whole_grace;
 mod longest_job_outlives_drain;
@@ -161,6 +164,7 @@ mod needs_newer_cluster;
 mod no_drain_time;
 mod node_leaves_first;
 mod not_deployed;
+mod outside_drift;
 mod poll_outlives_drain;
 mod port_drift;
 mod port_taken;
@@ -168,6 +172,7 @@ mod prefetch_outlives_drain;
 mod probe_drift;
 mod probe_grace_misplaced;
 mod readiness_slower_than_settle;
+mod restart_skips_drain_delay;
 mod rollout_takes_all_pods;
 mod rounded_up;
 mod settle_paid_twice;
@@ -180,6 +185,7 @@ mod spot_notice_too_short;
 mod spread_outlives_drain;
 mod step_closed_before_its_user;
 mod stop_chain_outlives_spot;
+mod stop_signal_left_to_platform;
 mod stop_signal_not_sent;
 mod stop_timeout_left_to_host;
 mod timed;
@@ -253,6 +259,7 @@ pub static ALL: &[&Rule] = &[
     &deregistration_drift::RULE,
     &capacity_drift::RULE,
     &not_deployed::RULE,
+    &outside_drift::RULE,
     &deployed_file_unreadable::RULE,
     &deployed_key_twice::RULE,
     &deployed_value_refused::RULE,
@@ -269,6 +276,11 @@ pub static ALL: &[&Rule] = &[
     &rollout_takes_all_pods::RULE,
     &stop_timeout_left_to_host::RULE,
     &stop_chain_outlives_spot::RULE,
+    &restart_skips_drain_delay::RULE,
+    &leader_stops_first::RULE,
+    &stop_signal_left_to_platform::RULE,
+    &deployed_signal_kills::RULE,
+    &kill_keys_misplaced::RULE,
 ];
 
 /// The rule with this code or name, whatever the case.
@@ -354,6 +366,7 @@ const DRIFT: &[fn(&Pair<'_>, &mut Vec<Finding>)] = &[
     environment_drift::check,
     deregistration_drift::check,
     capacity_drift::check,
+    outside_drift::check,
 ];
 
 /// The checks of a deployment by itself, in the order of the codes.
@@ -373,6 +386,11 @@ const DEPLOYED: &[fn(&View<'_>, &mut Vec<Finding>)] = &[
     rollout_takes_all_pods::check,
     stop_timeout_left_to_host::check,
     stop_chain_outlives_spot::check,
+    restart_skips_drain_delay::check,
+    leader_stops_first::check,
+    stop_signal_left_to_platform::check,
+    deployed_signal_kills::check,
+    kill_keys_misplaced::check,
 ];
 
 #[cfg(test)]

@@ -14,6 +14,10 @@ use hcl_edit::template::Element;
 use super::{around, at, not, small_enough};
 use crate::text::{Document, Entry, Node, Source, Span, SyntaxError, Value};
 
+/// Under this key a block with labels holds the last of them, so that it has a place of its own. No name
+/// in HCL has parentheses.
+pub(in crate::deployed) const LABEL: &str = "(label)";
+
 pub(super) fn read(text: &str) -> (Document, Vec<SyntaxError>) {
     let source = Source::new(text);
     if let Err(error) = small_enough(source.text()) {
@@ -106,7 +110,22 @@ impl Gathered {
 }
 
 fn mapping(source: &Source, body: &Body, span: Span) -> Node {
+    entries(source, body, None).node(Some(span))
+}
+
+fn entries(source: &Source, body: &Body, label: Option<&(String, Span)>) -> Gathered {
     let mut gathered = Gathered::default();
+    if let Some((text, span)) = label {
+        let node = Node {
+            span: *span,
+            value: Value::Scalar {
+                text: text.clone(),
+                plain: false,
+            },
+        };
+        let held = (LABEL.to_owned(), *span, Held::Attribute(node));
+        gathered.entries.push(held);
+    }
     for structure in body {
         match structure {
             Structure::Attribute(attribute) => {
@@ -119,13 +138,14 @@ fn mapping(source: &Source, body: &Body, span: Span) -> Node {
                 }
             }
             Structure::Block(block) => {
-                let whole = block.span().map_or(span, at);
-                let body = mapping(source, &block.body, whole);
-                gathered.block(&path(block), body);
+                let whole = block.span().map_or(Span::default(), at);
+                let path = path(block);
+                let body = entries(source, &block.body, path.get(1..).and_then(<[_]>::last));
+                gathered.block(&path, body.node(Some(whole)));
             }
         }
     }
-    gathered.node(Some(span))
+    gathered
 }
 
 /// A block's name and its labels.

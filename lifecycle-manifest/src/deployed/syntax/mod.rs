@@ -1,7 +1,7 @@
 //! Deployed files in languages other than YAML and JSON, read into the same tree, each value with its
 //! place.
 
-mod hcl;
+pub(super) mod hcl;
 mod toml;
 
 use std::ops::Range;
