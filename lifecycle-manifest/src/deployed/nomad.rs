@@ -1,4 +1,4 @@
-//! HashiCorp Nomad: job files, and jobs as the API has them (`nomad job inspect`), where durations are
+//! Nomad: job files, and jobs as the API has them (`nomad job inspect`), where durations are
 //! numbers of nanoseconds.
 
 use std::time::Duration;
@@ -231,7 +231,8 @@ fn outside(
 ) -> Option<Written<Duration>> {
     const KEY: &str = "shutdown_delay";
     let own = task.duration(KEY, odd);
-    if group.get(KEY).is_some() > delay.is_some() || task.get(KEY).is_some() > own.is_some() {
+    let unknown = |piece: &Piece<'_>, read: bool| piece.get(KEY).is_some() && !read;
+    if unknown(group, delay.is_some()) || unknown(task, own.is_some()) {
         return None;
     }
     let Some((group, task)) = delay.zip(own.as_ref()) else {

@@ -1,4 +1,4 @@
-//! HashiCorp Nomad: deregistration and `shutdown_delay`, the signal, and SIGKILL at `kill_timeout`.
+//! Nomad: deregistration and `shutdown_delay`, the signal, and SIGKILL at `kill_timeout`.
 //!
 //! Sources: <https://developer.hashicorp.com/nomad/docs/job-specification/task>,
 //! <https://developer.hashicorp.com/nomad/docs/job-specification/group>,

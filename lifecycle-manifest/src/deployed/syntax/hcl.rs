@@ -1,6 +1,6 @@
 //! HCL, as Nomad's job files are written in.
 //!
-//! Blocks are read as HashiCorp's own JSON syntax of HCL has them: a block's labels are keys within one
+//! Blocks are read as the JSON syntax of HCL has them: a block's labels are keys within one
 //! another, and at the end stands the list of the blocks of these names. What is computed when the job is
 //! run, such as `var.image`, is a text with `${…}` around it.
 
@@ -187,7 +187,7 @@ fn expression(source: &Source, expression: &Expression) -> Node {
         }
         Expression::Object(object) => {
             let mut gathered = Gathered::default();
-            for (key, value) in object.iter() {
+            for (key, value) in object.as_ref() {
                 let (key, key_span) = object_key(source, key);
                 let next = gathered.entries.len();
                 if *gathered.by_key.entry(key.clone()).or_insert(next) == next {
