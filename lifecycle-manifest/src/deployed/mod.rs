@@ -6,10 +6,13 @@
 //! themselves by the rules `LC8xx`.
 
 mod ecs;
+mod fly;
+mod go;
 mod heroku;
 mod hook;
 mod kubernetes;
 mod matching;
+pub(crate) mod nomad;
 mod pair;
 pub mod planned;
 mod read;
@@ -69,7 +72,8 @@ pub struct Deployed {
 pub struct Odd {
     /// Where it stands.
     pub route: Route,
-    /// What is taken there: `a whole number`.
+    /// What is taken there: `a whole number`. Nothing where what stands there is filled in elsewhere, and
+    /// may be right.
     pub expected: &'static str,
     /// What it holds all the same, where that is plain: `30` where `"30"` is written.
     pub meant: Option<i64>,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::pair::{Setting, container_place};
 use super::read::At;
-use super::{Container, Deployed, Workload, ecs, heroku, kubernetes, systemd};
+use super::{Container, Deployed, Workload, ecs, fly, heroku, kubernetes, nomad, systemd};
 use crate::finding::Place;
 use crate::platform::Facts;
 
@@ -30,6 +30,8 @@ pub(super) static ALL: &[&Reader] = &[
     &ecs::READER,
     &systemd::READER,
     &heroku::READER,
+    &nomad::READER,
+    &fly::READER,
 ];
 
 /// That of a platform.

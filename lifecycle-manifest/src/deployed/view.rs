@@ -102,7 +102,7 @@ impl<'a> View<'a> {
         let files = self.files.iter().enumerate();
         files
             .flat_map(|(file, deployed)| deployed.odd.iter().map(move |odd| (file, odd)))
-            .filter(|(file, odd)| is_seen(*file, odd))
+            .filter(|(file, odd)| !odd.expected.is_empty() && is_seen(*file, odd))
             .collect()
     }
 

@@ -9,8 +9,10 @@ mod bounds;
 mod cloud_run;
 mod command;
 pub(crate) mod ecs;
+pub(crate) mod fly;
 pub(crate) mod heroku;
 pub(crate) mod kubernetes;
+pub(crate) mod nomad;
 mod signal;
 pub(crate) mod systemd;
 
@@ -29,12 +31,14 @@ pub(crate) use ecs::FARGATE_CAP;
 #[cfg(feature = "deployed")]
 pub(crate) use ecs::Sidecar as EcsSidecar;
 pub use ecs::{Ecs, HEALTH_CHECK_INTERVAL, HealthCheck, LaunchType, LoadBalancer, SPOT_NOTICE};
+pub use fly::{AutoStop, Fly, FlyStrategy};
 pub use heroku::Heroku;
 pub use kubernetes::{
     Balancer, DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, Kubernetes, Limits, Mesh,
     PORT_NAME_LONGEST, PreStop, Proxy, Sidecar, Spot, Version,
 };
 pub(crate) use kubernetes::{NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE, usual_limit};
+pub use nomad::{Driver as NomadDriver, Nomad, ServiceProvider, ShutdownDelay};
 pub use signal::Signal;
 pub use systemd::{ExecStop, KillMode, ServiceType, Systemd};
 
@@ -312,6 +316,8 @@ platforms! {
     azure_container_apps: AzureContainerApps,
     systemd: Systemd,
     heroku: Heroku,
+    nomad: Nomad,
+    fly: Fly,
 }
 
 impl Platform {

@@ -138,6 +138,11 @@ pub(crate) fn syntax(error: SyntaxError) -> Finding {
                 None => finding,
             }
         }
+        SyntaxErrorKind::NotIn(language, words) => Finding::new(
+            &shape::SYNTAX,
+            format!("this is not {language}: {words}"),
+            place,
+        ),
         SyntaxErrorKind::Unsupported(what, instead) => Finding::new(
             &shape::UNSUPPORTED_YAML,
             format!("a manifest does not use {what}"),

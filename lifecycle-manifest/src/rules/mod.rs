@@ -121,6 +121,7 @@ mod verdict;
 
 mod above_platform_cap;
 mod agent_decides_grace;
+mod bluegreen_without_health_check;
 mod capacity_drift;
 mod default_deregistration_delay;
 mod dependency_cycle;
@@ -130,11 +131,13 @@ mod deployed_hook_cannot_run;
 mod deployed_hook_needs_shell;
 mod deployed_hook_outlives_grace;
 mod deployed_key_twice;
+mod deployed_signal_kills;
 mod deployed_value_refused;
 mod deployed_without_drain_delay;
 mod deregistration_drift;
 mod digest_drift;
 mod drain_outlived_by_load_balancer;
+mod drained_before_stopped;
 mod ended_by_platform_first;
 mod environment_drift;
 mod exec_hook_needs_shell;
@@ -143,6 +146,7 @@ mod grace_drift;
 mod grace_longer_than_known;
 mod grace_not_settable;
 mod grace_of_nothing;
+mod grace_outlives_progress_deadline;
 mod grace_too_short;
 mod hook_drift;
 mod hook_outlives_grace;
@@ -151,15 +155,19 @@ mod hung_program_holds_grace;
 mod ingress_grace_not_the_apps;
 mod jobs;
 mod keep_alive_below_balancer;
+mod kill_keys_misplaced;
+mod leader_stops_first;
 mod lease_expires_at_work;
 mod liveness_waits_whole_grace;
 mod longest_job_outlives_drain;
 mod longest_request_outlives_drain;
+mod margin_too_thin;
 mod mesh_leaves_first;
 mod needs_newer_cluster;
 mod no_drain_time;
 mod node_leaves_first;
 mod not_deployed;
+mod outside_drift;
 mod poll_outlives_drain;
 mod port_drift;
 mod port_taken;
@@ -168,6 +176,7 @@ mod probe_drift;
 mod probe_grace_misplaced;
 mod readiness_slower_than_settle;
 mod request_timeout_outlives_drain;
+mod restart_skips_drain_delay;
 mod rollout_takes_all_pods;
 mod rounded_up;
 mod settle_paid_twice;
@@ -181,6 +190,7 @@ mod spot_notice_too_short;
 mod spread_outlives_drain;
 mod step_closed_before_its_user;
 mod stop_chain_outlives_spot;
+mod stop_signal_left_to_platform;
 mod stop_signal_not_sent;
 mod stop_timeout_left_to_host;
 mod throttled_in_background;
@@ -219,6 +229,9 @@ pub static ALL: &[&Rule] = &[
     &grace_of_nothing::RULE,
     &node_leaves_first::RULE,
     &agent_decides_grace::RULE,
+    &grace_outlives_progress_deadline::RULE,
+    &drained_before_stopped::RULE,
+    &margin_too_thin::RULE,
     &grace_longer_than_known::RULE,
     &sidecar_outlives_grace::RULE,
     &dependency_cycle::RULE,
@@ -242,6 +255,7 @@ pub static ALL: &[&Rule] = &[
     &ended_by_platform_first::RULE,
     &throttled_in_background::RULE,
     &ingress_grace_not_the_apps::RULE,
+    &bluegreen_without_health_check::RULE,
     &port_taken::RULE,
     &longest_job_outlives_drain::RULE,
     &lease_expires_at_work::RULE,
@@ -257,6 +271,7 @@ pub static ALL: &[&Rule] = &[
     &deregistration_drift::RULE,
     &capacity_drift::RULE,
     &not_deployed::RULE,
+    &outside_drift::RULE,
     &deployed_file_unreadable::RULE,
     &deployed_key_twice::RULE,
     &deployed_value_refused::RULE,
@@ -273,6 +288,11 @@ pub static ALL: &[&Rule] = &[
     &rollout_takes_all_pods::RULE,
     &stop_timeout_left_to_host::RULE,
     &stop_chain_outlives_spot::RULE,
+    &restart_skips_drain_delay::RULE,
+    &leader_stops_first::RULE,
+    &stop_signal_left_to_platform::RULE,
+    &deployed_signal_kills::RULE,
+    &kill_keys_misplaced::RULE,
 ];
 
 /// The rule with this code or name, whatever the case.
@@ -358,6 +378,7 @@ const DRIFT: &[fn(&Pair<'_>, &mut Vec<Finding>)] = &[
     environment_drift::check,
     deregistration_drift::check,
     capacity_drift::check,
+    outside_drift::check,
 ];
 
 /// The checks of a deployment by itself, in the order of the codes.
@@ -377,6 +398,11 @@ const DEPLOYED: &[fn(&View<'_>, &mut Vec<Finding>)] = &[
     rollout_takes_all_pods::check,
     stop_timeout_left_to_host::check,
     stop_chain_outlives_spot::check,
+    restart_skips_drain_delay::check,
+    leader_stops_first::check,
+    stop_signal_left_to_platform::check,
+    deployed_signal_kills::check,
+    kill_keys_misplaced::check,
 ];
 
 #[cfg(test)]

@@ -17,8 +17,7 @@ use crate::duration::PATTERN;
 use crate::kind::{Kind, Phase};
 use crate::lints::Level;
 use crate::manifest::{Drift, OnFailure};
-use crate::platform::Platform;
-use crate::platform::PlatformsSchema;
+use crate::platform::{Platform, PlatformsSchema};
 
 /// The schema of format 1.
 pub fn schema() -> Schema {
@@ -32,6 +31,7 @@ pub fn schema() -> Schema {
 }
 
 /// Mappings that may stand empty, as in `budget:` with nothing behind it; every platform's may too.
+/// Mappings that may stand empty, as in `budget:` with nothing behind it; platforms may too.
 const MAY_BE_EMPTY: &[&str] = &[
     "budget",
     "traffic",

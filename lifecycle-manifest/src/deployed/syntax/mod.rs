@@ -1,10 +1,16 @@
 //! Deployed files in languages other than YAML and JSON, read into the same tree, each value with its
 //! place.
 
+pub(super) mod hcl;
 pub(super) mod procfile;
+mod toml;
 pub(super) mod unit;
 
-use crate::text::{Document, Limits, SyntaxError, parse_stream};
+use std::ops::Range;
+
+use crate::text::{
+    Document, Limits, Node, Source, Span, SyntaxError, SyntaxErrorKind, Value, parse_stream,
+};
 
 /// A language: how its files' names end, and its reader. The root of what it reads is the sequence of
 /// the documents.
@@ -22,6 +28,14 @@ static ALL: &[Syntax] = &[
     Syntax {
         endings: procfile::ENDINGS,
         read: procfile::read,
+    },
+    Syntax {
+        endings: &[".hcl", ".nomad"],
+        read: hcl::read,
+    },
+    Syntax {
+        endings: &[".toml"],
+        read: toml::read,
     },
 ];
 
@@ -44,4 +58,52 @@ pub(super) fn document(name: &str, text: &str) -> (Document, Vec<SyntaxError>) {
         }
         None => parse_stream(text, Limits::of_a_stream()),
     }
+}
+
+/// A document of one value, or of none.
+fn document_of(source: Source, root: Option<Node>) -> Document {
+    let span = Span::new(0, source.text().len());
+    Document {
+        source,
+        root: Node {
+            span,
+            value: Value::Sequence(root.into_iter().collect()),
+        },
+        comments: Vec::new(),
+    }
+}
+
+fn at(range: Range<usize>) -> Span {
+    Span::new(range.start, range.end)
+}
+
+/// A value's bytes: its own, and those of what is within it.
+fn around(own: Span, within: impl Iterator<Item = Span>) -> Span {
+    let own = (own.end > 0).then_some(own);
+    let both = |a: Span, b: Span| Span::new(a.start.min(b.start), a.end.max(b.end));
+    own.into_iter()
+        .chain(within)
+        .reduce(both)
+        .unwrap_or_default()
+}
+
+fn not(language: &'static str, words: &str, span: Span) -> SyntaxError {
+    let kind = SyntaxErrorKind::NotIn(language, words.to_owned());
+    SyntaxError { span, kind }
+}
+
+/// Nobody writes a deployment of megabytes by hand.
+fn small_enough(text: &str) -> Result<(), SyntaxError> {
+    let most = Limits::default().bytes;
+    if text.len() <= most {
+        return Ok(());
+    }
+    let size = text.len();
+    Err(SyntaxError {
+        span: Span::new(0, 0),
+        kind: SyntaxErrorKind::TooLarge(
+            format!("the file has {size} bytes, and at most {most} are read"),
+            "this is some other file, or one that a program wrote",
+        ),
+    })
 }
