@@ -138,10 +138,12 @@ mod deregistration_drift;
 mod digest_drift;
 mod drain_outlived_by_load_balancer;
 mod drained_before_stopped;
+mod ended_by_platform_first;
 mod environment_drift;
 mod exec_hook_needs_shell;
 mod flushed_before_drained;
 mod grace_drift;
+mod grace_longer_than_known;
 mod grace_not_settable;
 mod grace_of_nothing;
 mod grace_outlives_progress_deadline;
@@ -150,6 +152,7 @@ mod hook_drift;
 mod hook_outlives_grace;
 mod hook_takes_whole_grace;
 mod hung_program_holds_grace;
+mod ingress_grace_not_the_apps;
 mod jobs;
 mod keep_alive_below_balancer;
 mod kill_keys_misplaced;
@@ -172,6 +175,7 @@ mod prefetch_outlives_drain;
 mod probe_drift;
 mod probe_grace_misplaced;
 mod readiness_slower_than_settle;
+mod request_timeout_outlives_drain;
 mod restart_skips_drain_delay;
 mod rollout_takes_all_pods;
 mod rounded_up;
@@ -181,6 +185,7 @@ mod shell_swallows_signal;
 mod shorter;
 mod sidecar_drift;
 mod sidecar_leaves_first;
+mod sidecar_outlives_grace;
 mod spot_notice_too_short;
 mod spread_outlives_drain;
 mod step_closed_before_its_user;
@@ -188,6 +193,7 @@ mod stop_chain_outlives_spot;
 mod stop_signal_left_to_platform;
 mod stop_signal_not_sent;
 mod stop_timeout_left_to_host;
+mod throttled_in_background;
 mod timed;
 mod traffic_to_leaving_pods;
 mod unused_grace;
@@ -226,6 +232,8 @@ pub static ALL: &[&Rule] = &[
     &grace_outlives_progress_deadline::RULE,
     &drained_before_stopped::RULE,
     &margin_too_thin::RULE,
+    &grace_longer_than_known::RULE,
+    &sidecar_outlives_grace::RULE,
     &dependency_cycle::RULE,
     &step_closed_before_its_user::RULE,
     &flushed_before_drained::RULE,
@@ -243,6 +251,10 @@ pub static ALL: &[&Rule] = &[
     &needs_newer_cluster::RULE,
     &liveness_waits_whole_grace::RULE,
     &mesh_leaves_first::RULE,
+    &request_timeout_outlives_drain::RULE,
+    &ended_by_platform_first::RULE,
+    &throttled_in_background::RULE,
+    &ingress_grace_not_the_apps::RULE,
     &bluegreen_without_health_check::RULE,
     &port_taken::RULE,
     &longest_job_outlives_drain::RULE,

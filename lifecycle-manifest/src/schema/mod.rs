@@ -17,7 +17,8 @@ use crate::duration::PATTERN;
 use crate::kind::{Kind, Phase};
 use crate::lints::Level;
 use crate::manifest::{Drift, OnFailure};
-use crate::platform::{Platform, PlatformsSchema};
+use crate::platform::Platform;
+use crate::platform::PlatformsSchema;
 
 /// The schema of format 1.
 pub fn schema() -> Schema {
@@ -30,7 +31,7 @@ pub fn schema() -> Schema {
     Schema::try_from(value).unwrap_or_default()
 }
 
-/// Mappings that may stand empty, as in `budget:` with nothing behind it; platforms may too.
+/// Mappings that may stand empty, as in `budget:` with nothing behind it; every platform's may too.
 const MAY_BE_EMPTY: &[&str] = &[
     "budget",
     "traffic",
@@ -39,6 +40,7 @@ const MAY_BE_EMPTY: &[&str] = &[
     "lints",
     "load_balancer",
     "limits",
+    "premium_ingress",
 ];
 
 /// An optional value is one that may be left away; written, it is not nothing.
