@@ -31,7 +31,6 @@ pub fn schema() -> Schema {
 }
 
 /// Mappings that may stand empty, as in `budget:` with nothing behind it; every platform's may too.
-/// Mappings that may stand empty, as in `budget:` with nothing behind it; platforms may too.
 const MAY_BE_EMPTY: &[&str] = &[
     "budget",
     "traffic",

@@ -187,7 +187,7 @@ fn expression(source: &Source, expression: &Expression) -> Node {
         }
         Expression::Object(object) => {
             let mut gathered = Gathered::default();
-            for (key, value) in object.as_ref() {
+            for (key, value) in object {
                 let (key, key_span) = object_key(source, key);
                 let next = gathered.entries.len();
                 if *gathered.by_key.entry(key.clone()).or_insert(next) == next {
