@@ -6,6 +6,7 @@
 mod cloud_run;
 pub(crate) mod ecs;
 pub(crate) mod kubernetes;
+pub(crate) mod pm2;
 mod signal;
 
 use std::collections::HashSet;
@@ -23,6 +24,7 @@ pub use kubernetes::{
     PORT_NAME_LONGEST, PreStop, Proxy, Sidecar, Spot, Version,
 };
 pub(crate) use kubernetes::{NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE, usual_limit};
+pub use pm2::{ExecMode, Pm2};
 pub use signal::Signal;
 
 use crate::figure::{Figure, Origin};
@@ -296,6 +298,7 @@ platforms! {
     kubernetes: Kubernetes,
     ecs: Ecs,
     cloud_run: CloudRun,
+    pm2: Pm2,
 }
 
 impl Platform {

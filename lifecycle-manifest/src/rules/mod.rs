@@ -122,6 +122,7 @@ mod verdict;
 mod above_platform_cap;
 mod agent_decides_grace;
 mod capacity_drift;
+mod children_signalled_too;
 mod default_deregistration_delay;
 mod dependency_cycle;
 mod deployed_file_unreadable;
@@ -139,6 +140,7 @@ mod environment_drift;
 mod exec_hook_needs_shell;
 mod flushed_before_drained;
 mod grace_drift;
+mod grace_in_wrong_unit;
 mod grace_not_settable;
 mod grace_of_nothing;
 mod grace_too_short;
@@ -149,15 +151,19 @@ mod hung_program_holds_grace;
 mod jobs;
 mod keep_alive_below_balancer;
 mod lease_expires_at_work;
+mod listen_timeout_below_start;
 mod liveness_waits_whole_grace;
 mod longest_job_outlives_drain;
 mod longest_request_outlives_drain;
 mod mesh_leaves_first;
+mod message_without_listener;
 mod needs_newer_cluster;
 mod no_drain_time;
 mod node_leaves_first;
 mod not_deployed;
+mod outer_grace_too_short;
 mod poll_outlives_drain;
+mod polled_too_late;
 mod port_drift;
 mod port_taken;
 mod prefetch_outlives_drain;
@@ -213,6 +219,8 @@ pub static ALL: &[&Rule] = &[
     &grace_of_nothing::RULE,
     &node_leaves_first::RULE,
     &agent_decides_grace::RULE,
+    &grace_in_wrong_unit::RULE,
+    &outer_grace_too_short::RULE,
     &dependency_cycle::RULE,
     &step_closed_before_its_user::RULE,
     &flushed_before_drained::RULE,
@@ -230,6 +238,10 @@ pub static ALL: &[&Rule] = &[
     &needs_newer_cluster::RULE,
     &liveness_waits_whole_grace::RULE,
     &mesh_leaves_first::RULE,
+    &listen_timeout_below_start::RULE,
+    &children_signalled_too::RULE,
+    &message_without_listener::RULE,
+    &polled_too_late::RULE,
     &port_taken::RULE,
     &longest_job_outlives_drain::RULE,
     &lease_expires_at_work::RULE,
