@@ -80,7 +80,11 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         None => (
             Place::Key(pm2.common.route.clone()),
             "no `treekill` here: true, the PM2 default",
-            Edit::insert(Route::keys(["platforms", line.platform()]), "treekill", "false"),
+            Edit::insert(
+                Route::keys(["platforms", line.platform()]),
+                "treekill",
+                "false",
+            ),
         ),
     };
     let mut finding = Finding::new(&RULE, message, place)

@@ -81,11 +81,13 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         let finding = Finding::new(&RULE, message, place.clone())
             .on(line.platform())
             .label(grace_label(line));
-        let text = show(seconds);
-        findings.push(with_sum_and_grace(finding, line).fix(
-            format!("or write `{text}`, if {} counted seconds", line.facts.name),
-            place,
-            text,
-        ));
+        let finding = with_sum_and_grace(finding, line);
+        findings.push(match line.smallest_grace() {
+            Some(smallest) if smallest == seconds => finding,
+            _ => {
+                let text = show(seconds);
+                finding.fix(format!("or write `{text}`, if that was meant"), place, text)
+            }
+        });
     }
 }

@@ -96,7 +96,10 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         .on(line.platform())
         .label(match waits.origin.route() {
             Some(_) => "the old process is stopped then".to_owned(),
-            None => format!("no `listen_timeout` here: {}, the PM2 default", human(waits.value)),
+            None => format!(
+                "no `listen_timeout` here: {}, the PM2 default",
+                human(waits.value)
+            ),
         })
         .related(Place::Value(start.route.clone()), "ready no sooner");
     let text = show(start.value);
