@@ -11,6 +11,7 @@ mod kubernetes;
 mod matching;
 mod pair;
 pub mod planned;
+pub(crate) mod pm2;
 mod read;
 pub(crate) mod reader;
 mod syntax;
@@ -22,7 +23,9 @@ pub(crate) use hook::{program, script};
 pub(crate) use matching::holdings;
 pub use matching::{Match, Wanted, matches};
 pub(crate) use pair::{Pair, container_place, missing, pairs};
-pub(crate) use view::View;
+pub use pm2::Pm2App;
+pub(crate) use pm2::{Held, held};
+pub(crate) use view::{Seen, View};
 pub use workload::{
     Action, Binding, Capacity, Container, DependsOn, EcsService, HealthCheck, Hook, Owner, Pairs,
     Port, Probe, ProbeAction, Service, ServicePort, Strategy, TargetGroup, Variable, Workload,

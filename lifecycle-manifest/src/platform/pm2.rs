@@ -156,22 +156,17 @@ impl Pm2 {
         ))
     }
 
-    fn ending(&self) -> Option<&str> {
-        let script = self.script.as_ref()?.value.as_str();
-        let name = script.rsplit('/').next().unwrap_or(script);
-        name.rsplit_once('.').map(|(_, ending)| ending)
-    }
-
     /// It is a program of Node's (or Bun's), by its name.
     pub(crate) fn is_node(&self) -> bool {
-        self.ending().is_some_and(|it| NODE_ENDINGS.contains(&it))
+        self.script.as_ref().is_some_and(|it| is_node(&it.value))
     }
 
-    /// PM2 knows by the program's name what runs it. Otherwise it takes a program that it takes for
-    /// text for one of Node's.
+    /// PM2 knows by the program's name what runs it. Otherwise it takes what it takes for text for a
+    /// program of Node's.
     pub fn has_interpreter(&self) -> bool {
         let known = |ending| NODE_ENDINGS.contains(&ending) || OTHER_ENDINGS.contains(&ending);
-        self.ending().is_some_and(known)
+        let script = self.script.as_ref();
+        script.is_some_and(|it| ending(&it.value).is_some_and(known))
     }
 
     /// The mode, `fork` when not written.
@@ -248,6 +243,16 @@ impl Pm2 {
         }
         grace
     }
+}
+
+fn ending(script: &str) -> Option<&str> {
+    let name = script.rsplit('/').next().unwrap_or(script);
+    name.rsplit_once('.').map(|(_, ending)| ending)
+}
+
+/// A program of Node's (or Bun's), by its name.
+pub(crate) fn is_node(script: &str) -> bool {
+    ending(script).is_some_and(|it| NODE_ENDINGS.contains(&it))
 }
 
 fn default(value: Duration, label: &str) -> Figure {

@@ -131,6 +131,9 @@ mod deployed_hook_cannot_run;
 mod deployed_hook_needs_shell;
 mod deployed_hook_outlives_grace;
 mod deployed_key_twice;
+mod deployed_kill_timeout_in_seconds;
+mod deployed_message_without_listener;
+mod deployed_polled_too_late;
 mod deployed_value_refused;
 mod deployed_without_drain_delay;
 mod deregistration_drift;
@@ -273,6 +276,9 @@ pub static ALL: &[&Rule] = &[
     &rollout_takes_all_pods::RULE,
     &stop_timeout_left_to_host::RULE,
     &stop_chain_outlives_spot::RULE,
+    &deployed_kill_timeout_in_seconds::RULE,
+    &deployed_polled_too_late::RULE,
+    &deployed_message_without_listener::RULE,
 ];
 
 /// The rule with this code or name, whatever the case.
@@ -377,6 +383,9 @@ const DEPLOYED: &[fn(&View<'_>, &mut Vec<Finding>)] = &[
     rollout_takes_all_pods::check,
     stop_timeout_left_to_host::check,
     stop_chain_outlives_spot::check,
+    deployed_kill_timeout_in_seconds::check,
+    deployed_polled_too_late::check,
+    deployed_message_without_listener::check,
 ];
 
 #[cfg(test)]
