@@ -17,7 +17,8 @@ use crate::duration::PATTERN;
 use crate::kind::{Kind, Phase};
 use crate::lints::Level;
 use crate::manifest::{Drift, OnFailure};
-use crate::platform::{Platform, PlatformsSchema};
+use crate::platform::Platform;
+use crate::platform::PlatformsSchema;
 
 /// The schema of format 1.
 pub fn schema() -> Schema {
@@ -30,7 +31,7 @@ pub fn schema() -> Schema {
     Schema::try_from(value).unwrap_or_default()
 }
 
-/// Mappings that may stand empty, as every platform's may: `kubernetes:` with nothing behind it.
+/// Mappings that may stand empty, as in `budget:` with nothing behind it; every platform's may too.
 const MAY_BE_EMPTY: [&str; 7] = [
     "budget",
     "traffic",
