@@ -12,7 +12,7 @@ use super::{Container, Deployed, Odd, Variable, Workload};
 use crate::duration::millis;
 use crate::finding::Place;
 use crate::manifest::Written;
-use crate::platform::pm2::{FACTS, LONGEST_TIMER};
+use crate::platform::pm2::{FACTS, LONGEST_TIMER, is_node};
 use crate::text::{Entry, Node, Value};
 
 pub(super) static READER: Reader = Reader {
@@ -43,6 +43,13 @@ pub struct Pm2App {
     pub script: Option<Written<String>>,
     /// `exec_mode`, without the `_mode` that PM2 puts behind it.
     pub exec_mode: Option<Written<String>>,
+}
+
+impl Pm2App {
+    /// It is a program of Node's (or Bun's), by its name.
+    pub fn is_node(&self) -> bool {
+        self.script.as_ref().is_some_and(|it| is_node(&it.value))
+    }
 }
 
 /// What PM2 makes of a number of milliseconds.

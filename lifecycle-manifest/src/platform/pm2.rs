@@ -285,7 +285,7 @@ pub(crate) struct Schema {
     listen_timeout: Option<crate::schema::DurationSchema>,
     /// How long a new process needs until it is ready. Unset: nothing is compared with `listen_timeout`.
     start_time: Option<crate::schema::DurationSchema>,
-    /// The program, as seen from the ecosystem file's directory. Unset: the service's name, in that directory.
+    /// The program, as seen from the directory in which PM2 is started. Unset: one of the service's name in that directory.
     #[schemars(extend("examples" = ["./target/release/checkout-api"]))]
     script: Option<String>,
     /// How many processes; 1 when not written.

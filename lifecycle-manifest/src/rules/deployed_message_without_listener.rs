@@ -4,7 +4,6 @@
 use crate::{
     deployed::View,
     finding::{Finding, Place, Side},
-    platform::pm2::is_node,
 };
 
 rule! {
@@ -48,7 +47,7 @@ pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
         let (Some(message), Some(script)) = (&app.shutdown_with_message, &app.script) else {
             continue;
         };
-        if !message.value || is_node(&script.value) {
+        if !message.value || app.is_node() {
             continue;
         }
         let text = format!(
