@@ -7,6 +7,7 @@
 mod ecs;
 mod files;
 mod kubernetes;
+mod pm2;
 mod sheet;
 
 use std::io::Write as _;
@@ -47,7 +48,7 @@ pub(crate) struct Target {
 type Make = fn(&Ask<'_>) -> Result<Vec<Sheet>>;
 
 /// Every target, in the order in which they are offered.
-pub(crate) static TARGETS: &[&Target] = &[&kubernetes::TARGET, &ecs::TARGET];
+pub(crate) static TARGETS: &[&Target] = &[&kubernetes::TARGET, &ecs::TARGET, &pm2::TARGET];
 
 /// The target with this name.
 pub(crate) fn target(name: &str) -> Option<&'static Target> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::pair::{Setting, container_place};
 use super::read::At;
-use super::{Container, Deployed, Workload, ecs, fly, heroku, kubernetes, nomad, systemd};
+use super::{Container, Deployed, Workload, ecs, fly, heroku, kubernetes, nomad, pm2, systemd};
 use crate::finding::Place;
 use crate::platform::Facts;
 
@@ -32,6 +32,7 @@ pub(super) static ALL: &[&Reader] = &[
     &heroku::READER,
     &nomad::READER,
     &fly::READER,
+    &pm2::READER,
 ];
 
 /// That of a platform.

@@ -3,7 +3,7 @@
 
 use super::matching::candidates;
 use super::pair::{self, Pair, Setting};
-use super::{Capacity, Container, Deployed, Odd, Service, Workload};
+use super::{Capacity, Container, Deployed, Odd, Pm2App, Service, Workload};
 use crate::finding::{Finding, Place};
 use crate::platform::Platform;
 use crate::rules::Rule;
@@ -58,6 +58,14 @@ impl<'a> View<'a> {
             workloads: pairs.iter().map(seen).collect(),
             has_manifest: true,
         }
+    }
+
+    /// PM2's apps.
+    pub(crate) fn apps(&self) -> impl Iterator<Item = (&Seen<'a>, &'a Pm2App)> {
+        self.workloads.iter().flat_map(|seen| {
+            let containers = seen.workload.containers.iter();
+            containers.filter_map(move |container| Some((seen, container.pm2.as_deref()?)))
+        })
     }
 
     /// The Services that send to a workload's pods.

@@ -187,6 +187,8 @@ pub struct Container {
     pub health_check: Option<HealthCheck>,
     /// Kubernetes: `terminationMessagePath`.
     pub message_path: Option<Written<String>>,
+    /// PM2: what its app says beside.
+    pub pm2: Option<Box<super::Pm2App>>,
 }
 
 impl Container {
@@ -214,6 +216,7 @@ impl Container {
             essential: None,
             health_check: None,
             message_path: None,
+            pm2: None,
         }
     }
 

@@ -13,6 +13,7 @@ pub(crate) mod fly;
 pub(crate) mod heroku;
 pub(crate) mod kubernetes;
 pub(crate) mod nomad;
+pub(crate) mod pm2;
 mod signal;
 pub(crate) mod systemd;
 
@@ -39,6 +40,7 @@ pub use kubernetes::{
 };
 pub(crate) use kubernetes::{NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE, usual_limit};
 pub use nomad::{Driver as NomadDriver, Nomad, ServiceProvider, ShutdownDelay};
+pub use pm2::{ExecMode, Pm2};
 pub use signal::Signal;
 pub use systemd::{ExecStop, KillMode, ServiceType, Systemd};
 
@@ -318,6 +320,7 @@ platforms! {
     heroku: Heroku,
     nomad: Nomad,
     fly: Fly,
+    pm2: Pm2,
 }
 
 impl Platform {

@@ -123,6 +123,7 @@ mod above_platform_cap;
 mod agent_decides_grace;
 mod bluegreen_without_health_check;
 mod capacity_drift;
+mod children_signalled_too;
 mod default_deregistration_delay;
 mod dependency_cycle;
 mod deployed_file_unreadable;
@@ -131,6 +132,9 @@ mod deployed_hook_cannot_run;
 mod deployed_hook_needs_shell;
 mod deployed_hook_outlives_grace;
 mod deployed_key_twice;
+mod deployed_kill_timeout_in_seconds;
+mod deployed_message_without_listener;
+mod deployed_polled_too_late;
 mod deployed_signal_kills;
 mod deployed_value_refused;
 mod deployed_without_drain_delay;
@@ -143,6 +147,7 @@ mod environment_drift;
 mod exec_hook_needs_shell;
 mod flushed_before_drained;
 mod grace_drift;
+mod grace_in_wrong_unit;
 mod grace_longer_than_known;
 mod grace_not_settable;
 mod grace_of_nothing;
@@ -158,17 +163,21 @@ mod keep_alive_below_balancer;
 mod kill_keys_misplaced;
 mod leader_stops_first;
 mod lease_expires_at_work;
+mod listen_timeout_below_start;
 mod liveness_waits_whole_grace;
 mod longest_job_outlives_drain;
 mod longest_request_outlives_drain;
 mod margin_too_thin;
 mod mesh_leaves_first;
+mod message_without_listener;
 mod needs_newer_cluster;
 mod no_drain_time;
 mod node_leaves_first;
 mod not_deployed;
+mod outer_grace_too_short;
 mod outside_drift;
 mod poll_outlives_drain;
+mod polled_too_late;
 mod port_drift;
 mod port_taken;
 mod prefetch_outlives_drain;
@@ -232,6 +241,8 @@ pub static ALL: &[&Rule] = &[
     &grace_outlives_progress_deadline::RULE,
     &drained_before_stopped::RULE,
     &margin_too_thin::RULE,
+    &grace_in_wrong_unit::RULE,
+    &outer_grace_too_short::RULE,
     &grace_longer_than_known::RULE,
     &sidecar_outlives_grace::RULE,
     &dependency_cycle::RULE,
@@ -256,6 +267,10 @@ pub static ALL: &[&Rule] = &[
     &throttled_in_background::RULE,
     &ingress_grace_not_the_apps::RULE,
     &bluegreen_without_health_check::RULE,
+    &listen_timeout_below_start::RULE,
+    &children_signalled_too::RULE,
+    &message_without_listener::RULE,
+    &polled_too_late::RULE,
     &port_taken::RULE,
     &longest_job_outlives_drain::RULE,
     &lease_expires_at_work::RULE,
@@ -293,6 +308,9 @@ pub static ALL: &[&Rule] = &[
     &stop_signal_left_to_platform::RULE,
     &deployed_signal_kills::RULE,
     &kill_keys_misplaced::RULE,
+    &deployed_kill_timeout_in_seconds::RULE,
+    &deployed_polled_too_late::RULE,
+    &deployed_message_without_listener::RULE,
 ];
 
 /// The rule with this code or name, whatever the case.
@@ -403,6 +421,9 @@ const DEPLOYED: &[fn(&View<'_>, &mut Vec<Finding>)] = &[
     stop_signal_left_to_platform::check,
     deployed_signal_kills::check,
     kill_keys_misplaced::check,
+    deployed_kill_timeout_in_seconds::check,
+    deployed_polled_too_late::check,
+    deployed_message_without_listener::check,
 ];
 
 #[cfg(test)]
