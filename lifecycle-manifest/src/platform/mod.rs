@@ -18,10 +18,14 @@ pub(crate) use ecs::FARGATE_CAP;
 pub(crate) use ecs::Sidecar as EcsSidecar;
 pub use ecs::{Ecs, HEALTH_CHECK_INTERVAL, HealthCheck, LaunchType, LoadBalancer, SPOT_NOTICE};
 pub use kubernetes::{
-    Balancer, DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, Kubernetes, Limits, Mesh,
-    PORT_NAME_LONGEST, PreStop, Proxy, Sidecar, Spot, Version,
+    Autoscaler, Balancer, Concurrency, Controller, DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD,
+    Job, Kubernetes, Limits, Mesh, PORT_NAME_LONGEST, PreStop, Proxy, Replacement, Rolling, Share,
+    Sidecar, Spot, Successor, Version,
 };
-pub(crate) use kubernetes::{NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE, usual_limit};
+pub(crate) use kubernetes::{
+    NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE, POD_REPLACEMENT_SINCE, SET_UNAVAILABLE_SINCE,
+    usual_limit,
+};
 
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place};

@@ -149,6 +149,7 @@ mod deregistration_drift;
 mod digest_drift;
 mod drain_outlived_by_load_balancer;
 mod environment_drift;
+mod exclusive_held_twice;
 mod exec_hook_needs_shell;
 mod flushed_before_drained;
 mod grace_drift;
@@ -176,8 +177,10 @@ mod port_taken;
 mod prefetch_outlives_drain;
 mod probe_drift;
 mod probe_grace_misplaced;
+mod progress_deadline_too_short;
 mod readiness_slower_than_settle;
 mod rollout_takes_all_pods;
+mod rollout_without_others;
 mod rounded_up;
 mod settle_paid_twice;
 mod settle_unpaid;
@@ -243,6 +246,9 @@ pub static ALL: &[&Rule] = &[
     &needs_newer_cluster::RULE,
     &liveness_waits_whole_grace::RULE,
     &mesh_leaves_first::RULE,
+    &progress_deadline_too_short::RULE,
+    &exclusive_held_twice::RULE,
+    &rollout_without_others::RULE,
     &port_taken::RULE,
     &longest_job_outlives_drain::RULE,
     &lease_expires_at_work::RULE,
