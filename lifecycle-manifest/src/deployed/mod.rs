@@ -12,6 +12,8 @@ mod matching;
 mod pair;
 pub mod planned;
 mod read;
+pub(crate) mod reader;
+mod syntax;
 mod view;
 mod workload;
 
@@ -29,7 +31,7 @@ pub use workload::{
 use std::collections::HashSet;
 
 use crate::render::Text;
-use crate::text::{Document, Limits, Route, Source, SyntaxError, Value, parse_stream};
+use crate::text::{Document, Route, Source, SyntaxError, Value};
 
 use read::At;
 
@@ -93,9 +95,15 @@ impl Deployed {
         Self::named("", text)
     }
 
-    /// The same for a file with a name.
+    /// The endings of the names of files that are in another language than YAML and JSON and are read
+    /// all the same.
+    pub fn endings() -> impl Iterator<Item = &'static str> {
+        syntax::endings()
+    }
+
+    /// The same for a file with a name, which says what language it is in.
     pub fn named(name: &str, text: &str) -> Self {
-        let (document, errors) = parse_stream(text, Limits::of_a_stream());
+        let (document, errors) = syntax::document(name, text);
         let mut deployed = Self {
             name: name.to_owned(),
             document,
@@ -155,19 +163,20 @@ impl Deployed {
             }
             return;
         }
-        if let Some(kind) = at.text("kind") {
-            // `List`, and the lists of one kind that the API answers with.
-            match at.get("items") {
-                Some(items) if kind.value.ends_with("List") => {
-                    for item in items.items() {
-                        self.object(&item);
-                    }
-                }
-                _ => kubernetes::object(at, &kind, self),
+        // `List`, and the lists of one kind that the API of Kubernetes answers with.
+        if let (Some(kind), Some(items)) = (at.text("kind"), at.get("items"))
+            && kind.value.ends_with("List")
+        {
+            for item in items.items() {
+                self.object(&item);
             }
             return;
         }
-        ecs::object(at, self);
+        for reader in reader::ALL {
+            if (reader.object)(at, self) {
+                return;
+            }
+        }
     }
 }
 

@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use super::{Cap, Common, Facts, Terms, owed_settle};
+use super::{Cap, Common, Facts, Signal, Terms, owed_settle};
 use crate::figure::{Figure, Origin};
-use crate::manifest::{Manifest, Written};
+use crate::manifest::Manifest;
 use crate::read::{OtherName, Table};
 
 pub(crate) static FACTS: Facts = Facts {
@@ -16,6 +16,7 @@ pub(crate) static FACTS: Facts = Facts {
     default_grace: WINDOW,
     unit: Duration::from_secs(1),
     kill_floor: Duration::ZERO,
+    runs_images: true,
     other_names: &[OtherName::new(
         "timeoutSeconds",
         "traffic: { longest_request: … }",
@@ -30,21 +31,17 @@ const WINDOW: Duration = Duration::from_secs(10);
 pub struct CloudRun {
     /// The knobs that every platform has.
     pub common: Common,
-    /// `image`.
-    pub image: Option<Written<String>>,
 }
 
 impl CloudRun {
-    pub(super) fn read(common: Common, table: &mut Table<'_, '_>) -> Self {
-        Self {
-            common,
-            image: table.text("image"),
-        }
+    pub(super) fn read(common: Common, _table: &mut Table<'_, '_>) -> Self {
+        Self { common }
     }
 
     #[allow(clippy::unused_self, reason = "the registry asks every platform alike")]
     pub(super) fn terms(&self, manifest: &Manifest) -> Terms {
         Terms {
+            signal: Signal::Term,
             // A written grace period is fiction here and a finding of its own.
             grace: Figure::new(
                 WINDOW,

@@ -6,6 +6,7 @@
 mod cloud_run;
 pub(crate) mod ecs;
 pub(crate) mod kubernetes;
+mod signal;
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -26,6 +27,7 @@ pub(crate) use kubernetes::{
     NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE, POD_REPLACEMENT_SINCE, SET_UNAVAILABLE_SINCE,
     usual_limit,
 };
+pub use signal::Signal;
 
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place};
@@ -47,6 +49,8 @@ pub struct Facts {
     pub unit: Duration,
     /// The least time between the signal and SIGKILL, however the grace period ran out.
     pub kill_floor: Duration,
+    /// It runs container images, and so takes the key `image`.
+    pub runs_images: bool,
     /// Keys of the platform's own files that people write here, and ours.
     pub(crate) other_names: &'static [OtherName],
 }
@@ -62,11 +66,18 @@ pub struct Common {
     pub app_settle: Option<Written<Duration>>,
     /// `timeouts`: steps that are tighter (or longer) on this platform.
     pub timeouts: Vec<(String, Written<Duration>)>,
+    /// `image`, where the platform runs one.
+    pub image: Option<Written<String>>,
 }
 
 impl Common {
-    fn read(table: &mut Table<'_, '_>, resources: &[&str]) -> Self {
+    fn read(table: &mut Table<'_, '_>, facts: &Facts, resources: &[&str]) -> Self {
         let route = table.route().clone();
+        let image = if facts.runs_images {
+            table.text("image")
+        } else {
+            None
+        };
         let grace_period = table.duration("grace_period", Zero::Allowed);
         let app_settle = table.duration("app_settle", Zero::Allowed);
         let mut timeouts = Vec::new();
@@ -98,6 +109,7 @@ impl Common {
             grace_period,
             app_settle,
             timeouts,
+            image,
         }
     }
 
@@ -122,6 +134,8 @@ pub struct Terms {
     pub grace: Figure,
     /// The most the grace period can be.
     pub cap: Option<Cap>,
+    /// What asks the program to stop.
+    pub signal: Signal,
     /// Paid before the grace period begins and before any signal.
     pub outside: Option<Figure>,
     /// Paid inside the grace period, before the signal.
@@ -244,14 +258,24 @@ macro_rules! platforms {
 
             /// The image it runs.
             pub fn image(&self) -> Option<&str> {
-                let image = match self { $(Self::$Type(platform) => &platform.image,)* };
-                image.as_ref().map(|image| image.value.as_str())
+                self.common().image.as_ref().map(|image| image.value.as_str())
             }
+
+            $(
+                #[doc = concat!("Its entry, where this is `", stringify!($key), "`.")]
+                pub fn $key(&self) -> Option<&$Type> {
+                    match self {
+                        Self::$Type(platform) => Some(platform),
+                        #[allow(unreachable_patterns, reason = "where there is one platform only")]
+                        _ => None,
+                    }
+                }
+            )*
 
             fn read(key: &str, mut table: Table<'_, '_>, resources: &[&str]) -> Option<Self> {
                 match key { $(stringify!($key) => {
                     table.other_names($key::FACTS.other_names);
-                    let common = Common::read(&mut table, resources);
+                    let common = Common::read(&mut table, &$key::FACTS, resources);
                     let platform = $Type::read(common, &mut table);
                     table.finish();
                     Some(Self::$Type(platform))

@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::finding::{Edit, Finding, Fix, Place, Safety};
-use crate::platform::{Concurrency, Controller, Kubernetes, Replacement, Successor};
+use crate::platform::{Concurrency, Controller, Kubernetes, Platform, Replacement, Successor};
 
 rule! {
     /// Two pods may hold at once what is said to be held by one alone.
@@ -63,7 +63,7 @@ struct Overlap {
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    let Some((line, kubernetes)) = context.kubernetes() else {
+    let Some((line, kubernetes)) = context.on(Platform::kubernetes) else {
         return;
     };
     let Some(overlap) = overlap(kubernetes) else {

@@ -10,7 +10,7 @@ use crate::deployed::{self, Compared, Deployed, Pair, View};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::manifest::Manifest;
 use crate::plan::{Cycle, Plan};
-use crate::platform::{Ecs, Kubernetes, Platform};
+use crate::platform::Platform;
 use crate::timeline::Timeline;
 
 pub use family::{FAMILIES, Family};
@@ -83,24 +83,11 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// The Kubernetes entry with its timeline, where there is one.
-    fn kubernetes(&self) -> Option<(&'a Timeline, &'a Kubernetes)> {
+    /// A platform's entry with its timeline, where there is one: `context.on(Platform::kubernetes)`.
+    fn on<T>(&self, of: fn(&Platform) -> Option<&T>) -> Option<(&'a Timeline, &'a T)> {
         self.timelines
             .iter()
-            .find_map(|line| match self.entry(line) {
-                Some(Platform::Kubernetes(kubernetes)) => Some((line, kubernetes)),
-                _ => None,
-            })
-    }
-
-    /// The ECS entry with its timeline, where there is one.
-    fn ecs(&self) -> Option<(&'a Timeline, &'a Ecs)> {
-        self.timelines
-            .iter()
-            .find_map(|line| match self.entry(line) {
-                Some(Platform::Ecs(ecs)) => Some((line, ecs)),
-                _ => None,
-            })
+            .find_map(|line| Some((line, of(self.entry(line)?)?)))
     }
 
     fn entry(&self, line: &Timeline) -> Option<&'a Platform> {
@@ -160,6 +147,7 @@ mod hook_drift;
 mod hook_outlives_grace;
 mod hook_takes_whole_grace;
 mod hung_program_holds_grace;
+mod job_drift;
 mod jobs;
 mod keep_alive_below_balancer;
 mod lease_expires_at_work;
@@ -179,6 +167,7 @@ mod probe_drift;
 mod probe_grace_misplaced;
 mod progress_deadline_too_short;
 mod readiness_slower_than_settle;
+mod rollout_drift;
 mod rollout_takes_all_pods;
 mod rollout_without_others;
 mod rounded_up;
@@ -195,9 +184,12 @@ mod stop_chain_outlives_spot;
 mod stop_signal_not_sent;
 mod stop_timeout_left_to_host;
 mod timed;
+#[cfg(feature = "deployed")]
+mod told;
 mod traffic_to_leaving_pods;
 mod unused_grace;
 mod value_above_cap;
+mod workload_drift;
 
 /// Every rule, in the order of the codes.
 pub static ALL: &[&Rule] = &[
@@ -264,6 +256,9 @@ pub static ALL: &[&Rule] = &[
     &deregistration_drift::RULE,
     &capacity_drift::RULE,
     &not_deployed::RULE,
+    &workload_drift::RULE,
+    &rollout_drift::RULE,
+    &job_drift::RULE,
     &deployed_file_unreadable::RULE,
     &deployed_key_twice::RULE,
     &deployed_value_refused::RULE,
@@ -365,6 +360,9 @@ const DRIFT: &[fn(&Pair<'_>, &mut Vec<Finding>)] = &[
     environment_drift::check,
     deregistration_drift::check,
     capacity_drift::check,
+    workload_drift::check,
+    rollout_drift::check,
+    job_drift::check,
 ];
 
 /// The checks of a deployment by itself, in the order of the codes.

@@ -3,7 +3,7 @@
 use super::Context;
 use crate::duration::{human, show};
 use crate::finding::{Edit, Finding, Fix, Place, Safety, Severity};
-use crate::platform::{Controller, round_up};
+use crate::platform::{Controller, Platform, round_up};
 use crate::rollout::Rollout;
 
 rule! {
@@ -57,7 +57,7 @@ rule! {
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    let Some((line, kubernetes)) = context.kubernetes() else {
+    let Some((line, kubernetes)) = context.on(Platform::kubernetes) else {
         return;
     };
     let Some(rollout) = Rollout::of(kubernetes, line) else {

@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::finding::{Finding, Place, Severity};
-use crate::platform::{Controller, Kubernetes, Replacement, Share};
+use crate::platform::{Controller, Kubernetes, Platform, Replacement, Share};
 use crate::rollout::Rollout;
 
 rule! {
@@ -55,7 +55,7 @@ rule! {
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    let Some((line, kubernetes)) = context.kubernetes() else {
+    let Some((line, kubernetes)) = context.on(Platform::kubernetes) else {
         return;
     };
     let Some(rollout) = Rollout::of(kubernetes, line) else {

@@ -3,7 +3,7 @@
 use super::Context;
 use crate::duration::{human, show};
 use crate::finding::{Edit, Finding, Fix, Place, Safety};
-use crate::platform::round_up;
+use crate::platform::{Platform, round_up};
 
 rule! {
     /// A sidecar that is not native leaves before the program has finished.
@@ -62,7 +62,7 @@ rule! {
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    let Some((line, kubernetes)) = context.kubernetes() else {
+    let Some((line, kubernetes)) = context.on(Platform::kubernetes) else {
         return;
     };
     // Its signal does not wait for the program's hook: the kubelet stops every container by
