@@ -69,8 +69,18 @@ pub struct Workload {
     pub strategy: Option<Strategy>,
     /// Kubernetes: `spec.os.name`.
     pub os: Option<Written<String>>,
+    /// Kubernetes: `spec.minReadySeconds`.
+    pub min_ready: Option<Written<i64>>,
+    /// Kubernetes: `spec.progressDeadlineSeconds`.
+    pub progress_deadline: Option<Written<i64>>,
     /// A Job's `podReplacementPolicy`.
     pub replacement_policy: Option<Written<String>>,
+    /// A Job's `activeDeadlineSeconds`.
+    pub active_deadline: Option<Written<i64>>,
+    /// A `CronJob`'s `schedule`.
+    pub schedule: Option<Written<String>>,
+    /// A `CronJob`'s `concurrencyPolicy`.
+    pub concurrency: Option<Written<String>>,
     /// ECS: `requiresCompatibilities`.
     pub compatibilities: Vec<Written<String>>,
     /// ECS: `revision`, in what is described.
@@ -107,7 +117,12 @@ impl Workload {
             replicas: None,
             strategy: None,
             os: None,
+            min_ready: None,
+            progress_deadline: None,
             replacement_policy: None,
+            active_deadline: None,
+            schedule: None,
+            concurrency: None,
             compatibilities: Vec::new(),
             revision: None,
         }

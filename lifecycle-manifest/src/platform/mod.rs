@@ -35,10 +35,14 @@ pub use ecs::{Ecs, HEALTH_CHECK_INTERVAL, HealthCheck, LaunchType, LoadBalancer,
 pub use fly::{AutoStop, Fly, FlyStrategy};
 pub use heroku::Heroku;
 pub use kubernetes::{
-    Balancer, DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, Kubernetes, Limits, Mesh,
-    PORT_NAME_LONGEST, PreStop, Proxy, Sidecar, Spot, Version,
+    Autoscaler, Balancer, Concurrency, Controller, DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD,
+    Job, Kubernetes, Limits, Mesh, PORT_NAME_LONGEST, PreStop, Proxy, Replacement, Rolling, Share,
+    Sidecar, Spot, Successor, Version,
 };
-pub(crate) use kubernetes::{NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE, usual_limit};
+pub(crate) use kubernetes::{
+    NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE, POD_REPLACEMENT_SINCE, SET_UNAVAILABLE_SINCE,
+    usual_limit,
+};
 pub use nomad::{Driver as NomadDriver, Nomad, ServiceProvider, ShutdownDelay};
 pub use pm2::{ExecMode, Pm2};
 pub use signal::Signal;

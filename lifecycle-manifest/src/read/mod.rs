@@ -369,6 +369,7 @@ fn resource(
         }
     }
     let best_effort = table.boolean("best_effort");
+    let exclusive = table.boolean("exclusive");
     let port = table.number("port", 1..=u16::MAX);
     let lease = table.duration("lease", Zero::Refused);
     let (jobs, of_jobs) = jobs::jobs(&mut table);
@@ -428,6 +429,7 @@ fn resource(
         after,
         uses,
         best_effort,
+        exclusive,
         port,
         lease,
         spread,

@@ -144,6 +144,7 @@ mod drain_outlived_by_load_balancer;
 mod drained_before_stopped;
 mod ended_by_platform_first;
 mod environment_drift;
+mod exclusive_held_twice;
 mod exec_hook_needs_shell;
 mod flushed_before_drained;
 mod grace_drift;
@@ -158,6 +159,7 @@ mod hook_outlives_grace;
 mod hook_takes_whole_grace;
 mod hung_program_holds_grace;
 mod ingress_grace_not_the_apps;
+mod job_drift;
 mod jobs;
 mod keep_alive_below_balancer;
 mod kill_keys_misplaced;
@@ -183,10 +185,13 @@ mod port_taken;
 mod prefetch_outlives_drain;
 mod probe_drift;
 mod probe_grace_misplaced;
+mod progress_deadline_too_short;
 mod readiness_slower_than_settle;
 mod request_timeout_outlives_drain;
 mod restart_skips_drain_delay;
+mod rollout_drift;
 mod rollout_takes_all_pods;
+mod rollout_without_others;
 mod rounded_up;
 mod settle_paid_twice;
 mod settle_unpaid;
@@ -204,9 +209,12 @@ mod stop_signal_not_sent;
 mod stop_timeout_left_to_host;
 mod throttled_in_background;
 mod timed;
+#[cfg(feature = "deployed")]
+mod told;
 mod traffic_to_leaving_pods;
 mod unused_grace;
 mod value_above_cap;
+mod workload_drift;
 
 /// Every rule, in the order of the codes.
 pub static ALL: &[&Rule] = &[
@@ -262,6 +270,9 @@ pub static ALL: &[&Rule] = &[
     &needs_newer_cluster::RULE,
     &liveness_waits_whole_grace::RULE,
     &mesh_leaves_first::RULE,
+    &progress_deadline_too_short::RULE,
+    &exclusive_held_twice::RULE,
+    &rollout_without_others::RULE,
     &request_timeout_outlives_drain::RULE,
     &ended_by_platform_first::RULE,
     &throttled_in_background::RULE,
@@ -287,6 +298,9 @@ pub static ALL: &[&Rule] = &[
     &capacity_drift::RULE,
     &not_deployed::RULE,
     &outside_drift::RULE,
+    &workload_drift::RULE,
+    &rollout_drift::RULE,
+    &job_drift::RULE,
     &deployed_file_unreadable::RULE,
     &deployed_key_twice::RULE,
     &deployed_value_refused::RULE,
@@ -397,6 +411,9 @@ const DRIFT: &[fn(&Pair<'_>, &mut Vec<Finding>)] = &[
     deregistration_drift::check,
     capacity_drift::check,
     outside_drift::check,
+    workload_drift::check,
+    rollout_drift::check,
+    job_drift::check,
 ];
 
 /// The checks of a deployment by itself, in the order of the codes.
