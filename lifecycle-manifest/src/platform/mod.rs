@@ -4,6 +4,8 @@
 //! ends a workload stands in that module, with its source, and nowhere else.
 
 mod cloud_run;
+pub(crate) mod compose;
+pub(crate) mod docker;
 pub(crate) mod ecs;
 pub(crate) mod kubernetes;
 mod signal;
@@ -12,6 +14,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 pub use cloud_run::CloudRun;
+pub use compose::{Compose, PreStop as ComposeHook};
+pub(crate) use docker::ENGINE_MARGIN;
+pub use docker::{Docker, Published};
 pub(crate) use ecs::DEREGISTRATION_DELAY_CAP;
 #[cfg(feature = "deployed")]
 pub(crate) use ecs::FARGATE_CAP;
@@ -30,7 +35,7 @@ use crate::finding::{Finding, Place};
 use crate::manifest::{Manifest, Written};
 use crate::read::{OtherName, Table, Zero, list, named_wrongly, nearest};
 use crate::rules::shape;
-use crate::text::Route;
+use crate::text::{Mapping, Node, Route, Span, Value};
 
 /// What is true of a platform whatever the manifest says.
 #[derive(Debug)]
@@ -296,12 +301,26 @@ platforms! {
     kubernetes: Kubernetes,
     ecs: Ecs,
     cloud_run: CloudRun,
+    docker: Docker,
+    compose: Compose,
 }
 
 impl Platform {
     /// Its key under `platforms`.
     pub fn key(&self) -> &'static str {
         self.facts().key
+    }
+
+    /// What asks a program to stop where nothing is said: an empty entry's terms.
+    pub(crate) fn usual_signal(&self, manifest: &Manifest) -> Signal {
+        let nothing = Node {
+            span: Span::default(),
+            value: Value::Mapping(Mapping::EMPTY),
+        };
+        let mut findings = Vec::new();
+        Table::new(&nothing, Route::root(), &mut findings)
+            .and_then(|table| Self::read(self.key(), table, &[]))
+            .map_or_else(Signal::default, |empty| empty.terms(manifest).signal)
     }
 }
 

@@ -13,12 +13,14 @@ rule! {
     /// ## What it finds
     ///
     /// A `grace_period` of `0s`, or one below the least that Kubernetes gives a container.
+    /// Under Docker and Compose a number that is no whole second loses its fraction on the way; what is generated is whole, and `rounded-up` says so.
     ///
     /// ## Why it matters
     ///
     /// Zero means something else everywhere.
     /// On Kubernetes the pod is gone from the API at once, its hook does not run, and the program is killed after two seconds.
     /// On ECS it counts as not written: the default of 30 seconds holds.
+    /// Docker sends the signal and SIGKILL back to back.
     /// A grace period of one second is raised to two by the kubelet.
     ///
     /// ## Example
@@ -55,6 +57,7 @@ rule! {
     ///
     /// Kubelet v1.36, `pkg/kubelet/kuberuntime/kuberuntime_container.go`: the window is raised to at least two seconds.
     /// ECS agent, `agent/engine/docker_task_engine.go`: a stop timeout of 0 counts as unset.
+    /// moby, `daemon/stop.go`: with a timeout of 0 the wait after the signal is over at once.
     pub(super) RULE = "LC110", "grace-of-nothing", Warning, High, check
 }
 
@@ -75,11 +78,18 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
 
 /// Kill at once.
 fn nothing(context: &Context<'_>, line: &Timeline) -> Finding {
-    let message = format!(
-        "with a grace period of 0s {} runs no hook and kills the program after {}",
-        line.facts.name,
-        human(line.facts.kill_floor)
-    );
+    let floor = line.facts.kill_floor;
+    let message = match floor.is_zero() {
+        true => format!(
+            "with a grace period of 0s {} kills the program at once",
+            line.facts.name
+        ),
+        false => format!(
+            "with a grace period of 0s {} runs no hook and kills the program after {}",
+            line.facts.name,
+            human(floor)
+        ),
+    };
     let mut finding = Finding::new(&RULE, message, grace_place(context, line))
         .on(line.platform())
         .label("no time to shut down");

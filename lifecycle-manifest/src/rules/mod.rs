@@ -143,6 +143,7 @@ mod grace_not_settable;
 mod grace_of_nothing;
 mod grace_too_short;
 mod hook_drift;
+mod hook_never_ends;
 mod hook_outlives_grace;
 mod hook_takes_whole_grace;
 mod hung_program_holds_grace;
@@ -163,6 +164,8 @@ mod port_taken;
 mod prefetch_outlives_drain;
 mod probe_drift;
 mod probe_grace_misplaced;
+mod published_port_closed;
+mod published_port_taken;
 mod readiness_slower_than_settle;
 mod rollout_takes_all_pods;
 mod rounded_up;
@@ -172,12 +175,15 @@ mod shell_swallows_signal;
 mod shorter;
 mod sidecar_drift;
 mod sidecar_leaves_first;
+mod signal_drift;
+mod signal_not_handled;
 mod spot_notice_too_short;
 mod spread_outlives_drain;
 mod step_closed_before_its_user;
 mod stop_chain_outlives_spot;
 mod stop_signal_not_sent;
 mod stop_timeout_left_to_host;
+mod supervisor_leaves_first;
 mod timed;
 mod traffic_to_leaving_pods;
 mod unused_grace;
@@ -213,6 +219,8 @@ pub static ALL: &[&Rule] = &[
     &grace_of_nothing::RULE,
     &node_leaves_first::RULE,
     &agent_decides_grace::RULE,
+    &supervisor_leaves_first::RULE,
+    &hook_never_ends::RULE,
     &dependency_cycle::RULE,
     &step_closed_before_its_user::RULE,
     &flushed_before_drained::RULE,
@@ -230,7 +238,10 @@ pub static ALL: &[&Rule] = &[
     &needs_newer_cluster::RULE,
     &liveness_waits_whole_grace::RULE,
     &mesh_leaves_first::RULE,
+    &published_port_taken::RULE,
+    &published_port_closed::RULE,
     &port_taken::RULE,
+    &signal_not_handled::RULE,
     &longest_job_outlives_drain::RULE,
     &lease_expires_at_work::RULE,
     &poll_outlives_drain::RULE,
@@ -245,6 +256,7 @@ pub static ALL: &[&Rule] = &[
     &deregistration_drift::RULE,
     &capacity_drift::RULE,
     &not_deployed::RULE,
+    &signal_drift::RULE,
     &deployed_file_unreadable::RULE,
     &deployed_key_twice::RULE,
     &deployed_value_refused::RULE,
@@ -346,6 +358,7 @@ const DRIFT: &[fn(&Pair<'_>, &mut Vec<Finding>)] = &[
     environment_drift::check,
     deregistration_drift::check,
     capacity_drift::check,
+    signal_drift::check,
 ];
 
 /// The checks of a deployment by itself, in the order of the codes.

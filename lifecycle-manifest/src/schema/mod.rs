@@ -31,7 +31,7 @@ pub fn schema() -> Schema {
 }
 
 /// Mappings that may stand empty, as in `kubernetes:` with nothing behind it.
-const MAY_BE_EMPTY: [&str; 10] = [
+const MAY_BE_EMPTY: [&str; 12] = [
     "budget",
     "traffic",
     "health",
@@ -42,6 +42,8 @@ const MAY_BE_EMPTY: [&str; 10] = [
     "kubernetes",
     "ecs",
     "cloud_run",
+    "docker",
+    "compose",
 ];
 
 /// An optional value is one that may be left away; written, it is not nothing.
@@ -305,7 +307,7 @@ fn for_kinds() -> serde_json::Value {
 
 #[derive(JsonSchema)]
 #[schemars(untagged)]
-enum NamesSchema {
+pub(crate) enum NamesSchema {
     One(String),
     Several(Vec<String>),
 }
