@@ -5,6 +5,8 @@
 //! [`Odd`]. What the values mean beside a manifest is said by the rules `LC7xx`, what they mean by
 //! themselves by the rules `LC8xx`.
 
+mod compose;
+mod docker;
 mod ecs;
 mod hook;
 mod kubernetes;
@@ -17,12 +19,13 @@ mod syntax;
 mod view;
 mod workload;
 
+pub(crate) use compose::{duration as compose_duration, lasts as hook_bound};
 pub use hook::Lasts;
 pub(crate) use hook::{program, script};
 pub(crate) use matching::holdings;
 pub use matching::{Match, Wanted, matches};
 pub(crate) use pair::{Pair, container_place, missing, pairs};
-pub(crate) use view::View;
+pub(crate) use view::{Seen, View};
 pub use workload::{
     Action, Binding, Capacity, Container, DependsOn, EcsService, HealthCheck, Hook, Owner, Pairs,
     Port, Probe, ProbeAction, Service, ServicePort, Strategy, TargetGroup, Variable, Workload,

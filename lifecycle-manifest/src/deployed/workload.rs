@@ -176,6 +176,8 @@ pub struct Container {
     pub grace: Option<Written<Duration>>,
     /// What is waited for before the signal, outside of the grace period.
     pub outside: Option<Written<Duration>>,
+    /// Compose: `pre_stop`, what runs before the signal, outside of the grace period.
+    pub hooks: Vec<Hook>,
     /// ECS: `dependsOn`.
     pub depends_on: Vec<DependsOn>,
     /// ECS: `essential`.
@@ -206,6 +208,7 @@ impl Container {
             stop_timeout: None,
             grace: None,
             outside: None,
+            hooks: Vec::new(),
             depends_on: Vec::new(),
             essential: None,
             health_check: None,

@@ -113,11 +113,11 @@ impl Published {
             }
         };
         Some(Self {
+            text,
             address,
             host,
             container,
             udp,
-            text,
         })
     }
 

@@ -35,7 +35,9 @@ use crate::finding::{Finding, Place};
 use crate::manifest::{Manifest, Written};
 use crate::read::{OtherName, Table, Zero, list, named_wrongly, nearest};
 use crate::rules::shape;
-use crate::text::{Mapping, Node, Route, Span, Value};
+use crate::text::Route;
+#[cfg(feature = "deployed")]
+use crate::text::{Mapping, Node, Span, Value};
 
 /// What is true of a platform whatever the manifest says.
 #[derive(Debug)]
@@ -312,6 +314,7 @@ impl Platform {
     }
 
     /// What asks a program to stop where nothing is said: an empty entry's terms.
+    #[cfg(feature = "deployed")]
     pub(crate) fn usual_signal(&self, manifest: &Manifest) -> Signal {
         let nothing = Node {
             span: Span::default(),

@@ -125,9 +125,11 @@ mod capacity_drift;
 mod default_deregistration_delay;
 mod dependency_cycle;
 mod deployed_file_unreadable;
+mod deployed_grace_cut;
 mod deployed_grace_of_nothing;
 mod deployed_hook_cannot_run;
 mod deployed_hook_needs_shell;
+mod deployed_hook_never_ends;
 mod deployed_hook_outlives_grace;
 mod deployed_key_twice;
 mod deployed_value_refused;
@@ -183,6 +185,7 @@ mod step_closed_before_its_user;
 mod stop_chain_outlives_spot;
 mod stop_signal_not_sent;
 mod stop_timeout_left_to_host;
+mod stopped_before_its_user;
 mod supervisor_leaves_first;
 mod timed;
 mod traffic_to_leaving_pods;
@@ -273,6 +276,9 @@ pub static ALL: &[&Rule] = &[
     &rollout_takes_all_pods::RULE,
     &stop_timeout_left_to_host::RULE,
     &stop_chain_outlives_spot::RULE,
+    &deployed_grace_cut::RULE,
+    &deployed_hook_never_ends::RULE,
+    &stopped_before_its_user::RULE,
 ];
 
 /// The rule with this code or name, whatever the case.
@@ -359,6 +365,7 @@ const DRIFT: &[fn(&Pair<'_>, &mut Vec<Finding>)] = &[
     deregistration_drift::check,
     capacity_drift::check,
     signal_drift::check,
+    stopped_before_its_user::check,
 ];
 
 /// The checks of a deployment by itself, in the order of the codes.
@@ -378,6 +385,9 @@ const DEPLOYED: &[fn(&View<'_>, &mut Vec<Finding>)] = &[
     rollout_takes_all_pods::check,
     stop_timeout_left_to_host::check,
     stop_chain_outlives_spot::check,
+    deployed_grace_cut::check,
+    deployed_hook_never_ends::check,
+    stopped_before_its_user::guess,
 ];
 
 #[cfg(test)]

@@ -53,7 +53,8 @@ rule! {
 
 #[cfg(feature = "deployed")]
 pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
-    for seen in &view.workloads {
+    let pods = view.workloads.iter();
+    for seen in pods.filter(|seen| seen.workload.platform == "kubernetes") {
         for container in seen.containers() {
             let Some(signal) = &container.stop_signal else {
                 continue;
