@@ -5,6 +5,8 @@
 //! [`Odd`]. What the values mean beside a manifest is said by the rules `LC7xx`, what they mean by
 //! themselves by the rules `LC8xx`.
 
+mod compose;
+mod docker;
 mod ecs;
 mod fly;
 mod go;
@@ -25,6 +27,7 @@ pub mod unit;
 mod view;
 mod workload;
 
+pub(crate) use compose::{duration as compose_duration, lasts as hook_bound};
 pub use hook::Lasts;
 pub(crate) use hook::{program, script};
 pub(crate) use matching::holdings;

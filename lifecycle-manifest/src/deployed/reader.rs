@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use super::pair::{Setting, container_place};
 use super::read::At;
-use super::{Container, Deployed, Workload, ecs, fly, heroku, kubernetes, nomad, pm2, systemd};
+use super::{
+    Container, Deployed, Workload, compose, docker, ecs, fly, heroku, kubernetes, nomad, pm2,
+    systemd,
+};
 use crate::finding::Place;
 use crate::platform::Facts;
 
@@ -33,6 +36,8 @@ pub(super) static ALL: &[&Reader] = &[
     &nomad::READER,
     &fly::READER,
     &pm2::READER,
+    &docker::READER,
+    &compose::READER,
 ];
 
 /// That of a platform.

@@ -194,6 +194,8 @@ pub struct Container {
     pub outside: Option<Written<Duration>>,
     /// systemd: what a unit says besides.
     pub unit: Option<Box<UnitFile>>,
+    /// Compose: `pre_stop`, what runs before the signal, outside of the grace period.
+    pub hooks: Vec<Hook>,
     /// ECS: `dependsOn`.
     pub depends_on: Vec<DependsOn>,
     /// ECS: `essential`.
@@ -227,6 +229,7 @@ impl Container {
             grace: None,
             outside: None,
             unit: None,
+            hooks: Vec::new(),
             depends_on: Vec::new(),
             essential: None,
             health_check: None,

@@ -8,6 +8,8 @@ mod beside;
 mod bounds;
 mod cloud_run;
 mod command;
+pub(crate) mod compose;
+pub(crate) mod docker;
 pub(crate) mod ecs;
 pub(crate) mod fly;
 pub(crate) mod heroku;
@@ -26,6 +28,9 @@ pub use beside::Beside;
 pub use cloud_run::{CloudRun, LIVENESS_PERIOD, RunKind, STARTUP_PERIOD};
 pub(crate) use cloud_run::{REQUEST_TIMEOUT, TASK_TIMEOUT};
 pub use command::Program;
+pub use compose::{Compose, PreStop as ComposeHook};
+pub(crate) use docker::ENGINE_MARGIN;
+pub use docker::{Docker, Published};
 pub(crate) use ecs::DEREGISTRATION_DELAY_CAP;
 #[cfg(feature = "deployed")]
 pub(crate) use ecs::FARGATE_CAP;
@@ -54,6 +59,8 @@ use crate::manifest::{Manifest, Written};
 use crate::read::{OtherName, Table, Zero, list, named_wrongly, nearest};
 use crate::rules::shape;
 use crate::text::Route;
+#[cfg(feature = "deployed")]
+use crate::text::{Mapping, Node, Span, Value};
 
 /// What is true of a platform whatever the manifest says.
 #[derive(Debug)]
@@ -319,6 +326,8 @@ platforms! {
     kubernetes: Kubernetes,
     ecs: Ecs,
     cloud_run: CloudRun,
+    docker: Docker,
+    compose: Compose,
     azure_container_apps: AzureContainerApps,
     systemd: Systemd,
     heroku: Heroku,
@@ -341,6 +350,19 @@ impl Platform {
             Self::AzureContainerApps(platform) => &platform.sidecars,
             _ => &[],
         }
+    }
+
+    /// What asks a program to stop where nothing is said: an empty entry's terms.
+    #[cfg(feature = "deployed")]
+    pub(crate) fn usual_signal(&self, manifest: &Manifest) -> Signal {
+        let nothing = Node {
+            span: Span::default(),
+            value: Value::Mapping(Mapping::EMPTY),
+        };
+        let mut findings = Vec::new();
+        Table::new(&nothing, Route::root(), &mut findings)
+            .and_then(|table| Self::read(self.key(), table, &[]))
+            .map_or_else(Signal::default, |empty| empty.terms(manifest).signal)
     }
 }
 

@@ -127,9 +127,11 @@ mod children_signalled_too;
 mod default_deregistration_delay;
 mod dependency_cycle;
 mod deployed_file_unreadable;
+mod deployed_grace_cut;
 mod deployed_grace_of_nothing;
 mod deployed_hook_cannot_run;
 mod deployed_hook_needs_shell;
+mod deployed_hook_never_ends;
 mod deployed_hook_outlives_grace;
 mod deployed_key_twice;
 mod deployed_kill_timeout_in_seconds;
@@ -155,6 +157,7 @@ mod grace_of_nothing;
 mod grace_outlives_progress_deadline;
 mod grace_too_short;
 mod hook_drift;
+mod hook_never_ends;
 mod hook_outlives_grace;
 mod hook_takes_whole_grace;
 mod hung_program_holds_grace;
@@ -186,6 +189,8 @@ mod prefetch_outlives_drain;
 mod probe_drift;
 mod probe_grace_misplaced;
 mod progress_deadline_too_short;
+mod published_port_closed;
+mod published_port_taken;
 mod readiness_slower_than_settle;
 mod request_timeout_outlives_drain;
 mod restart_skips_drain_delay;
@@ -200,6 +205,8 @@ mod shorter;
 mod sidecar_drift;
 mod sidecar_leaves_first;
 mod sidecar_outlives_grace;
+mod signal_drift;
+mod signal_not_handled;
 mod spot_notice_too_short;
 mod spread_outlives_drain;
 mod step_closed_before_its_user;
@@ -207,6 +214,8 @@ mod stop_chain_outlives_spot;
 mod stop_signal_left_to_platform;
 mod stop_signal_not_sent;
 mod stop_timeout_left_to_host;
+mod stopped_before_its_user;
+mod supervisor_leaves_first;
 mod throttled_in_background;
 mod timed;
 #[cfg(feature = "deployed")]
@@ -246,6 +255,8 @@ pub static ALL: &[&Rule] = &[
     &grace_of_nothing::RULE,
     &node_leaves_first::RULE,
     &agent_decides_grace::RULE,
+    &supervisor_leaves_first::RULE,
+    &hook_never_ends::RULE,
     &grace_outlives_progress_deadline::RULE,
     &drained_before_stopped::RULE,
     &margin_too_thin::RULE,
@@ -277,12 +288,15 @@ pub static ALL: &[&Rule] = &[
     &ended_by_platform_first::RULE,
     &throttled_in_background::RULE,
     &ingress_grace_not_the_apps::RULE,
+    &published_port_taken::RULE,
+    &published_port_closed::RULE,
     &bluegreen_without_health_check::RULE,
     &listen_timeout_below_start::RULE,
     &children_signalled_too::RULE,
     &message_without_listener::RULE,
     &polled_too_late::RULE,
     &port_taken::RULE,
+    &signal_not_handled::RULE,
     &longest_job_outlives_drain::RULE,
     &lease_expires_at_work::RULE,
     &poll_outlives_drain::RULE,
@@ -297,6 +311,7 @@ pub static ALL: &[&Rule] = &[
     &deregistration_drift::RULE,
     &capacity_drift::RULE,
     &not_deployed::RULE,
+    &signal_drift::RULE,
     &outside_drift::RULE,
     &workload_drift::RULE,
     &rollout_drift::RULE,
@@ -317,6 +332,9 @@ pub static ALL: &[&Rule] = &[
     &rollout_takes_all_pods::RULE,
     &stop_timeout_left_to_host::RULE,
     &stop_chain_outlives_spot::RULE,
+    &deployed_grace_cut::RULE,
+    &deployed_hook_never_ends::RULE,
+    &stopped_before_its_user::RULE,
     &restart_skips_drain_delay::RULE,
     &leader_stops_first::RULE,
     &stop_signal_left_to_platform::RULE,
@@ -414,6 +432,8 @@ const DRIFT: &[fn(&Pair<'_>, &mut Vec<Finding>)] = &[
     workload_drift::check,
     rollout_drift::check,
     job_drift::check,
+    signal_drift::check,
+    stopped_before_its_user::check,
 ];
 
 /// The checks of a deployment by itself, in the order of the codes.
@@ -441,6 +461,9 @@ const DEPLOYED: &[fn(&View<'_>, &mut Vec<Finding>)] = &[
     deployed_kill_timeout_in_seconds::check,
     deployed_polled_too_late::check,
     deployed_message_without_listener::check,
+    deployed_grace_cut::check,
+    deployed_hook_never_ends::check,
+    stopped_before_its_user::guess,
 ];
 
 #[cfg(test)]

@@ -306,7 +306,7 @@ fn for_kinds() -> serde_json::Value {
 
 #[derive(JsonSchema)]
 #[schemars(untagged)]
-enum NamesSchema {
+pub(crate) enum NamesSchema {
     One(String),
     Several(Vec<String>),
 }
