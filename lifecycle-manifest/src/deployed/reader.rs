@@ -33,9 +33,10 @@ pub(super) static ALL: &[&Reader] = &[
     &ecs::READER,
     &systemd::READER,
     &heroku::READER,
+    // An app of PM2 names its script; one of Fly.io may have little but the same `kill_timeout`.
+    &pm2::READER,
     &nomad::READER,
     &fly::READER,
-    &pm2::READER,
     &docker::READER,
     &compose::READER,
 ];
