@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use lifecycle_manifest::{Kind, Platform};
 use lifecycle_manifest::platform::{LaunchType, Mesh, Spot};
+use lifecycle_manifest::{Kind, Platform};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
