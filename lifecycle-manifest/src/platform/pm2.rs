@@ -35,7 +35,7 @@ pub(crate) static FACTS: Facts = Facts {
 
 /// How long a reload waits for the new process before it stops the old one all the same
 /// (`GRACEFUL_LISTEN_TIMEOUT` in `constants.js`).
-const DEFAULT_LISTEN_TIMEOUT: Duration = Duration::from_millis(3_000);
+const DEFAULT_LISTEN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How many processes `pm2 kill` stops side by side, and `pm2-runtime` with it (`processIds` of
 /// `lib/API.js`).

@@ -19,7 +19,6 @@ rule! {
     ///
     /// Zero means something else everywhere.
     /// On Kubernetes the pod is gone from the API at once, its hook does not run, and the program is killed after two seconds.
-    /// On ECS it counts as not written: the default of 30 seconds holds.
     /// On Azure Container Apps the program is killed at once, without any signal before.
     /// On ECS it counts as not written: the default of 30 seconds holds. So it does under PM2, whose default is 1.6 seconds.
     /// Docker sends the signal and SIGKILL back to back.

@@ -428,11 +428,11 @@ const DRIFT: &[fn(&Pair<'_>, &mut Vec<Finding>)] = &[
     environment_drift::check,
     deregistration_drift::check,
     capacity_drift::check,
+    signal_drift::check,
     outside_drift::check,
     workload_drift::check,
     rollout_drift::check,
     job_drift::check,
-    signal_drift::check,
     stopped_before_its_user::check,
 ];
 
@@ -453,6 +453,9 @@ const DEPLOYED: &[fn(&View<'_>, &mut Vec<Finding>)] = &[
     rollout_takes_all_pods::check,
     stop_timeout_left_to_host::check,
     stop_chain_outlives_spot::check,
+    deployed_grace_cut::check,
+    deployed_hook_never_ends::check,
+    stopped_before_its_user::guess,
     restart_skips_drain_delay::check,
     leader_stops_first::check,
     stop_signal_left_to_platform::check,
@@ -461,9 +464,6 @@ const DEPLOYED: &[fn(&View<'_>, &mut Vec<Finding>)] = &[
     deployed_kill_timeout_in_seconds::check,
     deployed_polled_too_late::check,
     deployed_message_without_listener::check,
-    deployed_grace_cut::check,
-    deployed_hook_never_ends::check,
-    stopped_before_its_user::guess,
 ];
 
 #[cfg(test)]
