@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::pair::{Setting, container_place};
 use super::read::At;
-use super::{Container, Deployed, Workload, ecs, kubernetes};
+use super::{Container, Deployed, Workload, azure_container_apps, cloud_run, ecs, kubernetes};
 use crate::finding::Place;
 use crate::platform::Facts;
 
@@ -25,7 +25,12 @@ pub(crate) struct Reader {
 }
 
 /// Every reader. The first that takes an object has it.
-pub(super) static ALL: &[&Reader] = &[&kubernetes::READER, &ecs::READER];
+pub(super) static ALL: &[&Reader] = &[
+    &cloud_run::READER,
+    &azure_container_apps::READER,
+    &kubernetes::READER,
+    &ecs::READER,
+];
 
 /// That of a platform.
 pub(crate) fn of(platform: &str) -> Option<&'static Reader> {
@@ -35,10 +40,6 @@ pub(crate) fn of(platform: &str) -> Option<&'static Reader> {
 }
 
 /// The grace period of a container that has its own, or the platform's default.
-#[allow(
-    dead_code,
-    reason = "for platforms whose files say a duration a program"
-)]
 pub(super) fn own_grace(container: &Container, facts: &Facts) -> Setting {
     match &container.grace {
         Some(written) => Setting {

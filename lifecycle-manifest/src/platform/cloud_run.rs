@@ -7,6 +7,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+#[cfg(feature = "deployed")]
+use super::Taken;
 use super::beside::{self, Beside};
 use super::bounds::{misplaced, within};
 use super::{Cap, Common, Facts, Signal, Terms, held, owed_settle};
@@ -48,6 +50,21 @@ const DEFAULT_TASK_TIMEOUT: Duration = Duration::from_secs(600);
 /// See [`DEFAULT_TASK_TIMEOUT`].
 pub(crate) const TASK_TIMEOUT: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(168 * 3_600);
+
+/// The two as the platform's files have them.
+#[cfg(feature = "deployed")]
+pub(crate) static SERVICE_SECONDS: Taken = Taken {
+    range: 1..=3_600,
+    expected: "a whole number from 1 to 3600",
+    as_text: false,
+};
+/// See [`SERVICE_SECONDS`]. It has 64 bits there, which are text in the API's JSON.
+#[cfg(feature = "deployed")]
+pub(crate) static TASK_SECONDS: Taken = Taken {
+    range: 1..=604_800,
+    expected: "a whole number from 1 to 604800",
+    as_text: true,
+};
 
 /// How often a task that failed is tried again when nothing is said, and the most there is
 /// (<https://docs.cloud.google.com/run/docs/configuring/max-retries>).
@@ -113,6 +130,24 @@ impl RunKind {
         ("job", Self::Job),
         ("worker-pool", Self::WorkerPool),
     ];
+
+    /// Its word in the manifest.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Job => "job",
+            Self::WorkerPool => "worker-pool",
+        }
+    }
+
+    /// `service`, `worker pool`.
+    pub const fn noun(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Job => "job",
+            Self::WorkerPool => "worker pool",
+        }
+    }
 
     /// `a service`.
     pub const fn words(self) -> &'static str {

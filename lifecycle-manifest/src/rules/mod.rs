@@ -125,11 +125,13 @@ mod capacity_drift;
 mod default_deregistration_delay;
 mod dependency_cycle;
 mod deployed_file_unreadable;
+mod deployed_grace_not_settable;
 mod deployed_grace_of_nothing;
 mod deployed_hook_cannot_run;
 mod deployed_hook_needs_shell;
 mod deployed_hook_outlives_grace;
 mod deployed_key_twice;
+mod deployed_sidecar_not_waited_for;
 mod deployed_value_refused;
 mod deployed_without_drain_delay;
 mod deregistration_drift;
@@ -273,6 +275,8 @@ pub static ALL: &[&Rule] = &[
     &rollout_takes_all_pods::RULE,
     &stop_timeout_left_to_host::RULE,
     &stop_chain_outlives_spot::RULE,
+    &deployed_grace_not_settable::RULE,
+    &deployed_sidecar_not_waited_for::RULE,
 ];
 
 /// The rule with this code or name, whatever the case.
@@ -377,6 +381,8 @@ const DEPLOYED: &[fn(&View<'_>, &mut Vec<Finding>)] = &[
     rollout_takes_all_pods::check,
     stop_timeout_left_to_host::check,
     stop_chain_outlives_spot::check,
+    deployed_grace_not_settable::check,
+    deployed_sidecar_not_waited_for::check,
 ];
 
 #[cfg(test)]
