@@ -109,7 +109,9 @@ fn container(at: &At<'_>, odd: &mut Vec<Odd>) -> Container {
     for item in at.list("probes") {
         let mut read = probe(&item, odd);
         let taken = &PROBE_GRACE_SECONDS;
-        read.grace = read.grace.filter(|grace| taken.range.contains(&grace.value));
+        read.grace = read
+            .grace
+            .filter(|grace| taken.range.contains(&grace.value));
         if read.grace.is_none() && !odd.iter().any(|odd| odd.route == item.route.key(GRACE)) {
             item.within(GRACE, taken, odd);
         }

@@ -7,7 +7,7 @@ use crate::{
     figure::Figure,
     finding::{Finding, Place, Severity},
     manifest::Written,
-    platform::{DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, HealthCheck, Kubernetes},
+    platform::{DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, HealthCheck, Platform},
     text::Route,
 };
 #[cfg(feature = "deployed")]
