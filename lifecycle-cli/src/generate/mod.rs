@@ -4,6 +4,8 @@
 //! its data. Rendering is one path with three endings: print, write, or compare. Templates print and
 //! decide nothing.
 
+mod azure_container_apps;
+mod cloud_run;
 mod ecs;
 mod files;
 mod kubernetes;
@@ -47,7 +49,12 @@ pub(crate) struct Target {
 type Make = fn(&Ask<'_>) -> Result<Vec<Sheet>>;
 
 /// Every target, in the order in which they are offered.
-pub(crate) static TARGETS: &[&Target] = &[&kubernetes::TARGET, &ecs::TARGET];
+pub(crate) static TARGETS: &[&Target] = &[
+    &kubernetes::TARGET,
+    &ecs::TARGET,
+    &cloud_run::TARGET,
+    &azure_container_apps::TARGET,
+];
 
 /// The target with this name.
 pub(crate) fn target(name: &str) -> Option<&'static Target> {

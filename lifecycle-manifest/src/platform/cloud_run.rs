@@ -77,9 +77,11 @@ const CONCURRENCY: u32 = 1_000;
 
 /// Which parts of the manifest's health a probe takes (discovery document `run.v1`, `Probe`): seconds
 /// between two questions, of the startup probe and of the liveness probe.
-pub const STARTUP_PERIOD: RangeInclusive<u64> = 1..=240;
+///
+/// The startup probe's is above one second: its timeout, one second when not written, is to be less.
+pub const STARTUP_PERIOD: RangeInclusive<u64> = 2..=240;
 /// See [`STARTUP_PERIOD`].
-pub const LIVENESS_PERIOD: RangeInclusive<u64> = 1..=3_600;
+pub const LIVENESS_PERIOD: RangeInclusive<u64> = 2..=3_600;
 
 /// `platforms.cloud_run`.
 #[derive(Debug, Clone)]
