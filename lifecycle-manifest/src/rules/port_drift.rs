@@ -100,10 +100,13 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
             pair.finding(&RULE, message, place)
                 .label(format!("opened here, and not {}", port.value))
                 .beside((Place::Value(port.route.clone()), "listens here".to_owned()))
-                .help(format!(
-                    "add `containerPort: {}`, or mend `port` in the manifest",
-                    port.value
-                )),
+                .help(match pair.platform.has_one_ingress_port() {
+                    true => format!("write {} there, or mend `port` in the manifest", port.value),
+                    false => format!(
+                        "add `containerPort: {}`, or mend `port` in the manifest",
+                        port.value
+                    ),
+                }),
         );
     }
 }

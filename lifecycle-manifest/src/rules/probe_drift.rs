@@ -166,8 +166,13 @@ fn hung(pair: &Pair<'_>, probe: &Probe, planned: &Figure) -> Option<Finding> {
                 pod,
                 Place::Key(probe.route.clone()),
                 format!(
-                    "no `terminationGracePeriodSeconds` here: {}, the pod's",
-                    human(pod)
+                    "no `terminationGracePeriodSeconds` here: {}, the {}'s",
+                    human(pod),
+                    if pair.platform.kubernetes().is_some() {
+                        "pod"
+                    } else {
+                        "app"
+                    }
                 ),
             )
         }
