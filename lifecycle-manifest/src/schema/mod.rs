@@ -32,7 +32,7 @@ pub fn schema() -> Schema {
 }
 
 /// Mappings that may stand empty, as in `budget:` with nothing behind it; every platform's may too.
-const MAY_BE_EMPTY: [&str; 8] = [
+const MAY_BE_EMPTY: &[&str] = &[
     "budget",
     "traffic",
     "health",
