@@ -63,8 +63,14 @@ fn model() -> impl Strategy<Value = Model> {
         )
 }
 
+/// Text in quotes of YAML, with nothing in it that a reader may stumble over.
 fn quote(text: &str) -> String {
-    serde_json::to_string(text).unwrap()
+    let escaped = text.chars().map(|c| match c {
+        '"' | '\\' => format!("\\{c}"),
+        ' '..='~' => c.to_string(),
+        c => format!("\\U{:08x}", u32::from(c)),
+    });
+    format!("\"{}\"", escaped.collect::<String>())
 }
 
 impl Model {
