@@ -4,6 +4,8 @@
 //! its data. Rendering is one path with three endings: print, write, or compare. Templates print and
 //! decide nothing.
 
+mod azure_container_apps;
+mod cloud_run;
 mod compose;
 mod docker;
 mod ecs;
@@ -56,6 +58,8 @@ pub(crate) static TARGETS: &[&Target] = &[
     &docker::TARGET,
     &compose::TARGET,
     &pm2::TARGET,
+    &cloud_run::TARGET,
+    &azure_container_apps::TARGET,
 ];
 
 /// The target with this name.

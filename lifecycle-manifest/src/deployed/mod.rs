@@ -5,6 +5,8 @@
 //! [`Odd`]. What the values mean beside a manifest is said by the rules `LC7xx`, what they mean by
 //! themselves by the rules `LC8xx`.
 
+mod azure_container_apps;
+mod cloud_run;
 mod compose;
 mod docker;
 mod ecs;
@@ -40,7 +42,8 @@ pub(crate) use template::is_computed;
 pub(crate) use view::{Seen, View};
 pub use workload::{
     Action, Binding, Capacity, Container, DependsOn, EcsService, HealthCheck, Hook, Owner, Pairs,
-    Port, Probe, ProbeAction, Service, ServicePort, Strategy, TargetGroup, Variable, Workload,
+    Port, Probe, ProbeAction, Service, ServicePort, Settings, Strategy, TargetGroup, Variable,
+    Workload,
 };
 
 use std::collections::HashSet;

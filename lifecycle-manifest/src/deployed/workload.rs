@@ -85,6 +85,31 @@ pub struct Workload {
     pub compatibilities: Vec<Written<String>>,
     /// ECS: `revision`, in what is described.
     pub revision: Option<i64>,
+    /// A grace period is written where the platform has none to set.
+    pub not_settable: Option<Route>,
+    /// What the manifest's own keys of the platform would say.
+    pub settings: Settings,
+}
+
+/// What a workload says that a manifest has a key for, under the names of those keys: for describing
+/// it anew.
+#[derive(Debug, Clone, Default)]
+pub struct Settings(Vec<(&'static str, Written<String>)>);
+
+impl Settings {
+    pub(super) fn word(&mut self, key: &'static str, written: Option<Written<String>>) {
+        self.0.extend(written.map(|written| (key, written)));
+    }
+
+    pub(super) fn number(&mut self, key: &'static str, written: Option<Written<i64>>) {
+        self.word(key, written.map(|it| it.map(|number| number.to_string())));
+    }
+
+    /// The text under a key; of a duration, its seconds.
+    pub fn get(&self, key: &str) -> Option<&Written<String>> {
+        let found = self.0.iter().find(|(own, _)| *own == key);
+        found.map(|(_, written)| written)
+    }
 }
 
 /// What made an object.
@@ -125,6 +150,8 @@ impl Workload {
             concurrency: None,
             compatibilities: Vec::new(),
             revision: None,
+            not_settable: None,
+            settings: Settings::default(),
         }
     }
 

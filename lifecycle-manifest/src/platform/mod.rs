@@ -3,10 +3,10 @@
 //! A platform is one module and one line in the registry below. Every number about how a platform
 //! ends a workload stands in that module, with its source, and nowhere else.
 
-mod azure_container_apps;
+pub(crate) mod azure_container_apps;
 mod beside;
 mod bounds;
-mod cloud_run;
+pub(crate) mod cloud_run;
 mod command;
 pub(crate) mod compose;
 pub(crate) mod docker;
@@ -189,6 +189,18 @@ pub struct Cap {
     pub fixed: bool,
 }
 
+/// A whole number as a platform's files have it.
+#[cfg(feature = "deployed")]
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// What the platform takes.
+    pub(crate) range: std::ops::RangeInclusive<i64>,
+    /// The same in words.
+    pub(crate) expected: &'static str,
+    /// It may be written as text too.
+    pub(crate) as_text: bool,
+}
+
 /// The settle time when the manifest does not say, where routing lags behind the stop.
 ///
 /// Endpoint removal takes from tens of milliseconds in a small cluster to seconds through ingress
@@ -340,6 +352,12 @@ impl Platform {
     /// Its key under `platforms`.
     pub fn key(&self) -> &'static str {
         self.facts().key
+    }
+
+    /// Requests come in at one port, whatever others the program opens.
+    #[cfg(feature = "deployed")]
+    pub(crate) fn has_one_ingress_port(&self) -> bool {
+        matches!(self, Self::CloudRun(_) | Self::AzureContainerApps(_))
     }
 
     /// The containers that get the signal together with the program's, where the platform signals all of

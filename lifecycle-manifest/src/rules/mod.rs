@@ -128,6 +128,7 @@ mod default_deregistration_delay;
 mod dependency_cycle;
 mod deployed_file_unreadable;
 mod deployed_grace_cut;
+mod deployed_grace_not_settable;
 mod deployed_grace_of_nothing;
 mod deployed_hook_cannot_run;
 mod deployed_hook_needs_shell;
@@ -137,6 +138,7 @@ mod deployed_key_twice;
 mod deployed_kill_timeout_in_seconds;
 mod deployed_message_without_listener;
 mod deployed_polled_too_late;
+mod deployed_sidecar_not_waited_for;
 mod deployed_signal_kills;
 mod deployed_value_refused;
 mod deployed_without_drain_delay;
@@ -343,6 +345,8 @@ pub static ALL: &[&Rule] = &[
     &deployed_kill_timeout_in_seconds::RULE,
     &deployed_polled_too_late::RULE,
     &deployed_message_without_listener::RULE,
+    &deployed_grace_not_settable::RULE,
+    &deployed_sidecar_not_waited_for::RULE,
 ];
 
 /// The rule with this code or name, whatever the case.
@@ -464,6 +468,8 @@ const DEPLOYED: &[fn(&View<'_>, &mut Vec<Finding>)] = &[
     deployed_kill_timeout_in_seconds::check,
     deployed_polled_too_late::check,
     deployed_message_without_listener::check,
+    deployed_grace_not_settable::check,
+    deployed_sidecar_not_waited_for::check,
 ];
 
 #[cfg(test)]
