@@ -9,8 +9,8 @@ use lifecycle_manifest::platform::{Ecs, LogicalIds};
 use serde::Serialize;
 
 use super::{TaskDefinition, task_definition};
-use crate::generate::{Ask, Sheet, template};
-use crate::talk::say;
+use crate::generate::files::MARK;
+use crate::generate::{Ask, Port, Sheet, template};
 use crate::template::quote;
 
 /// The data of both templates.
@@ -45,7 +45,10 @@ pub(super) fn sheets(ask: &Ask<'_>) -> Result<Vec<Sheet>> {
     let (ecs, line) = ask.platform("ecs", Platform::ecs)?;
     let service = &ask.resolved.plan.service;
     let data = |names: Names| -> Result<Data<'_>> {
-        let definition = task_definition(ask, ecs, line)?;
+        let definition = TaskDefinition {
+            header: format!("{MARK} ecs --patch -o DIRECTORY"),
+            ..task_definition(ask, ecs, line)?
+        };
         let id = |part: Part| names.of(service, ecs.logical_ids.as_ref(), part);
         let port = ask.resolved.plan.main_port(&ask.resolved.manifest);
         Ok(Data {
@@ -58,10 +61,6 @@ pub(super) fn sheets(ask: &Ask<'_>) -> Result<Vec<Sheet>> {
             definition,
         })
     };
-    say!(
-        "note: a tool that lays one template over another by place and not by name replaces lists: see \
-         docs/generating.md"
-    );
     Ok(vec![
         Sheet::new(
             format!("{service}.cloudformation.json"),
@@ -89,9 +88,7 @@ fn containers(definition: &TaskDefinition<'_>) -> Result<String> {
     let named = |name: &str, value: &str| serde_json::json!({ "name": name, "value": value });
     let variables = definition.common.environment.iter();
     let environment: Vec<_> = variables.map(|it| named(it.name, &it.value)).collect();
-    let port = |port: &crate::generate::Port| {
-        serde_json::json!({ "name": port.name, "containerPort": port.number, "protocol": "tcp" })
-    };
+    let port = |port: &Port| serde_json::json!({ "name": port.name, "containerPort": port.number, "protocol": "tcp" });
     let mut container = serde_json::json!({
         "name": definition.common.service,
         "image": definition.image,
@@ -135,9 +132,9 @@ impl Names {
         });
         match (self, given) {
             // Letters and digits only.
-            (Self::CloudFormation, Some(given)) => {
-                given.value.replace(|c: char| !c.is_ascii_alphanumeric(), "")
-            }
+            (Self::CloudFormation, Some(given)) => given
+                .value
+                .replace(|c: char| !c.is_ascii_alphanumeric(), ""),
             (Self::Terraform, Some(given)) => given.value.clone(),
             (Self::CloudFormation, None) => {
                 let kind = match part {
