@@ -1,6 +1,8 @@
 //! Amazon ECS: task definition, service, and the target group's attributes, each in the shape that
 //! `aws … --cli-input-json` takes.
 
+mod patch;
+
 use anyhow::Result;
 use lifecycle_manifest::deployed::planned;
 use lifecycle_manifest::duration::{seconds_down, seconds_up};
@@ -18,7 +20,7 @@ pub(super) static TARGET: Target = Target {
     key: "ecs",
     about: "Amazon ECS: task definition, service, target group attributes",
     files,
-    patch: None,
+    patch: Some(patch::sheets),
     names: |_| {
         [
             "task-definition.json",

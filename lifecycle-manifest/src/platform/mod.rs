@@ -36,7 +36,9 @@ pub(crate) use ecs::DEREGISTRATION_DELAY_CAP;
 pub(crate) use ecs::FARGATE_CAP;
 #[cfg(feature = "deployed")]
 pub(crate) use ecs::Sidecar as EcsSidecar;
-pub use ecs::{Ecs, HEALTH_CHECK_INTERVAL, HealthCheck, LaunchType, LoadBalancer, SPOT_NOTICE};
+pub use ecs::{
+    Ecs, HEALTH_CHECK_INTERVAL, HealthCheck, LaunchType, LoadBalancer, LogicalIds, SPOT_NOTICE,
+};
 pub use fly::{AutoStop, Fly, FlyStrategy};
 pub use heroku::Heroku;
 pub use kubernetes::{
