@@ -6,7 +6,9 @@
 
 mod ecs;
 mod files;
+mod fly;
 mod kubernetes;
+mod nomad;
 mod sheet;
 
 use std::io::Write as _;
@@ -47,7 +49,12 @@ pub(crate) struct Target {
 type Make = fn(&Ask<'_>) -> Result<Vec<Sheet>>;
 
 /// Every target, in the order in which they are offered.
-pub(crate) static TARGETS: &[&Target] = &[&kubernetes::TARGET, &ecs::TARGET];
+pub(crate) static TARGETS: &[&Target] = &[
+    &kubernetes::TARGET,
+    &ecs::TARGET,
+    &nomad::TARGET,
+    &fly::TARGET,
+];
 
 /// The target with this name.
 pub(crate) fn target(name: &str) -> Option<&'static Target> {

@@ -33,7 +33,7 @@ pub use kubernetes::{
     PORT_NAME_LONGEST, PreStop, Proxy, Sidecar, Spot, Version,
 };
 pub(crate) use kubernetes::{NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE, usual_limit};
-pub use nomad::{Driver as NomadDriver, Nomad, ServiceProvider, ShutdownDelay};
+pub use nomad::{Driver as NomadDriver, NOMAD_CHECK, Nomad, ServiceProvider, ShutdownDelay};
 pub use signal::Signal;
 
 use crate::figure::{Figure, Origin};

@@ -50,6 +50,9 @@ const PROGRESS_DEADLINE: Duration = Duration::from_secs(600);
 /// (<https://developer.hashicorp.com/nomad/commands/node/drain>, `-deadline`).
 const DRAIN_DEADLINE: Duration = Duration::from_secs(3_600);
 
+/// The least that Nomad takes for a check's `interval` and `timeout` (`nomad/structs/services.go`).
+pub const NOMAD_CHECK: Duration = Duration::from_secs(1);
+
 /// `platforms.nomad`.
 #[derive(Debug, Clone)]
 pub struct Nomad {
@@ -102,8 +105,6 @@ pub enum Driver {
     Exec,
     /// A program as it is. It is sent SIGINT.
     RawExec,
-    /// A Java program. It is sent SIGINT.
-    Java,
 }
 
 impl Driver {
@@ -112,7 +113,6 @@ impl Driver {
         ("podman", Self::Podman),
         ("exec", Self::Exec),
         ("raw_exec", Self::RawExec),
-        ("java", Self::Java),
     ];
 
     /// Its name in a job file.
