@@ -3,7 +3,6 @@
 //! Text in TOML's double quotes is JSON's, and is quoted as such.
 
 use anyhow::Result;
-use lifecycle_manifest::deployed::planned;
 use lifecycle_manifest::duration::{seconds_down, show};
 use lifecycle_manifest::platform::{AutoStop, Fly};
 use lifecycle_manifest::{Kind, Platform, Timeline};
@@ -39,7 +38,7 @@ struct Ending<'a> {
     common: Common<'a>,
     sum: Value,
     kill_signal: &'static str,
-    kill_timeout: u64,
+    kill_timeout: String,
 }
 
 #[derive(Serialize)]
@@ -99,7 +98,8 @@ fn ending<'a>(ask: &Ask<'a>, fly: &Fly, line: &Timeline, how: &str) -> Ending<'a
         common: ask.common(line, None),
         sum: template::comment(&line.sum()),
         kill_signal: fly.signal().name(),
-        kill_timeout: planned::grace_seconds(line),
+        // With its unit: of a bare number, versions of flyctl have not always thought the same.
+        kill_timeout: show(line.grace().value),
     }
 }
 

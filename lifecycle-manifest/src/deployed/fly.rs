@@ -6,7 +6,7 @@ use super::pair::Setting;
 use super::read::At;
 use super::reader::{Reader, own_grace};
 use super::{Container, Deployed, Odd, Port, Variable, Workload, go};
-use crate::duration::seconds_up;
+use crate::duration::show;
 use crate::manifest::Written;
 use crate::platform::fly::FACTS;
 use crate::text::Value;
@@ -15,7 +15,7 @@ pub(super) static READER: Reader = Reader {
     platform: "fly",
     generate: "lifecycle gen fly",
     grace_key: "kill_timeout",
-    write_grace: |grace| format!("kill_timeout = {}", seconds_up(grace)),
+    write_grace: |grace| format!("kill_timeout = \"{}\"", show(grace)),
     object,
     grace: |file, _, container| {
         let odd = file.is_odd(&container.route.key("kill_timeout"));

@@ -97,9 +97,19 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
                 .label(format!("opened here, and not {}", port.value))
                 .beside((Place::Value(port.route.clone()), "listens here".to_owned()))
                 .help(format!(
-                    "add `containerPort: {}`, or mend `port` in the manifest",
-                    port.value
+                    "add `{}`, or mend `port` in the manifest",
+                    opened(pair.platform.key(), port.value)
                 )),
         );
+    }
+}
+
+/// A port as the platform's files open it.
+#[cfg(feature = "deployed")]
+fn opened(platform: &str, port: u16) -> String {
+    match platform {
+        "nomad" => format!("to = {port}"),
+        "fly" => format!("internal_port = {port}"),
+        _ => format!("containerPort: {port}"),
     }
 }
