@@ -10,7 +10,9 @@ mod compose;
 mod docker;
 mod ecs;
 mod files;
+mod fly;
 mod kubernetes;
+mod nomad;
 mod pm2;
 mod sheet;
 
@@ -22,9 +24,8 @@ use lifecycle_manifest::deployed::planned;
 use lifecycle_manifest::{Platform, Resolved, Timeline, contract};
 use serde::Serialize;
 
-use crate::Outcome;
 use crate::cli::GenArgs;
-use crate::input;
+use crate::{Outcome, input};
 use files::File;
 pub(crate) use sheet::{Sheet, Template, template};
 
@@ -55,11 +56,13 @@ type Make = fn(&Ask<'_>) -> Result<Vec<Sheet>>;
 pub(crate) static TARGETS: &[&Target] = &[
     &kubernetes::TARGET,
     &ecs::TARGET,
-    &docker::TARGET,
-    &compose::TARGET,
-    &pm2::TARGET,
     &cloud_run::TARGET,
     &azure_container_apps::TARGET,
+    &docker::TARGET,
+    &compose::TARGET,
+    &nomad::TARGET,
+    &pm2::TARGET,
+    &fly::TARGET,
 ];
 
 /// The target with this name.
