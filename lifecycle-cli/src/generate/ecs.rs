@@ -143,6 +143,23 @@ fn files(ask: &Ask<'_>) -> Result<Vec<Sheet>> {
     Ok(sheets)
 }
 
+/// Attributes of a target group have no room for a mark. These are ours when they say what ours say:
+/// the delay, and nothing besides.
+pub(super) fn is_ours_without_a_mark(text: &str) -> bool {
+    let Ok(value) = serde_json::from_str::<serde_json::Value>(text) else {
+        return false;
+    };
+    let keys = value.as_object().map(|it| it.keys());
+    let is_known = |key: &String| key == "TargetGroupArn" || key == "Attributes";
+    keys.is_some_and(|mut keys| keys.all(is_known))
+        && value["Attributes"].as_array().is_some_and(|attributes| {
+            let [only] = &attributes[..] else {
+                return false;
+            };
+            only["Key"] == "deregistration_delay.timeout_seconds"
+        })
+}
+
 fn compatibility(ecs: &Ecs) -> &'static str {
     match ecs.launch_type() {
         LaunchType::Fargate => "FARGATE",

@@ -82,7 +82,10 @@ fn unknown(input: &Input, written: &Written<String>, service: &str) -> String {
         .collect();
     let stems: Vec<&str> = all
         .iter()
-        .map(|name| name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem))
+        .map(|name| {
+            name.rsplit_once('.')
+                .map_or(name.as_str(), |(stem, _)| stem)
+        })
         .collect();
     let whole = || all.iter().map(String::as_str);
     let near = nearest(&written.value, stems.into_iter());

@@ -94,7 +94,7 @@ pub struct Ecs {
     pub logical_ids: Option<LogicalIds>,
 }
 
-/// `logical_ids`: what a `CloudFormation` template or a Terraform configuration calls the objects, for
+/// `logical_ids`: what a CloudFormation template or a Terraform configuration calls the objects, for
 /// patches to be laid over them.
 #[derive(Debug, Clone)]
 pub struct LogicalIds {
@@ -321,7 +321,7 @@ impl Ecs {
     }
 }
 
-/// A name that both languages take, but for the marks that `CloudFormation` leaves out.
+/// A name that both languages take, but for the marks that CloudFormation leaves out.
 fn identifier(key: &'static str, table: &mut Table<'_, '_>) -> Option<Written<String>> {
     let written = table.text(key)?;
     let begins = written.value.starts_with(|c: char| c.is_ascii_alphabetic());

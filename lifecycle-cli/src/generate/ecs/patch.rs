@@ -1,5 +1,5 @@
 //! What concerns termination, in the languages in which people keep their infrastructure: a
-//! `CloudFormation` template to lay over one's own, and a Terraform override file, which Terraform lays
+//! CloudFormation template to lay over one's own, and a Terraform override file, which Terraform lays
 //! over by itself.
 
 use anyhow::Result;
