@@ -122,14 +122,18 @@ mod verdict;
 mod above_platform_cap;
 mod agent_decides_grace;
 mod capacity_drift;
+mod children_left_behind;
+mod children_signalled_too;
 mod default_deregistration_delay;
 mod dependency_cycle;
+mod deployed_children_left_behind;
 mod deployed_file_unreadable;
 mod deployed_grace_of_nothing;
 mod deployed_hook_cannot_run;
 mod deployed_hook_needs_shell;
 mod deployed_hook_outlives_grace;
 mod deployed_key_twice;
+mod deployed_stop_without_end;
 mod deployed_value_refused;
 mod deployed_without_drain_delay;
 mod deregistration_drift;
@@ -137,11 +141,13 @@ mod digest_drift;
 mod drain_outlived_by_load_balancer;
 mod environment_drift;
 mod exec_hook_needs_shell;
+mod exec_stop_cut_off;
 mod flushed_before_drained;
 mod grace_drift;
 mod grace_not_settable;
 mod grace_of_nothing;
 mod grace_too_short;
+mod grace_without_end;
 mod hook_drift;
 mod hook_outlives_grace;
 mod hook_takes_whole_grace;
@@ -172,14 +178,17 @@ mod shell_swallows_signal;
 mod shorter;
 mod sidecar_drift;
 mod sidecar_leaves_first;
+mod socket_without_port;
 mod spot_notice_too_short;
 mod spread_outlives_drain;
 mod step_closed_before_its_user;
 mod stop_chain_outlives_spot;
+mod stop_key_not_read;
 mod stop_signal_not_sent;
 mod stop_timeout_left_to_host;
 mod timed;
 mod traffic_to_leaving_pods;
+mod unit_drift;
 mod unused_grace;
 mod value_above_cap;
 
@@ -213,6 +222,7 @@ pub static ALL: &[&Rule] = &[
     &grace_of_nothing::RULE,
     &node_leaves_first::RULE,
     &agent_decides_grace::RULE,
+    &grace_without_end::RULE,
     &dependency_cycle::RULE,
     &step_closed_before_its_user::RULE,
     &flushed_before_drained::RULE,
@@ -230,6 +240,10 @@ pub static ALL: &[&Rule] = &[
     &needs_newer_cluster::RULE,
     &liveness_waits_whole_grace::RULE,
     &mesh_leaves_first::RULE,
+    &children_left_behind::RULE,
+    &children_signalled_too::RULE,
+    &exec_stop_cut_off::RULE,
+    &socket_without_port::RULE,
     &port_taken::RULE,
     &longest_job_outlives_drain::RULE,
     &lease_expires_at_work::RULE,
@@ -261,6 +275,10 @@ pub static ALL: &[&Rule] = &[
     &rollout_takes_all_pods::RULE,
     &stop_timeout_left_to_host::RULE,
     &stop_chain_outlives_spot::RULE,
+    &deployed_stop_without_end::RULE,
+    &deployed_children_left_behind::RULE,
+    &unit_drift::RULE,
+    &stop_key_not_read::RULE,
 ];
 
 /// The rule with this code or name, whatever the case.
@@ -346,6 +364,7 @@ const DRIFT: &[fn(&Pair<'_>, &mut Vec<Finding>)] = &[
     environment_drift::check,
     deregistration_drift::check,
     capacity_drift::check,
+    unit_drift::check,
 ];
 
 /// The checks of a deployment by itself, in the order of the codes.
@@ -365,6 +384,9 @@ const DEPLOYED: &[fn(&View<'_>, &mut Vec<Finding>)] = &[
     rollout_takes_all_pods::check,
     stop_timeout_left_to_host::check,
     stop_chain_outlives_spot::check,
+    deployed_stop_without_end::check,
+    deployed_children_left_behind::check,
+    stop_key_not_read::check,
 ];
 
 #[cfg(test)]

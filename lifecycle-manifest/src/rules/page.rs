@@ -77,6 +77,8 @@ pub struct Sample {
     pub manifest: Option<String>,
     /// A deployed file beside it, or alone.
     pub deployed: Option<String>,
+    /// What that is written in: `yaml`, `ini` for a unit of systemd.
+    pub language: Option<String>,
 }
 
 /// What a rule says of its example.
@@ -174,6 +176,7 @@ impl Page {
         Sample {
             manifest: own.manifest.or(example.manifest),
             deployed: own.deployed.or(example.deployed),
+            language: own.language.or(example.language),
         }
     }
 }
@@ -182,7 +185,15 @@ impl Sample {
     fn of(section: &Section) -> Self {
         let mut sample = Self::default();
         for block in &section.blocks {
-            if let Block::Code { deployed, text, .. } = block {
+            if let Block::Code {
+                language,
+                deployed,
+                text,
+            } = block
+            {
+                if *deployed {
+                    sample.language.get_or_insert_with(|| language.clone());
+                }
                 let side = match deployed {
                     true => &mut sample.deployed,
                     false => &mut sample.manifest,
@@ -219,9 +230,18 @@ impl Sample {
             deployed: self
                 .deployed
                 .iter()
-                .map(|text| crate::deployed::Deployed::named("deployed.yaml", text))
+                .map(|text| crate::deployed::Deployed::named(self.name(), text))
                 .collect(),
             ..Options::default()
+        }
+    }
+
+    /// What the deployed file is called.
+    #[cfg(feature = "deployed")]
+    fn name(&self) -> &'static str {
+        match self.language.as_deref() {
+            Some("ini") => "shop.service",
+            _ => "deployed.yaml",
         }
     }
 
