@@ -3,6 +3,9 @@
 //! A platform is one module and one line in the registry below. Every number about how a platform
 //! ends a workload stands in that module, with its source, and nowhere else.
 
+mod azure_container_apps;
+mod beside;
+mod bounds;
 mod cloud_run;
 mod command;
 pub(crate) mod ecs;
@@ -14,7 +17,11 @@ pub(crate) mod systemd;
 use std::collections::HashSet;
 use std::time::Duration;
 
-pub use cloud_run::CloudRun;
+pub(crate) use azure_container_apps::LONGEST_KNOWN_GRACE;
+pub use azure_container_apps::{AzureContainerApps, PROBE_FAILURES, PROBE_PERIOD, PremiumIngress};
+pub use beside::Beside;
+pub use cloud_run::{CloudRun, LIVENESS_PERIOD, RunKind, STARTUP_PERIOD};
+pub(crate) use cloud_run::{REQUEST_TIMEOUT, TASK_TIMEOUT};
 pub use command::Program;
 pub(crate) use ecs::DEREGISTRATION_DELAY_CAP;
 #[cfg(feature = "deployed")]
@@ -304,12 +311,23 @@ platforms! {
     cloud_run: CloudRun,
     systemd: Systemd,
     heroku: Heroku,
+    azure_container_apps: AzureContainerApps,
 }
 
 impl Platform {
     /// Its key under `platforms`.
     pub fn key(&self) -> &'static str {
         self.facts().key
+    }
+
+    /// The containers that get the signal together with the program's, where the platform signals all of
+    /// them at once.
+    pub fn beside(&self) -> &[Beside] {
+        match self {
+            Self::CloudRun(platform) => &platform.sidecars,
+            Self::AzureContainerApps(platform) => &platform.sidecars,
+            _ => &[],
+        }
     }
 }
 

@@ -139,11 +139,13 @@ mod deployed_without_drain_delay;
 mod deregistration_drift;
 mod digest_drift;
 mod drain_outlived_by_load_balancer;
+mod ended_by_platform_first;
 mod environment_drift;
 mod exec_hook_needs_shell;
 mod exec_stop_cut_off;
 mod flushed_before_drained;
 mod grace_drift;
+mod grace_longer_than_known;
 mod grace_not_settable;
 mod grace_of_nothing;
 mod grace_too_short;
@@ -152,6 +154,7 @@ mod hook_drift;
 mod hook_outlives_grace;
 mod hook_takes_whole_grace;
 mod hung_program_holds_grace;
+mod ingress_grace_not_the_apps;
 mod jobs;
 mod keep_alive_below_balancer;
 mod lease_expires_at_work;
@@ -170,6 +173,7 @@ mod prefetch_outlives_drain;
 mod probe_drift;
 mod probe_grace_misplaced;
 mod readiness_slower_than_settle;
+mod request_timeout_outlives_drain;
 mod rollout_takes_all_pods;
 mod rounded_up;
 mod settle_paid_twice;
@@ -178,6 +182,7 @@ mod shell_swallows_signal;
 mod shorter;
 mod sidecar_drift;
 mod sidecar_leaves_first;
+mod sidecar_outlives_grace;
 mod socket_without_port;
 mod spot_notice_too_short;
 mod spread_outlives_drain;
@@ -186,6 +191,7 @@ mod stop_chain_outlives_spot;
 mod stop_key_not_read;
 mod stop_signal_not_sent;
 mod stop_timeout_left_to_host;
+mod throttled_in_background;
 mod timed;
 mod traffic_to_leaving_pods;
 mod unit_drift;
@@ -223,6 +229,8 @@ pub static ALL: &[&Rule] = &[
     &node_leaves_first::RULE,
     &agent_decides_grace::RULE,
     &grace_without_end::RULE,
+    &grace_longer_than_known::RULE,
+    &sidecar_outlives_grace::RULE,
     &dependency_cycle::RULE,
     &step_closed_before_its_user::RULE,
     &flushed_before_drained::RULE,
@@ -240,6 +248,10 @@ pub static ALL: &[&Rule] = &[
     &needs_newer_cluster::RULE,
     &liveness_waits_whole_grace::RULE,
     &mesh_leaves_first::RULE,
+    &request_timeout_outlives_drain::RULE,
+    &ended_by_platform_first::RULE,
+    &throttled_in_background::RULE,
+    &ingress_grace_not_the_apps::RULE,
     &children_left_behind::RULE,
     &children_signalled_too::RULE,
     &exec_stop_cut_off::RULE,
