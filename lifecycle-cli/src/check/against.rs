@@ -48,6 +48,7 @@ pub(super) fn read(
             }
         }
     }
+    Deployed::join(&mut deployed);
     Ok(deployed.into())
 }
 

@@ -6,8 +6,10 @@
 
 mod ecs;
 mod files;
+mod heroku;
 mod kubernetes;
 mod sheet;
+mod systemd;
 
 use std::io::Write as _;
 use std::path::Path;
@@ -47,7 +49,12 @@ pub(crate) struct Target {
 type Make = fn(&Ask<'_>) -> Result<Vec<Sheet>>;
 
 /// Every target, in the order in which they are offered.
-pub(crate) static TARGETS: &[&Target] = &[&kubernetes::TARGET, &ecs::TARGET];
+pub(crate) static TARGETS: &[&Target] = &[
+    &kubernetes::TARGET,
+    &ecs::TARGET,
+    &systemd::TARGET,
+    &heroku::TARGET,
+];
 
 /// The target with this name.
 pub(crate) fn target(name: &str) -> Option<&'static Target> {

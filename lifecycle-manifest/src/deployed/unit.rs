@@ -53,6 +53,21 @@ fn escape(c: char, quoted: &mut String) {
     }
 }
 
+/// Text for a key that takes a single value, which systemd does not unquote: on one line, and without
+/// specifiers.
+pub fn value(text: &str) -> String {
+    let line: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let line = line.trim().replace('%', "%%");
+    // A backslash at its end would take the next line along.
+    match line.ends_with('\\') {
+        true => line + " .",
+        false => line,
+    }
+}
+
 /// A command line: the program, in which `$` stands for itself, and its arguments.
 pub fn command_line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let quoted = words.into_iter().enumerate().map(|(at, word)| {
