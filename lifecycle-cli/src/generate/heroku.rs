@@ -23,7 +23,10 @@ pub(super) static TARGET: Target = Target {
 
 #[derive(Serialize)]
 struct Data<'a> {
+    /// In a comment, and in a text of `app.json`, which has none.
     header: Value,
+    description: String,
+    plan: Value,
     #[serde(flatten)]
     common: Common<'a>,
     process_type: Value,
@@ -62,7 +65,7 @@ fn data<'a>(ask: &Ask<'a>, heroku: &'a Heroku, line: &Timeline, command: &str) -
     let assignments: Vec<String> = common
         .environment
         .iter()
-        .map(|variable| word(&format!("{}={}", variable.name, variable.value)))
+        .map(|variable| Ok(format!("{}={}", variable.name, word(&variable.value)?)))
         .collect::<Result<_>>()?;
     let program = format!("./bin/{}", common.service);
     let words: Vec<&str> = match &heroku.exec {
@@ -70,9 +73,12 @@ fn data<'a>(ask: &Ask<'a>, heroku: &'a Heroku, line: &Timeline, command: &str) -
         None => vec![program.as_str()],
     };
     let words: Vec<String> = words.into_iter().map(word).collect::<Result<_>>()?;
+    let header = format!("{MARK} {command} from lifecycle.yaml");
     let safe = |text: &String| Value::from_safe_string(text.clone());
     Ok(Data {
-        header: template::comment(&format!("{MARK} {command} from lifecycle.yaml")),
+        header: template::comment(&header),
+        description: header,
+        plan: template::comment(common.digest),
         process_type: Value::from_safe_string(
             heroku.process_type(&ask.resolved.manifest).to_owned(),
         ),

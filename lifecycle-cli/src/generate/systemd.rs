@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use lifecycle_manifest::deployed::unit::{self, Expands, command_line, quote, show_time_span};
-use lifecycle_manifest::platform::{ExecStop, ServiceType, Systemd};
+use lifecycle_manifest::platform::{ExecStop, ServiceType, Systemd, seconds};
 use lifecycle_manifest::{Platform, Timeline};
 use minijinja::Value;
 use serde::Serialize;
@@ -144,9 +144,7 @@ fn exec_stop(stop: &ExecStop) -> Value {
     Value::from_safe_string(match stop {
         ExecStop::Sleep(_) => command_line(words),
         ExecStop::Command { timeout, .. } => {
-            let millis = timeout.value.as_millis();
-            let time = format!("{}.{:03}s", millis / 1_000, millis % 1_000);
-            let time = time.replace(".000s", "s");
+            let time = seconds(timeout.value) + "s";
             let bound = [TIMEOUT, "--signal=KILL", time.as_str()];
             format!("-{}", command_line(bound.into_iter().chain(words)))
         }

@@ -59,8 +59,19 @@ pub struct UnitFile {
     resets_exec_stop: bool,
     /// There is an `EnvironmentFile=`: there are variables that nobody sees here.
     pub has_environment_file: bool,
-    /// Keys that systemd does not read where they stand: the section and the key.
-    pub misplaced: Vec<(String, Route)>,
+    /// Keys that systemd does not read where they stand.
+    pub misplaced: Vec<Misplaced>,
+}
+
+/// A key that systemd does not read where it stands.
+#[derive(Debug, Clone)]
+pub struct Misplaced {
+    /// Its section.
+    pub section: String,
+    /// Where it stands.
+    pub route: Route,
+    /// The key that it would be in `[Service]`.
+    pub meant: &'static str,
 }
 
 impl UnitFile {
@@ -299,14 +310,11 @@ fn shown_commands(text: &str) -> Vec<Command> {
 /// is another file's to say.
 fn grace(file: &Deployed, _: &Workload, container: &Container) -> Option<Setting> {
     let unit = container.unit.as_ref()?;
+    let key = unit.section.key(GRACE);
     let silent = unit.endless.is_some()
         || unit.is_drop_in && container.grace.is_none()
-        || file.is_odd(&unit.section.key(GRACE))
-        || file.odd.iter().any(|odd| {
-            odd.route
-                .segments()
-                .starts_with(unit.section.key(GRACE).segments())
-        });
+        || file.is_odd(&key)
+        || file.has_odd_below(&key);
     (!silent).then(|| own_grace(container, &FACTS))
 }
 
@@ -361,7 +369,7 @@ const STOP_KEYS: [&str; 12] = [
 ];
 
 /// Keys of a stop that stand in another section, or that are misspelt.
-fn misplaced(at: &At<'_>) -> Vec<(String, Route)> {
+fn misplaced(at: &At<'_>) -> Vec<Misplaced> {
     let Value::Mapping(sections) = &at.node.value else {
         return Vec::new();
     };
@@ -371,15 +379,19 @@ fn misplaced(at: &At<'_>) -> Vec<(String, Route)> {
             continue;
         };
         for key in keys {
-            let known = STOP_KEYS.contains(&key.key.as_str());
-            let here = match section.key.as_str() {
-                "Service" => !known && STOP_KEYS.iter().any(|it| is_nearly(&key.key, it)),
-                "Unit" | "Install" => known,
+            let meant = STOP_KEYS.iter().find(|it| is_nearly(&key.key, it));
+            let is_known = STOP_KEYS.contains(&key.key.as_str());
+            let is_wrong = match section.key.as_str() {
+                "Service" => !is_known,
+                "Unit" | "Install" => is_known,
                 _ => false,
             };
-            if here {
-                let route = at.route.key(&section.key).key(&key.key);
-                misplaced.push((section.key.clone(), route));
+            if let Some(meant) = meant.filter(|_| is_wrong) {
+                misplaced.push(Misplaced {
+                    section: section.key.clone(),
+                    route: at.route.key(&section.key).key(&key.key),
+                    meant,
+                });
             }
         }
     }

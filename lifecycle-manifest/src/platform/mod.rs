@@ -36,7 +36,7 @@ pub use kubernetes::{
 };
 pub(crate) use kubernetes::{NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE, usual_limit};
 pub use signal::Signal;
-pub use systemd::{ExecStop, KillMode, ServiceType, Systemd};
+pub use systemd::{ExecStop, KillMode, ServiceType, Systemd, seconds};
 
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place};

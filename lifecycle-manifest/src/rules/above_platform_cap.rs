@@ -13,7 +13,7 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A sum above the platform's own limit: 120 seconds on Fargate, ten on Cloud Run.
+    /// A sum above the platform's own limit: 120 seconds on Fargate, ten on Cloud Run, thirty on Heroku.
     ///
     /// ## Why it matters
     ///
@@ -61,6 +61,7 @@ rule! {
     ///
     /// Fargate: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>, `stopTimeout`.
     /// Cloud Run: <https://docs.cloud.google.com/run/docs/container-contract>.
+    /// Heroku: <https://devcenter.heroku.com/articles/dyno-shutdown-behavior>.
     pub(super) RULE = "LC106", "above-platform-cap", Error, High, check
 }
 

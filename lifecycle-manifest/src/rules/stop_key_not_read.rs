@@ -57,18 +57,22 @@ pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
             .iter()
             .filter_map(|it| it.unit.as_ref())
         {
-            for (section, key) in &unit.misplaced {
-                let Some(Segment::Key(name)) = key.segments().last() else {
+            for misplaced in &unit.misplaced {
+                let Some(Segment::Key(name)) = misplaced.route.segments().last() else {
                     continue;
                 };
                 let shown: String = name.chars().take(40).collect();
-                let message = format!("systemd does not read `{shown}=` in `[{section}]`");
+                let message = format!(
+                    "systemd does not read `{shown}=` in `[{}]`",
+                    misplaced.section
+                );
                 let finding = seen
-                    .finding(&RULE, message, Place::Key(key.clone()))
+                    .finding(&RULE, message, Place::Key(misplaced.route.clone()))
                     .label("passed over: the default holds");
-                findings.push(match section.as_str() {
-                    "Service" => finding.help("systemd knows it by another spelling; `systemd-analyze verify` shows which keys are unknown"),
-                    _ => finding.help(format!("write `{shown}=` in `[Service]`")),
+                let meant = misplaced.meant;
+                findings.push(match misplaced.section.as_str() {
+                    "Service" => finding.help(format!("systemd calls it `{meant}=`")),
+                    _ => finding.help(format!("write `{meant}=` in `[Service]`")),
                 });
             }
         }
