@@ -11,12 +11,14 @@ mod docker;
 mod ecs;
 mod files;
 mod fly;
+mod heroku;
 mod kubernetes;
 mod nomad;
 mod overrides;
 mod own;
 mod pm2;
 mod sheet;
+mod systemd;
 mod work;
 
 use std::path::{Path, PathBuf};
@@ -65,9 +67,11 @@ pub(crate) static TARGETS: &[&Target] = &[
     &azure_container_apps::TARGET,
     &docker::TARGET,
     &compose::TARGET,
+    &systemd::TARGET,
     &nomad::TARGET,
     &pm2::TARGET,
     &fly::TARGET,
+    &heroku::TARGET,
 ];
 
 /// The target with this name.
