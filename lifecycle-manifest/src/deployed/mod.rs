@@ -16,6 +16,7 @@ pub mod planned;
 mod read;
 pub(crate) mod reader;
 mod syntax;
+mod template;
 mod view;
 mod workload;
 
@@ -25,6 +26,7 @@ pub(crate) use hook::{program, script};
 pub(crate) use matching::holdings;
 pub use matching::{Match, Wanted, matches};
 pub(crate) use pair::{Pair, container_place, missing, pairs};
+pub(crate) use template::is_computed;
 pub(crate) use view::{Seen, View};
 pub use workload::{
     Action, Binding, Capacity, Container, DependsOn, EcsService, HealthCheck, Hook, Owner, Pairs,
@@ -85,7 +87,8 @@ pub struct Compared {
 
 impl Deployed {
     /// Reads a file: Kubernetes objects, `List`s of them, ECS task definitions and services in the
-    /// shapes that are sent and the shapes that are described, in YAML or JSON, one or many.
+    /// shapes that are sent and the shapes that are described, in YAML or JSON, one or many;
+    /// `CloudFormation` templates, Terraform's JSON and what `terraform show -json` prints.
     ///
     /// ```
     /// use lifecycle_manifest::deployed::Deployed;
@@ -107,6 +110,7 @@ impl Deployed {
     /// The same for a file with a name, which says what language it is in.
     pub fn named(name: &str, text: &str) -> Self {
         let (document, errors) = syntax::document(name, text);
+        let document = template::as_sent(document);
         let mut deployed = Self {
             name: name.to_owned(),
             document,

@@ -3,6 +3,9 @@
 //! A platform is one module and one line in the registry below. Every number about how a platform
 //! ends a workload stands in that module, with its source, and nowhere else.
 
+mod azure_container_apps;
+mod beside;
+mod bounds;
 mod cloud_run;
 pub(crate) mod compose;
 pub(crate) mod docker;
@@ -13,7 +16,11 @@ mod signal;
 use std::collections::HashSet;
 use std::time::Duration;
 
-pub use cloud_run::CloudRun;
+pub(crate) use azure_container_apps::LONGEST_KNOWN_GRACE;
+pub use azure_container_apps::{AzureContainerApps, PROBE_FAILURES, PROBE_PERIOD, PremiumIngress};
+pub use beside::Beside;
+pub use cloud_run::{CloudRun, LIVENESS_PERIOD, RunKind, STARTUP_PERIOD};
+pub(crate) use cloud_run::{REQUEST_TIMEOUT, TASK_TIMEOUT};
 pub use compose::{Compose, PreStop as ComposeHook};
 pub(crate) use docker::ENGINE_MARGIN;
 pub use docker::{Docker, Published};
@@ -305,6 +312,7 @@ platforms! {
     cloud_run: CloudRun,
     docker: Docker,
     compose: Compose,
+    azure_container_apps: AzureContainerApps,
 }
 
 impl Platform {
@@ -324,6 +332,16 @@ impl Platform {
         Table::new(&nothing, Route::root(), &mut findings)
             .and_then(|table| Self::read(self.key(), table, &[]))
             .map_or_else(Signal::default, |empty| empty.terms(manifest).signal)
+    }
+
+    /// The containers that get the signal together with the program's, where the platform signals all of
+    /// them at once.
+    pub fn beside(&self) -> &[Beside] {
+        match self {
+            Self::CloudRun(platform) => &platform.sidecars,
+            Self::AzureContainerApps(platform) => &platform.sidecars,
+            _ => &[],
+        }
     }
 }
 

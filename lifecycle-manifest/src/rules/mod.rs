@@ -137,10 +137,12 @@ mod deployed_without_drain_delay;
 mod deregistration_drift;
 mod digest_drift;
 mod drain_outlived_by_load_balancer;
+mod ended_by_platform_first;
 mod environment_drift;
 mod exec_hook_needs_shell;
 mod flushed_before_drained;
 mod grace_drift;
+mod grace_longer_than_known;
 mod grace_not_settable;
 mod grace_of_nothing;
 mod grace_too_short;
@@ -149,6 +151,7 @@ mod hook_never_ends;
 mod hook_outlives_grace;
 mod hook_takes_whole_grace;
 mod hung_program_holds_grace;
+mod ingress_grace_not_the_apps;
 mod jobs;
 mod keep_alive_below_balancer;
 mod lease_expires_at_work;
@@ -169,6 +172,7 @@ mod probe_grace_misplaced;
 mod published_port_closed;
 mod published_port_taken;
 mod readiness_slower_than_settle;
+mod request_timeout_outlives_drain;
 mod rollout_takes_all_pods;
 mod rounded_up;
 mod settle_paid_twice;
@@ -177,6 +181,7 @@ mod shell_swallows_signal;
 mod shorter;
 mod sidecar_drift;
 mod sidecar_leaves_first;
+mod sidecar_outlives_grace;
 mod signal_drift;
 mod signal_not_handled;
 mod spot_notice_too_short;
@@ -187,6 +192,7 @@ mod stop_signal_not_sent;
 mod stop_timeout_left_to_host;
 mod stopped_before_its_user;
 mod supervisor_leaves_first;
+mod throttled_in_background;
 mod timed;
 mod traffic_to_leaving_pods;
 mod unused_grace;
@@ -224,6 +230,8 @@ pub static ALL: &[&Rule] = &[
     &agent_decides_grace::RULE,
     &supervisor_leaves_first::RULE,
     &hook_never_ends::RULE,
+    &grace_longer_than_known::RULE,
+    &sidecar_outlives_grace::RULE,
     &dependency_cycle::RULE,
     &step_closed_before_its_user::RULE,
     &flushed_before_drained::RULE,
@@ -241,6 +249,10 @@ pub static ALL: &[&Rule] = &[
     &needs_newer_cluster::RULE,
     &liveness_waits_whole_grace::RULE,
     &mesh_leaves_first::RULE,
+    &request_timeout_outlives_drain::RULE,
+    &ended_by_platform_first::RULE,
+    &throttled_in_background::RULE,
+    &ingress_grace_not_the_apps::RULE,
     &published_port_taken::RULE,
     &published_port_closed::RULE,
     &port_taken::RULE,

@@ -32,7 +32,7 @@ pub fn schema() -> Schema {
 }
 
 /// Mappings that may stand empty, as in `budget:` with nothing behind it; every platform's may too.
-const MAY_BE_EMPTY: [&str; 7] = [
+const MAY_BE_EMPTY: &[&str] = &[
     "budget",
     "traffic",
     "health",
@@ -40,6 +40,7 @@ const MAY_BE_EMPTY: [&str; 7] = [
     "lints",
     "load_balancer",
     "limits",
+    "premium_ingress",
 ];
 
 /// An optional value is one that may be left away; written, it is not nothing.
