@@ -22,6 +22,7 @@ use serde::Serialize;
 use crate::Outcome;
 use crate::cli::GenArgs;
 use crate::input;
+pub(crate) use compose::bounded_hook;
 use files::File;
 pub(crate) use sheet::{Sheet, Template, template};
 

@@ -170,7 +170,7 @@ impl<'a> Service<'a> {
     /// What the hooks take, where each has an end that can be told.
     fn outside(&self, hooks: &[Hook]) -> Option<Written<Duration>> {
         let at = self.get("pre_stop").filter(|_| !hooks.is_empty())?;
-        let total: Option<Duration> = hooks.iter().map(lasts).sum();
+        let total: Option<Duration> = hooks.iter().map(Hook::bound).sum();
         Some(at.written(total?))
     }
 
@@ -306,16 +306,18 @@ pub(super) fn command(at: &At<'_>, key: &str) -> Vec<Written<String>> {
     words.into_iter().map(known).collect()
 }
 
-/// How long a hook takes: what it sleeps, or by when `timeout` ends it; `None` where it has no end
-/// that can be told.
-pub(crate) fn lasts(hook: &Hook) -> Option<Duration> {
-    let Action::Exec(command) = &hook.action else {
-        return None;
-    };
-    bound(command).or(match hook.lasts() {
-        Lasts::Exactly(time) => Some(time),
-        Lasts::AtLeast(_) | Lasts::Unknown => None,
-    })
+impl Hook {
+    /// How long it takes at most: what it sleeps, or by when `timeout` ends it; `None` where it has no
+    /// end that can be told.
+    pub fn bound(&self) -> Option<Duration> {
+        let Action::Exec(command) = &self.action else {
+            return None;
+        };
+        bound(command).or(match self.lasts() {
+            Lasts::Exactly(time) => Some(time),
+            Lasts::AtLeast(_) | Lasts::Unknown => None,
+        })
+    }
 }
 
 /// When `timeout` ends a command: `timeout 5 …`, `timeout -s KILL 5 …`, itself or as the first word

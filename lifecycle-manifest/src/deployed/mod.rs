@@ -20,7 +20,7 @@ mod template;
 mod view;
 mod workload;
 
-pub(crate) use compose::{duration as compose_duration, lasts as hook_bound};
+pub(crate) use compose::duration as compose_duration;
 pub use hook::Lasts;
 pub(crate) use hook::{program, script};
 pub(crate) use matching::holdings;
