@@ -120,6 +120,7 @@ impl<'a> Service<'a> {
             args: self.command("command"),
             stop_signal: self.text("stop_signal"),
             grace: self.grace(odd),
+            endless: self.endless(),
             outside: self.outside(&hooks),
             hooks,
             ports: self.ports(),
@@ -143,17 +144,29 @@ impl<'a> Service<'a> {
     fn grace(&self, odd: &mut Vec<Odd>) -> Option<Written<Duration>> {
         let at = self.get(GRACE)?;
         let text = known(at.scalar()?)?;
-        match duration(&text.value) {
+        if endless(&text.value) {
+            return None;
+        }
+        match duration(text.value.trim_start_matches('-')) {
+            // Between -1s and 0s nothing is left of it.
+            Some(_) if text.value.starts_with('-') => Some(text.map(|_| Duration::ZERO)),
             Some(grace) => Some(text.map(|_| Duration::from_secs(grace.as_secs()))),
             None => {
                 odd.push(Odd {
                     route: at.route,
-                    expected: "a duration with its unit, such as `30s`,",
+                    expected: "a duration with its unit (`30s`)",
                     meant: None,
                 });
                 None
             }
         }
+    }
+
+    /// Where a negative grace period stands, by which the engine waits for ever.
+    fn endless(&self) -> Option<Route> {
+        let at = self.get(GRACE)?;
+        let text = known(at.scalar()?)?;
+        endless(&text.value).then_some(at.route)
     }
 
     /// The hooks of every layer, what it extends first: Compose adds them up.
@@ -361,6 +374,12 @@ fn duration_of_timeout(text: &str) -> Option<Duration> {
         true => duration(&format!("{text}s")),
         false => duration(text),
     }
+}
+
+/// A second less than nothing, or more of them: the engine takes it for no limit.
+fn endless(text: &str) -> bool {
+    let below = text.strip_prefix('-').and_then(duration);
+    below.is_some_and(|below| below.as_secs() > 0)
 }
 
 /// The port in the container: the last part of the short form, without its protocol.

@@ -160,6 +160,7 @@ mod longest_job_outlives_drain;
 mod longest_request_outlives_drain;
 mod mesh_leaves_first;
 mod needs_newer_cluster;
+mod never_killed;
 mod no_drain_time;
 mod node_leaves_first;
 mod not_deployed;
@@ -291,6 +292,7 @@ pub static ALL: &[&Rule] = &[
     &deployed_grace_cut::RULE,
     &deployed_hook_never_ends::RULE,
     &stopped_before_its_user::RULE,
+    &never_killed::RULE,
 ];
 
 /// The rule with this code or name, whatever the case.
@@ -400,6 +402,7 @@ const DEPLOYED: &[fn(&View<'_>, &mut Vec<Finding>)] = &[
     deployed_grace_cut::check,
     deployed_hook_never_ends::check,
     stopped_before_its_user::guess,
+    never_killed::check,
 ];
 
 #[cfg(test)]

@@ -91,8 +91,11 @@ pub(super) fn grace(
         Some(written) => match bounded(written.value) {
             Some(Duration::ZERO) => Slot::unsaid(format!("{} leaves no time", source.name)),
             Some(grace) => Slot::of(grace),
-            None => Slot::unsaid(format!("{} waits for ever", source.name)),
+            None => Slot::unsaid(format!("{} waits longer than can be said", source.name)),
         },
+        None if container.endless.is_some() => {
+            Slot::unsaid(format!("{} waits for ever", source.name))
+        }
         None if source
             .deployed()
             .document
