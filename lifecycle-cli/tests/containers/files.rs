@@ -198,7 +198,6 @@ fn compose_reads_back_every_text_as_it_stands_in_the_manifest() {
         // What Compose prints can be read by Compose again: its dollar signs are doubled.
         let text = text.replace('$', "$$");
         let shop = &read["services"]["shop"];
-        // A line break at the end is lost where a manifest is read.
         assert_eq!(shop["image"], text, "{shop:#}");
         assert_eq!(shop["pre_stop"][0]["command"][5], text, "{shop:#}");
         assert_eq!(

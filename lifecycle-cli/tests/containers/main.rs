@@ -22,7 +22,7 @@ const ODD: [&str; 12] = [
     "it's \"x\"",
     "$HOME ${HOME} $$HOME $",
     "a\\b\\n",
-    "two\nlines\n",
+    "two\nlines",
     "{{ x }} {% y %}",
     "- a",
     "~",
