@@ -281,12 +281,13 @@ pub(crate) fn manifest() -> impl Strategy<Value = Model> {
                 weighted(0.4, (1..=5_u64).prop_map(|seconds| seconds * 1_000)),
             ),
             Just(resources),
-            weighted(0.8, kubernetes(count)),
-            weighted(0.7, ecs(count)),
-            weighted(0.5, common(count)),
+            // Boxed, as all of them side by side are more than a thread's stack holds.
+            weighted(0.8, kubernetes(count)).boxed(),
+            weighted(0.7, ecs(count)).boxed(),
+            weighted(0.5, common(count)).boxed(),
             (
-                weighted(0.3, common(count)),
-                weighted(0.3, (common(count), weighted(0.5, time(10_000)))),
+                weighted(0.3, common(count)).boxed(),
+                weighted(0.3, (common(count), weighted(0.5, time(10_000)))).boxed(),
             ),
         )
             .prop_map(
