@@ -29,7 +29,7 @@ pub mod unit;
 mod view;
 mod workload;
 
-pub(crate) use compose::{duration as compose_duration, lasts as hook_bound};
+pub(crate) use compose::duration as compose_duration;
 pub use hook::Lasts;
 pub(crate) use hook::{program, script};
 pub(crate) use matching::holdings;

@@ -183,6 +183,7 @@ mod margin_too_thin;
 mod mesh_leaves_first;
 mod message_without_listener;
 mod needs_newer_cluster;
+mod never_killed;
 mod no_drain_time;
 mod node_leaves_first;
 mod not_deployed;
@@ -349,6 +350,7 @@ pub static ALL: &[&Rule] = &[
     &deployed_grace_cut::RULE,
     &deployed_hook_never_ends::RULE,
     &stopped_before_its_user::RULE,
+    &never_killed::RULE,
     &deployed_stop_without_end::RULE,
     &deployed_children_left_behind::RULE,
     &unit_drift::RULE,
@@ -477,6 +479,7 @@ const DEPLOYED: &[fn(&View<'_>, &mut Vec<Finding>)] = &[
     deployed_grace_cut::check,
     deployed_hook_never_ends::check,
     stopped_before_its_user::guess,
+    never_killed::check,
     deployed_stop_without_end::check,
     deployed_children_left_behind::check,
     stop_key_not_read::check,
