@@ -10,6 +10,7 @@ mod guess;
 mod hook;
 mod kubernetes;
 mod probes;
+mod workload;
 
 use std::sync::Arc;
 use std::time::Duration;
