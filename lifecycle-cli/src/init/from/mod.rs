@@ -15,6 +15,7 @@ mod kubernetes;
 pub(super) mod nomad;
 pub(super) mod pm2;
 mod probes;
+mod workload;
 
 use std::sync::Arc;
 use std::time::Duration;
