@@ -4,6 +4,10 @@
 //! its data. Rendering is one path with three endings: print, write, or compare. Templates print and
 //! decide nothing.
 
+mod azure_container_apps;
+mod cloud_run;
+mod compose;
+mod docker;
 mod ecs;
 mod files;
 mod kubernetes;
@@ -48,7 +52,15 @@ pub(crate) struct Target {
 type Make = fn(&Ask<'_>) -> Result<Vec<Sheet>>;
 
 /// Every target, in the order in which they are offered.
-pub(crate) static TARGETS: &[&Target] = &[&kubernetes::TARGET, &ecs::TARGET, &pm2::TARGET];
+pub(crate) static TARGETS: &[&Target] = &[
+    &kubernetes::TARGET,
+    &ecs::TARGET,
+    &docker::TARGET,
+    &compose::TARGET,
+    &pm2::TARGET,
+    &cloud_run::TARGET,
+    &azure_container_apps::TARGET,
+];
 
 /// The target with this name.
 pub(crate) fn target(name: &str) -> Option<&'static Target> {

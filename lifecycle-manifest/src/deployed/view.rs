@@ -25,6 +25,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) workload: &'a Workload,
     /// The program's container, where a manifest speaks of it.
     pub(crate) main: Option<&'a Container>,
+    /// The manifest's entry that it is.
+    pub(crate) platform: Option<&'a Platform>,
 }
 
 impl<'a> View<'a> {
@@ -34,6 +36,7 @@ impl<'a> View<'a> {
             file,
             workload,
             main: None,
+            platform: None,
         };
         let keys = Platform::KEYS.iter();
         Self {
@@ -52,6 +55,7 @@ impl<'a> View<'a> {
             file: pair.found.file,
             workload: pair.workload(),
             main: Some(pair.container()),
+            platform: Some(pair.platform),
         };
         Self {
             files,
@@ -110,7 +114,7 @@ impl<'a> View<'a> {
         let files = self.files.iter().enumerate();
         files
             .flat_map(|(file, deployed)| deployed.odd.iter().map(move |odd| (file, odd)))
-            .filter(|(file, odd)| is_seen(*file, odd))
+            .filter(|(file, odd)| !odd.expected.is_empty() && is_seen(*file, odd))
             .collect()
     }
 

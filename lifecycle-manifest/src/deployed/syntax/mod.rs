@@ -1,7 +1,16 @@
 //! Deployed files in languages other than YAML and JSON, read into the same tree, each value with its
 //! place.
 
-use crate::text::{Document, Limits, Source, Span, SyntaxError, SyntaxErrorKind, parse_stream};
+pub(super) mod hcl;
+pub(super) mod procfile;
+mod toml;
+pub(super) mod unit;
+
+use std::ops::Range;
+
+use crate::text::{
+    Document, Limits, Node, Source, Span, SyntaxError, SyntaxErrorKind, Value, parse_stream,
+};
 
 /// A language: how its files' names end, and its reader. The root of what it reads is the sequence of
 /// the documents.
@@ -25,7 +34,27 @@ static REFUSED: &[Refused] = &[Refused {
 }];
 
 /// Every language but YAML and JSON, which hold for any other name.
-static ALL: &[Syntax] = &[];
+static ALL: &[Syntax] = &[
+    Syntax {
+        endings: unit::ENDINGS,
+        read: unit::read,
+    },
+    Syntax {
+        endings: procfile::ENDINGS,
+        read: procfile::read,
+    },
+    Syntax {
+        endings: &[".hcl", ".nomad"],
+        read: hcl::read,
+    },
+    Syntax {
+        endings: &[".toml"],
+        read: toml::read,
+    },
+];
+
+/// The endings of names of files that are YAML or JSON, whatever is in them.
+const YAML: [&str; 3] = [".yaml", ".yml", ".json"];
 
 /// The endings of names by which files are known to be in one of these languages.
 pub(super) fn endings() -> impl Iterator<Item = &'static str> {
@@ -51,6 +80,58 @@ pub(super) fn document(name: &str, text: &str) -> (Document, Vec<SyntaxError>) {
     }
     match ALL.iter().find(has) {
         Some(syntax) => (syntax.read)(text),
+        // Standard input has no name: what `systemctl cat` and `systemctl show` print.
+        None if !YAML.iter().any(|ending| name.ends_with(ending)) && unit::is_of_units(text) => {
+            unit::read(text)
+        }
         None => parse_stream(text, Limits::of_a_stream()),
     }
+}
+
+/// A document of one value, or of none.
+fn document_of(source: Source, root: Option<Node>) -> Document {
+    let span = Span::new(0, source.text().len());
+    Document {
+        source,
+        root: Node {
+            span,
+            value: Value::Sequence(root.into_iter().collect()),
+        },
+        comments: Vec::new(),
+    }
+}
+
+fn at(range: Range<usize>) -> Span {
+    Span::new(range.start, range.end)
+}
+
+/// A value's bytes: its own, and those of what is within it.
+fn around(own: Span, within: impl Iterator<Item = Span>) -> Span {
+    let own = (own.end > 0).then_some(own);
+    let both = |a: Span, b: Span| Span::new(a.start.min(b.start), a.end.max(b.end));
+    own.into_iter()
+        .chain(within)
+        .reduce(both)
+        .unwrap_or_default()
+}
+
+fn not(language: &'static str, words: &str, span: Span) -> SyntaxError {
+    let kind = SyntaxErrorKind::NotIn(language, words.to_owned());
+    SyntaxError { span, kind }
+}
+
+/// Nobody writes a deployment of megabytes by hand.
+fn small_enough(text: &str) -> Result<(), SyntaxError> {
+    let most = Limits::default().bytes;
+    if text.len() <= most {
+        return Ok(());
+    }
+    let size = text.len();
+    Err(SyntaxError {
+        span: Span::new(0, 0),
+        kind: SyntaxErrorKind::TooLarge(
+            format!("the file has {size} bytes, and at most {most} are read"),
+            "this is some other file, or one that a program wrote",
+        ),
+    })
 }
