@@ -102,7 +102,7 @@ pub struct Compared {
 impl Deployed {
     /// Reads a file: Kubernetes objects, `List`s of them, ECS task definitions and services in the
     /// shapes that are sent and the shapes that are described, in YAML or JSON, one or many;
-    /// `CloudFormation` templates, Terraform's JSON and what `terraform show -json` prints.
+    /// CloudFormation templates, Terraform's JSON and what `terraform show -json` prints.
     ///
     /// ```
     /// use lifecycle_manifest::deployed::Deployed;

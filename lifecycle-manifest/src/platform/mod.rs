@@ -36,7 +36,9 @@ pub(crate) use ecs::DEREGISTRATION_DELAY_CAP;
 pub(crate) use ecs::FARGATE_CAP;
 #[cfg(feature = "deployed")]
 pub(crate) use ecs::Sidecar as EcsSidecar;
-pub use ecs::{Ecs, HEALTH_CHECK_INTERVAL, HealthCheck, LaunchType, LoadBalancer, SPOT_NOTICE};
+pub use ecs::{
+    Ecs, HEALTH_CHECK_INTERVAL, HealthCheck, LaunchType, LoadBalancer, LogicalIds, SPOT_NOTICE,
+};
 pub use fly::{AutoStop, Fly, FlyStrategy};
 pub use heroku::Heroku;
 pub use kubernetes::{
@@ -48,7 +50,7 @@ pub(crate) use kubernetes::{
     NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE, POD_REPLACEMENT_SINCE, SET_UNAVAILABLE_SINCE,
     usual_limit,
 };
-pub use nomad::{Driver as NomadDriver, Nomad, ServiceProvider, ShutdownDelay};
+pub use nomad::{Driver as NomadDriver, NOMAD_CHECK, Nomad, ServiceProvider, ShutdownDelay};
 pub use pm2::{ExecMode, Pm2};
 pub use signal::Signal;
 pub use systemd::{ExecStop, KillMode, ServiceType, Systemd};
@@ -338,14 +340,14 @@ platforms! {
     kubernetes: Kubernetes,
     ecs: Ecs,
     cloud_run: CloudRun,
+    azure_container_apps: AzureContainerApps,
     docker: Docker,
     compose: Compose,
-    azure_container_apps: AzureContainerApps,
     systemd: Systemd,
-    heroku: Heroku,
     nomad: Nomad,
-    fly: Fly,
     pm2: Pm2,
+    fly: Fly,
+    heroku: Heroku,
 }
 
 impl Platform {

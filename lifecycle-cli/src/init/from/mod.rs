@@ -6,9 +6,11 @@
 mod choose;
 pub(super) mod cloud_run;
 mod ecs;
+pub(super) mod fly;
 mod guess;
 mod hook;
 mod kubernetes;
+pub(super) mod nomad;
 pub(super) mod pm2;
 mod probes;
 
