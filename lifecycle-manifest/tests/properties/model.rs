@@ -42,8 +42,74 @@ pub(crate) struct Model {
     pub(crate) resources: Vec<Resource>,
     pub(crate) kubernetes: Option<Kubernetes>,
     pub(crate) ecs: Option<Ecs>,
-    pub(crate) cloud_run: Option<Common>,
+    /// One entry of [`PLAIN`] at most, by its number.
+    pub(crate) plain: Option<(usize, Common)>,
 }
+
+/// What a platform makes of an entry that has none of its own keys, written down by hand.
+#[derive(Debug)]
+pub(crate) struct Plain {
+    pub(crate) key: &'static str,
+    /// When nothing is written, and the step in which it counts.
+    pub(crate) grace: u64,
+    pub(crate) unit: u64,
+    pub(crate) cap: Option<u64>,
+    /// There is nothing to write.
+    pub(crate) fixed: bool,
+    pub(crate) settle: Settle,
+}
+
+/// Who waits until routing has noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Settle {
+    /// The program, for as long as is written; nobody otherwise.
+    AsWritten,
+    /// The program.
+    Program,
+    /// The platform, before the signal and outside of the grace period.
+    Platform,
+}
+
+const fn plain(key: &'static str, grace: u64, unit: u64, settle: Settle) -> Plain {
+    Plain {
+        key,
+        grace,
+        unit,
+        cap: None,
+        fixed: false,
+        settle,
+    }
+}
+
+impl Plain {
+    const fn at_most(self, cap: u64) -> Self {
+        Self {
+            cap: Some(cap),
+            ..self
+        }
+    }
+
+    const fn fixed(self) -> Self {
+        let cap = self.grace;
+        Self {
+            fixed: true,
+            ..self.at_most(cap)
+        }
+    }
+}
+
+/// Every platform but Kubernetes and ECS, which have entries of their own above.
+pub(crate) const PLAIN: &[Plain] = &[
+    plain("cloud_run", 10_000, 1_000, Settle::AsWritten).fixed(),
+    plain("azure_container_apps", 30_000, 1_000, Settle::Program),
+    plain("docker", 10_000, 1_000, Settle::AsWritten),
+    plain("compose", 10_000, 1_000, Settle::AsWritten),
+    plain("systemd", 90_000, 1, Settle::Program),
+    plain("heroku", 30_000, 1_000, Settle::Program).fixed(),
+    plain("nomad", 5_000, 1_000, Settle::Platform).at_most(30_000),
+    plain("fly", 5_000, 1_000, Settle::Program).at_most(300_000),
+    plain("pm2", 1_600, 1, Settle::AsWritten),
+];
 
 #[derive(Debug, Clone)]
 pub(crate) struct Resource {
@@ -280,9 +346,9 @@ pub(crate) fn manifest() -> impl Strategy<Value = Model> {
             Just(resources),
             weighted(0.8, kubernetes(count)),
             weighted(0.7, ecs(count)),
-            weighted(0.5, common(count)),
+            weighted(0.7, (0..PLAIN.len(), common(count))),
         )
-            .prop_map(|(numbers, resources, kubernetes, ecs, cloud_run)| {
+            .prop_map(|(numbers, resources, kubernetes, ecs, plain)| {
                 let (reserve, unwind, settle, keep_alive, longest_request, period) = numbers;
                 Model {
                     reserve,
@@ -294,9 +360,9 @@ pub(crate) fn manifest() -> impl Strategy<Value = Model> {
                     resources,
                     kubernetes,
                     ecs,
-                    cloud_run: cloud_run.map(|common| Common {
-                        grace: None,
-                        ..common
+                    plain: plain.map(|(at, common)| {
+                        let grace = common.grace.filter(|_| !PLAIN[at].fixed);
+                        (at, Common { grace, ..common })
                     }),
                 }
             })
@@ -339,21 +405,22 @@ pub(crate) fn tree(model: &Model) -> Yaml {
             ])),
         ),
         ("resources", Some(resources_tree(&model.resources))),
-        (
-            "platforms",
-            Some(map([
-                ("kubernetes", model.kubernetes.as_ref().map(kubernetes_tree)),
-                ("ecs", model.ecs.as_ref().map(ecs_tree)),
-                (
-                    "cloud_run",
-                    model
-                        .cloud_run
-                        .as_ref()
-                        .map(|common| Yaml::Map(common_tree(common))),
-                ),
-            ])),
-        ),
+        ("platforms", Some(platforms_tree(model))),
     ])
+}
+
+fn platforms_tree(model: &Model) -> Yaml {
+    let mut platforms = Vec::new();
+    if let Some(kubernetes) = &model.kubernetes {
+        platforms.push(("kubernetes".to_owned(), kubernetes_tree(kubernetes)));
+    }
+    if let Some(ecs) = &model.ecs {
+        platforms.push(("ecs".to_owned(), ecs_tree(ecs)));
+    }
+    if let Some((at, common)) = &model.plain {
+        platforms.push((PLAIN[*at].key.to_owned(), Yaml::Map(common_tree(common))));
+    }
+    Yaml::Map(platforms)
 }
 
 /// The `resources` of a tree.
