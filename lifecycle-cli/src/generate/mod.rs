@@ -11,12 +11,14 @@ mod docker;
 mod ecs;
 mod files;
 mod fly;
+mod heroku;
 mod kubernetes;
 mod nomad;
 mod overrides;
 mod own;
 mod pm2;
 mod sheet;
+mod systemd;
 mod work;
 
 use std::path::{Path, PathBuf};
@@ -26,9 +28,11 @@ use lifecycle_manifest::deployed::planned;
 use lifecycle_manifest::{Platform, Resolved, Timeline, contract};
 use serde::Serialize;
 
-use crate::Outcome;
 use crate::cli::GenArgs;
 use crate::input::{self, Input};
+use crate::{Outcome, input};
+pub(crate) use compose::bounded_hook;
+use files::File;
 use overrides::Overrides;
 use own::Own;
 pub(crate) use sheet::{Sheet, Template, template};
@@ -65,9 +69,11 @@ pub(crate) static TARGETS: &[&Target] = &[
     &azure_container_apps::TARGET,
     &docker::TARGET,
     &compose::TARGET,
+    &systemd::TARGET,
     &nomad::TARGET,
     &pm2::TARGET,
     &fly::TARGET,
+    &heroku::TARGET,
 ];
 
 /// The target with this name.

@@ -34,6 +34,8 @@ pub(super) struct Line {
 /// Every platform that is shown so, in the order of the file.
 pub(super) static ALL: &[&Shown] = &[
     &from::cloud_run::SHOWN,
+    &from::docker::SHOWN,
+    &from::compose::SHOWN,
     &from::nomad::SHOWN,
     &from::pm2::SHOWN,
     &from::fly::SHOWN,

@@ -53,7 +53,7 @@ pub(crate) use kubernetes::{
 pub use nomad::{Driver as NomadDriver, NOMAD_CHECK, Nomad, ServiceProvider, ShutdownDelay};
 pub use pm2::{ExecMode, Pm2};
 pub use signal::Signal;
-pub use systemd::{ExecStop, KillMode, ServiceType, Systemd};
+pub use systemd::{ExecStop, KillMode, ServiceType, Systemd, seconds};
 
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place};

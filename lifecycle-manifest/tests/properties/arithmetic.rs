@@ -84,6 +84,17 @@ fn terms(model: &Model, platform: &str) -> (Terms, Common) {
             };
             (terms, ecs.common)
         }
+        "compose" => {
+            let (common, _) = model.compose.clone().expect("it is in the manifest");
+            let terms = Terms {
+                grace: seconds_up(common.grace.unwrap_or(10_000)),
+                cap: None,
+                hook: 0,
+                settle: common.app_settle.unwrap_or_else(|| owed(false)),
+                sidecars: 0,
+            };
+            (terms, common)
+        }
         key => {
             let (at, common) = model.plain.clone().expect("it is in the manifest");
             let plain = &PLAIN[at];
@@ -109,7 +120,7 @@ fn terms(model: &Model, platform: &str) -> (Terms, Common) {
 /// Every platform is held against sums done by hand.
 #[test]
 fn no_platform_is_left_out() {
-    let own = ["kubernetes", "ecs"].into_iter();
+    let own = ["kubernetes", "ecs", "compose"].into_iter();
     let mut keys: Vec<&str> = own.chain(PLAIN.iter().map(|plain| plain.key)).collect();
     let mut all = Platform::KEYS.to_vec();
     keys.sort_unstable();

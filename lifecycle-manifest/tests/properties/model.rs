@@ -42,6 +42,8 @@ pub(crate) struct Model {
     pub(crate) resources: Vec<Resource>,
     pub(crate) kubernetes: Option<Kubernetes>,
     pub(crate) ecs: Option<Ecs>,
+    /// With the time of a hook before the signal.
+    pub(crate) compose: Option<(Common, Option<u64>)>,
     /// One entry of [`PLAIN`] at most, by its number.
     pub(crate) plain: Option<(usize, Common)>,
 }
@@ -98,12 +100,11 @@ impl Plain {
     }
 }
 
-/// Every platform but Kubernetes and ECS, which have entries of their own above.
+/// Every platform but Kubernetes, ECS and Compose, which have entries of their own above.
 pub(crate) const PLAIN: &[Plain] = &[
     plain("cloud_run", 10_000, 1_000, Settle::AsWritten).fixed(),
     plain("azure_container_apps", 30_000, 1_000, Settle::Program),
     plain("docker", 10_000, 1_000, Settle::AsWritten),
-    plain("compose", 10_000, 1_000, Settle::AsWritten),
     plain("systemd", 90_000, 1, Settle::Program),
     plain("heroku", 30_000, 1_000, Settle::Program).fixed(),
     plain("nomad", 5_000, 1_000, Settle::Platform).at_most(30_000),
@@ -344,11 +345,13 @@ pub(crate) fn manifest() -> impl Strategy<Value = Model> {
                 weighted(0.4, (1..=5_u64).prop_map(|seconds| seconds * 1_000)),
             ),
             Just(resources),
-            weighted(0.8, kubernetes(count)),
-            weighted(0.7, ecs(count)),
-            weighted(0.7, (0..PLAIN.len(), common(count))),
+            // Boxed, as all of them side by side are more than a thread's stack holds.
+            weighted(0.8, kubernetes(count)).boxed(),
+            weighted(0.7, ecs(count)).boxed(),
+            weighted(0.3, (common(count), weighted(0.5, time(10_000)))).boxed(),
+            weighted(0.7, (0..PLAIN.len(), common(count))).boxed(),
         )
-            .prop_map(|(numbers, resources, kubernetes, ecs, plain)| {
+            .prop_map(|(numbers, resources, kubernetes, ecs, compose, plain)| {
                 let (reserve, unwind, settle, keep_alive, longest_request, period) = numbers;
                 Model {
                     reserve,
@@ -360,6 +363,7 @@ pub(crate) fn manifest() -> impl Strategy<Value = Model> {
                     resources,
                     kubernetes,
                     ecs,
+                    compose,
                     plain: plain.map(|(at, common)| {
                         let grace = common.grace.filter(|_| !PLAIN[at].fixed);
                         (at, Common { grace, ..common })
@@ -417,10 +421,25 @@ fn platforms_tree(model: &Model) -> Yaml {
     if let Some(ecs) = &model.ecs {
         platforms.push(("ecs".to_owned(), ecs_tree(ecs)));
     }
+    if let Some(compose) = &model.compose {
+        platforms.push(("compose".to_owned(), compose_tree(compose)));
+    }
     if let Some((at, common)) = &model.plain {
         platforms.push((PLAIN[*at].key.to_owned(), Yaml::Map(common_tree(common))));
     }
     Yaml::Map(platforms)
+}
+
+fn compose_tree((common, hook): &(Common, Option<u64>)) -> Yaml {
+    let mut entries = common_tree(common);
+    entries.extend(hook.map(|time| {
+        let hook = map([
+            ("exec", Some(Yaml::List(vec![text("./leave")]))),
+            ("timeout", Some(Yaml::Millis(time))),
+        ]);
+        ("pre_stop".to_owned(), hook)
+    }));
+    Yaml::Map(entries)
 }
 
 /// The `resources` of a tree.

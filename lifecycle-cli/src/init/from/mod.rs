@@ -5,6 +5,8 @@
 
 mod choose;
 pub(super) mod cloud_run;
+pub(super) mod compose;
+pub(super) mod docker;
 mod ecs;
 pub(super) mod fly;
 mod guess;
