@@ -3,6 +3,7 @@
 //! Only what a manifest has a key for is taken; what the files cannot tell (how long the program needs)
 //! is chosen to fit the deployed grace period, and said to be chosen.
 
+pub(super) mod azure_container_apps;
 mod choose;
 pub(super) mod cloud_run;
 mod ecs;
@@ -10,6 +11,7 @@ mod guess;
 mod hook;
 mod kubernetes;
 mod probes;
+mod settings;
 
 use std::sync::Arc;
 use std::time::Duration;
