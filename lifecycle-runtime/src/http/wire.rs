@@ -24,8 +24,9 @@ pub(super) struct Wire {
 /// What the kernel has accepted.
 pub(super) enum Raw {
     Tcp(TcpStream),
+    /// Boxed, so that the usual case takes no more room than its stream alone.
     #[cfg(unix)]
-    Unix(UnixStream),
+    Unix(Box<UnixStream>),
     Custom(Box<dyn Io>),
 }
 
@@ -57,7 +58,7 @@ impl Wire {
         let socket = match &self.raw {
             Raw::Tcp(stream) => SockRef::from(stream),
             #[cfg(unix)]
-            Raw::Unix(stream) => SockRef::from(stream),
+            Raw::Unix(stream) => SockRef::from(&**stream),
             // No reactor stands between.
             Raw::Custom(_) => return Poll::Pending,
         };
