@@ -148,6 +148,9 @@ impl Connection {
                 && self.course.track.is_quiet()
         };
         if !self.course.told && !half() {
+            if self.course.track.may_just_close() {
+                return Poll::Ready(());
+            }
             self.tell();
             if self.serve(cx).is_ready() {
                 return Poll::Ready(());
@@ -245,7 +248,10 @@ impl Future for Connection {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         this.course.ear.listen(&this.course.track, cx);
-        let goes_on = this.course.track.server.stage() != Stage::Abandoned || this.spare();
+        let stage = this.course.track.server.stage();
+        // The drain begins with a look of its own, closer than this one.
+        let looks = stage == Stage::Draining && !this.course.draining;
+        let goes_on = !looks && (stage != Stage::Abandoned || this.spare());
         if this.course.track.severed.get() || (goes_on && this.serve(cx).is_ready()) {
             return Poll::Ready(());
         }

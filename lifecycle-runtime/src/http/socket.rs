@@ -56,6 +56,15 @@ impl Socket {
         }
     }
 
+    /// Whether nothing stands between this and the kernel's socket that wants a farewell of its own.
+    pub(super) fn is_bare(&self) -> bool {
+        match &self.stream {
+            Stream::Plain(wire) => wire.is_kernels(),
+            #[cfg(feature = "tls")]
+            Stream::Tls(_) => false,
+        }
+    }
+
     pub(super) fn track(&self) -> &Arc<Track> {
         match &self.stream {
             Stream::Plain(wire) => &wire.track,

@@ -62,14 +62,23 @@ impl Wire {
             // No reactor stands between.
             Raw::Custom(_) => return Poll::Pending,
         };
-        match (&*socket).read(buf.initialize_unfilled()) {
+        // Not into `buf` itself, which would have to be zeroed: that would bring the buffers of all idle
+        // connections into memory just to find out that nothing has come.
+        let mut scratch = [0; 2048];
+        let room = buf.remaining().min(scratch.len());
+        match (&*socket).read(&mut scratch[..room]) {
             Ok(read) => {
-                buf.advance(read);
+                buf.put_slice(&scratch[..read]);
                 Poll::Ready(Ok(()))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),
         }
+    }
+
+    /// Whether it is the kernel's own socket, and none that the service has brought.
+    pub(super) fn is_kernels(&self) -> bool {
+        !matches!(self.raw, Raw::Custom(_))
     }
 
     fn note_write(&self, written: &Poll<io::Result<usize>>) {
