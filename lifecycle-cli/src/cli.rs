@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use lifecycle_manifest::Platform;
 
 use crate::catalogue::RulesArgs;
 use crate::check::FormatArgs;
+use crate::generate::{self, Target};
 use crate::levels::LevelArgs;
 
 const EXIT_CODES: &str = "Exit codes: 0 clean, 1 findings, 2 could not run.";
@@ -86,8 +89,8 @@ pub(crate) struct InitArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) service: Option<String>,
     /// Where it runs; may be given several times.
-    #[arg(long = "platform", value_name = "PLATFORM", conflicts_with = "from")]
-    pub(crate) platforms: Vec<InitPlatform>,
+    #[arg(long = "platform", value_name = "PLATFORM", conflicts_with = "from", value_parser = platform())]
+    pub(crate) platforms: Vec<&'static str>,
     /// What it holds, as in `orders-db=database:5s`; may be given several times.
     #[arg(long = "resource", value_name = "NAME=KIND[:TIMEOUT]", value_parser = crate::init::resource, conflicts_with = "from")]
     pub(crate) resources: Vec<crate::init::Asked>,
@@ -114,31 +117,22 @@ pub(crate) struct InitArgs {
     pub(crate) yes: bool,
 }
 
-/// The platforms, by their keys in the manifest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub(crate) enum InitPlatform {
-    /// Kubernetes.
-    #[value(alias = "k8s")]
-    Kubernetes,
-    /// Amazon ECS.
-    Ecs,
-    /// Google Cloud Run.
-    #[value(alias = "cloud-run")]
-    CloudRun,
-}
-
-impl InitPlatform {
-    pub(crate) const ALL: [Self; 3] = [Self::Kubernetes, Self::Ecs, Self::CloudRun];
-
-    /// The key under `platforms`.
-    pub(crate) const fn key(self) -> &'static str {
-        match self {
-            Self::Kubernetes => "kubernetes",
-            Self::Ecs => "ecs",
-            Self::CloudRun => "cloud_run",
-        }
-    }
+/// One of the platforms, by its key in the manifest.
+fn platform() -> impl TypedValueParser<Value = &'static str> {
+    let values = Platform::KEYS.iter().map(|key| {
+        let about = Platform::facts_of(key).map_or("", |facts| facts.name);
+        let targets = generate::targets_of(key)
+            .flat_map(|it| [it.name].into_iter().chain(it.aliases.iter().copied()));
+        let others: Vec<&'static str> = targets.filter(|name| name != key).collect();
+        PossibleValue::new(*key).aliases(others).help(about)
+    });
+    PossibleValuesParser::new(values).try_map(|asked| {
+        let mut keys = Platform::KEYS.iter().copied();
+        let is =
+            |key: &&str| *key == asked || generate::target(&asked).is_some_and(|it| it.key == *key);
+        keys.find(is)
+            .ok_or_else(|| format!("there is no platform `{asked}`"))
+    })
 }
 
 #[derive(Debug, Args)]
@@ -186,14 +180,17 @@ pub(crate) enum DrillFormat {
 )]
 pub(crate) struct GenArgs {
     /// What to generate for.
-    #[arg(value_name = "TARGET")]
-    pub(crate) target: Target,
+    #[arg(value_name = "TARGET", value_parser = target())]
+    pub(crate) target: &'static Target,
     /// The manifest. Without it: the nearest lifecycle.yaml, here or above.
     #[arg(value_name = "MANIFEST")]
     pub(crate) manifest: Option<PathBuf>,
     /// The image to run, instead of the manifest's: for pipelines that know the tag.
     #[arg(long, value_name = "IMAGE")]
     pub(crate) image: Option<String>,
+    /// Only what concerns termination, to lay over files that you own already.
+    #[arg(long)]
+    pub(crate) patch: bool,
     /// Write the files into this directory instead of printing them.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
@@ -205,13 +202,16 @@ pub(crate) struct GenArgs {
     pub(crate) force: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Target {
-    /// Kubernetes: Deployment, Service, `PodDisruptionBudget`.
-    #[value(alias = "kubernetes")]
-    K8s,
-    /// Amazon ECS: task definition, service, target group attributes.
-    Ecs,
+/// One of the registered targets, by its name.
+fn target() -> impl TypedValueParser<Value = &'static Target> {
+    let values = generate::TARGETS.iter().map(|target| {
+        PossibleValue::new(target.name)
+            .aliases(target.aliases.iter().copied())
+            .help(target.about)
+    });
+    PossibleValuesParser::new(values).try_map(|name| {
+        generate::target(&name).ok_or_else(|| format!("there is no target `{name}`"))
+    })
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,16 @@ use serde::Serialize;
 ///
 /// A template that does not render is a fault of this tool and not of the manifest; the error says so.
 pub(crate) fn render(name: &str, source: &str, data: impl Serialize) -> Result<String> {
+    render_as(name, source, quote, data)
+}
+
+/// The same for a file of another language, which quotes text in its own way.
+pub(crate) fn render_as(
+    name: &str,
+    source: &str,
+    quote: fn(&str) -> String,
+    data: impl Serialize,
+) -> Result<String> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(2_000_000));
@@ -22,7 +32,7 @@ pub(crate) fn render(name: &str, source: &str, data: impl Serialize) -> Result<S
             .keep_trailing_newline(true)
             .build()?,
     );
-    environment.set_formatter(format);
+    environment.set_formatter(move |out, state, value| format(out, state, value, quote));
     let render = || -> Result<String, Error> {
         environment
             .template_from_named_str(name, source)?
@@ -39,7 +49,12 @@ pub(crate) fn comment(text: &str) -> Value {
     Value::from_safe_string(text.replace(breaks, " "))
 }
 
-fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+fn format(
+    out: &mut Output<'_>,
+    state: &mut State<'_, '_>,
+    value: &Value,
+    quote: fn(&str) -> String,
+) -> Result<(), Error> {
     let text = match value.kind() {
         ValueKind::Undefined | ValueKind::None | ValueKind::Map => {
             let what = format!("{} has no text in {}", value.kind(), state.name());

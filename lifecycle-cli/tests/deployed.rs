@@ -52,9 +52,11 @@ fn every_file_is_read_without_a_fault_and_holds_something() {
 fn yaml_and_json_mean_the_same() {
     // Its numbers are YAML 1.1's, which the reader here takes for text.
     const ANOTHER_YAML: &str = "odd-yaml-1-1.yaml";
+    // Its tags are functions, which the reader here makes other keys of.
+    const TAGS: &str = "ecs-cloudformation.yaml";
     let mut compared = 0;
     for (path, text) in corpus() {
-        if path.ends_with(ANOTHER_YAML) {
+        if path.ends_with(ANOTHER_YAML) || path.ends_with(TAGS) {
             continue;
         }
         let text = text.trim_start_matches('\u{feff}');

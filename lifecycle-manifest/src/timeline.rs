@@ -6,7 +6,7 @@ use crate::duration::human;
 use crate::figure::{Figure, Origin};
 use crate::manifest::Manifest;
 use crate::plan::{On, Plan};
-use crate::platform::{Facts, Platform, Terms, round_up};
+use crate::platform::{Facts, Platform, Signal, Terms, round_up};
 
 /// The reserve when the manifest does not say, unless a quarter of the work is less.
 pub const DEFAULT_RESERVE: Duration = Duration::from_secs(5);
@@ -365,6 +365,7 @@ fn windows(
 pub fn unmanaged(manifest: &Manifest, plan: &Plan) -> Timeline {
     let settle = crate::platform::owed_settle(manifest, true);
     let terms = Terms {
+        signal: Signal::Term,
         grace: Figure::new(
             Duration::ZERO,
             "grace period",
@@ -391,5 +392,6 @@ static UNMANAGED: Facts = Facts {
     default_grace: Duration::ZERO,
     unit: Duration::from_millis(1),
     kill_floor: Duration::ZERO,
+    runs_images: true,
     other_names: &[],
 };

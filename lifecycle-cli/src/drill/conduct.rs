@@ -242,7 +242,7 @@ impl Drill<'_> {
 
         let signalled = Instant::now();
         self.running
-            .signal(script.signal.signal())
+            .signal(script.signal)
             .context("could not signal the process")?;
         self.stage.mark_signalled(signalled);
         progress(Event::Signalled {

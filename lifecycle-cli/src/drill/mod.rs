@@ -44,9 +44,7 @@ pub(crate) use measured::Measured;
     unused_imports,
     reason = "the inputs of a drill are one list, whoever needs which"
 )]
-pub(crate) use script::{
-    Endpoint, Load, Pace, PlannedStep, RequestSpec, Script, StopSignal, Target,
-};
+pub(crate) use script::{Endpoint, Load, Pace, PlannedStep, RequestSpec, Script, Target};
 
 /// What happens while a drill is under way, for whoever shows progress.
 #[derive(Clone, Copy, Debug)]

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use lifecycle_manifest::contract;
+use lifecycle_manifest::platform::Signal as StopSignal;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use serde::Serialize;
 use tokio::sync::watch;
@@ -154,8 +155,21 @@ impl Running {
     }
 
     /// Sends a signal to the process alone, as kubelet and the others do to the container's first.
-    pub(super) fn signal(&self, signal: Signal) -> rustix::io::Result<()> {
-        rustix::process::kill_process(self.pid, signal)
+    pub(super) fn signal(&self, signal: StopSignal) -> rustix::io::Result<()> {
+        rustix::process::kill_process(
+            self.pid,
+            match signal {
+                StopSignal::Term => Signal::TERM,
+                StopSignal::Int => Signal::INT,
+                StopSignal::Quit => Signal::QUIT,
+                StopSignal::Hup => Signal::HUP,
+                StopSignal::Usr1 => Signal::USR1,
+                StopSignal::Usr2 => Signal::USR2,
+                StopSignal::Winch => Signal::WINCH,
+                StopSignal::Stop => Signal::STOP,
+                StopSignal::Kill => Signal::KILL,
+            },
+        )
     }
 
     /// Ends the process and everything in its group.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use hyper::Uri;
+use lifecycle_manifest::platform::Signal;
 
 /// What the platform does, from the moment a stop is asked until nothing is left.
 ///
@@ -35,7 +36,7 @@ pub(crate) struct Script {
     /// A hook that outlives the grace period is cut at its end, as kubelet cuts it.
     pub(crate) hook: Option<Duration>,
     /// The signal that asks the process to stop.
-    pub(crate) signal: StopSignal,
+    pub(crate) signal: Signal,
     /// From the start of the grace period to SIGKILL.
     pub(crate) grace: Duration,
     /// The least time between the signal and SIGKILL, however long the hook took.
@@ -78,41 +79,6 @@ pub(crate) struct PlannedStep {
     pub(crate) timeout: Duration,
     /// The latest moment at which it has ended, its unwinding included.
     pub(crate) end: Duration,
-}
-
-/// A signal that platforms send to ask for a stop.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(
-    dead_code,
-    reason = "the signals of platforms that have no timeline yet are known here"
-)]
-pub(crate) enum StopSignal {
-    /// SIGTERM, the signal of nearly every platform.
-    #[default]
-    Term,
-    /// SIGINT: PM2, Fly.io, Nomad's exec drivers.
-    Int,
-    /// SIGQUIT: images that say `STOPSIGNAL SIGQUIT`, nginx among them.
-    Quit,
-}
-
-impl StopSignal {
-    /// The signal's name, as a table shows it.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Term => "SIGTERM",
-            Self::Int => "SIGINT",
-            Self::Quit => "SIGQUIT",
-        }
-    }
-
-    pub(super) const fn signal(self) -> rustix::process::Signal {
-        match self {
-            Self::Term => rustix::process::Signal::TERM,
-            Self::Int => rustix::process::Signal::INT,
-            Self::Quit => rustix::process::Signal::QUIT,
-        }
-    }
 }
 
 /// The process to be drilled.
@@ -383,7 +349,7 @@ impl Script {
             platform_label: label.to_owned(),
             deregistration: None,
             hook: None,
-            signal: StopSignal::Term,
+            signal: Signal::Term,
             grace,
             kill_floor: Duration::ZERO,
             routing_lag: Duration::ZERO,

@@ -1,24 +1,34 @@
 //! Amazon ECS: task definition, service, and the target group's attributes, each in the shape that
 //! `aws … --cli-input-json` takes.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use lifecycle_manifest::deployed::planned;
 use lifecycle_manifest::duration::{seconds_down, seconds_up};
 use lifecycle_manifest::platform::{self, Ecs, LaunchType};
-use lifecycle_manifest::{Platform, Resolved, Timeline};
+use lifecycle_manifest::{Platform, Timeline};
 use serde::Serialize;
 
 use super::files::MARK;
-use super::{Common, File, Port, environment, image, ports};
+use super::{Ask, Common, Port, Sheet, Target, template};
 use crate::talk::say;
-use crate::template;
 
-/// Every file that this target may write.
-pub(super) const NAMES: &[&str] = &[
-    "task-definition.json",
-    "service.json",
-    "target-group-attributes.json",
-];
+pub(super) static TARGET: Target = Target {
+    name: "ecs",
+    aliases: &[],
+    key: "ecs",
+    about: "Amazon ECS: task definition, service, target group attributes",
+    files,
+    patch: None,
+    names: |_| {
+        [
+            "task-definition.json",
+            "service.json",
+            "target-group-attributes.json",
+        ]
+        .map(str::to_owned)
+        .to_vec()
+    },
+};
 
 /// The smallest size of a Fargate task.
 const CPU: u32 = 256;
@@ -28,8 +38,10 @@ const START_PERIOD: u64 = 60;
 
 #[derive(Serialize)]
 struct TaskDefinition<'a> {
+    header: String,
     #[serde(flatten)]
     common: Common<'a>,
+    image: &'a str,
     compatibility: &'static str,
     cpu: String,
     memory: String,
@@ -50,6 +62,7 @@ struct HealthCheck {
 
 #[derive(Serialize)]
 struct Service<'a> {
+    header: String,
     #[serde(flatten)]
     common: Common<'a>,
     compatibility: &'static str,
@@ -58,11 +71,11 @@ struct Service<'a> {
     desired_count: u32,
     subnets: Vec<&'a str>,
     security_groups: Vec<&'a str>,
-    target: Option<Target<'a>>,
+    target: Option<Binding<'a>>,
 }
 
 #[derive(Serialize)]
-struct Target<'a> {
+struct Binding<'a> {
     arn: &'a str,
     port: u16,
 }
@@ -73,35 +86,19 @@ struct TargetGroup<'a> {
     deregistration_delay_seconds: String,
 }
 
-pub(super) fn files(resolved: &Resolved, asked_image: Option<&str>) -> Result<Vec<File>> {
-    let (Platform::Ecs(ecs), line) = super::platform(resolved, "ecs")? else {
-        bail!("`ecs` is not ECS");
-    };
-    let image = image(asked_image, resolved, "ecs")?;
-    let common = || Common {
-        header: format!("{MARK} ecs -o DIRECTORY"),
-        service: &resolved.plan.service,
-        digest: &resolved.digest,
-        image,
-        environment: environment(resolved, line, None),
-    };
-    let mut files = vec![
-        File {
-            name: "task-definition.json",
-            text: template::render(
-                "task-definition.json",
-                include_str!("../../templates/ecs/task-definition.json.j2"),
-                task_definition(resolved, ecs, line, common()),
-            )?,
-        },
-        File {
-            name: "service.json",
-            text: template::render(
-                "service.json",
-                include_str!("../../templates/ecs/service.json.j2"),
-                service(resolved, ecs, common()),
-            )?,
-        },
+fn files(ask: &Ask<'_>) -> Result<Vec<Sheet>> {
+    let (ecs, line) = ask.platform("ecs", Platform::ecs)?;
+    let mut sheets = vec![
+        Sheet::new(
+            "task-definition.json",
+            template!("ecs/task-definition.json"),
+            task_definition(ask, ecs, line)?,
+        ),
+        Sheet::new(
+            "service.json",
+            template!("ecs/service.json"),
+            service(ask, ecs, line),
+        ),
     ];
     if ecs.subnets.is_empty() {
         say!(
@@ -132,19 +129,16 @@ pub(super) fn files(resolved: &Resolved, asked_image: Option<&str>) -> Result<Ve
             );
         }
         let delay = seconds_up(balancer.deregistration_delay().value).to_string();
-        files.push(File {
-            name: "target-group-attributes.json",
-            text: template::render(
-                "target-group-attributes.json",
-                include_str!("../../templates/ecs/target-group-attributes.json.j2"),
-                TargetGroup {
-                    target_group_arn: arn,
-                    deregistration_delay_seconds: delay,
-                },
-            )?,
-        });
+        sheets.push(Sheet::new(
+            "target-group-attributes.json",
+            template!("ecs/target-group-attributes.json"),
+            TargetGroup {
+                target_group_arn: arn,
+                deregistration_delay_seconds: delay,
+            },
+        ));
     }
-    Ok(files)
+    Ok(sheets)
 }
 
 fn compatibility(ecs: &Ecs) -> &'static str {
@@ -154,15 +148,12 @@ fn compatibility(ecs: &Ecs) -> &'static str {
     }
 }
 
-fn task_definition<'a>(
-    resolved: &Resolved,
-    ecs: &'a Ecs,
-    line: &Timeline,
-    common: Common<'a>,
-) -> TaskDefinition<'a> {
-    let health = resolved.plan.health.as_ref();
-    TaskDefinition {
-        common,
+fn task_definition<'a>(ask: &Ask<'a>, ecs: &'a Ecs, line: &Timeline) -> Result<TaskDefinition<'a>> {
+    let health = ask.resolved.plan.health.as_ref();
+    Ok(TaskDefinition {
+        header: header(),
+        common: ask.common(line, None),
+        image: ask.image("ecs")?,
         compatibility: compatibility(ecs),
         cpu: ecs.cpu.as_ref().map_or(CPU, |cpu| cpu.value).to_string(),
         memory: ecs
@@ -189,11 +180,16 @@ fn task_definition<'a>(
             retries: 3,
             start_period: START_PERIOD,
         }),
-        ports: ports(resolved, true),
-    }
+        ports: ask.ports(true),
+    })
 }
 
-fn service<'a>(resolved: &Resolved, ecs: &'a Ecs, common: Common<'a>) -> Service<'a> {
+fn header() -> String {
+    format!("{MARK} ecs -o DIRECTORY")
+}
+
+fn service<'a>(ask: &Ask<'a>, ecs: &'a Ecs, line: &Timeline) -> Service<'a> {
+    let resolved = ask.resolved;
     let arn = ecs
         .load_balancer
         .as_ref()
@@ -203,7 +199,8 @@ fn service<'a>(resolved: &Resolved, ecs: &'a Ecs, common: Common<'a>) -> Service
         list.iter().map(|item| item.value.as_str()).collect()
     };
     Service {
-        common,
+        header: header(),
+        common: ask.common(line, None),
         compatibility: compatibility(ecs),
         capacity_provider: (ecs.is_spot() && ecs.launch_type() == LaunchType::Fargate)
             .then_some("FARGATE_SPOT"),
@@ -214,7 +211,7 @@ fn service<'a>(resolved: &Resolved, ecs: &'a Ecs, common: Common<'a>) -> Service
             .map_or(planned::REPLICAS, |count| count.value),
         subnets: values(&ecs.subnets),
         security_groups: values(&ecs.security_groups),
-        target: arn.zip(port).map(|(arn, port)| Target {
+        target: arn.zip(port).map(|(arn, port)| Binding {
             arn: &arn.value,
             port,
         }),

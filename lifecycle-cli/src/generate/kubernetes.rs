@@ -2,25 +2,36 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use lifecycle_manifest::deployed::planned::{self, PlannedHook};
 use lifecycle_manifest::duration::seconds_up;
 use lifecycle_manifest::platform::{Kubernetes, Mesh};
-use lifecycle_manifest::{Platform, Resolved, Timeline};
+use lifecycle_manifest::{Platform, Timeline};
 use minijinja::Value;
 use serde::Serialize;
 
 use super::files::MARK;
-use super::{Common, File, Port, environment, image, platform, ports};
+use super::{Ask, Common, Port, Sheet, Target, template};
 use crate::talk::say;
 use crate::template;
 
-/// Every file that this target may write.
-pub(super) const NAMES: &[&str] = &[
-    "deployment.yaml",
-    "service.yaml",
-    "poddisruptionbudget.yaml",
-];
+pub(super) static TARGET: Target = Target {
+    name: "k8s",
+    aliases: &["kubernetes"],
+    key: "kubernetes",
+    about: "Kubernetes: Deployment, Service, `PodDisruptionBudget`",
+    files,
+    patch: None,
+    names: |_| {
+        [
+            "deployment.yaml",
+            "service.yaml",
+            "poddisruptionbudget.yaml",
+        ]
+        .map(str::to_owned)
+        .to_vec()
+    },
+};
 
 /// How long a pod may take to start before it is started again.
 const STARTUP: Duration = Duration::from_secs(120);
@@ -28,8 +39,10 @@ const STARTUP: Duration = Duration::from_secs(120);
 /// The data of all three templates.
 #[derive(Serialize)]
 struct Data<'a> {
+    header: Value,
     #[serde(flatten)]
     common: Common<'a>,
+    image: &'a str,
     sum: Value,
     namespace: Option<&'a str>,
     replicas: u32,
@@ -70,12 +83,9 @@ struct Probes<'a> {
     live_grace_seconds: Option<u64>,
 }
 
-pub(super) fn files(resolved: &Resolved, asked_image: Option<&str>) -> Result<Vec<File>> {
-    let (Platform::Kubernetes(kubernetes), line) = platform(resolved, "kubernetes")? else {
-        bail!("`kubernetes` is not Kubernetes");
-    };
-    let image = image(asked_image, resolved, "kubernetes")?;
-    let data = data(resolved, kubernetes, line, image);
+fn files(ask: &Ask<'_>) -> Result<Vec<Sheet>> {
+    let (kubernetes, line) = ask.platform("kubernetes", Platform::kubernetes)?;
+    let data = data(ask, kubernetes, line)?;
     if data.probes.is_none() {
         say!(
             "note: the manifest has no `traffic.health`, so the Deployment has no probes: Kubernetes \
@@ -93,42 +103,31 @@ pub(super) fn files(resolved: &Resolved, asked_image: Option<&str>) -> Result<Ve
              are yours to add"
         );
     }
+    let mut sheets = vec![Sheet::new(
+        "deployment.yaml",
+        template!("kubernetes/deployment.yaml"),
+        &data,
+    )];
+    if !data.service_ports.is_empty() {
+        sheets.push(Sheet::new(
+            "service.yaml",
+            template!("kubernetes/service.yaml"),
+            &data,
+        ));
+    }
+    sheets.push(Sheet::new(
+        "poddisruptionbudget.yaml",
+        template!("kubernetes/poddisruptionbudget.yaml"),
+        &data,
+    ));
+    Ok(sheets)
+}
+
+fn data<'a>(ask: &Ask<'a>, kubernetes: &'a Kubernetes, line: &Timeline) -> Result<Data<'a>> {
+    let resolved = ask.resolved;
     let header = format!(
         "{MARK} k8s from lifecycle.yaml; change the manifest and run it again with -o and this directory"
     );
-    let render = |name: &'static str, source: &str| -> Result<File> {
-        let context = minijinja::context! {
-            header => template::comment(&header),
-            ..Value::from(minijinja::value::Serde(&data))
-        };
-        Ok(File {
-            name,
-            text: template::render(name, source, context)?,
-        })
-    };
-    let mut files = vec![render(
-        "deployment.yaml",
-        include_str!("../../templates/kubernetes/deployment.yaml.j2"),
-    )?];
-    if !data.service_ports.is_empty() {
-        files.push(render(
-            "service.yaml",
-            include_str!("../../templates/kubernetes/service.yaml.j2"),
-        )?);
-    }
-    files.push(render(
-        "poddisruptionbudget.yaml",
-        include_str!("../../templates/kubernetes/poddisruptionbudget.yaml.j2"),
-    )?);
-    Ok(files)
-}
-
-fn data<'a>(
-    resolved: &'a Resolved,
-    kubernetes: &'a Kubernetes,
-    line: &Timeline,
-    image: &'a str,
-) -> Data<'a> {
     let (mut sleep_seconds, mut exec_command, mut request) = (None, None, None);
     match planned::hook(kubernetes, line) {
         Some(PlannedHook::Sleep(seconds)) => sleep_seconds = Some(seconds),
@@ -136,14 +135,10 @@ fn data<'a>(
         Some(PlannedHook::Http { path, port }) => request = Some(Request { path, port }),
         None => {}
     }
-    Data {
-        common: Common {
-            header: String::new(),
-            service: &resolved.plan.service,
-            digest: &resolved.digest,
-            image,
-            environment: environment(resolved, line, Some("/dev/termination-log")),
-        },
+    Ok(Data {
+        header: template::comment(&header),
+        common: ask.common(line, Some("/dev/termination-log")),
+        image: ask.image("kubernetes")?,
         sum: template::comment(&line.sum()),
         namespace: kubernetes
             .namespace
@@ -170,8 +165,8 @@ fn data<'a>(
                 .liveness_grace()
                 .map(|grace| seconds_up(grace.value)),
         }),
-        ports: ports(resolved, true),
-        service_ports: ports(resolved, false),
+        ports: ask.ports(true),
+        service_ports: ask.ports(false),
         mesh_labels: match kubernetes.mesh.as_ref().map(|mesh| mesh.value) {
             Some(Mesh::Istio) => vec![Pair {
                 name: "sidecar.istio.io/inject",
@@ -180,7 +175,7 @@ fn data<'a>(
             _ => Vec::new(),
         },
         mesh_annotations: mesh_annotations(kubernetes),
-    }
+    })
 }
 
 /// What tells the mesh to inject its proxy, and how long that is to stay.

@@ -1,11 +1,13 @@
-//! `lifecycle gen`: a platform's manifests from the plan.
+//! `lifecycle gen`: a platform's files from the plan.
 //!
-//! Rendering is one path with three endings: print, write, or compare. A platform gives one
-//! serialisable value a template; templates print and decide nothing.
+//! A target is one module and one line in [`TARGETS`]: it answers with sheets, each a template with
+//! its data. Rendering is one path with three endings: print, write, or compare. Templates print and
+//! decide nothing.
 
 mod ecs;
 mod files;
 mod kubernetes;
+mod sheet;
 
 use std::io::Write as _;
 use std::path::Path;
@@ -16,23 +18,63 @@ use lifecycle_manifest::{Platform, Resolved, Timeline, contract};
 use serde::Serialize;
 
 use crate::Outcome;
-use crate::cli::{GenArgs, Target};
+use crate::cli::GenArgs;
 use crate::input;
+use files::File;
+pub(crate) use sheet::{Sheet, Template, template};
 
-/// A file to be.
-struct File {
-    /// Its name in the output directory.
-    name: &'static str,
-    text: String,
+/// What files can be generated for.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// Its name on the command line.
+    pub(crate) name: &'static str,
+    /// Other names for it there.
+    pub(crate) aliases: &'static [&'static str],
+    /// The platform's key in the manifest.
+    pub(crate) key: &'static str,
+    /// What it writes, in a line.
+    pub(crate) about: &'static str,
+    /// The whole files.
+    files: Make,
+    /// Only what concerns termination, to lay over files that somebody owns already.
+    patch: Option<Make>,
+    /// Every file that [`files`](Self::files) may write for a service of this name: of these, what the
+    /// manifest no longer makes is left over.
+    names: fn(service: &str) -> Vec<String>,
+}
+
+/// Makes sheets of what is asked for.
+type Make = fn(&Ask<'_>) -> Result<Vec<Sheet>>;
+
+/// Every target, in the order in which they are offered.
+pub(crate) static TARGETS: &[&Target] = &[&kubernetes::TARGET, &ecs::TARGET];
+
+/// The target with this name.
+pub(crate) fn target(name: &str) -> Option<&'static Target> {
+    let is = |target: &&&Target| target.name == name || target.aliases.contains(&name);
+    TARGETS.iter().find(is).copied()
+}
+
+/// The targets of a platform.
+pub(crate) fn targets_of(key: &str) -> impl Iterator<Item = &'static Target> {
+    TARGETS
+        .iter()
+        .copied()
+        .filter(move |target| target.key == key)
+}
+
+/// What a target is asked for.
+pub(crate) struct Ask<'a> {
+    resolved: &'a Resolved,
+    /// The image of the command line.
+    image: Option<&'a str>,
 }
 
 /// What every platform's templates have in common.
 #[derive(Serialize)]
 struct Common<'a> {
-    header: String,
     service: &'a str,
     digest: &'a str,
-    image: &'a str,
     environment: Vec<Variable>,
 }
 
@@ -58,85 +100,105 @@ pub(crate) fn run(args: &GenArgs) -> Result<Outcome> {
     let Some(resolved) = &input.analysis.resolved else {
         anyhow::bail!("{} could not be resolved", input.name);
     };
-    let files = match args.target {
-        Target::K8s => kubernetes::files(resolved, args.image.as_deref())?,
-        Target::Ecs => ecs::files(resolved, args.image.as_deref())?,
+    let target = args.target;
+    let ask = Ask {
+        resolved,
+        image: args.image.as_deref(),
     };
+    let (sheets, all) = match (args.patch, target.patch) {
+        (false, _) => (
+            (target.files)(&ask)?,
+            (target.names)(&resolved.plan.service),
+        ),
+        (true, Some(patch)) => (patch(&ask)?, Vec::new()),
+        (true, None) => anyhow::bail!(
+            "there is no patch for {}: `lifecycle gen {}` writes whole files",
+            target.name,
+            target.name
+        ),
+    };
+    let files: Vec<File> = sheets.iter().map(Sheet::render).collect::<Result<_>>()?;
     let Some(directory) = &args.output else {
         print(&files)?;
         return Ok(Outcome::Clean);
     };
-    let all = match args.target {
-        Target::K8s => kubernetes::NAMES,
-        Target::Ecs => ecs::NAMES,
-    };
     if args.check {
-        return files::compare(directory, &files, all);
+        return files::compare(directory, &files, &all);
     }
-    files::write(directory, &files, all, args.force)?;
+    files::write(directory, &files, &all, args.force)?;
     Ok(Outcome::Clean)
 }
 
-/// YAML documents are told apart by `---`; JSON documents stand after one another as a stream.
+/// YAML documents are told apart by `---`; JSON documents stand after one another as a stream; other
+/// files, where there are several, have their names above them.
 fn print(files: &[File]) -> Result<()> {
     let mut out = anstream::stdout().lock();
     for file in files {
-        if Path::new(file.name)
-            .extension()
-            .is_some_and(|ending| ending == "yaml")
-        {
-            writeln!(out, "---")?;
+        let ending = Path::new(&file.path).extension();
+        match ending.and_then(std::ffi::OsStr::to_str) {
+            Some("yaml" | "yml") => writeln!(out, "---")?,
+            Some("json") => {}
+            _ if files.len() == 1 => {}
+            _ => writeln!(out, "# {}", file.path)?,
         }
         write!(out, "{}", file.text)?;
     }
     Ok(())
 }
 
-/// A platform's entry and timeline, or what to write so that there is one.
-fn platform<'a>(resolved: &'a Resolved, key: &str) -> Result<(&'a Platform, &'a Timeline)> {
-    let platform = resolved.manifest.platforms.get(key);
-    let line = resolved
-        .timelines
-        .iter()
-        .find(|line| line.platform() == key);
-    match (platform, line) {
-        (Some(platform), Some(line)) => Ok((platform, line)),
-        _ => anyhow::bail!(
-            "the manifest names no `{key}`; add `{key}: {{}}` under `platforms` for its defaults"
-        ),
+impl<'a> Ask<'a> {
+    /// A platform's entry and timeline, or what to write so that there is one.
+    fn platform<T>(
+        &self,
+        key: &str,
+        of: fn(&Platform) -> Option<&T>,
+    ) -> Result<(&'a T, &'a Timeline)> {
+        let entry = self.resolved.manifest.platforms.get(key).and_then(of);
+        let mut lines = self.resolved.timelines.iter();
+        match (entry, lines.find(|line| line.platform() == key)) {
+            (Some(entry), Some(line)) => Ok((entry, line)),
+            _ => anyhow::bail!(
+                "the manifest names no `{key}`; add `{key}: {{}}` under `platforms` for its defaults"
+            ),
+        }
     }
-}
 
-/// The image to run: asked for, the platform's own, or the one that the manifest names elsewhere.
-fn image<'a>(asked: Option<&'a str>, resolved: &'a Resolved, key: &str) -> Result<&'a str> {
-    let platforms = &resolved.manifest.platforms;
-    let own = || platforms.get(key).and_then(Platform::image);
-    let elsewhere = || platforms.iter().find_map(Platform::image);
-    asked.or_else(own).or_else(elsewhere).ok_or_else(|| {
-        anyhow::anyhow!(
-            "which image? write `image:` under `platforms.{key}` in the manifest, or give `--image`"
-        )
-    })
-}
-
-/// What the runtime reads from its environment.
-fn environment(resolved: &Resolved, line: &Timeline, report: Option<&str>) -> Vec<Variable> {
-    let report = report.map(|path| (contract::REPORT, path.to_owned()));
-    contract::environment(resolved, line)
-        .into_iter()
-        .chain(report)
-        .map(|(name, value)| Variable { name, value })
-        .collect()
-}
-
-/// The ports that are open, health's own among them where that is asked for.
-fn ports(resolved: &Resolved, with_health: bool) -> Vec<Port> {
-    planned::ports(resolved)
-        .into_iter()
-        .filter(|port| port.takes_requests || with_health)
-        .map(|port| Port {
-            name: port.name,
-            number: port.number,
+    /// The image to run: asked for, the platform's own, or the one that the manifest names elsewhere.
+    fn image(&self, key: &str) -> Result<&'a str> {
+        let platforms = &self.resolved.manifest.platforms;
+        let own = || platforms.get(key).and_then(Platform::image);
+        let elsewhere = || platforms.iter().find_map(Platform::image);
+        self.image.or_else(own).or_else(elsewhere).ok_or_else(|| {
+            anyhow::anyhow!(
+                "which image? write `image:` under `platforms.{key}` in the manifest, or give `--image`"
+            )
         })
-        .collect()
+    }
+
+    /// What every platform's templates have in common; `report` is where the report goes.
+    fn common(&self, line: &Timeline, report: Option<&str>) -> Common<'a> {
+        let report = report.map(|path| (contract::REPORT, path.to_owned()));
+        let variable = |(name, value)| Variable { name, value };
+        Common {
+            service: &self.resolved.plan.service,
+            digest: &self.resolved.digest,
+            environment: contract::environment(self.resolved, line)
+                .into_iter()
+                .chain(report)
+                .map(variable)
+                .collect(),
+        }
+    }
+
+    /// The ports that are open, health's own among them where that is asked for.
+    fn ports(&self, with_health: bool) -> Vec<Port> {
+        planned::ports(self.resolved)
+            .into_iter()
+            .filter(|port| port.takes_requests || with_health)
+            .map(|port| Port {
+                name: port.name,
+                number: port.number,
+            })
+            .collect()
+    }
 }

@@ -9,6 +9,8 @@ use lifecycle_manifest::duration::LONGEST;
 use lifecycle_manifest::platform::{LaunchType, Mesh, Spot};
 use lifecycle_manifest::{Kind, is_label};
 
+use super::shown::Other;
+
 /// A key of the manifest: what it holds, if it is written at all, and what is said beside it.
 #[derive(Debug, Clone)]
 pub(super) struct Slot<T> {
@@ -149,7 +151,8 @@ pub(super) struct Draft {
     pub(super) resources: Vec<Resource>,
     pub(super) kubernetes: Option<Kubernetes>,
     pub(super) ecs: Option<Ecs>,
-    pub(super) cloud_run: Option<CloudRun>,
+    /// The entries of all other platforms.
+    pub(super) others: Vec<Other>,
 }
 
 impl Draft {
@@ -165,12 +168,33 @@ impl Draft {
             resources: Vec::new(),
             kubernetes: None,
             ecs: None,
-            cloud_run: None,
+            others: Vec::new(),
         }
     }
 }
 
 impl Draft {
+    /// The entry of a platform, made where it is not there yet.
+    pub(super) fn add(&mut self, key: &'static str) {
+        match key {
+            "kubernetes" => drop(self.kubernetes.get_or_insert_default()),
+            "ecs" => drop(self.ecs.get_or_insert_default()),
+            key if self.others.iter().any(|other| other.key == key) => {}
+            key => self.others.push(Other::new(key)),
+        }
+    }
+
+    /// The knobs that every platform has, of each entry by its key.
+    pub(super) fn commons(&mut self) -> impl Iterator<Item = (&'static str, &mut Common)> {
+        let kubernetes = self.kubernetes.iter_mut();
+        let kubernetes = kubernetes.map(|entry| ("kubernetes", &mut entry.common));
+        let ecs = self.ecs.iter_mut().map(|entry| ("ecs", &mut entry.common));
+        let others = self.others.iter_mut();
+        kubernetes
+            .chain(ecs)
+            .chain(others.map(|other| (other.key, &mut other.common)))
+    }
+
     /// What the files that it was read from cannot tell: the key that holds a guess, and the question.
     pub(super) fn questions(&self) -> Vec<(&str, &str)> {
         let resources = self
@@ -191,11 +215,16 @@ impl Draft {
                 ("ecs.sidecars", &entry.sidecars.note),
             ]
         });
+        let others = self.others.iter().flat_map(|other| {
+            let notes = other.values.iter().map(|(key, slot)| (*key, &slot.note));
+            notes.chain([("grace_period", &other.common.grace.note)])
+        });
         let health = std::iter::once(("traffic.health", &self.health.note));
         resources
             .chain(health)
             .chain(kubernetes)
             .chain(ecs)
+            .chain(others)
             .filter_map(|(key, note)| {
                 let (_, rest) = note.as_deref()?.split_once("not in ")?;
                 let (_, question) = rest.split_once(": ")?;
@@ -368,10 +397,4 @@ pub(super) enum HealthCheck {
     Runtime,
     /// Begins with `CMD` or `CMD-SHELL`, and has at least one word behind it.
     Command(Vec<String>),
-}
-
-/// `platforms.cloud_run`.
-#[derive(Debug, Clone, Default)]
-pub(super) struct CloudRun {
-    pub(super) common: Common,
 }

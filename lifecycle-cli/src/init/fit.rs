@@ -40,10 +40,7 @@ pub(super) fn grace_periods(draft: &mut Draft) -> Result<()> {
 /// Shortens the steps whose time nobody has said to what fits the grace periods. Where nothing fits,
 /// they keep their usual times.
 pub(super) fn timeouts(draft: &mut Draft) -> Result<()> {
-    let keys: Vec<&'static str> = ["kubernetes", "ecs", "cloud_run"]
-        .into_iter()
-        .filter(|key| common(draft, key).is_some())
-        .collect();
+    let keys: Vec<&'static str> = draft.commons().map(|(key, _)| key).collect();
     let mut fitting = Vec::new();
     for key in keys {
         fitting.push((key, longest(draft, key)?));
@@ -113,10 +110,8 @@ fn timelines(analysis: &Analysis) -> &[Timeline] {
 }
 
 fn common<'d>(draft: &'d mut Draft, key: &str) -> Option<&'d mut Common> {
-    match key {
-        "kubernetes" => draft.kubernetes.as_mut().map(|entry| &mut entry.common),
-        "ecs" => draft.ecs.as_mut().map(|entry| &mut entry.common),
-        "cloud_run" => draft.cloud_run.as_mut().map(|entry| &mut entry.common),
-        _ => None,
-    }
+    draft
+        .commons()
+        .find(|(of, _)| *of == key)
+        .map(|(_, common)| common)
 }

@@ -6,6 +6,7 @@ mod draft;
 mod fit;
 mod from;
 mod questions;
+mod shown;
 mod write;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -13,14 +14,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use lifecycle_manifest::{Analysis, Kind, Severity, is_label, nearest};
+use lifecycle_manifest::{Analysis, Kind, Platform, Severity, is_label, nearest};
 
 use crate::Outcome;
-use crate::cli::{InitArgs, InitPlatform};
+use crate::cli::InitArgs;
+use crate::generate::targets_of;
 use crate::input::FILE_NAME;
 use crate::talk::say;
 use crate::whole;
-use draft::{CloudRun, Common, Draft, Ecs, Health, Kubernetes, Name, Resource, Slot, USUAL_PORT};
+use draft::{Draft, Health, Name, Resource, Slot, USUAL_PORT};
 use questions::Answers;
 
 /// A resource that was asked for with `--resource`.
@@ -190,7 +192,7 @@ fn draft(args: &InitArgs, directory: &Path) -> Result<Option<Draft>> {
         false => args.resources.iter().map(asked).collect::<Vec<_>>(),
     };
     let platforms = match args.platforms.is_empty() {
-        true => vec![InitPlatform::Kubernetes],
+        true => vec!["kubernetes"],
         false => args.platforms.clone(),
     };
     let mut draft = fresh(service, resources, args.port, &platforms);
@@ -201,7 +203,7 @@ fn draft(args: &InitArgs, directory: &Path) -> Result<Option<Draft>> {
         });
     }
     if let Some(image) = &args.image {
-        for common in commons(&mut draft) {
+        for (_, common) in draft.commons() {
             common.image = Slot::of(image.clone());
         }
     }
@@ -264,7 +266,7 @@ fn fresh(
     service: Name,
     mut resources: Vec<Resource>,
     port: Option<u16>,
-    platforms: &[InitPlatform],
+    platforms: &[&'static str],
 ) -> Draft {
     let server = resources
         .iter_mut()
@@ -275,20 +277,9 @@ fn fresh(
     let mut draft = Draft::new(Slot::of(service));
     draft.resources = resources;
     for platform in platforms {
-        match platform {
-            InitPlatform::Kubernetes => draft.kubernetes = Some(Kubernetes::default()),
-            InitPlatform::Ecs => draft.ecs = Some(Ecs::default()),
-            InitPlatform::CloudRun => draft.cloud_run = Some(CloudRun::default()),
-        }
+        draft.add(platform);
     }
     draft
-}
-
-fn commons(draft: &mut Draft) -> impl Iterator<Item = &mut Common> {
-    let kubernetes = draft.kubernetes.iter_mut().map(|entry| &mut entry.common);
-    let ecs = draft.ecs.iter_mut().map(|entry| &mut entry.common);
-    let cloud_run = draft.cloud_run.iter_mut().map(|entry| &mut entry.common);
-    kubernetes.chain(ecs).chain(cloud_run)
 }
 
 /// What a resource of this kind is called when nobody has said.
@@ -368,12 +359,14 @@ fn say_what_next(draft: &Draft, text: &str, target: Option<&Path>) {
         (format!("lifecycle check{path}"), "does the shutdown fit?"),
         (format!("lifecycle plan{path}"), "see it drawn"),
     ];
-    let targets = [
-        (draft.kubernetes.is_some(), "k8s"),
-        (draft.ecs.is_some(), "ecs"),
-    ];
-    for (_, target) in targets.iter().filter(|(there, _)| *there) {
-        let step = format!("lifecycle gen {target}{path}");
+    let keys: Vec<&str> = analysis
+        .resolved
+        .iter()
+        .flat_map(|resolved| resolved.manifest.platforms.iter())
+        .map(Platform::key)
+        .collect();
+    for target in keys.into_iter().filter_map(|key| targets_of(key).next()) {
+        let step = format!("lifecycle gen {}{path}", target.name);
         steps.push((step, "the platform's files from it"));
     }
     say!("next:");

@@ -6,7 +6,6 @@ use dialoguer::{Input, MultiSelect};
 use lifecycle_manifest::{Kind, Platform, is_label};
 
 use super::draft::USUAL_PORT;
-use crate::cli::InitPlatform;
 
 /// What a person has answered.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,7 +13,7 @@ pub(super) struct Answers {
     pub(super) service: String,
     pub(super) kinds: Vec<Kind>,
     pub(super) port: Option<u16>,
-    pub(super) platforms: Vec<InitPlatform>,
+    pub(super) platforms: Vec<&'static str>,
 }
 
 /// Asks, with an answer at hand for everything. `None` where the person has turned away.
@@ -142,9 +141,9 @@ fn dialogue(theme: &dyn Theme, service: &str) -> Result<Option<Answers>> {
         ),
     };
 
-    let names: Vec<&str> = InitPlatform::ALL
+    let names: Vec<&str> = Platform::KEYS
         .iter()
-        .filter_map(|platform| Some(Platform::facts_of(platform.key())?.name))
+        .filter_map(|key| Some(Platform::facts_of(key)?.name))
         .collect();
     let chosen = MultiSelect::with_theme(theme)
         .with_prompt("Where does it run? (space marks, enter ends)")
@@ -159,7 +158,7 @@ fn dialogue(theme: &dyn Theme, service: &str) -> Result<Option<Answers>> {
         port,
         platforms: chosen
             .iter()
-            .filter_map(|&at| InitPlatform::ALL.get(at).copied())
+            .filter_map(|&at| Platform::KEYS.get(at).copied())
             .collect(),
     }))
 }

@@ -16,6 +16,15 @@ fn usual() -> Draft {
     draft
 }
 
+/// The same on every platform there is.
+fn everywhere() -> Draft {
+    let mut draft = usual();
+    for key in Platform::KEYS {
+        draft.add(key);
+    }
+    draft
+}
+
 #[test]
 fn the_usual_manifest_has_no_finding_and_nothing_but_the_least() {
     let text = write::manifest(&usual()).unwrap();
@@ -59,7 +68,7 @@ fn everything_written(text: &str) -> String {
 
 #[test]
 fn what_stands_behind_a_mark_can_be_written_as_it_stands() {
-    let text = everything_written(&write::manifest(&usual()).unwrap());
+    let text = everything_written(&write::manifest(&everywhere()).unwrap());
     let analysis = Analysis::of(&text);
     let shape: Vec<&str> = analysis
         .findings
@@ -92,7 +101,7 @@ fn every_key_of_the_format_is_shown() {
     let mut known = BTreeSet::new();
     keys(&schema, &mut known);
     assert!(known.len() > 40, "{known:?}");
-    let text = write::manifest(&usual()).unwrap();
+    let text = write::manifest(&everywhere()).unwrap();
     let shown: BTreeSet<&str> = text
         .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
         .collect();
@@ -145,12 +154,16 @@ fn pairs<'a>(draft: &'a Draft, manifest: &'a Manifest) -> Vec<(Option<&'a str>, 
             .map(|(drafted, read)| (Some(drafted.name.as_str()), Some(read.name.as_str()))),
     );
     for platform in manifest.platforms.iter() {
+        #[allow(
+            clippy::match_wildcard_for_single_variants,
+            reason = "all others are alike"
+        )]
         match platform {
             Platform::Kubernetes(read) => {
                 let Some(drafted) = &draft.kubernetes else {
                     continue;
                 };
-                pairs.push(one(&drafted.common.image, read.image.as_ref()));
+                pairs.push(one(&drafted.common.image, read.common.image.as_ref()));
                 if let (
                     Some(PreStop::Exec { command, .. }),
                     Some(platform::PreStop::Exec { command: words, .. }),
@@ -163,7 +176,7 @@ fn pairs<'a>(draft: &'a Draft, manifest: &'a Manifest) -> Vec<(Option<&'a str>, 
             }
             Platform::Ecs(read) => {
                 let Some(drafted) = &draft.ecs else { continue };
-                pairs.push(one(&drafted.common.image, read.image.as_ref()));
+                pairs.push(one(&drafted.common.image, read.common.image.as_ref()));
                 pairs.push(one(&drafted.cluster, read.cluster.as_ref()));
                 pairs.push(one(
                     &drafted.execution_role_arn,
@@ -179,7 +192,13 @@ fn pairs<'a>(draft: &'a Draft, manifest: &'a Manifest) -> Vec<(Option<&'a str>, 
                     pairs.extend(both.map(|(a, b)| (Some(a.as_str()), Some(b.value.as_str()))));
                 }
             }
-            Platform::CloudRun(_) => {}
+            other => {
+                let mut others = draft.others.iter();
+                let Some(drafted) = others.find(|drafted| drafted.key == other.key()) else {
+                    continue;
+                };
+                pairs.push(one(&drafted.common.image, other.common().image.as_ref()));
+            }
         }
     }
     pairs
@@ -205,8 +224,8 @@ proptest! {
         for (drafted, read) in pairs(&draft, manifest) {
             prop_assert_eq!(drafted, read, "{}", text);
         }
-        let platforms = [draft.kubernetes.is_some(), draft.ecs.is_some(), draft.cloud_run.is_some()];
-        prop_assert_eq!(manifest.platforms.iter().count(), platforms.iter().filter(|is| **is).count());
+        let platforms = usize::from(draft.kubernetes.is_some()) + usize::from(draft.ecs.is_some());
+        prop_assert_eq!(manifest.platforms.iter().count(), platforms + draft.others.len());
     }
 
     #[test]

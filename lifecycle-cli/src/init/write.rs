@@ -42,7 +42,8 @@ pub(super) fn manifest(draft: &Draft) -> Result<String> {
         resources => resources(&draft.resources, !draft.origin.is_empty()),
         kubernetes => platforms::kubernetes(draft.kubernetes.as_ref()),
         ecs => platforms::ecs(draft.ecs.as_ref()),
-        cloud_run => platforms::cloud_run(draft.cloud_run.as_ref()),
+        others => platforms::others(&draft.others),
+        unshown => safe(&platforms::unshown(&draft.others)),
     };
     template::render(
         "lifecycle.yaml",

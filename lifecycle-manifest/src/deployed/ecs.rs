@@ -4,32 +4,45 @@
 
 use std::time::Duration;
 
+use super::pair::stop_timeout;
 use super::read::At;
+use super::reader::Reader;
 use super::{
     Binding, Capacity, Container, DependsOn, Deployed, EcsService, HealthCheck, Odd, Pairs,
     TargetGroup, Variable, Workload,
 };
+use crate::duration::seconds_up;
 use crate::platform::ecs::FACTS;
 use crate::text::Value;
 
 /// The attribute of a target group that says how long it lets requests finish.
 pub(super) const DEREGISTRATION_DELAY: &str = "deregistration_delay.timeout_seconds";
 
-pub(super) fn object(at: &At<'_>, deployed: &mut Deployed) {
+pub(super) static READER: Reader = Reader {
+    platform: "ecs",
+    generate: "lifecycle gen ecs",
+    grace_key: "stopTimeout",
+    write_grace: |grace| format!("stopTimeout: {}", seconds_up(grace)),
+    object,
+    grace: |file, _, container| stop_timeout(file, container),
+};
+
+fn object(at: &At<'_>, deployed: &mut Deployed) -> bool {
     if at.get("containerDefinitions").is_some() {
         deployed
             .workloads
             .push(task_definition(at, &mut deployed.odd));
-        return;
+        return true;
     }
     if let Some(attributes) = at.get("Attributes") {
         deployed.target_groups.extend(target_group(at, &attributes));
-        return;
+        return true;
     }
     if is_service(at) {
         deployed.ecs_services.push(service(at, &mut deployed.odd));
-        return;
+        return true;
     }
+    let mut taken = false;
     // What `describe` answers with, one or several within one key.
     if let Some(definition) = at.get("taskDefinition")
         && let Value::Mapping(_) = &definition.node.value
@@ -38,15 +51,18 @@ pub(super) fn object(at: &At<'_>, deployed: &mut Deployed) {
         // The tags stand beside what they belong to.
         workload.labels.0.extend(tags(at).0);
         deployed.workloads.push(workload);
+        taken = true;
     }
     if let Some(one) = at.get("service").filter(is_service) {
         deployed.ecs_services.push(service(&one, &mut deployed.odd));
+        taken = true;
     }
     for key in ["services", "taskDefinitions"] {
         for item in at.list(key) {
-            object(&item, deployed);
+            taken |= object(&item, deployed);
         }
     }
+    taken
 }
 
 fn is_service(at: &At<'_>) -> bool {
@@ -57,48 +73,27 @@ fn is_service(at: &At<'_>) -> bool {
 fn task_definition(at: &At<'_>, odd: &mut Vec<Odd>) -> Workload {
     let revision = at.text("revision").and_then(|text| text.value.parse().ok());
     Workload {
-        platform: "ecs",
-        kind: "task definition".to_owned(),
-        route: at.route.clone(),
         name: at.text("family"),
-        namespace: None,
         labels: tags(at),
-        annotations: Pairs::default(),
-        owner: None,
-        pod_labels: Pairs::default(),
-        pod_annotations: Pairs::default(),
-        spec: at.route.clone(),
-        grace: None,
         containers: at
             .list("containerDefinitions")
             .iter()
             .map(|item| container(item, odd))
             .collect(),
-        init_containers: Vec::new(),
-        replicas: None,
-        strategy: None,
-        os: None,
-        replacement_policy: None,
         compatibilities: at.texts("requiresCompatibilities"),
         revision,
+        ..Workload::at("ecs", "task definition", at.route.clone())
     }
 }
 
 fn container(at: &At<'_>, odd: &mut Vec<Odd>) -> Container {
     Container {
-        route: at.route.clone(),
         name: at.text("name"),
         image: at.text("image"),
         entry: at.texts("entryPoint"),
         args: at.texts("command"),
-        pre_stop: None,
-        stop_signal: None,
-        readiness: None,
-        liveness: None,
-        startup: None,
         ports: at.ports("portMappings", odd),
         environment: environment(at),
-        restarts_always: false,
         stop_timeout: at.number("stopTimeout", odd),
         depends_on: at
             .list("dependsOn")
@@ -116,7 +111,7 @@ fn container(at: &At<'_>, odd: &mut Vec<Odd>) -> Container {
             interval: check.number("interval", odd),
             route: check.route,
         }),
-        message_path: None,
+        ..Container::at(at.route.clone())
     }
 }
 

@@ -1,11 +1,14 @@
 //! Kubernetes objects: workloads of every kind, Services, and what is asked of the AWS load balancer
 //! controller.
 
+use super::pair::pod_grace;
 use super::read::At;
+use super::reader::Reader;
 use super::{
     Action, Container, Deployed, Hook, Odd, Owner, Probe, ProbeAction, Service, ServicePort,
     Strategy, TargetGroup, Variable, Workload,
 };
+use crate::duration::seconds_up;
 use crate::manifest::Written;
 
 /// Where each kind keeps its pod: `metadata` and `spec` stand there.
@@ -29,7 +32,20 @@ const TARGET_GROUP: [&str; 2] = [
     "service.beta.kubernetes.io/aws-load-balancer-target-group-attributes",
 ];
 
-pub(super) fn object(at: &At<'_>, kind: &Written<String>, deployed: &mut Deployed) {
+pub(super) static READER: Reader = Reader {
+    platform: "kubernetes",
+    generate: "lifecycle gen k8s",
+    grace_key: "terminationGracePeriodSeconds",
+    write_grace: |grace| format!("terminationGracePeriodSeconds: {}", seconds_up(grace)),
+    object,
+    grace: |file, workload, _| pod_grace(file, workload),
+};
+
+/// Everything with a kind is taken for an object of Kubernetes, known or not.
+fn object(at: &At<'_>, deployed: &mut Deployed) -> bool {
+    let Some(kind) = at.text("kind") else {
+        return false;
+    };
     let group = at.text("apiVersion").map_or(String::new(), |version| {
         version
             .value
@@ -54,6 +70,7 @@ pub(super) fn object(at: &At<'_>, kind: &Written<String>, deployed: &mut Deploye
             }
         }
     }
+    true
 }
 
 fn workload(at: &At<'_>, kind: &str, pod: &At<'_>, odd: &mut Vec<Odd>) -> Workload {
@@ -70,9 +87,6 @@ fn workload(at: &At<'_>, kind: &str, pod: &At<'_>, odd: &mut Vec<Odd>) -> Worklo
         items.iter().map(|item| container(item, odd)).collect()
     };
     Workload {
-        platform: "kubernetes",
-        kind: kind.to_owned(),
-        route: at.route.clone(),
         name: name(at),
         namespace: at.get("metadata").and_then(|meta| meta.text("namespace")),
         labels: meta(at, "labels").unwrap_or_default(),
@@ -94,8 +108,7 @@ fn workload(at: &At<'_>, kind: &str, pod: &At<'_>, odd: &mut Vec<Odd>) -> Worklo
         strategy: outer.as_ref().and_then(strategy),
         os: spec.as_ref().and_then(|spec| spec.get("os")?.text("name")),
         replacement_policy: job.and_then(|job| job.text("podReplacementPolicy")),
-        compatibilities: Vec::new(),
-        revision: None,
+        ..Workload::at("kubernetes", kind, at.route.clone())
     }
 }
 
@@ -140,7 +153,6 @@ fn container(at: &At<'_>, odd: &mut Vec<Odd>) -> Container {
         probe("startupProbe"),
     );
     Container {
-        route: at.route.clone(),
         name: at.text("name"),
         image: at.text("image"),
         entry: at.texts("command"),
@@ -173,11 +185,8 @@ fn container(at: &At<'_>, odd: &mut Vec<Odd>) -> Container {
         restarts_always: at
             .text("restartPolicy")
             .is_some_and(|policy| policy.value == "Always"),
-        stop_timeout: None,
-        depends_on: Vec::new(),
-        essential: None,
-        health_check: None,
         message_path: at.text("terminationMessagePath"),
+        ..Container::at(at.route.clone())
     }
 }
 

@@ -12,6 +12,9 @@ mod matching;
 mod pair;
 pub mod planned;
 mod read;
+pub(crate) mod reader;
+mod syntax;
+mod template;
 mod view;
 mod workload;
 
@@ -20,6 +23,7 @@ pub(crate) use hook::{program, script};
 pub(crate) use matching::holdings;
 pub use matching::{Match, Wanted, matches};
 pub(crate) use pair::{Pair, container_place, missing, pairs};
+pub(crate) use template::is_computed;
 pub(crate) use view::View;
 pub use workload::{
     Action, Binding, Capacity, Container, DependsOn, EcsService, HealthCheck, Hook, Owner, Pairs,
@@ -29,7 +33,7 @@ pub use workload::{
 use std::collections::HashSet;
 
 use crate::render::Text;
-use crate::text::{Document, Limits, Route, Source, SyntaxError, Value, parse_stream};
+use crate::text::{Document, Route, Source, SyntaxError, Value};
 
 use read::At;
 
@@ -80,7 +84,8 @@ pub struct Compared {
 
 impl Deployed {
     /// Reads a file: Kubernetes objects, `List`s of them, ECS task definitions and services in the
-    /// shapes that are sent and the shapes that are described, in YAML or JSON, one or many.
+    /// shapes that are sent and the shapes that are described, in YAML or JSON, one or many;
+    /// `CloudFormation` templates, Terraform's JSON and what `terraform show -json` prints.
     ///
     /// ```
     /// use lifecycle_manifest::deployed::Deployed;
@@ -93,9 +98,16 @@ impl Deployed {
         Self::named("", text)
     }
 
-    /// The same for a file with a name.
+    /// The endings of the names of files that are in another language than YAML and JSON and are read
+    /// all the same.
+    pub fn endings() -> impl Iterator<Item = &'static str> {
+        syntax::endings()
+    }
+
+    /// The same for a file with a name, which says what language it is in.
     pub fn named(name: &str, text: &str) -> Self {
-        let (document, errors) = parse_stream(text, Limits::of_a_stream());
+        let (document, errors) = syntax::document(name, text);
+        let document = template::as_sent(document);
         let mut deployed = Self {
             name: name.to_owned(),
             document,
@@ -155,19 +167,20 @@ impl Deployed {
             }
             return;
         }
-        if let Some(kind) = at.text("kind") {
-            // `List`, and the lists of one kind that the API answers with.
-            match at.get("items") {
-                Some(items) if kind.value.ends_with("List") => {
-                    for item in items.items() {
-                        self.object(&item);
-                    }
-                }
-                _ => kubernetes::object(at, &kind, self),
+        // `List`, and the lists of one kind that the API of Kubernetes answers with.
+        if let (Some(kind), Some(items)) = (at.text("kind"), at.get("items"))
+            && kind.value.ends_with("List")
+        {
+            for item in items.items() {
+                self.object(&item);
             }
             return;
         }
-        ecs::object(at, self);
+        for reader in reader::ALL {
+            if (reader.object)(at, self) {
+                return;
+            }
+        }
     }
 }
 

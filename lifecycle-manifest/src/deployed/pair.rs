@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use super::matching::{self, Match, Wanted};
+use super::reader::Reader;
 use super::workload::repository;
 use super::{Action, Compared, Container, Deployed, EcsService, Lasts, Service, Workload};
 use crate::Resolved;
 use crate::duration::human;
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place, Side};
-use crate::platform::{Ecs, Kubernetes, Platform, ecs, kubernetes};
+use crate::platform::{Platform, ecs, kubernetes};
 use crate::rules::Rule;
 use crate::timeline::Timeline;
 
@@ -30,7 +31,7 @@ pub(crate) struct Setting {
     /// Where it stands, or would.
     pub(crate) place: Place,
     /// Where the number comes from, where it is not written: `the Kubernetes default`.
-    pub(crate) default: Option<&'static str>,
+    pub(crate) default: Option<String>,
     /// Something stands there all the same, and is taken for nothing.
     pub(crate) is_written: bool,
 }
@@ -38,7 +39,7 @@ pub(crate) struct Setting {
 impl Setting {
     /// What is to be said at its place.
     pub(crate) fn label(&self, key: &str, written: impl FnOnce(String) -> String) -> String {
-        match self.default {
+        match &self.default {
             None => written(human(self.value)),
             Some(default) if self.is_written => {
                 format!("taken for nothing: {}, {default}", human(self.value))
@@ -80,13 +81,10 @@ fn wanted<'a>(resolved: &'a Resolved, platform: &'a Platform, by_name_only: bool
         platform: platform.key(),
         service: &resolved.plan.service,
         repository: image.map_or("", repository),
-        namespace: match platform {
-            Platform::Kubernetes(kubernetes) => kubernetes
-                .namespace
-                .as_ref()
-                .map(|namespace| namespace.value.as_str()),
-            _ => None,
-        },
+        namespace: platform
+            .kubernetes()
+            .and_then(|kubernetes| kubernetes.namespace.as_ref())
+            .map(|namespace| namespace.value.as_str()),
         by_name_only,
     }
 }
@@ -125,20 +123,6 @@ impl<'a> Pair<'a> {
 
     pub(crate) fn file(&self) -> &'a Deployed {
         &self.files[self.found.file]
-    }
-
-    pub(crate) fn kubernetes(&self) -> Option<&'a Kubernetes> {
-        match self.platform {
-            Platform::Kubernetes(kubernetes) => Some(kubernetes),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn ecs(&self) -> Option<&'a Ecs> {
-        match self.platform {
-            Platform::Ecs(ecs) => Some(ecs),
-            _ => None,
-        }
     }
 
     /// `Deployment shop`.
@@ -206,7 +190,11 @@ impl<'a> Pair<'a> {
         use crate::platform::PreStop;
         let hook = self.line.terms.hook.as_ref();
         let value = hook.map_or(Duration::ZERO, |hook| hook.value);
-        match self.kubernetes().and_then(|it| it.pre_stop.as_ref()) {
+        match self
+            .platform
+            .kubernetes()
+            .and_then(|it| it.pre_stop.as_ref())
+        {
             Some(PreStop::Sleep(written)) => (
                 Place::Value(written.route.clone()),
                 match value.is_zero() {
@@ -245,10 +233,7 @@ impl<'a> Pair<'a> {
 
     /// The grace period that holds; `None` where what stands there is no number.
     pub(crate) fn grace(&self) -> Option<Setting> {
-        match self.platform {
-            Platform::Kubernetes(_) => pod_grace(self.file(), self.workload()),
-            _ => stop_timeout(self.file(), self.container()),
-        }
+        (self.reader()?.grace)(self.file(), self.workload(), self.container())
     }
 
     /// How long a container on ECS has to stop; `None` where what stands there is no number.
@@ -279,9 +264,9 @@ impl<'a> Pair<'a> {
             Some(grace) => Figure::new(grace.value, "grace period", Origin::Derived("deployed")),
             None => self.line.grace().clone(),
         };
-        let hook = match self.platform {
-            Platform::Kubernetes(_) => self.hook(),
-            _ => self.line.terms.hook.clone(),
+        let hook = match self.platform.kubernetes() {
+            Some(_) => self.hook(),
+            None => self.line.terms.hook.clone(),
         };
         self.line.deployed(grace, hook)
     }
@@ -341,12 +326,15 @@ impl<'a> Pair<'a> {
             })
     }
 
+    /// How its files are read.
+    pub(crate) fn reader(&self) -> Option<&'static Reader> {
+        super::reader::of(self.platform.key())
+    }
+
     /// The command that writes it anew.
     pub(crate) fn regenerate(&self) -> &'static str {
-        match self.platform {
-            Platform::Ecs(_) => "lifecycle gen ecs",
-            _ => "lifecycle gen k8s",
-        }
+        self.reader()
+            .map_or("lifecycle gen", |reader| reader.generate)
     }
 }
 
@@ -370,14 +358,14 @@ pub(crate) fn pod_grace(file: &Deployed, workload: &Workload) -> Option<Setting>
         None => Setting {
             value: kubernetes::FACTS.default_grace,
             place: Place::Key(spec.clone()),
-            default: Some("the Kubernetes default"),
+            default: Some("the Kubernetes default".to_owned()),
             is_written: false,
         },
     })
 }
 
 /// The grace period of a container on ECS; `None` where what stands there is no number.
-fn stop_timeout(file: &Deployed, container: &Container) -> Option<Setting> {
+pub(super) fn stop_timeout(file: &Deployed, container: &Container) -> Option<Setting> {
     if file.is_odd(&container.route.key("stopTimeout")) {
         return None;
     }
@@ -396,7 +384,7 @@ fn stop_timeout(file: &Deployed, container: &Container) -> Option<Setting> {
         _ => Setting {
             value: ecs::FACTS.default_grace,
             place,
-            default: Some("the ECS default"),
+            default: Some("the ECS default".to_owned()),
             is_written: container.stop_timeout.is_some(),
         },
     })

@@ -1,6 +1,8 @@
 //! What runs containers, and what stands around it: only what matters when it stops, each value with
 //! its place.
 
+use std::time::Duration;
+
 use crate::manifest::Written;
 use crate::text::Route;
 
@@ -84,6 +86,32 @@ pub struct Owner {
 }
 
 impl Workload {
+    /// One of which nothing is known but what it is and where it stands.
+    pub(super) fn at(platform: &'static str, kind: &str, route: Route) -> Self {
+        Self {
+            platform,
+            kind: kind.to_owned(),
+            spec: route.clone(),
+            route,
+            name: None,
+            namespace: None,
+            labels: Pairs::default(),
+            annotations: Pairs::default(),
+            owner: None,
+            pod_labels: Pairs::default(),
+            pod_annotations: Pairs::default(),
+            grace: None,
+            containers: Vec::new(),
+            init_containers: Vec::new(),
+            replicas: None,
+            strategy: None,
+            os: None,
+            replacement_policy: None,
+            compatibilities: Vec::new(),
+            revision: None,
+        }
+    }
+
     /// `Deployment shop`, or the kind where there is no name.
     pub fn title(&self) -> String {
         match &self.name {
@@ -128,7 +156,7 @@ pub struct Container {
     pub args: Vec<Written<String>>,
     /// `lifecycle.preStop`.
     pub pre_stop: Option<Hook>,
-    /// `lifecycle.stopSignal`.
+    /// What asks it to stop: Kubernetes' `lifecycle.stopSignal`.
     pub stop_signal: Option<Written<String>>,
     /// `readinessProbe`.
     pub readiness: Option<Probe>,
@@ -144,6 +172,10 @@ pub struct Container {
     pub restarts_always: bool,
     /// ECS: `stopTimeout`.
     pub stop_timeout: Option<Written<i64>>,
+    /// From the signal to SIGKILL, on platforms that say a duration a program.
+    pub grace: Option<Written<Duration>>,
+    /// What is waited for before the signal, outside of the grace period.
+    pub outside: Option<Written<Duration>>,
     /// ECS: `dependsOn`.
     pub depends_on: Vec<DependsOn>,
     /// ECS: `essential`.
@@ -155,6 +187,32 @@ pub struct Container {
 }
 
 impl Container {
+    /// One of which nothing is known but its place.
+    pub(super) fn at(route: Route) -> Self {
+        Self {
+            route,
+            name: None,
+            image: None,
+            entry: Vec::new(),
+            args: Vec::new(),
+            pre_stop: None,
+            stop_signal: None,
+            readiness: None,
+            liveness: None,
+            startup: None,
+            ports: Vec::new(),
+            environment: Vec::new(),
+            restarts_always: false,
+            stop_timeout: None,
+            grace: None,
+            outside: None,
+            depends_on: Vec::new(),
+            essential: None,
+            health_check: None,
+            message_path: None,
+        }
+    }
+
     /// Its name, or nothing.
     pub fn name(&self) -> &str {
         self.name.as_ref().map_or("", |name| name.value.as_str())

@@ -1,14 +1,18 @@
 //! Google Cloud Run: ten seconds, and nothing to set.
 //!
 //! Source: <https://docs.cloud.google.com/run/docs/container-contract>. SIGTERM goes to all
-//! containers of the instance at once, SIGKILL follows ten seconds later.
+//! containers of the instance at once, SIGKILL follows ten seconds later. That page speaks of services,
+//! jobs and worker pools alike; that the window of a worker pool is the same is taken from there.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{Cap, Common, Facts, Terms, owed_settle};
+use super::beside::{self, Beside};
+use super::bounds::{misplaced, within};
+use super::{Cap, Common, Facts, Signal, Terms, held, owed_settle};
 use crate::figure::{Figure, Origin};
 use crate::manifest::{Manifest, Written};
-use crate::read::{OtherName, Table};
+use crate::read::{OtherName, Table, Zero};
 
 pub(crate) static FACTS: Facts = Facts {
     key: "cloud_run",
@@ -16,35 +20,193 @@ pub(crate) static FACTS: Facts = Facts {
     default_grace: WINDOW,
     unit: Duration::from_secs(1),
     kill_floor: Duration::ZERO,
-    other_names: &[OtherName::new(
-        "timeoutSeconds",
-        "traffic: { longest_request: … }",
-    )],
+    runs_images: true,
+    other_names: &[
+        OtherName::seconds("timeoutSeconds", "request_timeout"),
+        OtherName::new("containerConcurrency", "concurrency"),
+        OtherName::new("minScale", "min_instances"),
+        OtherName::new("maxScale", "max_instances"),
+        OtherName::new("maxRetries", "max_retries"),
+        OtherName::new("taskCount", "tasks"),
+        OtherName::seconds("terminationGracePeriodSeconds", "grace_period"),
+    ],
 };
 
 /// From SIGTERM to SIGKILL; fixed.
 const WINDOW: Duration = Duration::from_secs(10);
+
+/// How long a service may take to answer when nothing is said, and what it takes for that
+/// (<https://docs.cloud.google.com/run/docs/configuring/request-timeout>).
+const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
+/// See [`DEFAULT_REQUEST_TIMEOUT`].
+pub(crate) const REQUEST_TIMEOUT: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(3_600);
+
+/// How long one try of a job's task may take when nothing is said, and what it takes for that
+/// (<https://docs.cloud.google.com/run/docs/configuring/task-timeout>).
+const DEFAULT_TASK_TIMEOUT: Duration = Duration::from_secs(600);
+/// See [`DEFAULT_TASK_TIMEOUT`].
+pub(crate) const TASK_TIMEOUT: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(168 * 3_600);
+
+/// How often a task that failed is tried again when nothing is said, and the most there is
+/// (<https://docs.cloud.google.com/run/docs/configuring/max-retries>).
+const DEFAULT_MAX_RETRIES: u32 = 3;
+const MAX_RETRIES: u32 = 10;
+
+/// The most requests at once that an instance can be given
+/// (<https://docs.cloud.google.com/run/docs/about-concurrency>).
+const CONCURRENCY: u32 = 1_000;
+
+/// Which parts of the manifest's health a probe takes (discovery document `run.v1`, `Probe`): seconds
+/// between two questions, of the startup probe and of the liveness probe.
+pub const STARTUP_PERIOD: RangeInclusive<u64> = 1..=240;
+/// See [`STARTUP_PERIOD`].
+pub const LIVENESS_PERIOD: RangeInclusive<u64> = 1..=3_600;
 
 /// `platforms.cloud_run`.
 #[derive(Debug, Clone)]
 pub struct CloudRun {
     /// The knobs that every platform has.
     pub common: Common,
-    /// `image`.
-    pub image: Option<Written<String>>,
+    /// `kind`; a service when not written.
+    pub kind: Option<Written<RunKind>>,
+    /// A service's `min_instances`.
+    pub min_instances: Option<Written<u32>>,
+    /// A service's `max_instances`.
+    pub max_instances: Option<Written<u32>>,
+    /// A service's `concurrency`: how many requests an instance is given at once.
+    pub concurrency: Option<Written<u32>>,
+    /// A service's `request_timeout`.
+    pub request_timeout: Option<Written<Duration>>,
+    /// A service's `cpu_throttling`: it has the processor only while it answers requests.
+    pub cpu_throttling: Option<Written<bool>>,
+    /// A job's `task_timeout`.
+    pub task_timeout: Option<Written<Duration>>,
+    /// A job's `max_retries`.
+    pub max_retries: Option<Written<u32>>,
+    /// A job's `tasks`.
+    pub tasks: Option<Written<u32>>,
+    /// A worker pool's `instances`.
+    pub instances: Option<Written<u32>>,
+    /// `sidecars`: containers that get the signal together with the program's.
+    pub sidecars: Vec<Beside>,
 }
+
+/// `kind`: what Cloud Run runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
+pub enum RunKind {
+    /// Answers requests.
+    #[default]
+    Service,
+    /// Runs to its end.
+    Job,
+    /// Takes its work by itself.
+    WorkerPool,
+}
+
+impl RunKind {
+    const WORDS: [(&'static str, Self); 3] = [
+        ("service", Self::Service),
+        ("job", Self::Job),
+        ("worker-pool", Self::WorkerPool),
+    ];
+
+    /// `a service`.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Service => "a service",
+            Self::Job => "a job",
+            Self::WorkerPool => "a worker pool",
+        }
+    }
+}
+
+/// Keys that only one kind has.
+const OWNERS: [(&str, RunKind); 9] = [
+    ("min_instances", RunKind::Service),
+    ("max_instances", RunKind::Service),
+    ("concurrency", RunKind::Service),
+    ("request_timeout", RunKind::Service),
+    ("cpu_throttling", RunKind::Service),
+    ("task_timeout", RunKind::Job),
+    ("max_retries", RunKind::Job),
+    ("tasks", RunKind::Job),
+    ("instances", RunKind::WorkerPool),
+];
 
 impl CloudRun {
     pub(super) fn read(common: Common, table: &mut Table<'_, '_>) -> Self {
-        Self {
+        let whose = FACTS.name;
+        let request_timeout = table.duration("request_timeout", Zero::Refused);
+        let task_timeout = table.duration("task_timeout", Zero::Refused);
+        let run = Self {
             common,
-            image: table.text("image"),
+            kind: table.word("kind", "a kind of Cloud Run resource", &RunKind::WORDS),
+            min_instances: table.number("min_instances", 0..=100_000),
+            max_instances: table.number("max_instances", 1..=100_000),
+            concurrency: table.number("concurrency", 1..=CONCURRENCY),
+            request_timeout: within(request_timeout, &REQUEST_TIMEOUT, whose, table),
+            cpu_throttling: table.boolean("cpu_throttling"),
+            task_timeout: within(task_timeout, &TASK_TIMEOUT, whose, table),
+            max_retries: table.number("max_retries", 0..=MAX_RETRIES),
+            tasks: table.number("tasks", 1..=10_000),
+            instances: table.number("instances", 0..=100_000),
+            sidecars: Beside::read(table),
+        };
+        // Of a kind that could not be read, nothing is known.
+        if run.kind.is_none() && table.entry("kind").is_some() {
+            return run;
         }
+        let kind = run.kind();
+        for (key, owner) in OWNERS.into_iter().filter(|(_, owner)| *owner != kind) {
+            if table.entry(key).is_some() {
+                misplaced(key, kind.words(), owner.words(), table);
+            }
+        }
+        run
+    }
+
+    /// What it runs, a service when not written.
+    pub fn kind(&self) -> RunKind {
+        self.kind
+            .as_ref()
+            .map_or_else(RunKind::default, |kind| kind.value)
+    }
+
+    /// How long a request may take before Cloud Run ends it, in whole seconds; `None` where there are
+    /// none.
+    pub fn request_timeout(&self) -> Option<Figure> {
+        let written = self.request_timeout.as_ref();
+        (self.kind() == RunKind::Service)
+            .then(|| limit(written, "request timeout", DEFAULT_REQUEST_TIMEOUT))
+    }
+
+    /// How long one try of a task may take before Cloud Run ends it, in whole seconds; `None` where
+    /// there are none.
+    pub fn task_timeout(&self) -> Option<Figure> {
+        let written = self.task_timeout.as_ref();
+        (self.kind() == RunKind::Job).then(|| limit(written, "task timeout", DEFAULT_TASK_TIMEOUT))
+    }
+
+    /// How often a task is tried at most.
+    pub fn tries(&self) -> u32 {
+        let retries = self.max_retries.as_ref();
+        1 + retries.map_or(DEFAULT_MAX_RETRIES, |retries| retries.value)
+    }
+
+    /// It has the processor only while it answers requests, as a service has by default.
+    pub fn is_throttled(&self) -> bool {
+        let throttled = self.cpu_throttling.as_ref();
+        self.kind() == RunKind::Service && throttled.is_none_or(|throttled| throttled.value)
     }
 
     #[allow(clippy::unused_self, reason = "the registry asks every platform alike")]
     pub(super) fn terms(&self, manifest: &Manifest) -> Terms {
         Terms {
+            signal: Signal::Term,
             // A written grace period is fiction here and a finding of its own.
             grace: Figure::new(
                 WINDOW,
@@ -63,9 +225,17 @@ impl CloudRun {
             // documented, so a settle time that the manifest writes is still paid, by the program.
             routing_lags: false,
             settle: owed_settle(manifest, false),
+            // They stop at the same time as the program, and take nothing from it.
             sidecars: Vec::new(),
             after: Vec::new(),
         }
+    }
+}
+
+fn limit(written: Option<&Written<Duration>>, label: &str, default: Duration) -> Figure {
+    match written {
+        Some(written) => held(written, label, FACTS.unit),
+        None => Figure::new(default, label, Origin::PlatformDefault(FACTS.name)),
     }
 }
 
@@ -84,4 +254,27 @@ pub(crate) struct Schema {
     /// The container's image. Unset: another platform's, or what `gen --image` says.
     #[schemars(extend("examples" = ["registry.example.com/checkout:1.4.2"]))]
     image: Option<String>,
+    /// What Cloud Run runs; `service` when not written.
+    kind: Option<RunKind>,
+    /// A service's instances that are kept when there are no requests; 0 when not written.
+    min_instances: Option<u32>,
+    /// The most instances of a service. Unset: none is written.
+    max_instances: Option<u32>,
+    /// How many requests an instance of a service is given at once, 1000 at most. Unset: none is written, and Cloud Run gives 80.
+    concurrency: Option<u32>,
+    /// How long a service may take to answer a request, 1h at most; 5m when not written.
+    request_timeout: Option<crate::schema::DurationSchema>,
+    /// A service has the processor only while it answers requests. `false`: always, which work in the background needs. `true` when not written.
+    cpu_throttling: Option<bool>,
+    /// How long one try of a job's task may take, 168h at most; 10m when not written.
+    task_timeout: Option<crate::schema::DurationSchema>,
+    /// How often a job's task that failed is tried again, 10 at most; 3 when not written.
+    max_retries: Option<u32>,
+    /// How many tasks a job has; 1 when not written.
+    tasks: Option<u32>,
+    /// How many instances a worker pool has. Unset: none is written.
+    instances: Option<u32>,
+    /// Containers beside the program's. They get the signal together with it. Unset: none.
+    #[schemars(extend("examples" = [[{ "name": "proxy", "timeout": "5s" }]]))]
+    sidecars: Option<Vec<beside::Schema>>,
 }

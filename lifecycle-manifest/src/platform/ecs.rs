@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use super::{Cap, Common, Facts, Terms, held, owed_settle};
+use super::{Cap, Common, Facts, Signal, Terms, held, owed_settle};
 use crate::duration::{human, show};
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place};
@@ -25,6 +25,7 @@ pub(crate) static FACTS: Facts = Facts {
     // integer seconds.
     unit: Duration::from_secs(1),
     kill_floor: Duration::ZERO,
+    runs_images: true,
     other_names: &[
         OtherName::seconds("stopTimeout", "grace_period"),
         OtherName::seconds("stop_timeout", "grace_period"),
@@ -65,8 +66,6 @@ const IDLE_TIMEOUT_CAP: Duration = Duration::from_secs(4_000);
 pub struct Ecs {
     /// The knobs that every platform has.
     pub common: Common,
-    /// `image`.
-    pub image: Option<Written<String>>,
     /// `launch_type`; Fargate when not written.
     pub launch_type: Option<Written<LaunchType>>,
     /// `spot`: the tasks run on Spot capacity.
@@ -202,7 +201,6 @@ impl Ecs {
             health_check: health_check(table),
             sidecars: sidecars(table),
             common,
-            image: table.text("image"),
             launch_type: table.word("launch_type", "a launch type", &launch_types),
             spot: table.boolean("spot"),
             desired_count: table.number("desired_count", 0..=10_000),
@@ -255,6 +253,7 @@ impl Ecs {
             .filter(|_| deregistered_first)
             .map(LoadBalancer::deregistration_delay);
         Terms {
+            signal: Signal::Term,
             grace: self.grace(),
             cap: (self.launch_type() == LaunchType::Fargate).then_some(Cap {
                 limit: FARGATE_CAP,

@@ -17,7 +17,7 @@ pub use limits::{Limits, Spot};
 pub use mesh::{Mesh, Proxy};
 pub use pre_stop::PreStop;
 
-use super::{Common, Facts, Terms, held, owed_settle, round_up};
+use super::{Common, Facts, Signal, Terms, held, owed_settle, round_up};
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place};
 use crate::manifest::{Manifest, Written};
@@ -34,6 +34,7 @@ pub(crate) static FACTS: Facts = Facts {
     unit: Duration::from_secs(1),
     // Kubelet v1.36 `minimumGracePeriodInSeconds`: a floor, not an addition.
     kill_floor: Duration::from_secs(2),
+    runs_images: true,
     other_names: &[
         OtherName::seconds("terminationGracePeriodSeconds", "grace_period"),
         OtherName::seconds("termination_grace_period_seconds", "grace_period"),
@@ -64,8 +65,6 @@ pub const PORT_NAME_LONGEST: usize = 15;
 pub struct Kubernetes {
     /// The knobs that every platform has.
     pub common: Common,
-    /// `image`.
-    pub image: Option<Written<String>>,
     /// `replicas`; 2 when not written, the fewest with which a rollout can keep serving.
     pub replicas: Option<Written<u32>>,
     /// `namespace`.
@@ -117,7 +116,6 @@ impl Kubernetes {
             proxy,
             liveness_grace_period: table.duration("liveness_grace_period", Zero::Refused),
             limits: table.table("limits").map(Limits::read).unwrap_or_default(),
-            image: table.text("image"),
             replicas: table.number("replicas", 0..=10_000),
             namespace: namespace(table),
             version: version(table),
@@ -157,6 +155,7 @@ impl Kubernetes {
         let settle = owed_settle(manifest, true);
         let hook = self.hook(&settle);
         Terms {
+            signal: Signal::Term,
             grace: self.common.grace(&FACTS),
             cap: None,
             outside: None,

@@ -3,14 +3,22 @@
 //! A platform is one module and one line in the registry below. Every number about how a platform
 //! ends a workload stands in that module, with its source, and nowhere else.
 
+mod azure_container_apps;
+mod beside;
+mod bounds;
 mod cloud_run;
 pub(crate) mod ecs;
 pub(crate) mod kubernetes;
+mod signal;
 
 use std::collections::HashSet;
 use std::time::Duration;
 
-pub use cloud_run::CloudRun;
+pub(crate) use azure_container_apps::LONGEST_KNOWN_GRACE;
+pub use azure_container_apps::{AzureContainerApps, PROBE_FAILURES, PROBE_PERIOD, PremiumIngress};
+pub use beside::Beside;
+pub use cloud_run::{CloudRun, LIVENESS_PERIOD, RunKind, STARTUP_PERIOD};
+pub(crate) use cloud_run::{REQUEST_TIMEOUT, TASK_TIMEOUT};
 pub(crate) use ecs::DEREGISTRATION_DELAY_CAP;
 #[cfg(feature = "deployed")]
 pub(crate) use ecs::FARGATE_CAP;
@@ -22,6 +30,7 @@ pub use kubernetes::{
     PORT_NAME_LONGEST, PreStop, Proxy, Sidecar, Spot, Version,
 };
 pub(crate) use kubernetes::{NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE, usual_limit};
+pub use signal::Signal;
 
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place};
@@ -43,6 +52,8 @@ pub struct Facts {
     pub unit: Duration,
     /// The least time between the signal and SIGKILL, however the grace period ran out.
     pub kill_floor: Duration,
+    /// It runs container images, and so takes the key `image`.
+    pub runs_images: bool,
     /// Keys of the platform's own files that people write here, and ours.
     pub(crate) other_names: &'static [OtherName],
 }
@@ -58,11 +69,18 @@ pub struct Common {
     pub app_settle: Option<Written<Duration>>,
     /// `timeouts`: steps that are tighter (or longer) on this platform.
     pub timeouts: Vec<(String, Written<Duration>)>,
+    /// `image`, where the platform runs one.
+    pub image: Option<Written<String>>,
 }
 
 impl Common {
-    fn read(table: &mut Table<'_, '_>, resources: &[&str]) -> Self {
+    fn read(table: &mut Table<'_, '_>, facts: &Facts, resources: &[&str]) -> Self {
         let route = table.route().clone();
+        let image = if facts.runs_images {
+            table.text("image")
+        } else {
+            None
+        };
         let grace_period = table.duration("grace_period", Zero::Allowed);
         let app_settle = table.duration("app_settle", Zero::Allowed);
         let mut timeouts = Vec::new();
@@ -94,6 +112,7 @@ impl Common {
             grace_period,
             app_settle,
             timeouts,
+            image,
         }
     }
 
@@ -118,6 +137,8 @@ pub struct Terms {
     pub grace: Figure,
     /// The most the grace period can be.
     pub cap: Option<Cap>,
+    /// What asks the program to stop.
+    pub signal: Signal,
     /// Paid before the grace period begins and before any signal.
     pub outside: Option<Figure>,
     /// Paid inside the grace period, before the signal.
@@ -240,14 +261,24 @@ macro_rules! platforms {
 
             /// The image it runs.
             pub fn image(&self) -> Option<&str> {
-                let image = match self { $(Self::$Type(platform) => &platform.image,)* };
-                image.as_ref().map(|image| image.value.as_str())
+                self.common().image.as_ref().map(|image| image.value.as_str())
             }
+
+            $(
+                #[doc = concat!("Its entry, where this is `", stringify!($key), "`.")]
+                pub fn $key(&self) -> Option<&$Type> {
+                    match self {
+                        Self::$Type(platform) => Some(platform),
+                        #[allow(unreachable_patterns, reason = "where there is one platform only")]
+                        _ => None,
+                    }
+                }
+            )*
 
             fn read(key: &str, mut table: Table<'_, '_>, resources: &[&str]) -> Option<Self> {
                 match key { $(stringify!($key) => {
                     table.other_names($key::FACTS.other_names);
-                    let common = Common::read(&mut table, resources);
+                    let common = Common::read(&mut table, &$key::FACTS, resources);
                     let platform = $Type::read(common, &mut table);
                     table.finish();
                     Some(Self::$Type(platform))
@@ -272,12 +303,23 @@ platforms! {
     kubernetes: Kubernetes,
     ecs: Ecs,
     cloud_run: CloudRun,
+    azure_container_apps: AzureContainerApps,
 }
 
 impl Platform {
     /// Its key under `platforms`.
     pub fn key(&self) -> &'static str {
         self.facts().key
+    }
+
+    /// The containers that get the signal together with the program's, where the platform signals all of
+    /// them at once.
+    pub fn beside(&self) -> &[Beside] {
+        match self {
+            Self::CloudRun(platform) => &platform.sidecars,
+            Self::AzureContainerApps(platform) => &platform.sidecars,
+            _ => &[],
+        }
     }
 }
 

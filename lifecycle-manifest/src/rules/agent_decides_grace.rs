@@ -4,7 +4,7 @@ use super::Context;
 use super::verdict::Verdict;
 use crate::duration::{human, show};
 use crate::finding::{Edit, Finding, Fix, Place, Safety};
-use crate::platform::LaunchType;
+use crate::platform::{LaunchType, Platform};
 
 rule! {
     /// No grace period is written, and each host's ECS agent may have one of its own.
@@ -53,7 +53,7 @@ rule! {
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    let Some((line, ecs)) = context.ecs() else {
+    let Some((line, ecs)) = context.on(Platform::ecs) else {
         return;
     };
     let Some(launch_type) = ecs

@@ -64,7 +64,7 @@ rule! {
 
 #[cfg(feature = "deployed")]
 pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
-    if let Some(kubernetes) = pair.kubernetes() {
+    if let Some(kubernetes) = pair.platform.kubernetes() {
         count(
             pair,
             pair.found.file,
@@ -75,7 +75,7 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
         );
         return;
     }
-    let Some(ecs) = pair.ecs() else {
+    let Some(ecs) = pair.platform.ecs() else {
         return;
     };
     if let Some((file, service)) = pair.ecs_service() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Context;
 use crate::duration::{human, show};
 use crate::finding::{Edit, Finding, Fix, Place, Safety};
-use crate::platform::round_up;
+use crate::platform::{Platform, round_up};
 
 rule! {
     /// The deregistration delay is left at its default of five minutes, and requests are short.
@@ -64,7 +64,7 @@ rule! {
 const SHORT: Duration = Duration::from_secs(60);
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    let Some((line, ecs)) = context.ecs() else {
+    let Some((line, ecs)) = context.on(Platform::ecs) else {
         return;
     };
     // On Spot, the delay and the notice are held against each other.

@@ -4,7 +4,7 @@
 use crate::{
     deployed::View,
     duration::human,
-    finding::{Finding, Place},
+    finding::{Finding, Place, Severity},
     platform::FARGATE_CAP,
 };
 
@@ -14,6 +14,7 @@ rule! {
     /// ## What it finds
     ///
     /// A number in quotes or with a unit where the platform takes a whole number; a native sleep below zero; a `stopTimeout` above what Fargate takes.
+    /// A number that a template computes when it is deployed, such as a parameter's, is a warning: nothing is known of it.
     ///
     /// ## Why it matters
     ///
@@ -60,7 +61,19 @@ pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
             Some(crate::text::Segment::Key(key)) => key.as_str(),
             _ => "this",
         };
-        let here = view.files[file].document.get(&odd.route);
+        let document = &view.files[file].document;
+        if crate::deployed::is_computed(document, &odd.route) {
+            let message =
+                format!("`{key}` is computed when this is deployed, and is not compared here");
+            let mut finding = Finding::new(&RULE, message, Place::Value(odd.route.clone()))
+                .in_deployed(file)
+                .label("a parameter or an expression")
+                .help("compare what is deployed: what `aws ecs describe-task-definition` or `terraform show -json` prints");
+            finding.severity = Severity::Warning;
+            findings.push(finding);
+            continue;
+        }
+        let here = document.get(&odd.route);
         let what = here.map_or_else(|| "something else".to_owned(), crate::text::Node::describe);
         let text = if odd.meant.is_some() { "the text " } else { "" };
         let message = format!("`{key}` takes {}, and this is {text}{what}", odd.expected);

@@ -62,7 +62,7 @@ rule! {
 
 #[cfg(feature = "deployed")]
 pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
-    if let Some(kubernetes) = pair.kubernetes() {
+    if let Some(kubernetes) = pair.platform.kubernetes() {
         let balancer = kubernetes.load_balancer.as_ref();
         let delay = balancer.and_then(|balancer| balancer.deregistration_delay.as_ref());
         if let Some(delay) = delay {
@@ -84,7 +84,7 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
         }
         return;
     }
-    let Some(ecs) = pair.ecs() else {
+    let Some(ecs) = pair.platform.ecs() else {
         return;
     };
     registration(pair, ecs.load_balancer.as_ref(), findings);

@@ -3,7 +3,7 @@
 use super::Context;
 use crate::duration::show;
 use crate::finding::{Edit, Finding, Fix, Place, Safety};
-use crate::platform::PreStop;
+use crate::platform::{Platform, PreStop};
 
 rule! {
     /// The preStop command is not in the image.
@@ -66,7 +66,7 @@ const BARE: [&str; 3] = ["scratch", "distroless", "chainguard"];
 pub(super) const USERLAND: [&str; 6] = ["sleep", "sh", "bash", "ash", "curl", "wget"];
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    let Some((line, kubernetes)) = context.kubernetes() else {
+    let Some((line, kubernetes)) = context.on(Platform::kubernetes) else {
         return;
     };
     let Some(PreStop::Exec {
@@ -78,6 +78,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         return;
     };
     let Some(image) = kubernetes
+        .common
         .image
         .as_ref()
         .filter(|image| is_bare(&image.value))

@@ -3,9 +3,9 @@
 #[cfg(feature = "deployed")]
 use crate::{
     deployed::Pair,
-    duration::{LONGEST, human, seconds_up},
+    duration::{LONGEST, human},
     finding::{Finding, Severity},
-    platform::{LaunchType, Platform},
+    platform::LaunchType,
 };
 #[cfg(feature = "deployed")]
 use std::cmp::Ordering;
@@ -79,9 +79,8 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
     };
     let planned = pair.line.grace().value;
     let (value, title) = (human(deployed.value), pair.title());
-    let key = match pair.platform {
-        Platform::Kubernetes(_) => "terminationGracePeriodSeconds",
-        _ => "stopTimeout",
+    let Some(reader) = pair.reader() else {
+        return;
     };
     let message = match deployed.value.cmp(&planned) {
         Ordering::Equal => return,
@@ -94,14 +93,19 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
             human(deployed.value.saturating_sub(planned))
         ),
     };
-    let label = deployed.label(key, |value| format!("SIGKILL comes {value} after the stop"));
+    let label = deployed.label(reader.grace_key, |value| {
+        format!("SIGKILL comes {value} after the stop")
+    });
     let mut finding = pair
         .finding(&RULE, message, deployed.place.clone())
         .label(label)
         .beside(pair.planned_grace());
     finding = pair.with_sum(finding);
     if deployed.default.is_some()
-        && matches!(pair.platform, Platform::Ecs(ecs) if ecs.launch_type() == LaunchType::Ec2)
+        && pair
+            .platform
+            .ecs()
+            .is_some_and(|ecs| ecs.launch_type() == LaunchType::Ec2)
     {
         finding = finding.note(
             "on EC2 the agent's ECS_CONTAINER_STOP_TIMEOUT holds where no `stopTimeout` is written",
@@ -111,7 +115,7 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
     let cap = pair.line.terms.cap.as_ref();
     let takes = |value| cap.is_none_or(|cap| value <= cap.limit);
     if takes(planned) {
-        finding = finding.help(format!("write `{key}: {}`", seconds_up(planned)));
+        finding = finding.help(format!("write `{}`", (reader.write_grace)(planned)));
     }
     if deployed.value > planned {
         finding.severity = Severity::Warning;

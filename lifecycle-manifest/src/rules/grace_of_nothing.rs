@@ -19,6 +19,7 @@ rule! {
     /// Zero means something else everywhere.
     /// On Kubernetes the pod is gone from the API at once, its hook does not run, and the program is killed after two seconds.
     /// On ECS it counts as not written: the default of 30 seconds holds.
+    /// On Azure Container Apps the program is killed at once, without any signal before.
     /// A grace period of one second is raised to two by the kubelet.
     ///
     /// ## Example
@@ -55,6 +56,7 @@ rule! {
     ///
     /// Kubelet v1.36, `pkg/kubelet/kuberuntime/kuberuntime_container.go`: the window is raised to at least two seconds.
     /// ECS agent, `agent/engine/docker_task_engine.go`: a stop timeout of 0 counts as unset.
+    /// Azure Container Apps, `ContainerAppTemplate`: zero means the kill signal at once.
     pub(super) RULE = "LC110", "grace-of-nothing", Warning, High, check
 }
 
@@ -75,11 +77,17 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
 
 /// Kill at once.
 fn nothing(context: &Context<'_>, line: &Timeline) -> Finding {
-    let message = format!(
-        "with a grace period of 0s {} runs no hook and kills the program after {}",
-        line.facts.name,
-        human(line.facts.kill_floor)
-    );
+    let message = match line.facts.kill_floor {
+        floor if floor.is_zero() => format!(
+            "with a grace period of 0s {} kills the program at once",
+            line.facts.name
+        ),
+        floor => format!(
+            "with a grace period of 0s {} runs no hook and kills the program after {}",
+            line.facts.name,
+            human(floor)
+        ),
+    };
     let mut finding = Finding::new(&RULE, message, grace_place(context, line))
         .on(line.platform())
         .label("no time to shut down");

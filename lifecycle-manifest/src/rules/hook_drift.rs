@@ -69,7 +69,7 @@ rule! {
 
 #[cfg(feature = "deployed")]
 pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
-    let Some(kubernetes) = pair.kubernetes() else {
+    let Some(kubernetes) = pair.platform.kubernetes() else {
         return;
     };
     let planned = planned::hook(kubernetes, pair.line);

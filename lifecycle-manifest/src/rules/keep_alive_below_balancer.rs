@@ -7,7 +7,7 @@ use crate::duration::{human, show};
 use crate::figure::Figure;
 use crate::finding::{Finding, Place};
 use crate::manifest::Written;
-use crate::platform::Balancer;
+use crate::platform::{Balancer, Platform};
 use crate::text::Route;
 use crate::timeline::Timeline;
 
@@ -70,12 +70,12 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         return;
     };
     let mut balancers: Vec<(&Timeline, Route, Figure)> = Vec::new();
-    if let Some((line, kubernetes)) = context.kubernetes()
+    if let Some((line, kubernetes)) = context.on(Platform::kubernetes)
         && let Some(idle) = kubernetes.load_balancer.as_ref().and_then(Balancer::idle)
     {
         balancers.push((line, kubernetes.common.route.clone(), idle));
     }
-    if let Some((line, ecs)) = context.ecs()
+    if let Some((line, ecs)) = context.on(Platform::ecs)
         && let Some(balancer) = &ecs.load_balancer
     {
         balancers.push((line, balancer.route.clone(), balancer.idle_timeout()));

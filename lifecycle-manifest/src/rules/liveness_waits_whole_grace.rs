@@ -6,7 +6,7 @@ use super::Context;
 use super::verdict::{grace_label, grace_place};
 use crate::duration::{human, show};
 use crate::finding::{Edit, Finding, Fix, Place, Safety};
-use crate::platform::round_up;
+use crate::platform::{Platform, round_up};
 
 rule! {
     /// A pod that liveness has given up on is waited for as long as one that shuts down.
@@ -68,7 +68,7 @@ const USUAL: Duration = Duration::from_secs(30);
 const FAREWELL: Duration = Duration::from_secs(10);
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    let Some((line, kubernetes)) = context.kubernetes() else {
+    let Some((line, kubernetes)) = context.on(Platform::kubernetes) else {
         return;
     };
     let grace = line.grace();

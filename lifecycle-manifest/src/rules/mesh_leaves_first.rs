@@ -4,7 +4,7 @@ use super::Context;
 use super::verdict::{grace_label, grace_place};
 use crate::duration::{human, show};
 use crate::finding::{Edit, Finding, Fix, Place, Safety};
-use crate::platform::{Kubernetes, round_up};
+use crate::platform::{Kubernetes, Platform, round_up};
 use crate::text::Route;
 
 rule! {
@@ -61,7 +61,7 @@ rule! {
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    let Some((line, kubernetes)) = context.kubernetes() else {
+    let Some((line, kubernetes)) = context.on(Platform::kubernetes) else {
         return;
     };
     let (Some(mesh), Some(drain)) = (&kubernetes.mesh, kubernetes.proxy_drain()) else {

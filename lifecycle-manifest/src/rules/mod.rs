@@ -10,7 +10,7 @@ use crate::deployed::{self, Compared, Deployed, Pair, View};
 use crate::finding::{Confidence, Finding, Severity};
 use crate::manifest::Manifest;
 use crate::plan::{Cycle, Plan};
-use crate::platform::{Ecs, Kubernetes, Platform};
+use crate::platform::Platform;
 use crate::timeline::Timeline;
 
 pub use family::{FAMILIES, Family};
@@ -83,24 +83,11 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// The Kubernetes entry with its timeline, where there is one.
-    fn kubernetes(&self) -> Option<(&'a Timeline, &'a Kubernetes)> {
+    /// A platform's entry with its timeline, where there is one: `context.on(Platform::kubernetes)`.
+    fn on<T>(&self, of: fn(&Platform) -> Option<&T>) -> Option<(&'a Timeline, &'a T)> {
         self.timelines
             .iter()
-            .find_map(|line| match self.entry(line) {
-                Some(Platform::Kubernetes(kubernetes)) => Some((line, kubernetes)),
-                _ => None,
-            })
-    }
-
-    /// The ECS entry with its timeline, where there is one.
-    fn ecs(&self) -> Option<(&'a Timeline, &'a Ecs)> {
-        self.timelines
-            .iter()
-            .find_map(|line| match self.entry(line) {
-                Some(Platform::Ecs(ecs)) => Some((line, ecs)),
-                _ => None,
-            })
+            .find_map(|line| Some((line, of(self.entry(line)?)?)))
     }
 
     fn entry(&self, line: &Timeline) -> Option<&'a Platform> {
@@ -148,10 +135,12 @@ mod deployed_without_drain_delay;
 mod deregistration_drift;
 mod digest_drift;
 mod drain_outlived_by_load_balancer;
+mod ended_by_platform_first;
 mod environment_drift;
 mod exec_hook_needs_shell;
 mod flushed_before_drained;
 mod grace_drift;
+mod grace_longer_than_known;
 mod grace_not_settable;
 mod grace_of_nothing;
 mod grace_too_short;
@@ -159,6 +148,7 @@ mod hook_drift;
 mod hook_outlives_grace;
 mod hook_takes_whole_grace;
 mod hung_program_holds_grace;
+mod ingress_grace_not_the_apps;
 mod jobs;
 mod keep_alive_below_balancer;
 mod lease_expires_at_work;
@@ -177,6 +167,7 @@ mod prefetch_outlives_drain;
 mod probe_drift;
 mod probe_grace_misplaced;
 mod readiness_slower_than_settle;
+mod request_timeout_outlives_drain;
 mod rollout_takes_all_pods;
 mod rounded_up;
 mod settle_paid_twice;
@@ -185,12 +176,14 @@ mod shell_swallows_signal;
 mod shorter;
 mod sidecar_drift;
 mod sidecar_leaves_first;
+mod sidecar_outlives_grace;
 mod spot_notice_too_short;
 mod spread_outlives_drain;
 mod step_closed_before_its_user;
 mod stop_chain_outlives_spot;
 mod stop_signal_not_sent;
 mod stop_timeout_left_to_host;
+mod throttled_in_background;
 mod timed;
 mod traffic_to_leaving_pods;
 mod unused_grace;
@@ -226,6 +219,8 @@ pub static ALL: &[&Rule] = &[
     &grace_of_nothing::RULE,
     &node_leaves_first::RULE,
     &agent_decides_grace::RULE,
+    &grace_longer_than_known::RULE,
+    &sidecar_outlives_grace::RULE,
     &dependency_cycle::RULE,
     &step_closed_before_its_user::RULE,
     &flushed_before_drained::RULE,
@@ -243,6 +238,10 @@ pub static ALL: &[&Rule] = &[
     &needs_newer_cluster::RULE,
     &liveness_waits_whole_grace::RULE,
     &mesh_leaves_first::RULE,
+    &request_timeout_outlives_drain::RULE,
+    &ended_by_platform_first::RULE,
+    &throttled_in_background::RULE,
+    &ingress_grace_not_the_apps::RULE,
     &port_taken::RULE,
     &longest_job_outlives_drain::RULE,
     &lease_expires_at_work::RULE,

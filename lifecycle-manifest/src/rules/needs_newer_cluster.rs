@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::finding::{Edit, Finding, Fix, Place, Safety};
-use crate::platform::PreStop;
+use crate::platform::{Platform, PreStop};
 
 rule! {
     /// The manifest relies on something that the declared Kubernetes version does not have.
@@ -56,7 +56,7 @@ rule! {
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    let Some((line, kubernetes)) = context.kubernetes() else {
+    let Some((line, kubernetes)) = context.on(Platform::kubernetes) else {
         return;
     };
     let Some(version) = &kubernetes.version else {

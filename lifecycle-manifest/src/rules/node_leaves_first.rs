@@ -5,7 +5,7 @@ use super::shorter::timeouts_within;
 use super::verdict::grace_place;
 use crate::duration::{human, show};
 use crate::finding::{Confidence, Finding, Place};
-use crate::platform::usual_limit;
+use crate::platform::{Platform, usual_limit};
 
 rule! {
     /// The node goes before the grace period is over.
@@ -68,7 +68,7 @@ rule! {
 }
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    let Some((line, kubernetes)) = context.kubernetes() else {
+    let Some((line, kubernetes)) = context.on(Platform::kubernetes) else {
         return;
     };
     let (grace, needed) = (line.grace().value, line.needed());

@@ -83,8 +83,11 @@ rule! {
 
 #[cfg(feature = "deployed")]
 pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
-    if pair.ecs().is_some() {
+    if pair.platform.ecs().is_some() {
         container_check(pair, findings);
+        return;
+    }
+    if pair.platform.kubernetes().is_none() {
         return;
     }
     let Some(health) = &pair.resolved.manifest.traffic.health else {
@@ -131,7 +134,10 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
         };
         asked.compare(pair, probe, findings);
     }
-    let grace = pair.kubernetes().and_then(Kubernetes::liveness_grace);
+    let grace = pair
+        .platform
+        .kubernetes()
+        .and_then(Kubernetes::liveness_grace);
     if let (Some(grace), Some(probe)) = (grace, &pair.container().liveness) {
         findings.extend(hung(pair, probe, &grace));
     }
@@ -359,7 +365,11 @@ fn slow(
 /// The health check of a container on ECS.
 #[cfg(feature = "deployed")]
 fn container_check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
-    let Some(check) = pair.ecs().and_then(|ecs| ecs.health_check.as_ref()) else {
+    let Some(check) = pair
+        .platform
+        .ecs()
+        .and_then(|ecs| ecs.health_check.as_ref())
+    else {
         return;
     };
     let route = pair.platform.common().route.key("health_check");

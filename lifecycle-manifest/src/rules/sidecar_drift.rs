@@ -73,13 +73,13 @@ rule! {
 
 #[cfg(feature = "deployed")]
 pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
-    if let Some(ecs) = pair.ecs() {
+    if let Some(ecs) = pair.platform.ecs() {
         for sidecar in &ecs.sidecars {
             on_ecs(pair, sidecar, findings);
         }
         return;
     }
-    let Some(kubernetes) = pair.kubernetes() else {
+    let Some(kubernetes) = pair.platform.kubernetes() else {
         return;
     };
     for sidecar in &kubernetes.sidecars {
@@ -196,7 +196,10 @@ fn uncounted(pair: &Pair<'_>, container: &Container) -> Finding {
         ));
     finding.severity = Severity::Warning;
     let entry = format!("{{ name: {name}, timeout: … }}");
-    let is_first = pair.kubernetes().is_none_or(|it| it.sidecars.is_empty());
+    let is_first = pair
+        .platform
+        .kubernetes()
+        .is_none_or(|it| it.sidecars.is_empty());
     pair.with_sum(finding).help(match is_first {
         true => {
             format!("write `sidecars: [{entry}]` in the manifest, with the time it takes to stop")

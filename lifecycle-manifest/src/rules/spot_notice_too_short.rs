@@ -8,7 +8,7 @@ use super::verdict::{grace_place, platform_place};
 use crate::duration::{human, show};
 use crate::figure::Figure;
 use crate::finding::{Edit, Finding, Fix, Place, Safety, Severity};
-use crate::platform::{LoadBalancer, Spot};
+use crate::platform::{LoadBalancer, Platform, Spot};
 
 rule! {
     /// The notice of an interruptible node is shorter than the shutdown.
@@ -70,7 +70,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn on_kubernetes(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    let Some((line, kubernetes)) = context.kubernetes() else {
+    let Some((line, kubernetes)) = context.on(Platform::kubernetes) else {
         return;
     };
     let Some((whose, notice)) = kubernetes.spot_notice() else {
@@ -113,7 +113,7 @@ fn with_other_nodes(finding: Finding, key: &str) -> Finding {
 }
 
 fn on_ecs(context: &Context<'_>, findings: &mut Vec<Finding>) {
-    let Some((line, ecs)) = context.ecs().filter(|(_, ecs)| ecs.is_spot()) else {
+    let Some((line, ecs)) = context.on(Platform::ecs).filter(|(_, ecs)| ecs.is_spot()) else {
         return;
     };
     let notice = crate::platform::SPOT_NOTICE;

@@ -5,7 +5,7 @@ use super::verdict::grace_place;
 use crate::duration::{human, show};
 use crate::figure::Figure;
 use crate::finding::{Finding, Place};
-use crate::platform::Cap;
+use crate::platform::{Cap, Platform};
 use crate::timeline::Timeline;
 
 rule! {
@@ -79,7 +79,9 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         let mut finding = Finding::new(&RULE, message, place.clone())
             .on(line.platform())
             .label(cap.because);
-        let launch_type = context.ecs().and_then(|(_, ecs)| ecs.launch_type.as_ref());
+        let launch_type = context
+            .on(Platform::ecs)
+            .and_then(|(_, ecs)| ecs.launch_type.as_ref());
         if let Some(written) = launch_type {
             let place = Place::Value(written.route.clone());
             finding = finding.related(place, "this launch type has the limit");

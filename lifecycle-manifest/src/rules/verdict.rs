@@ -7,7 +7,7 @@ use super::Context;
 use crate::duration::{human, show};
 use crate::figure::{Figure, Origin};
 use crate::finding::{Edit, Finding, Fix, Place, Safety};
-use crate::platform::PreStop;
+use crate::platform::{Platform, PreStop};
 use crate::text::Route;
 use crate::timeline::Timeline;
 
@@ -165,7 +165,7 @@ pub(super) fn with_shorter_hook(
 ) -> Finding {
     let settle = &line.terms.settle;
     let hook = context
-        .kubernetes()
+        .on(Platform::kubernetes)
         .and_then(|(_, it)| it.pre_stop.as_ref());
     match hook {
         Some(PreStop::Sleep(sleep)) if !settle.value.is_zero() && sleep.value > settle.value => {

@@ -17,6 +17,7 @@ use crate::duration::PATTERN;
 use crate::kind::{Kind, Phase};
 use crate::lints::Level;
 use crate::manifest::{Drift, OnFailure};
+use crate::platform::Platform;
 use crate::platform::PlatformsSchema;
 
 /// The schema of format 1.
@@ -30,8 +31,8 @@ pub fn schema() -> Schema {
     Schema::try_from(value).unwrap_or_default()
 }
 
-/// Mappings that may stand empty, as in `kubernetes:` with nothing behind it.
-const MAY_BE_EMPTY: [&str; 10] = [
+/// Mappings that may stand empty, as in `budget:` with nothing behind it; every platform's may too.
+const MAY_BE_EMPTY: &[&str] = &[
     "budget",
     "traffic",
     "health",
@@ -39,16 +40,15 @@ const MAY_BE_EMPTY: [&str; 10] = [
     "lints",
     "load_balancer",
     "limits",
-    "kubernetes",
-    "ecs",
-    "cloud_run",
+    "premium_ingress",
 ];
 
 /// An optional value is one that may be left away; written, it is not nothing.
 fn no_null(schema: &mut Schema) {
     if let Some(properties) = schema.get_mut("properties").and_then(|p| p.as_object_mut()) {
         for (name, property) in properties {
-            if !MAY_BE_EMPTY.contains(&name.as_str()) {
+            let name = name.as_str();
+            if !MAY_BE_EMPTY.contains(&name) && !Platform::KEYS.contains(&name) {
                 drop_null(property);
             }
         }

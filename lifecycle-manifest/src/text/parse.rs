@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use granit_parser::{Event, Parser, ScalarStyle, ScanError, StructureStyle};
+use granit_parser::{Event, Parser, ScalarStyle, ScanError, StructureStyle, Tag};
 
 use super::{
-    Comment, Document, Entry, Limits, Node, Source, Span, SyntaxError, SyntaxErrorKind, Value,
+    Comment, Document, Entry, Limits, Mapping, Node, Source, Span, SyntaxError, SyntaxErrorKind,
+    Value,
 };
 
 /// Parses a text. Faults that leave the tree readable are collected beside it, so that one run can
@@ -54,6 +55,37 @@ struct Anchored {
     node: Node,
     nodes: usize,
     bytes: usize,
+}
+
+/// The functions of `CloudFormation` that have a short form: `!Sub x` is `{ Fn::Sub: x }`, and `!Ref x`
+/// is `{ Ref: x }` (template reference, “intrinsic functions”).
+const FUNCTIONS: [&str; 17] = [
+    "And",
+    "Base64",
+    "Cidr",
+    "Equals",
+    "FindInMap",
+    "GetAZs",
+    "GetAtt",
+    "If",
+    "ImportValue",
+    "Join",
+    "Length",
+    "Not",
+    "Or",
+    "Select",
+    "Split",
+    "Sub",
+    "Transform",
+];
+
+/// The key that such a tag stands for.
+fn function(tag: &Tag) -> Option<String> {
+    match tag.suffix() {
+        _ if tag.handle() != "!" => None,
+        "Ref" => Some("Ref".to_owned()),
+        name => FUNCTIONS.contains(&name).then(|| format!("Fn::{name}")),
+    }
 }
 
 type Events<'t> = Parser<'t, granit_parser::StrInput<'t>>;
@@ -251,6 +283,7 @@ impl<'t> Builder<'t> {
             let tag = self.tag_span(span);
             self.unsupported(tag, "a tag", "write the value without `!…`");
         }
+        let function = event.tag().filter(|_| self.lenient).and_then(function);
         let before = (self.nodes, self.text_bytes);
         let anchor = event.anchor_id();
         let node = match event {
@@ -267,6 +300,17 @@ impl<'t> Builder<'t> {
                     SyntaxErrorKind::NotYaml("a value was expected".into()),
                 ));
             }
+        };
+        let node = match function {
+            Some(name) => Node {
+                span: node.span,
+                value: Value::Mapping(Mapping::from(vec![Entry {
+                    key: name,
+                    key_span: node.span,
+                    value: node,
+                }])),
+            },
+            None => node,
         };
         if let Some(id) = anchor {
             let nodes = self.nodes - before.0 + 1;

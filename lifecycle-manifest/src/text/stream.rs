@@ -23,8 +23,8 @@ impl Limits {
 
 /// Reads a file that is not ours: a stream of documents, as YAML or as JSON values after one another.
 ///
-/// The root is the sequence of the documents. Tags are read as if they were not there and merge keys
-/// are followed. A document that cannot be read is reported, and reading goes on with the next.
+/// The root is the sequence of the documents. The tags of `CloudFormation` are read as the
+/// functions that they stand for, all others as if they were not there; merge keys are followed. A document that cannot be read is reported, and reading goes on with the next.
 ///
 /// ```
 /// use lifecycle_manifest::text::{Limits, Route, parse_stream};

@@ -4,6 +4,7 @@
 //! is chosen to fit the deployed grace period, and said to be chosen.
 
 mod choose;
+pub(super) mod cloud_run;
 mod ecs;
 mod guess;
 mod hook;
@@ -13,7 +14,7 @@ mod probes;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use lifecycle_manifest::deployed::{Container, Deployed, Workload};
 use lifecycle_manifest::text::{Route, Value};
 use lifecycle_manifest::{Written, contract};
@@ -21,7 +22,7 @@ use lifecycle_manifest::{Written, contract};
 use crate::input::STANDARD_INPUT;
 
 use super::draft::{Draft, Name, Slot, bounded};
-use super::fit;
+use super::{fit, shown};
 
 /// A file that was read.
 pub(super) struct Source {
@@ -98,7 +99,11 @@ pub(super) fn draft(
     for one in &chosen {
         match one.workload.platform {
             "kubernetes" => kubernetes::describe(&mut draft, *one, sources),
-            _ => ecs::describe(&mut draft, *one, sources),
+            "ecs" => ecs::describe(&mut draft, *one, sources),
+            key => match shown::of(key).and_then(|shown| shown.describe) {
+                Some(describe) => describe(&mut draft, *one, sources),
+                None => bail!("a manifest cannot be drafted from what is deployed on {key}"),
+            },
         }
     }
     fit::timeouts(&mut draft)?;

@@ -8,11 +8,11 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::super::commons;
 use super::super::draft::{
-    CloudRun, Common, Draft, Ecs, Health, HealthCheck, Kubernetes, LoadBalancer, Name, Path,
-    PreStop, Proxy, Resource, Sidecar, Slot,
+    Common, Draft, Ecs, Health, HealthCheck, Kubernetes, LoadBalancer, Name, Path, PreStop, Proxy,
+    Resource, Sidecar, Slot,
 };
+use super::super::shown::{self, Other};
 
 pub(super) fn text() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -274,6 +274,30 @@ fn ecs() -> impl Strategy<Value = Ecs> {
         )
 }
 
+/// Any of the platforms with plain keys, any of those keys with the value that is shown of it.
+fn others() -> impl Strategy<Value = Vec<Other>> {
+    let entries: Vec<_> = shown::ALL
+        .iter()
+        .map(|shown| {
+            let written = vec(option::of(option::of(text())), shown.lines.len());
+            option::of((common(), written)).prop_map(|chosen| {
+                let (common, written) = chosen?;
+                let lines = shown.lines.iter().zip(written);
+                let values = lines.filter_map(|(line, note)| {
+                    let value = Some(line.example.to_owned());
+                    Some((line.key, Slot { value, note: note? }))
+                });
+                Some(Other {
+                    key: shown.key,
+                    common,
+                    values: values.collect(),
+                })
+            })
+        })
+        .collect();
+    entries.prop_map(|entries| entries.into_iter().flatten().collect())
+}
+
 prop_compose! {
     pub(super) fn drafts()(
         origin in vec(text(), 0..3),
@@ -284,7 +308,7 @@ prop_compose! {
         resources in resources().boxed(),
         kubernetes in option::of(kubernetes()).boxed(),
         ecs in option::of(ecs()).boxed(),
-        cloud_run in option::of(common()).boxed(),
+        others in others().boxed(),
         shorter in time(),
     ) -> Draft {
         let mut draft = Draft {
@@ -297,10 +321,10 @@ prop_compose! {
             resources,
             kubernetes,
             ecs,
-            cloud_run: cloud_run.map(|common| CloudRun { common }),
+            others,
         };
         let first = draft.resources[0].name.clone();
-        for common in commons(&mut draft) {
+        for (_, common) in draft.commons() {
             common.timeouts = vec![(first.clone(), shorter)];
         }
         draft

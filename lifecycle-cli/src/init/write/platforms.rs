@@ -6,8 +6,9 @@ use lifecycle_manifest::platform::{DEFAULT_SETTLE, LaunchType, Spot};
 use minijinja::{Value, context};
 
 use super::super::draft::{
-    CloudRun, Common, Ecs, HealthCheck, Kubernetes, LoadBalancer, PreStop, Proxy, Sidecar, Slot,
+    Common, Ecs, HealthCheck, Kubernetes, LoadBalancer, PreStop, Proxy, Sidecar, Slot,
 };
+use super::super::shown::{self, Other, Shown};
 use super::{Block, list, mapping, safe, text, word};
 use crate::template::quote;
 
@@ -198,6 +199,50 @@ fn health_check(check: &HealthCheck) -> String {
     }
 }
 
-pub(super) fn cloud_run(entry: Option<&CloudRun>) -> Value {
-    shared("cloud_run", entry.map(|entry| &entry.common)).1
+/// The blocks of the platforms whose keys are plain: those that were asked for, and those that are
+/// shown always.
+pub(super) fn others(entries: &[Other]) -> Vec<Value> {
+    let entry = |shown: &Shown| entries.iter().find(|entry| entry.key == shown.key);
+    shown::ALL
+        .iter()
+        .filter(|shown| shown.always || entry(shown).is_some())
+        .map(|shown| other(shown, entry(shown)))
+        .collect()
+}
+
+/// The keys of the platforms that are not shown; empty where all are.
+pub(super) fn unshown(entries: &[Other]) -> String {
+    let keys: Vec<&str> = shown::ALL
+        .iter()
+        .filter(|shown| !shown.always && entries.iter().all(|entry| entry.key != shown.key))
+        .map(|shown| shown.key)
+        .collect();
+    keys.join(", ")
+}
+
+fn other(shown: &Shown, entry: Option<&Other>) -> Value {
+    let (block, common) = shared(shown.key, entry.map(|entry| &entry.common));
+    let nothing = Slot::default();
+    let lines: Vec<Value> = shown
+        .lines
+        .iter()
+        .map(|line| {
+            let written = entry.and_then(|entry| {
+                let mut values = entry.values.iter();
+                values.find(|(key, _)| *key == line.key)
+            });
+            let slot = written.map_or(&nothing, |(_, slot)| slot);
+            context! {
+                about => safe(line.about),
+                line => block.line(line.key, slot, String::clone, line.example),
+            }
+        })
+        .collect();
+    let runs_images = Platform::facts_of(shown.key).is_some_and(|facts| facts.runs_images);
+    context! {
+        grace_about => shown.grace.map(safe),
+        runs_images => runs_images,
+        lines => lines,
+        ..common
+    }
 }
