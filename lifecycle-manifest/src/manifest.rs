@@ -134,6 +134,8 @@ pub struct Resource {
     pub uses: Vec<Written<String>>,
     /// `best_effort`: its timeout or failure is reported and does not change the exit code.
     pub best_effort: Option<Written<bool>>,
+    /// `exclusive`: only one instance of the service may hold it at a time.
+    pub exclusive: Option<Written<bool>>,
     /// `port`: where it listens.
     pub port: Option<Written<u16>>,
     /// `lease`: how long a claimed job stays claimed without renewal.

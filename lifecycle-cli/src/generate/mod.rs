@@ -4,11 +4,16 @@
 //! its data. Rendering is one path with three endings: print, write, or compare. Templates print and
 //! decide nothing, and may be somebody's own.
 
+mod azure_container_apps;
+mod cloud_run;
+mod compose;
+mod docker;
 mod ecs;
 mod files;
 mod kubernetes;
 mod overrides;
 mod own;
+mod pm2;
 mod sheet;
 mod work;
 
@@ -51,7 +56,15 @@ pub(crate) struct Target {
 type Make = fn(&Ask<'_>) -> Result<Vec<Sheet>>;
 
 /// Every target, in the order in which they are offered.
-pub(crate) static TARGETS: &[&Target] = &[&kubernetes::TARGET, &ecs::TARGET];
+pub(crate) static TARGETS: &[&Target] = &[
+    &kubernetes::TARGET,
+    &ecs::TARGET,
+    &docker::TARGET,
+    &compose::TARGET,
+    &pm2::TARGET,
+    &cloud_run::TARGET,
+    &azure_container_apps::TARGET,
+];
 
 /// The target with this name.
 pub(crate) fn target(name: &str) -> Option<&'static Target> {

@@ -5,29 +5,45 @@
 //! [`Odd`]. What the values mean beside a manifest is said by the rules `LC7xx`, what they mean by
 //! themselves by the rules `LC8xx`.
 
+mod azure_container_apps;
+mod cloud_run;
+mod compose;
+mod docker;
 mod ecs;
+mod fly;
+mod go;
+mod heroku;
 mod hook;
 mod kubernetes;
 mod matching;
+pub(crate) mod nomad;
 mod pair;
 pub mod planned;
+pub(crate) mod pm2;
 mod read;
 pub(crate) mod reader;
 mod syntax;
+mod systemd;
 mod template;
+pub mod unit;
 mod view;
 mod workload;
 
+pub(crate) use compose::{duration as compose_duration, lasts as hook_bound};
 pub use hook::Lasts;
 pub(crate) use hook::{program, script};
 pub(crate) use matching::holdings;
 pub use matching::{Match, Wanted, matches};
 pub(crate) use pair::{Pair, container_place, missing, pairs};
+pub use pm2::Pm2App;
+pub(crate) use pm2::{Held, held};
+pub use systemd::UnitFile;
 pub(crate) use template::is_computed;
-pub(crate) use view::View;
+pub(crate) use view::{Seen, View};
 pub use workload::{
     Action, Binding, Capacity, Container, DependsOn, EcsService, HealthCheck, Hook, Owner, Pairs,
-    Port, Probe, ProbeAction, Service, ServicePort, Strategy, TargetGroup, Variable, Workload,
+    Port, Probe, ProbeAction, Service, ServicePort, Settings, Strategy, TargetGroup, Variable,
+    Workload,
 };
 
 use std::collections::HashSet;
@@ -65,7 +81,8 @@ pub struct Deployed {
 pub struct Odd {
     /// Where it stands.
     pub route: Route,
-    /// What is taken there: `a whole number`.
+    /// What is taken there: `a whole number`. Nothing where what stands there is filled in elsewhere, and
+    /// may be right.
     pub expected: &'static str,
     /// What it holds all the same, where that is plain: `30` where `"30"` is written.
     pub meant: Option<i64>,
@@ -129,6 +146,12 @@ impl Deployed {
         deployed.document = document;
         deployed.odd_routes = deployed.odd.iter().map(|odd| odd.route.clone()).collect();
         deployed
+    }
+
+    /// Lets files that amend one another know of each other: what a unit's drop-in says otherwise no
+    /// longer holds in the unit. For all files of a run, once they are read.
+    pub fn join(files: &mut [Self]) {
+        systemd::join(files);
     }
 
     /// Nothing in it runs containers or stands before what does, and nothing is broken.

@@ -365,7 +365,7 @@ fn sidecars(table: &mut Table<'_, '_>) -> Vec<Sidecar> {
     sidecars
 }
 
-fn health_check(table: &mut Table<'_, '_>) -> Option<HealthCheck> {
+pub(super) fn health_check(table: &mut Table<'_, '_>) -> Option<HealthCheck> {
     let entry = table.entry("health_check")?;
     if !matches!(entry.value.value, Value::Sequence(_)) {
         let words = [("runtime", ())];
@@ -460,7 +460,7 @@ struct SidecarSchema {
 #[derive(schemars::JsonSchema)]
 #[schemars(untagged)]
 #[allow(dead_code, reason = "only its shape is read")]
-enum HealthCheckSchema {
+pub(super) enum HealthCheckSchema {
     /// The program asks itself.
     Runtime(RuntimeSchema),
     /// A command of the image, beginning with `CMD` or `CMD-SHELL`.
@@ -472,7 +472,7 @@ enum HealthCheckSchema {
 #[derive(schemars::JsonSchema)]
 #[schemars(rename_all = "kebab-case")]
 #[allow(dead_code, reason = "only its shape is read")]
-enum RuntimeSchema {
+pub(super) enum RuntimeSchema {
     /// The program asks itself.
     Runtime,
 }

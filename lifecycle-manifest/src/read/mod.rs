@@ -144,6 +144,11 @@ pub(crate) fn syntax(error: SyntaxError) -> Finding {
                 None => finding,
             }
         }
+        SyntaxErrorKind::NotIn(language, words) => Finding::new(
+            &shape::SYNTAX,
+            format!("this is not {language}: {words}"),
+            place,
+        ),
         SyntaxErrorKind::Unsupported(what, instead) => Finding::new(
             &shape::UNSUPPORTED_YAML,
             format!("a manifest does not use {what}"),
@@ -370,6 +375,7 @@ fn resource(
         }
     }
     let best_effort = table.boolean("best_effort");
+    let exclusive = table.boolean("exclusive");
     let port = table.number("port", 1..=u16::MAX);
     let lease = table.duration("lease", Zero::Refused);
     let (jobs, of_jobs) = jobs::jobs(&mut table);
@@ -429,6 +435,7 @@ fn resource(
         after,
         uses,
         best_effort,
+        exclusive,
         port,
         lease,
         spread,

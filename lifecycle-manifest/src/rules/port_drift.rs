@@ -76,11 +76,15 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
         .iter()
         .map(|port| port.number.value)
         .collect();
-    for resource in &pair.resolved.manifest.resources {
+    let resolved = pair.resolved;
+    let main = resolved.plan.main_port(&resolved.manifest);
+    for resource in &resolved.manifest.resources {
         let Some(port) = &resource.port else {
             continue;
         };
-        if here.contains(&i64::from(port.value)) {
+        // Where the ingress sends to one port, others are open all the same.
+        let elsewhere = pair.platform.has_one_ingress_port() && main != Some(port.value);
+        if here.contains(&i64::from(port.value)) || elsewhere {
             continue;
         }
         let listed: Vec<String> = here.iter().map(ToString::to_string).collect();
@@ -96,10 +100,13 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
             pair.finding(&RULE, message, place)
                 .label(format!("opened here, and not {}", port.value))
                 .beside((Place::Value(port.route.clone()), "listens here".to_owned()))
-                .help(format!(
-                    "add `containerPort: {}`, or mend `port` in the manifest",
-                    port.value
-                )),
+                .help(match pair.platform.has_one_ingress_port() {
+                    true => format!("write {} there, or mend `port` in the manifest", port.value),
+                    false => format!(
+                        "add `containerPort: {}`, or mend `port` in the manifest",
+                        port.value
+                    ),
+                }),
         );
     }
 }

@@ -17,8 +17,7 @@ use crate::duration::PATTERN;
 use crate::kind::{Kind, Phase};
 use crate::lints::Level;
 use crate::manifest::{Drift, OnFailure};
-use crate::platform::Platform;
-use crate::platform::PlatformsSchema;
+use crate::platform::{Platform, PlatformsSchema};
 
 /// The schema of format 1.
 pub fn schema() -> Schema {
@@ -258,6 +257,8 @@ struct ResourceSchema {
     uses: Option<NamesSchema>,
     /// Its timeout or failure is reported and does not change the exit code; `false` when not written.
     best_effort: Option<bool>,
+    /// Only one instance of the service may hold it at a time: a lock, a single writer; `false` when not written. It decides nothing about a shutdown.
+    exclusive: Option<bool>,
     /// Where a server listens. Unset: not known, and not written into what is generated.
     #[schemars(range(min = 1))]
     #[schemars(extend("examples" = [8080]))]
@@ -309,7 +310,7 @@ fn for_kinds() -> serde_json::Value {
 
 #[derive(JsonSchema)]
 #[schemars(untagged)]
-enum NamesSchema {
+pub(crate) enum NamesSchema {
     One(String),
     Several(Vec<String>),
 }

@@ -9,6 +9,7 @@ mod ecs;
 mod guess;
 mod hook;
 mod kubernetes;
+pub(super) mod pm2;
 mod probes;
 
 use std::sync::Arc;
