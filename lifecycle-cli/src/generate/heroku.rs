@@ -1,6 +1,6 @@
 //! Heroku: the `Procfile`, and the environment of an `app.json`; or a script that sets config vars.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use lifecycle_manifest::platform::Heroku;
 use lifecycle_manifest::{Platform, Timeline};
 use minijinja::Value;
@@ -100,7 +100,10 @@ fn data<'a>(ask: &Ask<'a>, heroku: &'a Heroku, line: &Timeline, command: &str) -
 
 /// One word of a shell. A line break within it would end a Procfile's line.
 fn word(text: &str) -> Result<String> {
-    let word = shlex::try_quote(text).context("a NUL character cannot be in a command")?;
+    if text.contains('\0') {
+        anyhow::bail!("a NUL character cannot be in a command");
+    }
+    let word = shell_words::quote(text);
     if word.contains(['\n', '\r']) {
         anyhow::bail!(
             "a command of a Procfile is one line, and `{}` has a line break in it",

@@ -71,7 +71,7 @@ fn shell_words(command: &Written<String>) -> (Vec<Variable>, Vec<Written<String>
         route: command.route.clone(),
     };
     // What a shell cannot read is no command, and says nothing.
-    let words = shlex::split(&command.value).unwrap_or_default();
+    let words = shell_words::split(&command.value).unwrap_or_default();
     let mut words = words.iter().map(String::as_str).peekable();
     let mut environment = Vec::new();
     while let Some(word) = words.peek() {

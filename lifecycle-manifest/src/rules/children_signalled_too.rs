@@ -5,18 +5,20 @@ use super::verdict::platform_place;
 use crate::finding::{Edit, Finding, Fix, Place, Safety};
 use crate::kind::Kind;
 use crate::platform::{KillMode, Platform};
+use crate::text::Route;
 
 rule! {
     /// The platform asks a child process to stop while the program still needs it.
     ///
     /// ## What it finds
     ///
-    /// A `child-process` among the resources on a platform that signals every process at once: `kill_mode: control-group` under `systemd`, and Heroku always.
+    /// A `child-process` among the resources on a platform that signals every process at once: `kill_mode: control-group` under `systemd`, `treekill` under `pm2` unless it is `false`, and Heroku always.
     ///
     /// ## Why it matters
     ///
     /// The plan stops a child in its turn, when those who use it have ended.
     /// Here it gets SIGTERM together with the program, and what still drains finds it gone.
+    /// PM2 signals the deepest process first, so that a child goes before the program knows of a shutdown.
     /// Heroku may send the signal more than once.
     ///
     /// ## Example
@@ -81,6 +83,16 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
                 platform_place(context, line),
                 "every process of the dyno gets the signal, perhaps twice",
             ),
+            Some(Platform::Pm2(pm2)) if pm2.treekill() => match &pm2.treekill {
+                Some(written) => (
+                    Place::Value(written.route.clone()),
+                    "to every process below the program, deepest first",
+                ),
+                None => (
+                    platform_place(context, line),
+                    "no `treekill` here: true, the PM2 default",
+                ),
+            },
             _ => continue,
         };
         let message = format!(
@@ -95,6 +107,19 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             finding = finding.related(Place::Key(other.route.clone()), "and this one");
         }
         findings.push(match place {
+            _ if line.platform() == "pm2" => {
+                let edit = match place {
+                    Place::Value(_) => Edit::replace(place, "false"),
+                    _ => Edit::insert(
+                        Route::keys(["platforms", line.platform()]),
+                        "treekill",
+                        "false",
+                    ),
+                };
+                let fix = Fix::new(Safety::Unsafe, [edit]);
+                let words = "write `treekill: false`: the signal then goes to the program alone";
+                finding.fix_with(words, fix)
+            }
             Place::Value(_) => {
                 let edit = Edit::replace(place, KillMode::Mixed.as_str());
                 let fix = Fix::new(Safety::Unsafe, [edit]);

@@ -3,7 +3,7 @@
 #[cfg(feature = "deployed")]
 use crate::{
     deployed::Pair,
-    duration::{LONGEST, human},
+    duration::{LONGEST, human, show},
     finding::{Finding, Severity},
     platform::LaunchType,
 };
@@ -121,7 +121,8 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
         finding.severity = Severity::Warning;
         if takes(deployed.value) && deployed.value <= LONGEST {
             finding = finding.help(format!(
-                "or write `grace_period: {value}` in the manifest, under `{}`",
+                "or write `grace_period: {}` in the manifest, under `{}`",
+                show(deployed.value),
                 pair.platform.key()
             ));
         }

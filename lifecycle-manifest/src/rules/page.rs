@@ -76,9 +76,16 @@ pub struct Sample {
     /// The manifest.
     pub manifest: Option<String>,
     /// A deployed file beside it, or alone.
-    pub deployed: Option<String>,
-    /// What that is written in: `yaml`, `ini` for a unit of systemd.
-    pub language: Option<String>,
+    pub deployed: Option<DeployedSample>,
+}
+
+/// A deployed file of an example.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeployedSample {
+    /// Its name, whose ending is the language that the page names: `deployed.yaml`.
+    pub name: String,
+    /// Its text.
+    pub text: String,
 }
 
 /// What a rule says of its example.
@@ -176,7 +183,6 @@ impl Page {
         Sample {
             manifest: own.manifest.or(example.manifest),
             deployed: own.deployed.or(example.deployed),
-            language: own.language.or(example.language),
         }
     }
 }
@@ -185,20 +191,25 @@ impl Sample {
     fn of(section: &Section) -> Self {
         let mut sample = Self::default();
         for block in &section.blocks {
-            if let Block::Code {
-                language,
-                deployed,
-                text,
-            } = block
-            {
-                if *deployed {
-                    sample.language.get_or_insert_with(|| language.clone());
+            match block {
+                Block::Code {
+                    language,
+                    deployed: true,
+                    text,
+                } => {
+                    sample.deployed.get_or_insert_with(|| DeployedSample {
+                        name: match language.as_str() {
+                            // Highlighted as such; systemd's files have endings of their own.
+                            "ini" => "deployed.service".to_owned(),
+                            language => format!("deployed.{language}"),
+                        },
+                        text: text.clone(),
+                    });
                 }
-                let side = match deployed {
-                    true => &mut sample.deployed,
-                    false => &mut sample.manifest,
-                };
-                side.get_or_insert_with(|| text.clone());
+                Block::Code { text, .. } => {
+                    sample.manifest.get_or_insert_with(|| text.clone());
+                }
+                _ => {}
             }
         }
         sample
@@ -230,18 +241,9 @@ impl Sample {
             deployed: self
                 .deployed
                 .iter()
-                .map(|text| crate::deployed::Deployed::named(self.name(), text))
+                .map(|file| crate::deployed::Deployed::named(&file.name, &file.text))
                 .collect(),
             ..Options::default()
-        }
-    }
-
-    /// What the deployed file is called.
-    #[cfg(feature = "deployed")]
-    fn name(&self) -> &'static str {
-        match self.language.as_deref() {
-            Some("ini") => "shop.service",
-            _ => "deployed.yaml",
         }
     }
 
@@ -338,7 +340,7 @@ mod tests {
     fn every_rule_that_a_page_speaks_of_exists() {
         // Words with a hyphen that are not names of rules.
         let mut words: BTreeSet<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
-        words.extend(["control-group", "unused-noqa"]);
+        words.extend(["unused-noqa"]);
         let mut faults = String::new();
         for rule in ALL {
             let page = Page::of(rule);
