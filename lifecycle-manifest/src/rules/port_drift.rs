@@ -61,7 +61,7 @@ rule! {
     ///
     /// ## Source
     ///
-    /// Kubernetes: `ports` is informational (core/v1/types.go, `Container`). ECS: only mapped ports are reached (API reference of `PortMapping`).
+    /// Kubernetes: `ports` is informational (core/v1/types.go, `Container`). ECS: only mapped ports are reached (API reference of `PortMapping`). Fly.io: `internal_port` is what the proxy sends to (<https://fly.io/docs/reference/configuration/>).
     pub(super) RULE = "LC704", "port-drift", Warning, High
 }
 
@@ -76,7 +76,18 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
         .iter()
         .map(|port| port.number.value)
         .collect();
-    for resource in &pair.resolved.manifest.resources {
+    let resources = &pair.resolved.manifest.resources;
+    // Fly.io lists what its proxy publishes; the private network reaches every port.
+    let published = |port: &crate::manifest::Written<u16>| here.contains(&i64::from(port.value));
+    if pair.platform.fly().is_some()
+        && resources
+            .iter()
+            .filter_map(|it| it.port.as_ref())
+            .any(published)
+    {
+        return;
+    }
+    for resource in resources {
         let Some(port) = &resource.port else {
             continue;
         };
