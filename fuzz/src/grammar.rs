@@ -176,12 +176,23 @@ const KEYS: &[&str] = &[
     "failures",
     "env",
     "execution_role_arn",
+    "generate",
+    "output",
+    "templates",
+    "own",
+    "logical_ids",
+    "task_definition",
+    "target_group",
     "desired_count",
     "cpu",
     "cluster",
     "best_effort",
     "app_settle",
     "after",
+    "kill_signal",
+    "treekill",
+    "listen_timeout",
+    "outer",
     "live",
     "exec",
     "sleep",
@@ -192,7 +203,7 @@ const KEYS: &[&str] = &[
     "unused-grace",
     "r0",
 ];
-const PLATFORMS: &[&str] = &["kubernetes", "ecs", "cloud_run", "nomad", "docker"];
+const PLATFORMS: &[&str] = &["kubernetes", "ecs", "cloud_run", "pm2", "nomad", "docker"];
 const COMMENTS: &[&str] = &[
     "# lifecycle: allow(unused-grace) soon",
     "# lifecycle: allow(grace-too-short, port-taken) why",

@@ -34,7 +34,7 @@ pub(super) static TARGET: Target = Target {
 };
 
 /// How long a pod may take to start before it is started again.
-const STARTUP: Duration = Duration::from_secs(120);
+pub(super) const STARTUP: Duration = Duration::from_secs(120);
 
 /// The data of all three templates.
 #[derive(Serialize)]

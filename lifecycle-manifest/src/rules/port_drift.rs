@@ -76,22 +76,16 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
         .iter()
         .map(|port| port.number.value)
         .collect();
-    let resources = &pair.resolved.manifest.resources;
-    // Fly.io lists what its proxy publishes; the private network reaches every port.
-    let published = |port: &crate::manifest::Written<u16>| here.contains(&i64::from(port.value));
-    if pair.platform.fly().is_some()
-        && resources
-            .iter()
-            .filter_map(|it| it.port.as_ref())
-            .any(published)
-    {
-        return;
-    }
+    let resolved = pair.resolved;
+    let resources = &resolved.manifest.resources;
+    let main = resolved.plan.main_port(&resolved.manifest);
     for resource in resources {
         let Some(port) = &resource.port else {
             continue;
         };
-        if here.contains(&i64::from(port.value)) {
+        // Where the ingress sends to one port, others are open all the same.
+        let elsewhere = pair.platform.has_one_ingress_port() && main != Some(port.value);
+        if here.contains(&i64::from(port.value)) || elsewhere {
             continue;
         }
         let listed: Vec<String> = here.iter().map(ToString::to_string).collect();
@@ -121,6 +115,7 @@ fn opened(platform: &str, port: u16) -> String {
     match platform {
         "nomad" => format!("to = {port}"),
         "fly" => format!("internal_port = {port}"),
+        "azure_container_apps" => format!("targetPort: {port}"),
         _ => format!("containerPort: {port}"),
     }
 }

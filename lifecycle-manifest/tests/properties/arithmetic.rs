@@ -84,6 +84,19 @@ fn terms(model: &Model, platform: &str) -> (Terms, Common) {
             };
             (terms, ecs.common)
         }
+        "docker" | "compose" => {
+            let docker = model.docker.clone().filter(|_| platform == "docker");
+            let compose = model.compose.clone().map(|(common, _)| common);
+            let common = docker.or(compose).expect("it is in the manifest");
+            let terms = Terms {
+                grace: seconds_up(common.grace.unwrap_or(10_000)),
+                cap: None,
+                hook: 0,
+                settle: common.app_settle.unwrap_or_else(|| owed(false)),
+                sidecars: 0,
+            };
+            (terms, common)
+        }
         _ => {
             let common = model.cloud_run.clone().expect("it is in the manifest");
             let terms = Terms {

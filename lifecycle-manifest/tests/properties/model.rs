@@ -43,6 +43,9 @@ pub(crate) struct Model {
     pub(crate) kubernetes: Option<Kubernetes>,
     pub(crate) ecs: Option<Ecs>,
     pub(crate) cloud_run: Option<Common>,
+    pub(crate) docker: Option<Common>,
+    /// With the time of a hook before the signal.
+    pub(crate) compose: Option<(Common, Option<u64>)>,
 }
 
 #[derive(Debug, Clone)]
@@ -278,28 +281,37 @@ pub(crate) fn manifest() -> impl Strategy<Value = Model> {
                 weighted(0.4, (1..=5_u64).prop_map(|seconds| seconds * 1_000)),
             ),
             Just(resources),
-            weighted(0.8, kubernetes(count)),
-            weighted(0.7, ecs(count)),
-            weighted(0.5, common(count)),
+            // Boxed, as all of them side by side are more than a thread's stack holds.
+            weighted(0.8, kubernetes(count)).boxed(),
+            weighted(0.7, ecs(count)).boxed(),
+            weighted(0.5, common(count)).boxed(),
+            (
+                weighted(0.3, common(count)).boxed(),
+                weighted(0.3, (common(count), weighted(0.5, time(10_000)))).boxed(),
+            ),
         )
-            .prop_map(|(numbers, resources, kubernetes, ecs, cloud_run)| {
-                let (reserve, unwind, settle, keep_alive, longest_request, period) = numbers;
-                Model {
-                    reserve,
-                    unwind,
-                    settle,
-                    keep_alive,
-                    longest_request,
-                    period,
-                    resources,
-                    kubernetes,
-                    ecs,
-                    cloud_run: cloud_run.map(|common| Common {
-                        grace: None,
-                        ..common
-                    }),
-                }
-            })
+            .prop_map(
+                |(numbers, resources, kubernetes, ecs, cloud_run, containers)| {
+                    let (reserve, unwind, settle, keep_alive, longest_request, period) = numbers;
+                    Model {
+                        reserve,
+                        unwind,
+                        settle,
+                        keep_alive,
+                        longest_request,
+                        period,
+                        resources,
+                        kubernetes,
+                        ecs,
+                        cloud_run: cloud_run.map(|common| Common {
+                            grace: None,
+                            ..common
+                        }),
+                        docker: containers.0,
+                        compose: containers.1,
+                    }
+                },
+            )
     })
 }
 
@@ -351,9 +363,29 @@ pub(crate) fn tree(model: &Model) -> Yaml {
                         .as_ref()
                         .map(|common| Yaml::Map(common_tree(common))),
                 ),
+                (
+                    "docker",
+                    model
+                        .docker
+                        .as_ref()
+                        .map(|common| Yaml::Map(common_tree(common))),
+                ),
+                ("compose", model.compose.as_ref().map(compose_tree)),
             ])),
         ),
     ])
+}
+
+fn compose_tree((common, hook): &(Common, Option<u64>)) -> Yaml {
+    let mut entries = common_tree(common);
+    entries.extend(hook.map(|time| {
+        let hook = map([
+            ("exec", Some(Yaml::List(vec![text("./leave")]))),
+            ("timeout", Some(Yaml::Millis(time))),
+        ]);
+        ("pre_stop".to_owned(), hook)
+    }));
+    Yaml::Map(entries)
 }
 
 /// The `resources` of a tree.

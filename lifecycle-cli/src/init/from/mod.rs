@@ -5,12 +5,15 @@
 
 mod choose;
 pub(super) mod cloud_run;
+pub(super) mod compose;
+pub(super) mod docker;
 mod ecs;
 pub(super) mod fly;
 mod guess;
 mod hook;
 mod kubernetes;
 pub(super) mod nomad;
+pub(super) mod pm2;
 mod probes;
 
 use std::sync::Arc;

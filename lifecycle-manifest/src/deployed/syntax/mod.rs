@@ -2,7 +2,9 @@
 //! place.
 
 pub(super) mod hcl;
+pub(super) mod procfile;
 mod toml;
+pub(super) mod unit;
 
 use std::ops::Range;
 
@@ -17,8 +19,30 @@ struct Syntax {
     read: fn(&str) -> (Document, Vec<SyntaxError>),
 }
 
+/// Languages that are not read, and what to give in their stead. A directory may be full of them, for
+/// other purposes: they are known only where they are asked for by name.
+struct Refused {
+    endings: &'static [&'static str],
+    what: &'static str,
+    help: &'static str,
+}
+
+static REFUSED: &[Refused] = &[Refused {
+    endings: &[".js", ".cjs", ".mjs", ".ts"],
+    what: "JavaScript, which would have to be run,",
+    help: "give what PM2 has made of it, `pm2 jlist | lifecycle check --against -`, or the same apps as JSON or YAML",
+}];
+
 /// Every language but YAML and JSON, which hold for any other name.
 static ALL: &[Syntax] = &[
+    Syntax {
+        endings: unit::ENDINGS,
+        read: unit::read,
+    },
+    Syntax {
+        endings: procfile::ENDINGS,
+        read: procfile::read,
+    },
     Syntax {
         endings: &[".hcl", ".nomad"],
         read: hcl::read,
@@ -29,6 +53,9 @@ static ALL: &[Syntax] = &[
     },
 ];
 
+/// The endings of names of files that are YAML or JSON, whatever is in them.
+const YAML: [&str; 3] = [".yaml", ".yml", ".json"];
+
 /// The endings of names by which files are known to be in one of these languages.
 pub(super) fn endings() -> impl Iterator<Item = &'static str> {
     ALL.iter().flat_map(|syntax| syntax.endings.iter().copied())
@@ -37,8 +64,26 @@ pub(super) fn endings() -> impl Iterator<Item = &'static str> {
 /// A file's tree.
 pub(super) fn document(name: &str, text: &str) -> (Document, Vec<SyntaxError>) {
     let has = |syntax: &&Syntax| syntax.endings.iter().any(|ending| name.ends_with(ending));
+    if let Some(refused) = REFUSED
+        .iter()
+        .find(|it| it.endings.iter().any(|ending| name.ends_with(ending)))
+    {
+        let error = SyntaxError {
+            span: Span::default(),
+            kind: SyntaxErrorKind::Unsupported(refused.what, refused.help),
+        };
+        let document = Document {
+            source: Source::new(text),
+            ..super::empty()
+        };
+        return (document, vec![error]);
+    }
     match ALL.iter().find(has) {
         Some(syntax) => (syntax.read)(text),
+        // Standard input has no name: what `systemctl cat` and `systemctl show` print.
+        None if !YAML.iter().any(|ending| name.ends_with(ending)) && unit::is_of_units(text) => {
+            unit::read(text)
+        }
         None => parse_stream(text, Limits::of_a_stream()),
     }
 }
