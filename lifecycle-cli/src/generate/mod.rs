@@ -28,11 +28,10 @@ use lifecycle_manifest::deployed::planned;
 use lifecycle_manifest::{Platform, Resolved, Timeline, contract};
 use serde::Serialize;
 
+use crate::Outcome;
 use crate::cli::GenArgs;
 use crate::input::{self, Input};
-use crate::{Outcome, input};
 pub(crate) use compose::bounded_hook;
-use files::File;
 use overrides::Overrides;
 use own::Own;
 pub(crate) use sheet::{Sheet, Template, template};
