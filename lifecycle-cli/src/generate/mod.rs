@@ -22,6 +22,7 @@ mod systemd;
 mod work;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
 use lifecycle_manifest::deployed::planned;
@@ -56,6 +57,9 @@ pub(crate) struct Target {
     /// manifest no longer makes is left over.
     names: fn(service: &str) -> Vec<String>,
 }
+
+/// How long an instance may take to start before it is started again.
+const STARTUP: Duration = Duration::from_secs(120);
 
 /// Makes sheets of what is asked for.
 type Make = fn(&Ask<'_>) -> Result<Vec<Sheet>>;
