@@ -181,6 +181,12 @@ const KEYS: &[&str] = &[
     "cluster",
     "best_effort",
     "app_settle",
+    "stop_signal",
+    "supervisor_timeout",
+    "ports",
+    "init",
+    "exec",
+    "depends_on",
     "after",
     "live",
     "exec",
@@ -192,7 +198,14 @@ const KEYS: &[&str] = &[
     "unused-grace",
     "r0",
 ];
-const PLATFORMS: &[&str] = &["kubernetes", "ecs", "cloud_run", "nomad", "docker"];
+const PLATFORMS: &[&str] = &[
+    "kubernetes",
+    "ecs",
+    "cloud_run",
+    "nomad",
+    "docker",
+    "compose",
+];
 const COMMENTS: &[&str] = &[
     "# lifecycle: allow(unused-grace) soon",
     "# lifecycle: allow(grace-too-short, port-taken) why",

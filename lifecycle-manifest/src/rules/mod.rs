@@ -146,6 +146,7 @@ mod grace_longer_than_known;
 mod grace_not_settable;
 mod grace_of_nothing;
 mod grace_too_short;
+mod health_check_needs_shell;
 mod hook_drift;
 mod hook_never_ends;
 mod hook_outlives_grace;
@@ -168,6 +169,7 @@ mod poll_outlives_drain;
 mod port_drift;
 mod port_taken;
 mod prefetch_outlives_drain;
+mod probe_asks_init;
 mod probe_drift;
 mod probe_grace_misplaced;
 mod published_port_closed;
@@ -256,6 +258,8 @@ pub static ALL: &[&Rule] = &[
     &ingress_grace_not_the_apps::RULE,
     &published_port_taken::RULE,
     &published_port_closed::RULE,
+    &probe_asks_init::RULE,
+    &health_check_needs_shell::RULE,
     &port_taken::RULE,
     &signal_not_handled::RULE,
     &longest_job_outlives_drain::RULE,
