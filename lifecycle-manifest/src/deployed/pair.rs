@@ -231,8 +231,8 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// Another Compose file speaks of the same service, says this, and is read over the own one: an
-    /// override over its base, and a later file over an earlier one.
+    /// Another Compose file beside it speaks of the same service, says this, and is read over the own
+    /// one: an override over its base, and a later file over an earlier one.
     pub(crate) fn is_overlaid(&self, says: fn(&Container) -> bool) -> bool {
         if self.platform.compose().is_none() {
             return false;
@@ -241,7 +241,12 @@ impl<'a> Pair<'a> {
         let rank = |at: usize| (is_override(&self.files[at]), at);
         let name = self.workload().name.as_ref().map(|name| &name.value);
         let own = says(self.container());
-        let others = (0..self.files.len()).filter(|at| *at != self.found.file);
+        let directory = |at: usize| {
+            let name = self.files[at].name.as_str();
+            name.rsplit_once('/').map_or("", |(directory, _)| directory)
+        };
+        let others = (0..self.files.len())
+            .filter(|at| *at != self.found.file && directory(*at) == directory(self.found.file));
         let mut over = others.filter(|at| !own || rank(*at) > rank(self.found.file));
         over.any(|at| {
             let mut all = self.files[at].workloads.iter();
