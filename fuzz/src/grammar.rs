@@ -211,14 +211,6 @@ const KEYS: &[&str] = &[
     "unused-grace",
     "r0",
 ];
-const PLATFORMS: &[&str] = &[
-    "kubernetes",
-    "ecs",
-    "cloud_run",
-    "nomad",
-    "docker",
-    "compose",
-];
 const COMMENTS: &[&str] = &[
     "# lifecycle: allow(unused-grace) soon",
     "# lifecycle: allow(grace-too-short, port-taken) why",
