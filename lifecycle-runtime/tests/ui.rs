@@ -5,6 +5,11 @@
 //! compiler has other words around ours: the output is compared under the release that wrote it, and
 //! under any where `LIFECYCLE_UI=1` asks for it.
 
+#[path = "../../tests/skipped.rs"]
+mod skipped;
+
+use skipped::skipped;
+
 /// The compiler whose words are stored.
 const RELEASE: &str = "1.95";
 
@@ -12,11 +17,9 @@ const RELEASE: &str = "1.95";
 fn mistakes_are_named() {
     let asked = ["LIFECYCLE_UI", "TRYBUILD"].map(|name| std::env::var_os(name).is_some());
     if !asked.contains(&true) && release().as_deref() != Some(RELEASE) {
-        // Past the harness, which keeps what a passing test prints to itself.
-        let why =
-            format_args!("SKIPPED: the words beside the cases are those of rustc {RELEASE}\n");
-        let _ = std::io::Write::write_fmt(&mut std::io::stderr(), why);
-        return;
+        return skipped(&format!(
+            "the words beside the cases are those of rustc {RELEASE}"
+        ));
     }
     trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
 }

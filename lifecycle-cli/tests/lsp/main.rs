@@ -8,6 +8,8 @@ mod client;
 mod editing;
 mod edits;
 mod protocol;
+#[path = "../../../tests/skipped.rs"]
+mod skipped;
 mod yaml_language_server;
 
 /// A manifest that fits its platforms, with characters of every width before what is asked about.

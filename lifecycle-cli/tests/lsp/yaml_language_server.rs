@@ -9,6 +9,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::client::{Client, Text};
+use crate::skipped::skipped;
 
 struct Editor {
     client: Client,
@@ -21,13 +22,7 @@ impl Editor {
     /// `None` where there is no server to test with.
     fn start() -> Option<Self> {
         let Some(server) = std::env::var_os("LIFECYCLE_YAML_LANGUAGE_SERVER") else {
-            // Past the harness, which keeps what a passing test prints to itself.
-            let _ = std::io::Write::write_fmt(
-                &mut std::io::stderr(),
-                format_args!(
-                    "SKIPPED: LIFECYCLE_YAML_LANGUAGE_SERVER names no yaml-language-server\n"
-                ),
-            );
+            skipped("LIFECYCLE_YAML_LANGUAGE_SERVER names no yaml-language-server");
             return None;
         };
         let scratch = tempfile::tempdir().unwrap();

@@ -3,8 +3,14 @@
 #![allow(dead_code, reason = "no suite uses all of it")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "../../../tests/skipped.rs"]
+mod skipped;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+
+#[allow(unused_imports, reason = "no suite uses all of it")]
+pub(crate) use skipped::skipped;
 
 /// It fits, with one finding on request: `grace_period: 10m` is far too much, 5s is too little.
 pub(crate) fn manifest(service: &str, grace: &str) -> String {
@@ -130,15 +136,4 @@ pub(crate) fn cases() -> Vec<String> {
     found.sort();
     assert!(found.len() > 100, "{} cases", found.len());
     found
-}
-
-/// Says it past the harness, which keeps what a passing test prints to itself.
-///
-/// # Panics
-///
-/// Where `LIFECYCLE_NO_SKIPS=1` asks that everything be tested.
-pub(crate) fn skipped(why: &str) {
-    let insisted = std::env::var_os("LIFECYCLE_NO_SKIPS").is_some_and(|value| value == "1");
-    assert!(!insisted, "LIFECYCLE_NO_SKIPS is set: {why}");
-    let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("SKIPPED: {why}\n"));
 }

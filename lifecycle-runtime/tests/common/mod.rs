@@ -2,11 +2,15 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 
 pub(crate) mod schema;
+#[path = "../../../tests/skipped.rs"]
+mod skipped;
 
 use std::time::Duration;
 
 use lifecycle::plan::{Drift, Kind, OnFailure, Phase, Plan, Step, Timeline};
 use lifecycle::{Lifecycle, Report, StepReport};
+#[allow(unused_imports, reason = "each test program uses its part")]
+pub(crate) use skipped::skipped;
 use tokio::time::sleep;
 
 pub(crate) const fn ms(millis: u64) -> Duration {
@@ -114,15 +118,4 @@ pub(crate) fn window(report: &Report, name: &str) -> (u128, u128) {
     let step = found(report, name);
     let millis = |time: Option<Duration>| time.expect("the step ran").as_millis();
     (millis(step.start), millis(step.end))
-}
-
-/// Says past the harness, which keeps `eprintln!` to itself, that something was not tested.
-///
-/// # Panics
-///
-/// Where `LIFECYCLE_NO_SKIPS=1` asks that everything be tested.
-pub(crate) fn skipped(what: &str) {
-    let insisted = std::env::var_os("LIFECYCLE_NO_SKIPS").is_some_and(|value| value == "1");
-    assert!(!insisted, "LIFECYCLE_NO_SKIPS is set: {what}");
-    let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("SKIPPED: {what}\n"));
 }

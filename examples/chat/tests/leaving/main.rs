@@ -5,9 +5,10 @@
 
 mod clients;
 mod service;
+#[path = "../../../../tests/skipped.rs"]
+mod skipped;
 mod terminal;
 
-use std::io::Write as _;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -17,6 +18,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use clients::{Visit, ask, connect, enter, rest, until, visit};
 use service::{PATIENCE, Service};
+use skipped::skipped;
 use terminal::Terminal;
 
 /// `spread` in `lifecycle.yaml`.
@@ -218,9 +220,7 @@ async fn who_asks_for_the_next_is_answered_at_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ctrl_c_at_a_terminal_tells_all_at_once() {
     let Some(mut terminal) = Terminal::open() else {
-        // Past the harness, which shows only what failed.
-        let words = b"SKIPPED: there is no `script` to open a terminal with\n";
-        return std::io::stderr().write_all(words).unwrap();
+        return skipped("there is no `script` to open a terminal with");
     };
     let mut guests = Vec::new();
     for index in 0..50 {

@@ -11,7 +11,11 @@ mod rabbitmq;
 mod redis;
 mod scenes;
 mod server;
+#[path = "../../../skipped.rs"]
+mod skipped;
 mod worker;
+
+use skipped::skipped;
 
 /// A queue on the server, seen from outside the worker. The calls block; a scene has a thread.
 trait Queue: Send + 'static {
@@ -26,17 +30,6 @@ trait Queue: Send + 'static {
     fn claim(&self, lease: worker::Lease) -> Vec<String>;
     /// How many jobs there are, claimed or not.
     fn jobs(&self) -> usize;
-}
-
-/// Says it past the harness, which keeps what a passing test prints to itself.
-///
-/// # Panics
-///
-/// Where `LIFECYCLE_NO_SKIPS=1` asks that everything be tested.
-fn skipped(why: &str) {
-    let insisted = std::env::var_os("LIFECYCLE_NO_SKIPS").is_some_and(|value| value == "1");
-    assert!(!insisted, "LIFECYCLE_NO_SKIPS is set: {why}");
-    let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("SKIPPED: {why}\n"));
 }
 
 #[test]
