@@ -153,9 +153,16 @@ fn command(hook: &ComposeHook) -> Vec<String> {
     let Some(bound) = hook.bound() else {
         return words.collect();
     };
-    let script = format!("timeout -s KILL {} \"$@\" || true", seconds_up(bound.value));
-    let shell = ["sh".to_owned(), "-c".to_owned(), script, "sh".to_owned()];
-    shell.into_iter().chain(words).collect()
+    bounded_hook(seconds_up(bound.value))
+        .into_iter()
+        .chain(words)
+        .collect()
+}
+
+/// The words before a hook that may take so many seconds.
+pub(crate) fn bounded_hook(seconds: u64) -> [String; 4] {
+    let script = format!("timeout -s KILL {seconds} \"$@\" || true");
+    ["sh".to_owned(), "-c".to_owned(), script, "sh".to_owned()]
 }
 
 /// Text that neither YAML nor Compose, which fills in what a dollar sign begins, takes for anything

@@ -2,7 +2,7 @@
 //!
 //! A script and not a file of arguments: `docker run` reads none, and `--env-file` has no quotes and
 //! no line breaks. What is given to the script goes before the image, where flags of one's own stand
-//! (`./run.sh --detach --network shop`): the image knows its program's arguments already, and it
+//! (`sh run.sh --detach --network NETWORK`): the image knows its program's arguments already, and it
 //! cannot know the network.
 
 use anyhow::Result;

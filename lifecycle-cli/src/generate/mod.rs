@@ -10,14 +10,19 @@ mod compose;
 mod docker;
 mod ecs;
 mod files;
+mod fly;
+mod heroku;
 mod kubernetes;
+mod nomad;
 mod overrides;
 mod own;
 mod pm2;
 mod sheet;
+mod systemd;
 mod work;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
 use lifecycle_manifest::deployed::planned;
@@ -27,6 +32,7 @@ use serde::Serialize;
 use crate::Outcome;
 use crate::cli::GenArgs;
 use crate::input::{self, Input};
+pub(crate) use compose::bounded_hook;
 use overrides::Overrides;
 use own::Own;
 pub(crate) use sheet::{Sheet, Template, template};
@@ -52,6 +58,9 @@ pub(crate) struct Target {
     names: fn(service: &str) -> Vec<String>,
 }
 
+/// How long an instance may take to start before it is started again.
+const STARTUP: Duration = Duration::from_secs(120);
+
 /// Makes sheets of what is asked for.
 type Make = fn(&Ask<'_>) -> Result<Vec<Sheet>>;
 
@@ -59,11 +68,15 @@ type Make = fn(&Ask<'_>) -> Result<Vec<Sheet>>;
 pub(crate) static TARGETS: &[&Target] = &[
     &kubernetes::TARGET,
     &ecs::TARGET,
-    &docker::TARGET,
-    &compose::TARGET,
-    &pm2::TARGET,
     &cloud_run::TARGET,
     &azure_container_apps::TARGET,
+    &docker::TARGET,
+    &compose::TARGET,
+    &systemd::TARGET,
+    &nomad::TARGET,
+    &pm2::TARGET,
+    &fly::TARGET,
+    &heroku::TARGET,
 ];
 
 /// The target with this name.

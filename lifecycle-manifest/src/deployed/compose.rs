@@ -120,6 +120,7 @@ impl<'a> Service<'a> {
             args: self.command("command"),
             stop_signal: self.text("stop_signal"),
             grace: self.grace(odd),
+            endless: self.endless(),
             outside: self.outside(&hooks),
             hooks,
             ports: self.ports(),
@@ -143,17 +144,29 @@ impl<'a> Service<'a> {
     fn grace(&self, odd: &mut Vec<Odd>) -> Option<Written<Duration>> {
         let at = self.get(GRACE)?;
         let text = known(at.scalar()?)?;
-        match duration(&text.value) {
+        if endless(&text.value) {
+            return None;
+        }
+        match duration(text.value.trim_start_matches('-')) {
+            // Between -1s and 0s nothing is left of it.
+            Some(_) if text.value.starts_with('-') => Some(text.map(|_| Duration::ZERO)),
             Some(grace) => Some(text.map(|_| Duration::from_secs(grace.as_secs()))),
             None => {
                 odd.push(Odd {
                     route: at.route,
-                    expected: "a duration with its unit, such as `30s`,",
+                    expected: "a duration with its unit (`30s`)",
                     meant: None,
                 });
                 None
             }
         }
+    }
+
+    /// Where a negative grace period stands, by which the engine waits for ever.
+    fn endless(&self) -> Option<Route> {
+        let at = self.get(GRACE)?;
+        let text = known(at.scalar()?)?;
+        endless(&text.value).then_some(at.route)
     }
 
     /// The hooks of every layer, what it extends first: Compose adds them up.
@@ -170,7 +183,7 @@ impl<'a> Service<'a> {
     /// What the hooks take, where each has an end that can be told.
     fn outside(&self, hooks: &[Hook]) -> Option<Written<Duration>> {
         let at = self.get("pre_stop").filter(|_| !hooks.is_empty())?;
-        let total: Option<Duration> = hooks.iter().map(lasts).sum();
+        let total: Option<Duration> = hooks.iter().map(Hook::bound).sum();
         Some(at.written(total?))
     }
 
@@ -306,16 +319,18 @@ pub(super) fn command(at: &At<'_>, key: &str) -> Vec<Written<String>> {
     words.into_iter().map(known).collect()
 }
 
-/// How long a hook takes: what it sleeps, or by when `timeout` ends it; `None` where it has no end
-/// that can be told.
-pub(crate) fn lasts(hook: &Hook) -> Option<Duration> {
-    let Action::Exec(command) = &hook.action else {
-        return None;
-    };
-    bound(command).or(match hook.lasts() {
-        Lasts::Exactly(time) => Some(time),
-        Lasts::AtLeast(_) | Lasts::Unknown => None,
-    })
+impl Hook {
+    /// How long it takes at most: what it sleeps, or by when `timeout` ends it; `None` where it has no
+    /// end that can be told.
+    pub fn bound(&self) -> Option<Duration> {
+        let Action::Exec(command) = &self.action else {
+            return None;
+        };
+        bound(command).or(match self.lasts() {
+            Lasts::Exactly(time) => Some(time),
+            Lasts::AtLeast(_) | Lasts::Unknown => None,
+        })
+    }
 }
 
 /// When `timeout` ends a command: `timeout 5 …`, `timeout -s KILL 5 …`, itself or as the first word
@@ -359,6 +374,12 @@ fn duration_of_timeout(text: &str) -> Option<Duration> {
         true => duration(&format!("{text}s")),
         false => duration(text),
     }
+}
+
+/// A second less than nothing, or more of them: the engine takes it for no limit.
+fn endless(text: &str) -> bool {
+    let below = text.strip_prefix('-').and_then(duration);
+    below.is_some_and(|below| below.as_secs() > 0)
 }
 
 /// The port in the container: the last part of the short form, without its protocol.

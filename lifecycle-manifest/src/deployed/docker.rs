@@ -36,13 +36,15 @@ fn workload(at: &At<'_>, config: &At<'_>, host: &At<'_>, odd: &mut Vec<Odd>) -> 
         let bare = name.value.trim_start_matches('/').to_owned();
         name.map(|_| bare)
     });
+    let (grace, endless) = grace_written(config, odd);
     let container = Container {
         name: name.clone(),
         image: config.text("Image"),
         entry: config.texts("Entrypoint"),
         args: config.texts("Cmd"),
         stop_signal: config.text("StopSignal"),
-        grace: grace_written(config, odd),
+        grace,
+        endless,
         ports: ports(config, host),
         environment: config.texts("Env").into_iter().map(variable).collect(),
         ..Container::at(config.route.clone())
@@ -55,16 +57,23 @@ fn workload(at: &At<'_>, config: &At<'_>, host: &At<'_>, odd: &mut Vec<Odd>) -> 
     }
 }
 
-/// `StopTimeout`; -1 waits for ever, which is as long as can be told.
-fn grace_written(config: &At<'_>, odd: &mut Vec<Odd>) -> Option<Written<Duration>> {
-    let seconds = config.number("StopTimeout", odd)?;
-    let grace = u64::try_from(seconds.value).map_or(Duration::MAX, Duration::from_secs);
-    Some(seconds.map(|_| grace))
+/// `StopTimeout`, or where it says that there is none: below zero the engine waits for ever.
+fn grace_written(
+    config: &At<'_>,
+    odd: &mut Vec<Odd>,
+) -> (Option<Written<Duration>>, Option<Route>) {
+    let Some(seconds) = config.number("StopTimeout", odd) else {
+        return (None, None);
+    };
+    match u64::try_from(seconds.value) {
+        Ok(grace) => (Some(seconds.map(|_| Duration::from_secs(grace))), None),
+        Err(_) => (None, Some(seconds.route)),
+    }
 }
 
 fn grace(file: &Deployed, container: &Container) -> Option<Setting> {
     let is_odd = file.is_odd(&container.route.key("StopTimeout"));
-    (!is_odd).then(|| own_grace(container, &FACTS))
+    (!is_odd && container.endless.is_none()).then(|| own_grace(container, &FACTS))
 }
 
 /// `NAME=TEXT`; a name alone was taken away from what the image says.

@@ -70,7 +70,8 @@ fn shell_words(command: &Written<String>) -> (Vec<Variable>, Vec<Written<String>
         value: text.to_owned(),
         route: command.route.clone(),
     };
-    let words = split(&command.value);
+    // What a shell cannot read is no command, and says nothing.
+    let words = shell_words::split(&command.value).unwrap_or_default();
     let mut words = words.iter().map(String::as_str).peekable();
     let mut environment = Vec::new();
     while let Some(word) = words.peek() {
@@ -89,29 +90,6 @@ fn shell_words(command: &Written<String>) -> (Vec<Variable>, Vec<Written<String>
         words.next();
     }
     (environment, words.map(here).collect())
-}
-
-/// A shell's words, as far as they stand there.
-fn split(command: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quoted = None;
-    let mut chars = command.chars();
-    while let Some(c) = chars.next() {
-        let open = word.get_or_insert_default();
-        match (quoted, c) {
-            (Some(quote), c) if c == quote => quoted = None,
-            (None, '\'' | '"') => quoted = Some(c),
-            (None | Some('"'), '\\') => open.extend(chars.next()),
-            (None, c) if c.is_whitespace() => {
-                // Quotes around nothing are a word, and white space is none.
-                words.extend(word.take().filter(|it| !it.is_empty()));
-            }
-            (_, c) => open.push(c),
-        }
-    }
-    words.extend(word.filter(|it| !it.is_empty()));
-    words
 }
 
 /// `env: { NAME: { value: … } }`, or the value itself.

@@ -29,7 +29,7 @@ pub mod unit;
 mod view;
 mod workload;
 
-pub(crate) use compose::{duration as compose_duration, lasts as hook_bound};
+pub(crate) use compose::duration as compose_duration;
 pub use hook::Lasts;
 pub(crate) use hook::{program, script};
 pub(crate) use matching::holdings;
@@ -37,7 +37,7 @@ pub use matching::{Match, Wanted, matches};
 pub(crate) use pair::{Pair, container_place, missing, pairs};
 pub use pm2::Pm2App;
 pub(crate) use pm2::{Held, held};
-pub use systemd::UnitFile;
+pub use systemd::{Misplaced, UnitFile};
 pub(crate) use template::is_computed;
 pub(crate) use view::{Seen, View};
 pub use workload::{
@@ -180,6 +180,12 @@ impl Deployed {
     /// There is a value of the wrong type here: nothing is known of it, not even that it is absent.
     pub fn is_odd(&self, route: &Route) -> bool {
         self.odd_routes.contains(route)
+    }
+
+    /// A value of the wrong type is among those of a list.
+    pub(crate) fn has_odd_below(&self, route: &Route) -> bool {
+        let below = |odd: &Odd| odd.route.segments().starts_with(route.segments());
+        self.odd.iter().any(below)
     }
 
     /// One object, or a list of them.

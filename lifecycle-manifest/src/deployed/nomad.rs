@@ -156,7 +156,10 @@ fn groups(job: &Piece<'_>, deployed: &mut Deployed) {
     for group in &groups {
         let (kind, name) = match several {
             true => ("group", group.name()),
-            false => ("job", job.name().or_else(|| job.text("id"))),
+            false => {
+                let name = job.name().or_else(|| job.text("id"));
+                ("job", name.or_else(|| group.name()))
+            }
         };
         let odd = &mut deployed.odd;
         let delay = group.duration("shutdown_delay", odd);

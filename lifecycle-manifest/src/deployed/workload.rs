@@ -217,6 +217,8 @@ pub struct Container {
     pub stop_timeout: Option<Written<i64>>,
     /// From the signal to SIGKILL, on platforms that say a duration a program.
     pub grace: Option<Written<Duration>>,
+    /// Docker and Compose: where it says that SIGKILL never comes.
+    pub endless: Option<Route>,
     /// What is waited for before the signal, outside of the grace period.
     pub outside: Option<Written<Duration>>,
     /// systemd: what a unit says besides.
@@ -254,6 +256,7 @@ impl Container {
             restarts_always: false,
             stop_timeout: None,
             grace: None,
+            endless: None,
             outside: None,
             unit: None,
             hooks: Vec::new(),

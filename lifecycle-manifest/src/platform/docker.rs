@@ -78,7 +78,7 @@ pub struct Published {
 impl Published {
     /// The short form that `docker run --publish` and Compose share: `[[ADDRESS:]HOST:]PORT[/tcp|udp]`.
     /// `None` for a range, which says of no port where it leads, and for what is none.
-    pub(crate) fn parse(text: Written<String>) -> Option<Self> {
+    pub fn parse(text: Written<String>) -> Option<Self> {
         let port = |text: &str| {
             let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
             let number: u16 = text.parse().ok().filter(|_| digits)?;

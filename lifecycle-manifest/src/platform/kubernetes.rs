@@ -16,7 +16,7 @@ mod workload;
 use std::time::Duration;
 
 pub use balancer::Balancer;
-pub use job::{Concurrency, Job, Successor};
+pub use job::{Concurrency, Job, Successor, is_schedule};
 pub(crate) use limits::usual as usual_limit;
 pub use limits::{Limits, Spot};
 pub use mesh::{Mesh, Proxy};
@@ -303,11 +303,11 @@ pub(crate) struct Schema {
     workload: Option<Controller>,
     /// How a new version takes the old one's place. Unset: a new pod is ready before an old one leaves, one at a time.
     rollout: Option<rollout::RolloutSchema>,
-    /// What a Job and a CronJob have beside other workloads. Unset: nothing.
+    /// What a Job and a `CronJob` have beside other workloads. Unset: nothing.
     job: Option<job::JobSchema>,
-    /// A HorizontalPodAutoscaler says how many pods there are. Unset: `replicas` does.
+    /// A `HorizontalPodAutoscaler` says how many pods there are. Unset: `replicas` does.
     autoscaler: Option<workload::AutoscalerSchema>,
-    /// How many pods of a Deployment or a StatefulSet; 2 when not written.
+    /// How many pods of a Deployment or a `StatefulSet`; 2 when not written.
     replicas: Option<u32>,
     /// The namespace the objects are written for. Unset: none is written.
     namespace: Option<String>,

@@ -44,16 +44,16 @@ pub use heroku::Heroku;
 pub use kubernetes::{
     Autoscaler, Balancer, Concurrency, Controller, DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD,
     Job, Kubernetes, Limits, Mesh, PORT_NAME_LONGEST, PreStop, Proxy, Replacement, Rolling, Share,
-    Sidecar, Spot, Successor, Version,
+    Sidecar, Spot, Successor, Version, is_schedule,
 };
 pub(crate) use kubernetes::{
     NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE, POD_REPLACEMENT_SINCE, SET_UNAVAILABLE_SINCE,
     usual_limit,
 };
-pub use nomad::{Driver as NomadDriver, Nomad, ServiceProvider, ShutdownDelay};
+pub use nomad::{Driver as NomadDriver, NOMAD_CHECK, Nomad, ServiceProvider, ShutdownDelay};
 pub use pm2::{ExecMode, Pm2};
 pub use signal::Signal;
-pub use systemd::{ExecStop, KillMode, ServiceType, Systemd};
+pub use systemd::{ExecStop, KillMode, ServiceType, Systemd, seconds};
 
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place};
@@ -340,14 +340,14 @@ platforms! {
     kubernetes: Kubernetes,
     ecs: Ecs,
     cloud_run: CloudRun,
+    azure_container_apps: AzureContainerApps,
     docker: Docker,
     compose: Compose,
-    azure_container_apps: AzureContainerApps,
     systemd: Systemd,
-    heroku: Heroku,
     nomad: Nomad,
-    fly: Fly,
     pm2: Pm2,
+    fly: Fly,
+    heroku: Heroku,
 }
 
 impl Platform {

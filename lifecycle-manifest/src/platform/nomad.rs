@@ -50,6 +50,9 @@ const PROGRESS_DEADLINE: Duration = Duration::from_secs(600);
 /// (<https://developer.hashicorp.com/nomad/commands/node/drain>, `-deadline`).
 const DRAIN_DEADLINE: Duration = Duration::from_secs(3_600);
 
+/// The least that Nomad takes for a check's `interval` and `timeout` (`nomad/structs/services.go`).
+pub const NOMAD_CHECK: Duration = Duration::from_secs(1);
+
 /// `platforms.nomad`.
 #[derive(Debug, Clone)]
 pub struct Nomad {
@@ -102,8 +105,6 @@ pub enum Driver {
     Exec,
     /// A program as it is. It is sent SIGINT.
     RawExec,
-    /// A Java program. It is sent SIGINT.
-    Java,
 }
 
 impl Driver {
@@ -112,7 +113,6 @@ impl Driver {
         ("podman", Self::Podman),
         ("exec", Self::Exec),
         ("raw_exec", Self::RawExec),
-        ("java", Self::Java),
     ];
 
     /// Its name in a job file.
@@ -151,6 +151,8 @@ impl Driver {
 /// `shutdown_delay`: what passes between deregistration and the signal.
 #[derive(Debug, Clone)]
 pub struct ShutdownDelay {
+    /// Where it stands.
+    pub route: Route,
     /// Of the group: once, before any of its tasks is asked to stop.
     pub group: Option<Written<Duration>>,
     /// Of the task, before its signal.
@@ -291,16 +293,11 @@ impl Nomad {
     }
 
     pub(super) fn terms(&self, manifest: &Manifest) -> Terms {
-        let outside = match self.shutdown_delays(manifest) {
-            (group, None) => group,
-            (group, Some(task)) if group.value.is_zero() => task,
-            (group, Some(task)) if task.value.is_zero() => group,
-            (group, Some(task)) => Figure::new(
-                group.value.saturating_add(task.value),
-                "shutdown_delay",
-                Origin::Derived("the group's and the task's"),
-            ),
-        };
+        let (mut outside, task) = self.shutdown_delays(manifest);
+        if let (Some(task), Some(written)) = (task, &self.shutdown_delay) {
+            outside.value = outside.value.saturating_add(task.value);
+            outside.origin = Origin::Written(written.route.clone());
+        }
         Terms {
             grace: self.grace(),
             cap: Some(Cap {
@@ -359,12 +356,14 @@ fn shutdown_delay(table: &mut Table<'_, '_>) -> Option<ShutdownDelay> {
     let Value::Mapping(_) = &entry.value.value else {
         let group = table.duration_of(&entry.value, route, Zero::Allowed)?;
         return Some(ShutdownDelay {
+            route: group.route.clone(),
             group: Some(group),
             task: None,
         });
     };
-    let mut inner = Table::new(&entry.value, route, table.findings())?;
+    let mut inner = Table::new(&entry.value, route.clone(), table.findings())?;
     let delay = ShutdownDelay {
+        route,
         group: inner.duration("group", Zero::Allowed),
         task: inner.duration("task", Zero::Allowed),
     };

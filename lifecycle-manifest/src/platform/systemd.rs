@@ -160,16 +160,20 @@ impl ExecStop {
     /// The command that is run.
     pub fn words(&self) -> Vec<String> {
         match self {
-            Self::Sleep(time) => {
-                let seconds = time.value.as_secs();
-                let time = match time.value.subsec_millis() {
-                    0 => seconds.to_string(),
-                    millis => format!("{seconds}.{millis:03}"),
-                };
-                vec![SLEEP.to_owned(), time]
-            }
+            Self::Sleep(time) => vec![SLEEP.to_owned(), seconds(time.value)],
             Self::Command { command, .. } => command.words().map(str::to_owned).collect(),
         }
+    }
+}
+
+/// A duration in seconds as coreutils read it: `5`, `1.5`.
+pub fn seconds(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match duration.subsec_millis() {
+        0 => seconds.to_string(),
+        millis => format!("{seconds}.{millis:03}")
+            .trim_end_matches('0')
+            .to_owned(),
     }
 }
 
@@ -325,7 +329,7 @@ fn one_exec_stop(table: &mut Table<'_, '_>, node: &Node, route: Route) -> Option
         ),
         (
             "timeout",
-            "add `timeout:`: systemd bounds a command by the grace period alone, and by one of its own",
+            "add `timeout:`: systemd bounds each command by a whole grace period, and by nothing else",
         ),
     ] {
         if node.entry(key).is_none() {

@@ -14,7 +14,7 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A sum above the platform's own limit: 120 seconds on Fargate, ten on Cloud Run, 300 on Fly.io, and on Nomad what its clients are set to.
+    /// A sum above the platform's own limit: 120 seconds on Fargate, ten on Cloud Run, thirty on Heroku, 300 on Fly.io, and on Nomad what its clients are set to.
     ///
     /// ## Why it matters
     ///
@@ -65,6 +65,7 @@ rule! {
     /// Cloud Run: <https://docs.cloud.google.com/run/docs/container-contract>.
     /// Nomad, whose clients cut every `kill_timeout` to their `max_kill_timeout`: <https://developer.hashicorp.com/nomad/docs/configuration/client>.
     /// Fly.io: <https://fly.io/docs/reference/configuration/>, `kill_timeout`.
+    /// Heroku: <https://devcenter.heroku.com/articles/dyno-shutdown-behavior>.
     pub(super) RULE = "LC106", "above-platform-cap", Error, High, check
 }
 

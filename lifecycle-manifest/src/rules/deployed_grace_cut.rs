@@ -67,18 +67,19 @@ pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
             let Some(grace) = &container.grace else {
                 continue;
             };
-            let (what, severity) = match held.is_zero() {
-                true => (
-                    "none: SIGKILL comes with the signal".to_owned(),
-                    Severity::Error,
-                ),
-                false => (human(held), Severity::Warning),
-            };
-            let message = format!(
-                "Compose makes {what} of the {} of `{}`",
+            let mut message = format!(
+                "Compose makes {} of the {} of `{}`",
+                human(held),
                 human(written),
                 container.name()
             );
+            let severity = match held.is_zero() {
+                true => Severity::Error,
+                false => Severity::Warning,
+            };
+            if held.is_zero() {
+                message.push_str(": SIGKILL comes with the signal");
+            }
             let mut finding = seen
                 .finding(&RULE, message, Place::Value(grace.route.clone()))
                 .label("whole seconds, the rest cut off")

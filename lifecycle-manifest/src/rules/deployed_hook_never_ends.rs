@@ -2,7 +2,7 @@
 
 #[cfg(feature = "deployed")]
 use crate::{
-    deployed::{View, hook_bound},
+    deployed::View,
     finding::{Finding, Place},
 };
 
@@ -54,11 +54,7 @@ rule! {
 pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
     for seen in &view.workloads {
         for container in &seen.workload.containers {
-            for hook in container
-                .hooks
-                .iter()
-                .filter(|hook| hook_bound(hook).is_none())
-            {
+            for hook in container.hooks.iter().filter(|hook| hook.bound().is_none()) {
                 let shown: String = hook.words().chars().take(60).collect();
                 let message = format!(
                     "Compose waits for the hook `{shown}` of `{}` without end",

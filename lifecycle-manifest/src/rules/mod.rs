@@ -123,9 +123,11 @@ mod above_platform_cap;
 mod agent_decides_grace;
 mod bluegreen_without_health_check;
 mod capacity_drift;
+mod children_left_behind;
 mod children_signalled_too;
 mod default_deregistration_delay;
 mod dependency_cycle;
+mod deployed_children_left_behind;
 mod deployed_file_unreadable;
 mod deployed_grace_cut;
 mod deployed_grace_not_settable;
@@ -140,6 +142,7 @@ mod deployed_message_without_listener;
 mod deployed_polled_too_late;
 mod deployed_sidecar_not_waited_for;
 mod deployed_signal_kills;
+mod deployed_stop_without_end;
 mod deployed_value_refused;
 mod deployed_without_drain_delay;
 mod deregistration_drift;
@@ -150,6 +153,7 @@ mod ended_by_platform_first;
 mod environment_drift;
 mod exclusive_held_twice;
 mod exec_hook_needs_shell;
+mod exec_stop_cut_off;
 mod flushed_before_drained;
 mod grace_drift;
 mod grace_in_wrong_unit;
@@ -158,6 +162,7 @@ mod grace_not_settable;
 mod grace_of_nothing;
 mod grace_outlives_progress_deadline;
 mod grace_too_short;
+mod grace_without_end;
 mod hook_drift;
 mod hook_never_ends;
 mod hook_outlives_grace;
@@ -178,6 +183,7 @@ mod margin_too_thin;
 mod mesh_leaves_first;
 mod message_without_listener;
 mod needs_newer_cluster;
+mod never_killed;
 mod no_drain_time;
 mod node_leaves_first;
 mod not_deployed;
@@ -209,10 +215,12 @@ mod sidecar_leaves_first;
 mod sidecar_outlives_grace;
 mod signal_drift;
 mod signal_not_handled;
+mod socket_without_port;
 mod spot_notice_too_short;
 mod spread_outlives_drain;
 mod step_closed_before_its_user;
 mod stop_chain_outlives_spot;
+mod stop_key_not_read;
 mod stop_signal_left_to_platform;
 mod stop_signal_not_sent;
 mod stop_timeout_left_to_host;
@@ -223,6 +231,7 @@ mod timed;
 #[cfg(feature = "deployed")]
 mod told;
 mod traffic_to_leaving_pods;
+mod unit_drift;
 mod unused_grace;
 mod value_above_cap;
 mod workload_drift;
@@ -259,6 +268,7 @@ pub static ALL: &[&Rule] = &[
     &agent_decides_grace::RULE,
     &supervisor_leaves_first::RULE,
     &hook_never_ends::RULE,
+    &grace_without_end::RULE,
     &grace_outlives_progress_deadline::RULE,
     &drained_before_stopped::RULE,
     &margin_too_thin::RULE,
@@ -292,9 +302,12 @@ pub static ALL: &[&Rule] = &[
     &ingress_grace_not_the_apps::RULE,
     &published_port_taken::RULE,
     &published_port_closed::RULE,
+    &children_left_behind::RULE,
+    &children_signalled_too::RULE,
+    &exec_stop_cut_off::RULE,
+    &socket_without_port::RULE,
     &bluegreen_without_health_check::RULE,
     &listen_timeout_below_start::RULE,
-    &children_signalled_too::RULE,
     &message_without_listener::RULE,
     &polled_too_late::RULE,
     &port_taken::RULE,
@@ -337,6 +350,11 @@ pub static ALL: &[&Rule] = &[
     &deployed_grace_cut::RULE,
     &deployed_hook_never_ends::RULE,
     &stopped_before_its_user::RULE,
+    &never_killed::RULE,
+    &deployed_stop_without_end::RULE,
+    &deployed_children_left_behind::RULE,
+    &unit_drift::RULE,
+    &stop_key_not_read::RULE,
     &restart_skips_drain_delay::RULE,
     &leader_stops_first::RULE,
     &stop_signal_left_to_platform::RULE,
@@ -438,6 +456,7 @@ const DRIFT: &[fn(&Pair<'_>, &mut Vec<Finding>)] = &[
     rollout_drift::check,
     job_drift::check,
     stopped_before_its_user::check,
+    unit_drift::check,
 ];
 
 /// The checks of a deployment by itself, in the order of the codes.
@@ -460,6 +479,10 @@ const DEPLOYED: &[fn(&View<'_>, &mut Vec<Finding>)] = &[
     deployed_grace_cut::check,
     deployed_hook_never_ends::check,
     stopped_before_its_user::guess,
+    never_killed::check,
+    deployed_stop_without_end::check,
+    deployed_children_left_behind::check,
+    stop_key_not_read::check,
     restart_skips_drain_delay::check,
     leader_stops_first::check,
     stop_signal_left_to_platform::check,

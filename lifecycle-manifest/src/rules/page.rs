@@ -198,7 +198,11 @@ impl Sample {
                     text,
                 } => {
                     sample.deployed.get_or_insert_with(|| DeployedSample {
-                        name: format!("deployed.{language}"),
+                        name: match language.as_str() {
+                            // Highlighted as such; systemd's files have endings of their own.
+                            "ini" => "deployed.service".to_owned(),
+                            language => format!("deployed.{language}"),
+                        },
                         text: text.clone(),
                     });
                 }

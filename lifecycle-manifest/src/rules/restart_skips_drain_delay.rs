@@ -82,7 +82,7 @@ pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
                 node: file.document.get(&container.route),
                 route: container.route.clone(),
             };
-            let Some((route, what)) = restarter(&task) else {
+            let Some((route, what, help)) = restarter(&task) else {
                 continue;
             };
             let message = format!(
@@ -98,7 +98,7 @@ pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
                     Place::Value(delay.route.clone()),
                     "only a stop waits for this",
                 )
-                .help("write `change_mode = \"signal\"`, or let the program keep serving after the signal: `app_settle` in the manifest");
+                .help(help);
             finding.confidence = Confidence::Medium;
             findings.push(finding);
         }
@@ -147,13 +147,17 @@ impl<'a> At<'a> {
 
 /// What restarts a task, and where it says so.
 #[cfg(feature = "deployed")]
-fn restarter(task: &At<'_>) -> Option<(Route, &'static str)> {
+fn restarter(task: &At<'_>) -> Option<(Route, &'static str, &'static str)> {
+    const TEMPLATE: (&str, &str) = (
+        "a change of this template",
+        "write `change_mode = \"signal\"`, or let the program keep serving after the signal: `app_settle` in the manifest",
+    );
     let templates = task.get(["template", "Templates"]);
     for template in templates.iter().flat_map(At::items) {
         match template.get(["change_mode", "ChangeMode"]) {
-            None => return Some((template.route, "a change of this template")),
+            None => return Some((template.route, TEMPLATE.0, TEMPLATE.1)),
             Some(mode) if mode.says(&["restart"]) => {
-                return Some((mode.route, "a change of this template"));
+                return Some((mode.route, TEMPLATE.0, TEMPLATE.1));
             }
             Some(_) => {}
         }
@@ -164,7 +168,11 @@ fn restarter(task: &At<'_>) -> Option<(Route, &'static str)> {
         let checks = checks.iter().flat_map(At::items);
         for block in std::iter::once(service).chain(checks) {
             if let Some(restart) = block.get(["check_restart", "CheckRestart"]) {
-                return Some((restart.route, "a failing check"));
+                return Some((
+                    restart.route,
+                    "a failing check",
+                    "let the program keep serving after the signal: `app_settle` in the manifest",
+                ));
             }
         }
     }

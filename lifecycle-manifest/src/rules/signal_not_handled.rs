@@ -67,15 +67,19 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             Some(route) => Place::Value(route.clone()),
             None => platform_place(context, line),
         };
-        let message = format!(
-            "{} sends {}, and the program does not stop on it",
-            line.facts.name,
-            signal.name()
-        );
+        let (name, sent) = (line.facts.name, signal.name());
+        let ends = matches!(signal, Signal::Hup | Signal::Usr2 | Signal::Kill);
+        let message = match ends {
+            true => format!("{name} sends {sent}, which ends the program before any step runs"),
+            false => format!("{name} sends {sent}, and the program does not stop on it"),
+        };
         let mut finding = Finding::new(&RULE, message, place.clone())
             .on(line.platform())
-            .label(what)
-            .note(format!("SIGKILL comes {} later", human(line.grace().value)));
+            .label(what);
+        if !ends {
+            let later = human(line.grace().value);
+            finding = finding.note(format!("SIGKILL comes {later} later"));
+        }
         // What is read as a signal's name is written as one.
         finding = match written(platform) {
             Some(_) => finding.fix("write `SIGTERM`", place, "SIGTERM"),
@@ -90,10 +94,10 @@ fn instead(signal: Signal) -> Option<&'static str> {
     match signal {
         Signal::Term | Signal::Int => None,
         Signal::Quit | Signal::Usr1 => Some("the program says where it stands, and goes on"),
-        Signal::Hup | Signal::Usr2 => Some("ends the program at once, in the middle of its work"),
+        Signal::Hup | Signal::Usr2 => Some("not expected, and so the end of it"),
         Signal::Winch => Some("means nothing to the program"),
         Signal::Stop => Some("halts the program where it is"),
-        Signal::Kill => Some("ends the program at once: none can take it"),
+        Signal::Kill => Some("no program can take it"),
     }
 }
 

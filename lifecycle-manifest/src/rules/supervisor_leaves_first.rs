@@ -94,7 +94,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             .on(line.platform())
             .label("then it kills whatever still runs")
             .note(format!(
-                "{} and {} of grace period",
+                "{}{} of grace period",
                 inside.words,
                 human(line.grace().value)
             ));
@@ -136,7 +136,7 @@ impl<'a> Inside<'a> {
             Platform::Docker(docker) => Some(Self {
                 limit: docker.supervisor_timeout.as_ref()?,
                 around: ENGINE_MARGIN,
-                words: format!("{} of the engine's own", human(ENGINE_MARGIN)),
+                words: format!("{} of the engine's own and ", human(ENGINE_MARGIN)),
             }),
             Platform::Compose(compose) => {
                 let hooks = line.terms.outside.as_ref();
@@ -145,8 +145,8 @@ impl<'a> Inside<'a> {
                     limit: compose.supervisor_timeout.as_ref()?,
                     around,
                     words: match around.is_zero() {
-                        true => "no hooks".to_owned(),
-                        false => format!("{} of hooks", human(around)),
+                        true => String::new(),
+                        false => format!("{} of hooks and ", human(around)),
                     },
                 })
             }

@@ -37,7 +37,7 @@ impl Told<'_> {
         let (place, origin) = match &self.deployed {
             Some(deployed) => (Place::Value(deployed.route.clone()), ""),
             None => (
-                Place::Key(pair.workload().route.clone()),
+                Place::Value(pair.workload().route.key("kind")),
                 " (the Kubernetes default)",
             ),
         };
@@ -60,10 +60,16 @@ impl Told<'_> {
                     format!("{} where the manifest says nothing", self.planned),
                 ),
             })
-            .help(format!(
-                "write `{}: {}`, or generate the file anew",
-                self.key, self.planned
-            ))
+            .help(match self.planned.contains(' ') {
+                true => format!(
+                    "write `{}: \"{}\"`, or generate the file anew",
+                    self.key, self.planned
+                ),
+                false => format!(
+                    "write `{}: {}`, or generate the file anew",
+                    self.key, self.planned
+                ),
+            })
     }
 }
 

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "deployed")]
 use crate::{
-    deployed::Pair,
+    deployed::{Pair, Workload},
     finding::{Finding, Place},
     platform::Controller,
 };
@@ -12,7 +12,7 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A `StatefulSet`, `DaemonSet`, Job or `CronJob` where the manifest's `workload` is another one. An Argo Rollout and an OpenShift `DeploymentConfig` are of a Deployment's kind.
+    /// A `StatefulSet`, `DaemonSet`, Job or `CronJob` where the manifest's `workload` is another one. An Argo Rollout and a `DeploymentConfig` are of a Deployment's kind.
     ///
     /// ## Why it matters
     ///
@@ -79,13 +79,18 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
             None => return,
         },
     };
-    if here == planned {
+    // Beside the one that is planned, others of its name may run the same program.
+    let name = |workload: &Workload| workload.name.as_ref().map(|name| name.value.clone());
+    let mut all = pair.files.iter().flat_map(|file| &file.workloads);
+    let is_planned = |it: &Workload| {
+        it.kind == planned.kind() && name(it).is_some() && name(it) == name(workload)
+    };
+    if here == planned || all.any(is_planned) {
         return;
     }
     let message = format!(
-        "{} is a {}, and the manifest plans a {}",
+        "{} is deployed, and the manifest plans a {}",
         pair.title(),
-        workload.kind,
         planned.kind()
     );
     findings.push(

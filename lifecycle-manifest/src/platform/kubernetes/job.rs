@@ -145,9 +145,14 @@ impl Kubernetes {
     }
 }
 
+/// A `CronJob` can run by this: five fields, or a word such as `@daily`.
+pub fn is_schedule(text: &str) -> bool {
+    as_schedule(text).is_ok()
+}
+
 fn schedule(table: &mut Table<'_, '_>) -> Option<Written<String>> {
     let text = table.text("schedule")?;
-    let Err(what) = is_schedule(&text.value) else {
+    let Err(what) = as_schedule(&text.value) else {
         return Some(text);
     };
     let shown: String = text.value.chars().take(40).collect();
@@ -161,7 +166,7 @@ fn schedule(table: &mut Table<'_, '_>) -> Option<Written<String>> {
 
 /// What the scheduler of a `CronJob` takes (github.com/robfig/cron v3, `ParseStandard`): five fields or
 /// one of its words.
-fn is_schedule(text: &str) -> Result<(), String> {
+fn as_schedule(text: &str) -> Result<(), String> {
     const WORDS: [&str; 7] = [
         "@yearly",
         "@annually",
@@ -247,14 +252,14 @@ fn is_range(part: &str, least: u32, most: u32, names: &[&str]) -> Option<()> {
 #[schemars(deny_unknown_fields, title = "job")]
 #[allow(dead_code, reason = "only its shape is read")]
 pub(crate) struct JobSchema {
-    /// When a CronJob starts a run: minute, hour, day, month and weekday. Unset: none, as for a Job.
+    /// When a `CronJob` starts a run: minute, hour, day, month and weekday. Unset: none, as for a Job.
     #[schemars(extend("examples" = ["30 3 * * *"]))]
     schedule: Option<String>,
     /// After so long all pods of a run are stopped, with their whole grace period. Unset: never.
     deadline: Option<crate::schema::DurationSchema>,
     /// When a pod that stops is started anew: `after-end`, or `while-stopping` as Kubernetes has it by default. `after-end` when not written.
     replacement: Option<Successor>,
-    /// What a CronJob does when its last run is not over: `allow` another beside it, `forbid` it, or `replace` the old one, which is then stopped. `forbid` when not written.
+    /// What a `CronJob` does when its last run is not over: `allow` another beside it, `forbid` it, or `replace` the old one, which is then stopped. `forbid` when not written.
     concurrency: Option<Concurrency>,
 }
 
@@ -274,7 +279,7 @@ mod tests {
             "@hourly",
             "@every 90m",
         ] {
-            assert!(is_schedule(good).is_ok(), "{good:?}");
+            assert!(is_schedule(good), "{good:?}");
         }
         for bad in [
             "",
@@ -297,7 +302,7 @@ mod tests {
             "TZ=UTC 0 3 * * *",
             "0 3 * * sunday",
         ] {
-            assert!(is_schedule(bad).is_err(), "{bad:?}");
+            assert!(!is_schedule(bad), "{bad:?}");
         }
     }
 }

@@ -234,11 +234,11 @@ impl Kubernetes {
 #[schemars(deny_unknown_fields, title = "rollout")]
 #[allow(dead_code, reason = "only its shape is read")]
 pub(crate) struct RolloutSchema {
-    /// Who goes first: `rolling` within `max_surge` and `max_unavailable`; `recreate`, a Deployment's old pods are gone before the first new one starts; `on-delete`, a StatefulSet or DaemonSet waits until somebody deletes a pod. `rolling` when not written.
+    /// Who goes first: `rolling` within `max_surge` and `max_unavailable`; `recreate`, a Deployment's old pods are gone before the first new one starts; `on-delete`, a `StatefulSet` or `DaemonSet` waits until somebody deletes a pod. `rolling` when not written.
     strategy: Option<Replacement>,
-    /// How many pods there may be beside those that are asked for, as a number or a share; 1 for a Deployment, 0 for a DaemonSet when not written.
+    /// How many pods there may be beside those that are asked for, as a number or a share; 1 for a Deployment, 0 for a `DaemonSet` when not written.
     max_surge: Option<ShareSchema>,
-    /// How many of the pods that are asked for may be missing, as a number or a share; 0 for a Deployment, 1 for a StatefulSet and a DaemonSet when not written.
+    /// How many of the pods that are asked for may be missing, as a number or a share; 0 for a Deployment, 1 for a `StatefulSet` and a `DaemonSet` when not written.
     max_unavailable: Option<ShareSchema>,
     /// How long a new pod must have been ready before the next old one leaves; 0s when not written.
     min_ready: Option<crate::schema::DurationSchema>,
@@ -256,7 +256,9 @@ enum ShareSchema {
     /// So many pods.
     Pods(#[schemars(range(min = 0, max = 10_000))] u32),
     /// So many of a hundred, or a number in quotes.
-    Percent(#[schemars(regex(pattern = "^(0|[1-9][0-9]?|100)%$"))] String),
+    Percent(
+        #[schemars(regex(pattern = "^((0|[1-9][0-9]?|100)%|0|[1-9][0-9]{0,3}|10000)$"))] String,
+    ),
 }
 
 #[cfg(test)]
