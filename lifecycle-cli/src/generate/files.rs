@@ -193,15 +193,7 @@ fn owned_by_name(text: &str, file: &File) -> bool {
         let value: serde_json::Value = serde_json::from_str(text).ok()?;
         Some(value.as_object()?.keys().cloned().collect())
     };
-    // Flags of a command, one a line.
-    let flags = |text: &str| -> Option<Vec<String>> {
-        let name = |line: &str| line.split('=').next().unwrap_or(line).to_owned();
-        let all = !text.is_empty() && text.lines().all(|line| line.starts_with("--"));
-        all.then(|| text.lines().map(name).collect())
-    };
-    !file.text.contains(MARK)
-        && (keys(text).is_some_and(|k| Some(k) == keys(&file.text))
-            || flags(text).is_some_and(|f| Some(f) == flags(&file.text)))
+    !file.text.contains(MARK) && keys(text).is_some_and(|k| Some(k) == keys(&file.text))
 }
 
 /// The files of a folder and below, in order.
