@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use lifecycle_manifest::Platform;
+
 const DURATIONS: &[&str] = &[
     "5s",
     "15s",
@@ -203,7 +205,6 @@ const KEYS: &[&str] = &[
     "unused-grace",
     "r0",
 ];
-const PLATFORMS: &[&str] = &["kubernetes", "ecs", "cloud_run", "pm2", "nomad", "docker"];
 const COMMENTS: &[&str] = &[
     "# lifecycle: allow(unused-grace) soon",
     "# lifecycle: allow(grace-too-short, port-taken) why",
@@ -270,7 +271,7 @@ impl Choices<'_> {
         }
         self.text.push_str("platforms:\n");
         for _ in 0..self.below(5) {
-            let platform = self.of(PLATFORMS);
+            let platform = self.of(Platform::KEYS);
             let grace = self.of(DURATIONS);
             let _ = writeln!(self.text, "  {platform}:\n    grace_period: {grace}");
             self.pairs(4);

@@ -32,6 +32,7 @@ struct Ecosystem<'a> {
     common: Common<'a>,
     script: String,
     interpreter: Option<&'static str>,
+    args: Vec<&'a str>,
     instances: u32,
     exec_mode: &'static str,
     settings: Settings,
@@ -75,6 +76,7 @@ fn files(ask: &Ask<'_>) -> Result<Vec<Sheet>> {
         script,
         // PM2 looks into a program whose name says nothing, and takes some for text.
         interpreter: (!pm2.has_interpreter()).then_some("none"),
+        args: pm2.args.iter().map(|arg| arg.value.as_str()).collect(),
         instances: pm2.instances.as_ref().map_or(1, |count| count.value),
         exec_mode: pm2.exec_mode().as_str(),
         settings: settings(pm2, line),

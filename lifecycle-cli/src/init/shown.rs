@@ -34,6 +34,7 @@ pub(super) struct Line {
 /// Every platform that is shown so, in the order of the file.
 pub(super) static ALL: &[&Shown] = &[
     &from::cloud_run::SHOWN,
+    &from::azure_container_apps::SHOWN,
     &from::docker::SHOWN,
     &from::compose::SHOWN,
     &from::nomad::SHOWN,

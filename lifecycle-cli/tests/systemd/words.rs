@@ -1,5 +1,7 @@
 //! Words that a manifest may hold and that a unit file could make something else of.
 
+use std::fmt::Write as _;
+
 /// Every character that means something to systemd, to a shell or to a reader of lines, in places where
 /// it would; and words of random characters, always the same.
 pub(crate) fn odd() -> Vec<String> {
@@ -92,7 +94,7 @@ pub(crate) fn list(words: &[String]) -> String {
     for c in json.chars() {
         match c {
             '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' => {
-                list.push_str(&format!("\\u{:04x}", u32::from(c)));
+                let _ = write!(list, "\\u{:04x}", u32::from(c));
             }
             c => list.push(c),
         }

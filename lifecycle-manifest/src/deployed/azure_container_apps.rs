@@ -79,6 +79,10 @@ fn workload(at: &At<'_>, template: &At<'_>, odd: &mut Vec<Odd>) -> Workload {
         .iter()
         .find_map(|key| at.get("properties")?.text(key));
     settings.word("environment_id", environment);
+    let hung = containers
+        .iter()
+        .find_map(|it| it.liveness.as_ref()?.grace.clone());
+    settings.number("liveness_grace_period", hung);
     Workload {
         name: at.text("name").or_else(|| named(at)),
         labels: at.pairs("tags"),

@@ -10,7 +10,7 @@ use super::reader::Reader;
 use super::{Container, DependsOn, Deployed, Odd, Pairs, Settings, Workload};
 use crate::manifest::Written;
 use crate::platform::RunKind;
-use crate::platform::cloud_run::{FACTS, SERVICE_SECONDS, TASK_SECONDS};
+use crate::platform::cloud_run::{DEFAULT_REQUEST_TIMEOUT, FACTS, SERVICE_SECONDS, TASK_SECONDS};
 use crate::text::{Limits, Route, Value, parse_stream};
 
 /// Which containers wait for which others at their start, as JSON.
@@ -116,10 +116,11 @@ fn settings(
     settings.word("kind", Some(at.written(kind.word().to_owned())));
     match kind {
         RunKind::Service => {
-            settings.number(
-                "request_timeout",
-                spec.and_then(|spec| spec.within("timeoutSeconds", &SERVICE_SECONDS, odd)),
-            );
+            let timeout = spec.and_then(|it| it.within("timeoutSeconds", &SERVICE_SECONDS, odd));
+            // The default is in whatever is described, and nobody's word.
+            let default = DEFAULT_REQUEST_TIMEOUT.as_secs();
+            let said = |written: &Written<i64>| written.value.unsigned_abs() != default;
+            settings.number("request_timeout", timeout.filter(said));
             settings.number(
                 "concurrency",
                 // Zero is Cloud Run's own choice.

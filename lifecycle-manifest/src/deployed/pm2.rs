@@ -41,6 +41,8 @@ pub struct Pm2App {
     pub listen_timeout: Option<Written<f64>>,
     /// `script`, or `exec`.
     pub script: Option<Written<String>>,
+    /// `args`, where it is a list.
+    pub args: Vec<Written<String>>,
     /// `exec_mode`, without the `_mode` that PM2 puts behind it.
     pub exec_mode: Option<Written<String>>,
 }
@@ -138,6 +140,7 @@ fn app(at: &At<'_>, name: Option<Written<String>>, odd: &mut Vec<Odd>) -> Worklo
         shutdown_with_message: at.truth("shutdown_with_message"),
         wait_ready: at.truth("wait_ready"),
         listen_timeout: milliseconds(at, "listen_timeout", odd),
+        args: at.texts("args"),
         exec_mode: mode,
         script: script.clone(),
     };

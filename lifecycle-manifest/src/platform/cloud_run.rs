@@ -39,7 +39,7 @@ const WINDOW: Duration = Duration::from_secs(10);
 
 /// How long a service may take to answer when nothing is said, and what it takes for that
 /// (<https://docs.cloud.google.com/run/docs/configuring/request-timeout>).
-const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
+pub(crate) const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
 /// See [`DEFAULT_REQUEST_TIMEOUT`].
 pub(crate) const REQUEST_TIMEOUT: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(3_600);

@@ -77,6 +77,8 @@ pub struct Pm2 {
     pub start_time: Option<Written<Duration>>,
     /// `script`: the program.
     pub script: Option<Written<String>>,
+    /// `args`: what the program is given.
+    pub args: Vec<Written<String>>,
     /// `instances`: how many processes; 1 when not written.
     pub instances: Option<Written<u32>>,
     /// `exec_mode`.
@@ -123,7 +125,8 @@ impl Pm2 {
             wait_ready: table.boolean("wait_ready"),
             listen_timeout: table.duration("listen_timeout", Zero::Refused),
             start_time: table.duration("start_time", Zero::Refused),
-            script: table.text("script"),
+            script: script(table),
+            args: table.names("args").unwrap_or_default(),
             instances: table.number("instances", 1..=1_000),
             exec_mode: table.word("exec_mode", "a mode of PM2", &modes),
             outer: table.duration("outer", Zero::Refused),
@@ -245,6 +248,22 @@ impl Pm2 {
     }
 }
 
+/// PM2 hands a program with a space in its name to `bash -c` (`verifyConfs` of `lib/Common.js`), which
+/// has its own way with what else stands there, and with signals.
+fn script(table: &mut Table<'_, '_>) -> Option<Written<String>> {
+    let script = table.text("script")?;
+    if !script.value.contains(' ') {
+        return Some(script);
+    }
+    let place = Place::Value(script.route);
+    let message = "PM2 gives a `script` with a space in it to `bash -c`";
+    let finding = Finding::new(&shape::OUT_OF_RANGE, message, place);
+    table.push(finding.help(
+        "write the program alone, and what it is given under `args`; PM2 starts nothing whose own path has a space",
+    ));
+    None
+}
+
 fn ending(script: &str) -> Option<&str> {
     let name = script.rsplit('/').next().unwrap_or(script);
     name.rsplit_once('.').map(|(_, ending)| ending)
@@ -288,6 +307,9 @@ pub(crate) struct Schema {
     /// The program, as seen from the directory in which PM2 is started. Unset: one of the service's name in that directory.
     #[schemars(extend("examples" = ["./target/release/checkout-api"]))]
     script: Option<String>,
+    /// What the program is given. Unset: nothing.
+    #[schemars(extend("examples" = [["--port", "8080"]]))]
+    args: Option<Vec<String>>,
     /// How many processes; 1 when not written.
     #[schemars(range(min = 1, max = 1000))]
     instances: Option<u32>,

@@ -7,7 +7,7 @@ use crate::{
     figure::Figure,
     finding::{Finding, Place, Severity},
     manifest::Written,
-    platform::{DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, HealthCheck, Platform},
+    platform::{DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, HealthCheck},
     text::Route,
 };
 #[cfg(feature = "deployed")]
@@ -87,12 +87,16 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
         container_check(pair, findings);
         return;
     }
-    let grace = match pair.platform {
-        Platform::Kubernetes(kubernetes) => kubernetes.liveness_grace(),
-        Platform::AzureContainerApps(azure) => azure.liveness_grace(),
+    let platform = pair.platform;
+    let grace = if let Some(kubernetes) = platform.kubernetes() {
+        kubernetes.liveness_grace()
+    } else if let Some(azure) = platform.azure_container_apps() {
+        azure.liveness_grace()
+    } else if platform.cloud_run().is_some() {
         // Its probes are compared by where they ask.
-        Platform::CloudRun(_) => None,
-        _ => return,
+        None
+    } else {
+        return;
     };
     let is_kubernetes = pair.platform.kubernetes().is_some();
     let Some(health) = &pair.resolved.manifest.traffic.health else {

@@ -17,9 +17,14 @@ pub(in super::super) static SHOWN: Shown = Shown {
     grace: Some("From the signal to SIGKILL (kill_timeout, in milliseconds)"),
     lines: &[
         Line {
-            about: "The program, as seen from where PM2 is started, and how many processes of it.",
+            about: "The program, as seen from where PM2 is started; what it is given; and how many processes of it.",
             key: "script",
             example: "./my-service",
+        },
+        Line {
+            about: "",
+            key: "args",
+            example: "[--port, \"8080\"]",
         },
         Line {
             about: "",
@@ -88,6 +93,7 @@ fn describe(draft: &mut Draft, chosen: Chosen<'_>, _: &[Source]) {
             ..Common::default()
         };
         entry.values = values(app);
+        entry.values.push(("script", script(source, app)));
         let count = workload.replicas.as_ref().map(|count| count.value);
         if let Some(count) = count.filter(|count| (1..=1_000).contains(count)) {
             entry
@@ -116,6 +122,18 @@ fn grace(source: &Source, container: &Container) -> Slot<Duration> {
     }
 }
 
+/// The program, where it is one and no line for a shell.
+fn script(source: &Source, app: &Pm2App) -> Slot<String> {
+    match app.script.as_ref().map(|script| script.value.as_str()) {
+        Some("") | None => Slot::default(),
+        Some(line) if line.contains(' ') => Slot::unsaid(format!(
+            "{} says `{line}`, which PM2 gives to a shell: write the program, and its `args`",
+            source.name
+        )),
+        Some(script) => Slot::of(quote(script)),
+    }
+}
+
 fn values(app: &Pm2App) -> Vec<(&'static str, Slot<String>)> {
     let text = |written: &Written<String>| quote(&written.value);
     let truth = |written: Option<&Written<bool>>| written.map(|it| it.value.to_string());
@@ -129,11 +147,11 @@ fn values(app: &Pm2App) -> Vec<(&'static str, Slot<String>)> {
     let mode = mode.filter(|mode| *mode == "fork" || (*mode == "cluster" && app.is_node()));
     [
         (
-            "script",
-            app.script
-                .as_ref()
-                .filter(|it| !it.value.is_empty())
-                .map(text),
+            "args",
+            (!app.args.is_empty()).then(|| {
+                let args: Vec<String> = app.args.iter().map(text).collect();
+                format!("[{}]", args.join(", "))
+            }),
         ),
         ("exec_mode", mode.map(str::to_owned)),
         ("treekill", truth(app.treekill.as_ref())),
