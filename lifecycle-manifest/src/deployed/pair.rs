@@ -129,6 +129,15 @@ impl<'a> Pair<'a> {
         &self.files[self.found.file]
     }
 
+    /// A key that is not in this unit of systemd, and that a drop-in or what it amends may say: that it
+    /// is not here says nothing.
+    pub(crate) fn is_said_elsewhere(&self, key: &str) -> bool {
+        self.container()
+            .unit
+            .as_ref()
+            .is_some_and(|unit| unit.is_drop_in || self.file().is_odd(&unit.section.key(key)))
+    }
+
     /// `Deployment shop`.
     pub(crate) fn title(&self) -> String {
         self.workload().title()

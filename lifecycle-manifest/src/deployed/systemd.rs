@@ -61,7 +61,7 @@ pub struct UnitFile {
     /// What runs before the signal, with how long each takes at most where its text can tell.
     pub exec_stop: Vec<(Written<String>, Command, Option<Duration>)>,
     /// An empty `ExecStop=` takes away what stands in the unit itself.
-    resets_exec_stop: bool,
+    no_exec_stop: Option<Written<String>>,
     /// There is an `EnvironmentFile=`: there are variables that nobody sees here.
     pub has_environment_file: bool,
     /// Keys that systemd does not read where they stand.

@@ -90,7 +90,7 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
     let [key, ..] = keys(pair.platform.key()) else {
         return;
     };
-    if container.outside.is_none() && is_unknown(pair) {
+    if container.outside.is_none() && (is_unknown(pair) || pair.is_said_elsewhere(key)) {
         return;
     }
     let planned = pair.line.terms.outside.as_ref();

@@ -76,8 +76,10 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
 /// What the program says of itself goes nowhere.
 #[cfg(feature = "deployed")]
 fn unheard(pair: &Pair<'_>, systemd: &Systemd, unit: &UnitFile) -> Option<Finding> {
-    let elsewhere = unit.is_drop_in || pair.file().is_odd(&unit.section.key("Type"));
-    if elsewhere || unit.hears_the_program() || systemd.service_type() != ServiceType::Notify {
+    if pair.is_said_elsewhere("Type")
+        || unit.hears_the_program()
+        || systemd.service_type() != ServiceType::Notify
+    {
         return None;
     }
     let message = format!(
@@ -116,8 +118,7 @@ fn unheard(pair: &Pair<'_>, systemd: &Systemd, unit: &UnitFile) -> Option<Findin
 fn signalled(pair: &Pair<'_>, systemd: &Systemd, unit: &UnitFile) -> Option<Finding> {
     let mut resources = pair.resolved.manifest.resources.iter();
     let child = resources.find(|it| it.kind.value == Kind::ChildProcess)?;
-    let elsewhere = unit.kill_mode.is_none()
-        && (unit.is_drop_in || pair.file().is_odd(&unit.section.key("KillMode")));
+    let elsewhere = unit.kill_mode.is_none() && pair.is_said_elsewhere("KillMode");
     let here = unit.kill_mode.as_ref();
     let mode = here.map_or(KillMode::ControlGroup.as_str(), |it| it.value.as_str());
     let planned = systemd.kill_mode();

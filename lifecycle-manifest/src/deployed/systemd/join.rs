@@ -83,11 +83,11 @@ fn override_with(
     container
         .environment
         .retain(|variable| new.variable(&variable.name.value).is_none());
-    let says_stop = !new_unit.exec_stop.is_empty() || new_unit.resets_exec_stop;
+    let says_stop = !new_unit.exec_stop.is_empty() || new_unit.no_exec_stop.is_some();
     if !hide("ExecStop", says_stop) {
         return None;
     }
     unit.exec_stop.clear();
     let before = container.outside.take()?;
-    (!new_unit.resets_exec_stop).then_some(before.value)
+    new_unit.no_exec_stop.is_none().then_some(before.value)
 }

@@ -78,7 +78,10 @@ impl Service<'_> {
             watchdog: None,
             user: self.last("User"),
             exec_stop: exec_stop.collect(),
-            resets_exec_stop: self.all("ExecStop").iter().any(|it| it.value.is_empty()),
+            no_exec_stop: self
+                .all("ExecStop")
+                .into_iter()
+                .find(|it| it.value.is_empty()),
             has_environment_file: !self.list("EnvironmentFile").is_empty(),
             misplaced: Vec::new(),
         }
@@ -155,7 +158,13 @@ impl Service<'_> {
 /// `TimeoutStopSec=` each.
 fn outside(unit: &UnitFile, grace: Option<&Written<Duration>>) -> Option<Written<Duration>> {
     let bound = grace.map_or(FACTS.default_grace, |grace| grace.value);
-    let (first, ..) = unit.exec_stop.first()?;
+    let Some((first, ..)) = unit.exec_stop.first() else {
+        // An empty assignment says that there is none.
+        return unit
+            .no_exec_stop
+            .clone()
+            .map(|it| it.map(|_| Duration::ZERO));
+    };
     let times = unit
         .exec_stop
         .iter()
