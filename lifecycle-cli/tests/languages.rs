@@ -211,7 +211,7 @@ fn a_job_file_says_to_hashicorps_parser_what_it_says_to_ours() {
             ),
             (
                 "exec",
-                "driver: exec, command: [ODD, --x, ODD], kill_signal: SIGQUIT",
+                "driver: exec, command: [ODD, --x, ODD], kill_signal: SIGTERM",
             ),
         ] {
             let directory = scratch.path().join(format!("{number}-{driver}"));
