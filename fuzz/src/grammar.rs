@@ -198,6 +198,13 @@ const KEYS: &[&str] = &[
     "depends_on",
     "after",
     "kill_signal",
+    "shutdown_delay",
+    "max_kill_timeout",
+    "progress_deadline",
+    "drain_deadline",
+    "driver",
+    "auto_stop",
+    "strategy",
     "treekill",
     "listen_timeout",
     "outer",
@@ -210,6 +217,15 @@ const KEYS: &[&str] = &[
     "terminationGracePeriodSeconds",
     "unused-grace",
     "r0",
+];
+const PLATFORMS: &[&str] = &[
+    "kubernetes",
+    "ecs",
+    "cloud_run",
+    "nomad",
+    "fly",
+    "docker",
+    "compose",
 ];
 const COMMENTS: &[&str] = &[
     "# lifecycle: allow(unused-grace) soon",

@@ -1,7 +1,7 @@
 //! What is generated in HCL and TOML, and what is read of them, beside parsers of other hands:
-//! `LIFECYCLE_HCL_READER` names a directory with `@cdktf/hcl2json`, which is HashiCorp's own parser, and
-//! `LIFECYCLE_CONFORMANCE_PYTHON` a Python whose standard library reads TOML. Without them this suite
-//! says that it was skipped.
+//! `LIFECYCLE_HCL_READER` names a directory with `@cdktf/hcl2json`, which is the original parser of HCL,
+//! and `LIFECYCLE_CONFORMANCE_PYTHON` a Python whose standard library reads TOML. Without them this
+//! suite says that it was skipped.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -211,7 +211,7 @@ fn a_job_file_says_to_hashicorps_parser_what_it_says_to_ours() {
             ),
             (
                 "exec",
-                "driver: exec, command: [ODD, --x, ODD], kill_signal: SIGQUIT",
+                "driver: exec, command: [ODD, --x, ODD], kill_signal: SIGTERM",
             ),
         ] {
             let directory = scratch.path().join(format!("{number}-{driver}"));

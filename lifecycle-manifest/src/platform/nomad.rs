@@ -274,7 +274,15 @@ impl Nomad {
         let Some(written) = &self.shutdown_delay else {
             let mut settle = owed_settle(manifest, true);
             "shutdown_delay".clone_into(&mut settle.label);
-            settle.origin = Origin::Derived("as long as the settle time");
+            // What the program waits for itself is not waited for twice.
+            let by_program = self.common.app_settle.as_ref();
+            settle.value = settle
+                .value
+                .saturating_sub(by_program.map_or(Duration::ZERO, |it| it.value));
+            settle.origin = Origin::Derived(match by_program {
+                Some(_) => "the settle time, without what the program waits",
+                None => "as long as the settle time",
+            });
             return (settle, None);
         };
         let none = Origin::Derived("none at the group");

@@ -3,13 +3,15 @@
 //! The list is the platforms' own: each way in which a stop is known to fail on Kubernetes, on ECS,
 //! everywhere, or at a queue. A test holds it complete: nothing is left out without a reason.
 
+mod nomad_and_fly;
+
 use std::fmt::Write as _;
 
 /// One way in which a stop is known to fail.
 #[derive(Debug, Clone, Copy)]
 pub struct Hazard {
     /// Its number: K for Kubernetes, E for ECS, D for Docker and Compose, X for everywhere, Q for
-    /// queues.
+    /// queues, N for Nomad, F for Fly.io.
     pub id: &'static str,
     /// What goes wrong.
     pub what: &'static str,
@@ -20,7 +22,15 @@ pub struct Hazard {
 }
 
 /// How many there are, by the letter of their numbers.
-pub const COUNTS: [(char, usize); 5] = [('K', 18), ('E', 10), ('D', 8), ('X', 10), ('Q', 7)];
+pub const COUNTS: &[(char, usize)] = &[
+    ('K', 18),
+    ('E', 10),
+    ('D', 8),
+    ('X', 10),
+    ('Q', 7),
+    ('N', 9),
+    ('F', 7),
+];
 
 const fn found(id: &'static str, what: &'static str, rules: &'static [&'static str]) -> Hazard {
     Hazard {
@@ -50,7 +60,12 @@ const fn not_found(id: &'static str, what: &'static str, why: &'static str) -> H
 }
 
 /// All of them.
-pub static ALL: &[Hazard] = &[
+pub fn all() -> impl Iterator<Item = &'static Hazard> {
+    FIRST.iter().chain(nomad_and_fly::ALL)
+}
+
+/// Those of the platforms that were here first, and of everywhere.
+static FIRST: &[Hazard] = &[
     found(
         "K-01",
         "The preStop hook, the program and a margin together need more than the grace period.",
@@ -377,6 +392,8 @@ fn family(id: &str) -> &'static str {
         Some(b'E') => "Amazon ECS",
         Some(b'D') => "Docker and Compose",
         Some(b'Q') => "Queues",
+        Some(b'N') => "Nomad",
+        Some(b'F') => "Fly.io",
         _ => "Everywhere",
     }
 }
@@ -394,7 +411,7 @@ pub fn page() -> String {
             // Writing to a `String` cannot fail.
             let _ = write!(page, "\n## {title}\n");
             let mut last = "";
-            for hazard in ALL.iter().filter(|hazard| of(hazard)) {
+            for hazard in all().filter(|hazard| of(hazard)) {
                 if family(hazard.id) != last {
                     last = family(hazard.id);
                     let _ = write!(page, "\n### {last}\n\n");
@@ -430,13 +447,13 @@ mod tests {
 
     #[test]
     fn every_hazard_has_a_rule_or_a_reason() {
-        let listed: Vec<&str> = ALL.iter().map(|hazard| hazard.id).collect();
+        let listed: Vec<&str> = all().map(|hazard| hazard.id).collect();
         let known: Vec<String> = COUNTS
             .iter()
             .flat_map(|&(letter, count)| (1..=count).map(move |at| format!("{letter}-{at:02}")))
             .collect();
         assert_eq!(listed, known, "each once, in order");
-        for hazard in ALL {
+        for hazard in all() {
             let id = hazard.id;
             let is_sentence = |text: &str| text.len() > 30 && text.ends_with('.');
             assert!(
