@@ -16,6 +16,7 @@ const CHECKED: &[(&str, &str)] = &[
     (
         "kubernetes",
         "the schemas of Kubernetes 1.25 to 1.37 (`kubernetes-validate`)",
+        "the schemas of Kubernetes 1.34 to 1.37 (`kubernetes-validate`)",
     ),
     ("ecs", "botocore, moto, cfn-lint, Terraform's own language"),
     ("cloud_run", "Google's API description, gcloud, kustomize"),
@@ -23,6 +24,7 @@ const CHECKED: &[(&str, &str)] = &[
     ("docker", "a Docker engine"),
     ("compose", "a Docker engine under Compose 1 and Compose 2"),
     ("systemd", "`systemd-analyze verify`"),
+    ("systemd", "`systemd-analyze verify`, and systemd as PID 1"),
     ("nomad", "HashiCorp's HCL parser"),
     ("fly", "Python's TOML parser"),
     ("pm2", "PM2 7 itself, its stop timed beside a drill"),
@@ -43,6 +45,12 @@ const COLUMNS: [&str; 10] = [
 
 /// What is known to be missing; what is listed here and is there is a fault too.
 const MISSING: &[(&str, &str)] = &[];
+const MISSING: &[(&str, &str)] = &[
+    ("kubernetes", "`gen --patch`"),
+    ("systemd", "`init --from`"),
+    ("heroku", "`init --from`"),
+    ("heroku", "what is generated is taken by"),
+];
 
 const BEGIN: &str = "<!-- platforms: made of the registries -->\n";
 const END: &str = "<!-- /platforms -->\n";
@@ -144,6 +152,13 @@ fn no_cell_of_the_platforms_is_empty() {
             assert_eq!(cell.is_empty(), listed, "{key}, {column}: `{cell}`");
         }
     }
+    let mut empty = Vec::new();
+        let columns = COLUMNS.iter().zip(cells(key));
+        empty.extend(
+            columns.filter_map(|(column, cell)| cell.is_empty().then_some((*key, *column))),
+        );
+    }
+    assert_eq!(empty, MISSING, "what is empty, and what is known to be");
 }
 
 #[test]
