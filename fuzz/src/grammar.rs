@@ -135,6 +135,10 @@ const TOP: &[&str] = &[
 ];
 const KEYS: &[&str] = &[
     "timeout",
+    "request_timeout",
+    "task_timeout",
+    "cpu_throttling",
+    "premium_ingress",
     "image",
     "spot",
     "pre_stop",
@@ -192,7 +196,14 @@ const KEYS: &[&str] = &[
     "unused-grace",
     "r0",
 ];
-const PLATFORMS: &[&str] = &["kubernetes", "ecs", "cloud_run", "nomad", "docker"];
+const PLATFORMS: &[&str] = &[
+    "kubernetes",
+    "ecs",
+    "cloud_run",
+    "azure_container_apps",
+    "nomad",
+    "docker",
+];
 const COMMENTS: &[&str] = &[
     "# lifecycle: allow(unused-grace) soon",
     "# lifecycle: allow(grace-too-short, port-taken) why",

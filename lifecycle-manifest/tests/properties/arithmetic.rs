@@ -84,8 +84,20 @@ fn terms(model: &Model, platform: &str) -> (Terms, Common) {
             };
             (terms, ecs.common)
         }
+        "azure_container_apps" => {
+            let common = model.azure.clone().expect("it is in the manifest").common;
+            let terms = Terms {
+                grace: seconds_up(common.grace.unwrap_or(30_000)),
+                cap: None,
+                hook: 0,
+                settle: common.app_settle.unwrap_or_else(|| owed(true)),
+                sidecars: 0,
+            };
+            (terms, common)
+        }
         _ => {
-            let common = model.cloud_run.clone().expect("it is in the manifest");
+            let run = model.cloud_run.clone().expect("it is in the manifest");
+            let common = run.common;
             let terms = Terms {
                 grace: 10_000,
                 cap: Some(10_000),

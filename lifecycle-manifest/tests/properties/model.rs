@@ -4,6 +4,7 @@ use proptest::collection::vec;
 use proptest::option::{of, weighted};
 use proptest::prelude::*;
 
+use crate::clouds::{Azure, CloudRun, azure, azure_tree, cloud_run, cloud_run_tree};
 use crate::yaml::{Yaml, map, text};
 
 /// Kinds and their phases, as the design lists them.
@@ -42,7 +43,8 @@ pub(crate) struct Model {
     pub(crate) resources: Vec<Resource>,
     pub(crate) kubernetes: Option<Kubernetes>,
     pub(crate) ecs: Option<Ecs>,
-    pub(crate) cloud_run: Option<Common>,
+    pub(crate) cloud_run: Option<CloudRun>,
+    pub(crate) azure: Option<Azure>,
 }
 
 #[derive(Debug, Clone)]
@@ -119,7 +121,7 @@ pub(crate) fn name(at: usize) -> String {
     format!("r{at}")
 }
 
-fn time(most: u64) -> impl Strategy<Value = u64> {
+pub(crate) fn time(most: u64) -> impl Strategy<Value = u64> {
     prop_oneof![
         4 => (1..=most / 1_000).prop_map(|seconds| seconds * 1_000),
         1 => 1..=most,
@@ -203,7 +205,7 @@ fn ordered(most: usize) -> impl Strategy<Value = Vec<Resource>> {
     })
 }
 
-fn common(count: usize) -> impl Strategy<Value = Common> {
+pub(crate) fn common(count: usize) -> impl Strategy<Value = Common> {
     (
         weighted(0.7, time(200_000)),
         weighted(0.2, time(10_000)),
@@ -280,9 +282,10 @@ pub(crate) fn manifest() -> impl Strategy<Value = Model> {
             Just(resources),
             weighted(0.8, kubernetes(count)),
             weighted(0.7, ecs(count)),
-            weighted(0.5, common(count)),
+            weighted(0.5, cloud_run(count).boxed()),
+            weighted(0.5, azure(count).boxed()),
         )
-            .prop_map(|(numbers, resources, kubernetes, ecs, cloud_run)| {
+            .prop_map(|(numbers, resources, kubernetes, ecs, cloud_run, azure)| {
                 let (reserve, unwind, settle, keep_alive, longest_request, period) = numbers;
                 Model {
                     reserve,
@@ -294,10 +297,8 @@ pub(crate) fn manifest() -> impl Strategy<Value = Model> {
                     resources,
                     kubernetes,
                     ecs,
-                    cloud_run: cloud_run.map(|common| Common {
-                        grace: None,
-                        ..common
-                    }),
+                    cloud_run,
+                    azure,
                 }
             })
     })
@@ -344,13 +345,8 @@ pub(crate) fn tree(model: &Model) -> Yaml {
             Some(map([
                 ("kubernetes", model.kubernetes.as_ref().map(kubernetes_tree)),
                 ("ecs", model.ecs.as_ref().map(ecs_tree)),
-                (
-                    "cloud_run",
-                    model
-                        .cloud_run
-                        .as_ref()
-                        .map(|common| Yaml::Map(common_tree(common))),
-                ),
+                ("cloud_run", model.cloud_run.as_ref().map(cloud_run_tree)),
+                ("azure_container_apps", model.azure.as_ref().map(azure_tree)),
             ])),
         ),
     ])
@@ -393,7 +389,7 @@ pub(crate) fn resources_tree(resources: &[Resource]) -> Yaml {
     )
 }
 
-fn common_tree(common: &Common) -> Vec<(String, Yaml)> {
+pub(crate) fn common_tree(common: &Common) -> Vec<(String, Yaml)> {
     let timeouts: Vec<(String, Yaml)> = common
         .timeouts
         .iter()
