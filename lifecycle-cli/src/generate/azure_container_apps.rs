@@ -8,9 +8,9 @@ use lifecycle_manifest::{Platform, Timeline};
 use minijinja::Value;
 use serde::Serialize;
 
+use super::STARTUP;
 use super::cloud_run::{Port, clamp, main_port};
 use super::files::MARK;
-use super::kubernetes::STARTUP;
 use super::{Ask, Common, Sheet, Target, template};
 use crate::talk::say;
 use crate::template;

@@ -11,8 +11,8 @@ use lifecycle_manifest::{Kind, Platform, Resolved, Timeline};
 use minijinja::Value;
 use serde::Serialize;
 
+use super::STARTUP;
 use super::files::MARK;
-use super::kubernetes::STARTUP;
 use super::{Ask, Common, Sheet, Target, Template, template};
 use crate::talk::say;
 use crate::template;

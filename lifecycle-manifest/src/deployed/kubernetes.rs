@@ -107,7 +107,25 @@ fn workload(at: &At<'_>, kind: &str, pod: &At<'_>, odd: &mut Vec<Odd>) -> Worklo
             .and_then(|outer| outer.number("replicas", odd)),
         strategy: outer.as_ref().and_then(strategy),
         os: spec.as_ref().and_then(|spec| spec.get("os")?.text("name")),
-        replacement_policy: job.and_then(|job| job.text("podReplacementPolicy")),
+        min_ready: outer
+            .as_ref()
+            .and_then(|outer| outer.number("minReadySeconds", odd)),
+        progress_deadline: outer
+            .as_ref()
+            .and_then(|outer| outer.number("progressDeadlineSeconds", odd)),
+        replacement_policy: job.as_ref().and_then(|job| {
+            let failures = || job.get("podFailurePolicy");
+            job.text("podReplacementPolicy")
+                // With a policy for failures there is no other.
+                .or_else(|| failures().map(|at| at.written("Failed".to_owned())))
+        }),
+        active_deadline: job
+            .as_ref()
+            .and_then(|job| job.number("activeDeadlineSeconds", odd)),
+        schedule: outer.as_ref().and_then(|outer| outer.text("schedule")),
+        concurrency: outer
+            .as_ref()
+            .and_then(|outer| outer.text("concurrencyPolicy")),
         ..Workload::at("kubernetes", kind, at.route.clone())
     }
 }

@@ -3,7 +3,7 @@
 
 use super::matching::candidates;
 use super::pair::{self, Pair, Setting};
-use super::{Capacity, Container, Deployed, Odd, Service, Workload};
+use super::{Capacity, Container, Deployed, Odd, Pm2App, Service, Workload};
 use crate::finding::{Finding, Place};
 use crate::platform::Platform;
 use crate::rules::Rule;
@@ -64,6 +64,14 @@ impl<'a> View<'a> {
         }
     }
 
+    /// PM2's apps.
+    pub(crate) fn apps(&self) -> impl Iterator<Item = (&Seen<'a>, &'a Pm2App)> {
+        self.workloads.iter().flat_map(|seen| {
+            let containers = seen.workload.containers.iter();
+            containers.filter_map(move |container| Some((seen, container.pm2.as_deref()?)))
+        })
+    }
+
     /// The Services that send to a workload's pods.
     pub(crate) fn services(&self, workload: &Workload) -> Vec<(usize, &'a Service)> {
         pair::services(self.files, workload)
@@ -106,7 +114,7 @@ impl<'a> View<'a> {
         let files = self.files.iter().enumerate();
         files
             .flat_map(|(file, deployed)| deployed.odd.iter().map(move |odd| (file, odd)))
-            .filter(|(file, odd)| is_seen(*file, odd))
+            .filter(|(file, odd)| !odd.expected.is_empty() && is_seen(*file, odd))
             .collect()
     }
 

@@ -100,13 +100,21 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
             pair.finding(&RULE, message, place)
                 .label(format!("opened here, and not {}", port.value))
                 .beside((Place::Value(port.route.clone()), "listens here".to_owned()))
-                .help(match pair.platform.has_one_ingress_port() {
-                    true => format!("write {} there, or mend `port` in the manifest", port.value),
-                    false => format!(
-                        "add `containerPort: {}`, or mend `port` in the manifest",
-                        port.value
-                    ),
-                }),
+                .help(format!(
+                    "add `{}`, or mend `port` in the manifest",
+                    opened(pair.platform.key(), port.value)
+                )),
         );
+    }
+}
+
+/// A port as the platform's files open it.
+#[cfg(feature = "deployed")]
+fn opened(platform: &str, port: u16) -> String {
+    match platform {
+        "nomad" => format!("to = {port}"),
+        "fly" => format!("internal_port = {port}"),
+        "azure_container_apps" => format!("targetPort: {port}"),
+        _ => format!("containerPort: {port}"),
     }
 }
