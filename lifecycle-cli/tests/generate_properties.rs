@@ -5,6 +5,7 @@
 #[allow(dead_code, reason = "another suite uses the rest")]
 #[path = "../../lifecycle-manifest/tests/properties/clouds.rs"]
 mod clouds;
+#[allow(dead_code, reason = "another suite uses the rest")]
 #[path = "../../lifecycle-manifest/tests/properties/model.rs"]
 mod model;
 mod support;
