@@ -137,6 +137,10 @@ const TOP: &[&str] = &[
 ];
 const KEYS: &[&str] = &[
     "timeout",
+    "request_timeout",
+    "task_timeout",
+    "cpu_throttling",
+    "premium_ingress",
     "image",
     "spot",
     "pre_stop",

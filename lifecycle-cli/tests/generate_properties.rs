@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 #[allow(dead_code, reason = "another suite uses the rest")]
+#[path = "../../lifecycle-manifest/tests/properties/clouds.rs"]
+mod clouds;
+#[allow(dead_code, reason = "another suite uses the rest")]
 #[path = "../../lifecycle-manifest/tests/properties/model.rs"]
 mod model;
 mod support;

@@ -276,13 +276,34 @@ fn limit(written: Option<&Written<Duration>>, label: &str, default: Duration) ->
     }
 }
 
+/// Which keys only one kind has.
+#[cfg(feature = "schema")]
+fn for_kinds() -> serde_json::Value {
+    let rules = OWNERS.iter().map(|(key, owner)| {
+        // A pattern, as an enumeration would be shown in the hover of every kind.
+        let kind = serde_json::json!({ "pattern": format!("^{}$", owner.word()) });
+        let mut of_owner = serde_json::json!({ "properties": { "kind": kind } });
+        // What is not written is a service.
+        if *owner != RunKind::default() {
+            of_owner["required"] = serde_json::json!(["kind"]);
+        }
+        let message = format!("`{key}` belongs to {}", owner.words());
+        serde_json::json!({
+            "if": of_owner,
+            "else": { "properties": { (*key): false }, "errorMessage": message },
+        })
+    });
+    rules.collect()
+}
+
 #[cfg(feature = "schema")]
 #[derive(schemars::JsonSchema)]
 #[schemars(
     deny_unknown_fields,
     title = "cloud_run",
     rename = "CloudRun",
-    description = "How the service stops on Google Cloud Run."
+    description = "How the service stops on Google Cloud Run.",
+    extend("allOf" = for_kinds())
 )]
 #[allow(dead_code, reason = "only its shape is read")]
 pub(crate) struct Schema {

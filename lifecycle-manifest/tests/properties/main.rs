@@ -4,6 +4,7 @@
 //! design and not from the code.
 
 mod arithmetic;
+mod clouds;
 mod digest;
 mod fixes;
 mod model;

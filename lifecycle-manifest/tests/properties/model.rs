@@ -4,6 +4,7 @@ use proptest::collection::vec;
 use proptest::option::{of, weighted};
 use proptest::prelude::*;
 
+use crate::clouds::{Clouds, clouds};
 use crate::yaml::{Yaml, map, text};
 
 /// Kinds and their phases, as the design lists them.
@@ -46,6 +47,8 @@ pub(crate) struct Model {
     pub(crate) compose: Option<(Common, Option<u64>)>,
     /// One entry of [`PLAIN`] at most, by its number.
     pub(crate) plain: Option<(usize, Common)>,
+    /// What that entry has of its own, where it is one of two.
+    pub(crate) clouds: Clouds,
 }
 
 /// What a platform makes of an entry that has none of its own keys, written down by hand.
@@ -186,7 +189,7 @@ pub(crate) fn name(at: usize) -> String {
     format!("r{at}")
 }
 
-fn time(most: u64) -> impl Strategy<Value = u64> {
+pub(crate) fn time(most: u64) -> impl Strategy<Value = u64> {
     prop_oneof![
         4 => (1..=most / 1_000).prop_map(|seconds| seconds * 1_000),
         1 => 1..=most,
@@ -350,26 +353,30 @@ pub(crate) fn manifest() -> impl Strategy<Value = Model> {
             weighted(0.7, ecs(count)).boxed(),
             weighted(0.3, (common(count), weighted(0.5, time(10_000)))).boxed(),
             weighted(0.7, (0..PLAIN.len(), common(count))).boxed(),
+            clouds().boxed(),
         )
-            .prop_map(|(numbers, resources, kubernetes, ecs, compose, plain)| {
-                let (reserve, unwind, settle, keep_alive, longest_request, period) = numbers;
-                Model {
-                    reserve,
-                    unwind,
-                    settle,
-                    keep_alive,
-                    longest_request,
-                    period,
-                    resources,
-                    kubernetes,
-                    ecs,
-                    compose,
-                    plain: plain.map(|(at, common)| {
-                        let grace = common.grace.filter(|_| !PLAIN[at].fixed);
-                        (at, Common { grace, ..common })
-                    }),
-                }
-            })
+            .prop_map(
+                |(numbers, resources, kubernetes, ecs, compose, plain, clouds)| {
+                    let (reserve, unwind, settle, keep_alive, longest_request, period) = numbers;
+                    Model {
+                        reserve,
+                        unwind,
+                        settle,
+                        keep_alive,
+                        longest_request,
+                        period,
+                        resources,
+                        kubernetes,
+                        ecs,
+                        compose,
+                        plain: plain.map(|(at, common)| {
+                            let grace = common.grace.filter(|_| !PLAIN[at].fixed);
+                            (at, Common { grace, ..common })
+                        }),
+                        clouds,
+                    }
+                },
+            )
     })
 }
 
@@ -425,7 +432,10 @@ fn platforms_tree(model: &Model) -> Yaml {
         platforms.push(("compose".to_owned(), compose_tree(compose)));
     }
     if let Some((at, common)) = &model.plain {
-        platforms.push((PLAIN[*at].key.to_owned(), Yaml::Map(common_tree(common))));
+        let key = PLAIN[*at].key;
+        let mut entries = common_tree(common);
+        entries.extend(model.clouds.entries(key));
+        platforms.push((key.to_owned(), Yaml::Map(entries)));
     }
     Yaml::Map(platforms)
 }
