@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use lifecycle_manifest::Platform;
+
 const DURATIONS: &[&str] = &[
     "5s",
     "15s",
@@ -176,6 +178,13 @@ const KEYS: &[&str] = &[
     "failures",
     "env",
     "execution_role_arn",
+    "generate",
+    "output",
+    "templates",
+    "own",
+    "logical_ids",
+    "task_definition",
+    "target_group",
     "desired_count",
     "cpu",
     "cluster",
@@ -185,9 +194,12 @@ const KEYS: &[&str] = &[
     "supervisor_timeout",
     "ports",
     "init",
-    "exec",
     "depends_on",
     "after",
+    "kill_signal",
+    "treekill",
+    "listen_timeout",
+    "outer",
     "live",
     "exec",
     "sleep",
@@ -197,14 +209,6 @@ const KEYS: &[&str] = &[
     "terminationGracePeriodSeconds",
     "unused-grace",
     "r0",
-];
-const PLATFORMS: &[&str] = &[
-    "kubernetes",
-    "ecs",
-    "cloud_run",
-    "nomad",
-    "docker",
-    "compose",
 ];
 const COMMENTS: &[&str] = &[
     "# lifecycle: allow(unused-grace) soon",
@@ -272,7 +276,7 @@ impl Choices<'_> {
         }
         self.text.push_str("platforms:\n");
         for _ in 0..self.below(5) {
-            let platform = self.of(PLATFORMS);
+            let platform = self.of(Platform::KEYS);
             let grace = self.of(DURATIONS);
             let _ = writeln!(self.text, "  {platform}:\n    grace_period: {grace}");
             self.pairs(4);

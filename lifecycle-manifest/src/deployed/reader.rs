@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use super::pair::{Setting, container_place};
 use super::read::At;
-use super::{Container, Deployed, Workload, compose, docker, ecs, kubernetes};
+use super::{
+    Container, Deployed, Workload, azure_container_apps, cloud_run, compose, docker, ecs, fly,
+    heroku, kubernetes, nomad, pm2, systemd,
+};
 use crate::finding::Place;
 use crate::platform::Facts;
 
@@ -26,10 +29,19 @@ pub(crate) struct Reader {
 
 /// Every reader. The first that takes an object has it.
 pub(super) static ALL: &[&Reader] = &[
+    // Their objects have a kind too, in groups of their own.
+    &cloud_run::READER,
+    &azure_container_apps::READER,
     &kubernetes::READER,
     &ecs::READER,
     &docker::READER,
     &compose::READER,
+    &systemd::READER,
+    &heroku::READER,
+    &nomad::READER,
+    // An app of PM2 names its script; one of Fly.io may have little but the same `kill_timeout`.
+    &pm2::READER,
+    &fly::READER,
 ];
 
 /// That of a platform.

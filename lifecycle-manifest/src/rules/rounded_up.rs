@@ -102,6 +102,8 @@ fn held(context: &Context<'_>, line: &Timeline) -> Vec<Figure> {
         Some(Platform::Kubernetes(kubernetes)) => {
             figures.extend(kubernetes.liveness_grace());
             figures.extend(kubernetes.proxy_drain());
+            figures.extend([kubernetes.min_ready(), kubernetes.progress_deadline()]);
+            figures.extend(kubernetes.job_deadline());
         }
         Some(Platform::Ecs(ecs)) => {
             if let Some(balancer) = &ecs.load_balancer {

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "deployed")]
 use crate::{
-    deployed::View,
+    deployed::{Seen, View},
     finding::{Finding, Place, Severity},
 };
 
@@ -53,8 +53,8 @@ rule! {
 
 #[cfg(feature = "deployed")]
 pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
-    let pods = view.workloads.iter();
-    for seen in pods.filter(|seen| seen.workload.platform == "kubernetes") {
+    let pods = |seen: &&Seen<'_>| seen.workload.platform == "kubernetes";
+    for seen in view.workloads.iter().filter(pods) {
         for container in seen.containers() {
             let Some(signal) = &container.stop_signal else {
                 continue;
