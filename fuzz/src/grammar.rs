@@ -198,7 +198,6 @@ const KEYS: &[&str] = &[
     "supervisor_timeout",
     "ports",
     "init",
-    "exec",
     "depends_on",
     "after",
     "kill_signal",

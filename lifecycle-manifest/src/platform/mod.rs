@@ -61,8 +61,6 @@ use crate::manifest::{Manifest, Written};
 use crate::read::{OtherName, Table, Zero, list, named_wrongly, nearest};
 use crate::rules::shape;
 use crate::text::Route;
-#[cfg(feature = "deployed")]
-use crate::text::{Mapping, Node, Span, Value};
 
 /// What is true of a platform whatever the manifest says.
 #[derive(Debug)]
@@ -375,17 +373,33 @@ impl Platform {
         }
     }
 
-    /// What asks a program to stop where nothing is said: an empty entry's terms.
+    /// What its entry says of the signal by which a program is asked to stop.
+    pub(crate) fn written_signal(&self) -> Option<&Written<Signal>> {
+        match self {
+            Self::Docker(it) => it.stop_signal.as_ref(),
+            Self::Compose(it) => it.stop_signal.as_ref(),
+            Self::Systemd(it) => it.kill_signal.as_ref(),
+            Self::Nomad(it) => it.kill_signal.as_ref(),
+            Self::Fly(it) => it.kill_signal.as_ref(),
+            Self::Pm2(it) => it.kill_signal.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// What asks a program to stop where its entry does not say.
     #[cfg(feature = "deployed")]
     pub(crate) fn usual_signal(&self, manifest: &Manifest) -> Signal {
-        let nothing = Node {
-            span: Span::default(),
-            value: Value::Mapping(Mapping::EMPTY),
-        };
-        let mut findings = Vec::new();
-        Table::new(&nothing, Route::root(), &mut findings)
-            .and_then(|table| Self::read(self.key(), table, &[]))
-            .map_or_else(Signal::default, |empty| empty.terms(manifest).signal)
+        let mut silent = self.clone();
+        match &mut silent {
+            Self::Docker(it) => it.stop_signal = None,
+            Self::Compose(it) => it.stop_signal = None,
+            Self::Systemd(it) => it.kill_signal = None,
+            Self::Nomad(it) => it.kill_signal = None,
+            Self::Fly(it) => it.kill_signal = None,
+            Self::Pm2(it) => it.kill_signal = None,
+            _ => {}
+        }
+        silent.terms(manifest).signal
     }
 }
 

@@ -93,6 +93,9 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
     if container.outside.is_none() && (is_unknown(pair) || pair.is_said_elsewhere(key)) {
         return;
     }
+    if pair.is_overlaid(|container| !container.hooks.is_empty()) {
+        return;
+    }
     let planned = pair.line.terms.outside.as_ref();
     let planned_time = planned.map_or(Duration::ZERO, |figure| figure.value);
     let here = container.outside.as_ref();

@@ -97,9 +97,9 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
         pair.title(),
         planned.name()
     );
-    let beside = match super::signal_not_handled::written(pair.platform) {
-        Some(route) => (
-            Place::Value(route.clone()),
+    let beside = match pair.platform.written_signal() {
+        Some(written) => (
+            Place::Value(written.route.clone()),
             format!("{} in the manifest", planned.name()),
         ),
         None => (

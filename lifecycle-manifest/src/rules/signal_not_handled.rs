@@ -4,8 +4,7 @@ use super::Context;
 use super::verdict::platform_place;
 use crate::duration::human;
 use crate::finding::{Finding, Place};
-use crate::platform::{Platform, Signal};
-use crate::text::Route;
+use crate::platform::Signal;
 
 rule! {
     /// The platform sends a signal that the program does not take as a stop.
@@ -63,8 +62,8 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         let Some(platform) = context.manifest.platforms.get(line.platform()) else {
             continue;
         };
-        let place = match written(platform) {
-            Some(route) => Place::Value(route.clone()),
+        let place = match platform.written_signal() {
+            Some(written) => Place::Value(written.route.clone()),
             None => platform_place(context, line),
         };
         let (name, sent) = (line.facts.name, signal.name());
@@ -81,7 +80,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             finding = finding.note(format!("SIGKILL comes {later} later"));
         }
         // What is read as a signal's name is written as one.
-        finding = match written(platform) {
+        finding = match platform.written_signal() {
             Some(_) => finding.fix("write `SIGTERM`", place, "SIGTERM"),
             None => finding.help("let it send SIGTERM"),
         };
