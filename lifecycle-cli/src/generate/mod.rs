@@ -47,7 +47,12 @@ pub(crate) struct Target {
 type Make = fn(&Ask<'_>) -> Result<Vec<Sheet>>;
 
 /// Every target, in the order in which they are offered.
-pub(crate) static TARGETS: &[&Target] = &[&kubernetes::TARGET, &ecs::TARGET];
+pub(crate) static TARGETS: &[&Target] = &[
+    &kubernetes::TARGET,
+    &kubernetes::policy::TARGET,
+    &kubernetes::patch::HELM,
+    &ecs::TARGET,
+];
 
 /// The target with this name.
 pub(crate) fn target(name: &str) -> Option<&'static Target> {

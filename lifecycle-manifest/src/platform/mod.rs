@@ -26,7 +26,7 @@ pub(crate) use ecs::FARGATE_CAP;
 pub(crate) use ecs::Sidecar as EcsSidecar;
 pub use ecs::{Ecs, HEALTH_CHECK_INTERVAL, HealthCheck, LaunchType, LoadBalancer, SPOT_NOTICE};
 pub use kubernetes::{
-    Autoscaler, Balancer, Concurrency, Controller, DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD,
+    ADMISSION_POLICY_BETA_SINCE, ADMISSION_POLICY_SINCE, Autoscaler, Balancer, Concurrency, Controller, DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD,
     Job, Kubernetes, Limits, Mesh, PORT_NAME_LONGEST, PreStop, Proxy, Replacement, Rolling, Share,
     Sidecar, Spot, Successor, Version, is_schedule,
 };
