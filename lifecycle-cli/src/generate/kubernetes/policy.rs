@@ -203,7 +203,7 @@ fn validations(kubernetes: &Kubernetes, line: &Timeline, service: &str) -> Vec<V
     let expression = match planned {
         // A longer sleep takes its time from the rest.
         Some(sleep) => {
-            let rest = seconds_up(line.needed() - line.signal_at());
+            let rest = seconds_up(line.needed().saturating_sub(line.signal_at()));
             format!(
                 "variables.grace >= {rest} + (variables.sleep > {sleep} ? variables.sleep : {sleep})"
             )
