@@ -130,7 +130,7 @@ fn workload(at: &At<'_>, kind: &str, pod: &At<'_>, odd: &mut Vec<Odd>) -> Worklo
     }
 }
 
-fn name(at: &At<'_>) -> Option<Written<String>> {
+pub(super) fn name(at: &At<'_>) -> Option<Written<String>> {
     let meta = at.get("metadata")?;
     meta.text("name").or_else(|| meta.text("generateName"))
 }
@@ -162,7 +162,7 @@ fn strategy(outer: &At<'_>) -> Option<Strategy> {
     })
 }
 
-fn container(at: &At<'_>, odd: &mut Vec<Odd>) -> Container {
+pub(super) fn container(at: &At<'_>, odd: &mut Vec<Odd>) -> Container {
     let lifecycle = at.get("lifecycle");
     let mut probe = |key: &str| at.get(key).map(|probe| self::probe(&probe, odd));
     let (readiness, liveness, startup) = (
@@ -235,7 +235,7 @@ fn hook(at: &At<'_>, odd: &mut Vec<Odd>) -> Hook {
     }
 }
 
-fn probe(at: &At<'_>, odd: &mut Vec<Odd>) -> Probe {
+pub(super) fn probe(at: &At<'_>, odd: &mut Vec<Odd>) -> Probe {
     let action = if let Some(http) = at.get("httpGet") {
         ProbeAction::Http {
             path: http.text("path"),

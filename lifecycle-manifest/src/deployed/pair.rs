@@ -79,7 +79,11 @@ fn wanted<'a>(resolved: &'a Resolved, platform: &'a Platform, by_name_only: bool
         .or_else(|| platforms.iter().find_map(Platform::image));
     Wanted {
         platform: platform.key(),
-        service: &resolved.plan.service,
+        service: match platform {
+            // A Procfile has the names of process types.
+            Platform::Heroku(heroku) => heroku.process_type(&resolved.manifest),
+            _ => &resolved.plan.service,
+        },
         repository: image.map_or("", repository),
         namespace: platform
             .kubernetes()

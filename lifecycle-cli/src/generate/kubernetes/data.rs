@@ -1,7 +1,5 @@
 //! What the templates of Kubernetes print.
 
-use std::time::Duration;
-
 use lifecycle_manifest::deployed::planned::{self, PlannedHook};
 use lifecycle_manifest::duration::{human, seconds_up};
 use lifecycle_manifest::platform::{Controller, Kubernetes, Replacement, Share, Sidecar};
@@ -9,13 +7,11 @@ use lifecycle_manifest::{Rollout, Timeline};
 use minijinja::Value;
 use serde::Serialize;
 
+use super::super::STARTUP;
 use super::super::files::MARK;
 use super::super::{Ask, Common, Port};
 use super::mesh;
 use crate::template;
-
-/// How long a pod may take to start before it is started again.
-const STARTUP: Duration = Duration::from_secs(120);
 
 /// The data of all templates.
 #[derive(Serialize)]

@@ -3,13 +3,20 @@
 //! Only what a manifest has a key for is taken; what the files cannot tell (how long the program needs)
 //! is chosen to fit the deployed grace period, and said to be chosen.
 
+pub(super) mod azure_container_apps;
 mod choose;
 pub(super) mod cloud_run;
+pub(super) mod compose;
+pub(super) mod docker;
 mod ecs;
+pub(super) mod fly;
 mod guess;
 mod hook;
 mod kubernetes;
+pub(super) mod nomad;
+pub(super) mod pm2;
 mod probes;
+mod settings;
 mod workload;
 
 use std::sync::Arc;

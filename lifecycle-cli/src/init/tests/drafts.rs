@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use lifecycle_manifest::Kind;
 use lifecycle_manifest::platform::{
     Concurrency, Controller, LaunchType, Mesh, Replacement, Share, Spot, Successor,
 };
+use lifecycle_manifest::{Kind, Platform};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -368,7 +368,10 @@ fn others() -> impl Strategy<Value = Vec<Other>> {
         .map(|shown| {
             let written = vec(option::of(option::of(text())), shown.lines.len());
             option::of((common(), written)).prop_map(|chosen| {
-                let (common, written) = chosen?;
+                let (mut common, written) = chosen?;
+                if !Platform::facts_of(shown.key).is_some_and(|facts| facts.runs_images) {
+                    common.image = Slot::default();
+                }
                 let lines = shown.lines.iter().zip(written);
                 let values = lines.filter_map(|(line, note)| {
                     let value = Some(line.example.to_owned());

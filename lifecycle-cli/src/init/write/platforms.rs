@@ -265,6 +265,18 @@ pub(super) fn unshown(entries: &[Other]) -> String {
 fn other(shown: &Shown, entry: Option<&Other>) -> Value {
     let (block, common) = shared(shown.key, entry.map(|entry| &entry.common));
     let nothing = Slot::default();
+    let is_shown = |key: &str| shown.lines.iter().any(|line| line.key == key);
+    // What only some of the platform's kinds have is shown where it is written.
+    let further = entry.into_iter().flat_map(|entry| {
+        let values = entry.values.iter();
+        values.filter(|(key, slot)| slot.value.is_some() && !is_shown(key))
+    });
+    let further = further.map(|(key, slot)| {
+        context! {
+            about => safe(""),
+            line => block.line(key, slot, String::clone, ""),
+        }
+    });
     let lines: Vec<Value> = shown
         .lines
         .iter()
@@ -279,6 +291,7 @@ fn other(shown: &Shown, entry: Option<&Other>) -> Value {
                 line => block.line(line.key, slot, String::clone, line.example),
             }
         })
+        .chain(further)
         .collect();
     let runs_images = Platform::facts_of(shown.key).is_some_and(|facts| facts.runs_images);
     context! {

@@ -256,7 +256,9 @@ enum ShareSchema {
     /// So many pods.
     Pods(#[schemars(range(min = 0, max = 10_000))] u32),
     /// So many of a hundred, or a number in quotes.
-    Percent(#[schemars(regex(pattern = "^((0|[1-9][0-9]?|100)%|0|[1-9][0-9]{0,3}|10000)$"))] String),
+    Percent(
+        #[schemars(regex(pattern = "^((0|[1-9][0-9]?|100)%|0|[1-9][0-9]{0,3}|10000)$"))] String,
+    ),
 }
 
 #[cfg(test)]
