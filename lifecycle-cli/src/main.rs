@@ -14,6 +14,7 @@ mod levels;
 mod lsp;
 mod picture;
 mod progress;
+mod rollout;
 mod schema;
 mod shell;
 mod talk;
