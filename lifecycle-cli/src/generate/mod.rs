@@ -75,6 +75,8 @@ type Make = fn(&Ask<'_>) -> Result<Vec<Sheet>>;
 /// Every target, in the order in which they are offered.
 pub(crate) static TARGETS: &[&Target] = &[
     &kubernetes::TARGET,
+    &kubernetes::policy::TARGET,
+    &kubernetes::patch::HELM,
     &ecs::TARGET,
     &cloud_run::TARGET,
     &azure_container_apps::TARGET,
