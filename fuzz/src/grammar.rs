@@ -246,15 +246,6 @@ const KEYS: &[&str] = &[
     "unused-grace",
     "r0",
 ];
-const PLATFORMS: &[&str] = &[
-    "kubernetes",
-    "ecs",
-    "cloud_run",
-    "nomad",
-    "fly",
-    "docker",
-    "compose",
-];
 const COMMENTS: &[&str] = &[
     "# lifecycle: allow(unused-grace) soon",
     "# lifecycle: allow(grace-too-short, port-taken) why",

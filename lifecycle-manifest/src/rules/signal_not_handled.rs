@@ -99,14 +99,3 @@ fn instead(signal: Signal) -> Option<&'static str> {
         Signal::Kill => Some("no program can take it"),
     }
 }
-
-/// Where a platform's entry says the signal.
-pub(super) fn written(platform: &Platform) -> Option<&Route> {
-    let signal = match platform {
-        Platform::Docker(docker) => docker.stop_signal.as_ref(),
-        Platform::Compose(compose) => compose.stop_signal.as_ref(),
-        Platform::Systemd(systemd) => systemd.kill_signal.as_ref(),
-        _ => None,
-    };
-    signal.map(|signal| &signal.route)
-}
