@@ -61,6 +61,14 @@ pub(crate) struct Target {
 /// How long an instance may take to start before it is started again.
 const STARTUP: Duration = Duration::from_secs(120);
 
+impl Target {
+    /// It can write what concerns termination alone.
+    #[cfg(test)]
+    pub(crate) fn has_patch(&self) -> bool {
+        self.patch.is_some()
+    }
+}
+
 /// Makes sheets of what is asked for.
 type Make = fn(&Ask<'_>) -> Result<Vec<Sheet>>;
 
@@ -87,7 +95,7 @@ pub(crate) fn target(name: &str) -> Option<&'static Target> {
     TARGETS.iter().find(is).copied()
 }
 
-/// The targets of a platform.
+/// The targets of a platform: its own files, and behind them what is asked for by name alone.
 pub(crate) fn targets_of(key: &str) -> impl Iterator<Item = &'static Target> {
     TARGETS
         .iter()
