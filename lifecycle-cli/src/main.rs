@@ -16,6 +16,7 @@ mod picture;
 #[cfg(test)]
 mod platforms_table;
 mod progress;
+mod rollout;
 mod schema;
 mod shell;
 mod talk;

@@ -12,7 +12,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::Outcome;
 use crate::cli::PlanArgs;
-use crate::input;
+use crate::{input, rollout};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -61,6 +61,13 @@ pub(crate) fn run(args: &PlanArgs) -> Result<Outcome> {
         .clamp(NARROWEST, WIDEST);
     let mut out = anstream::stdout().lock();
     write!(out, "{}", draw(resolved, &lines, width))?;
+    let below = rollout::below(resolved, &lines, width);
+    if !below.is_empty() {
+        writeln!(out)?;
+    }
+    for words in below {
+        writeln!(out, "{words}")?;
+    }
     let errors = input.analysis.findings.len();
     if errors > 0 {
         let findings = if errors == 1 { "a finding" } else { "findings" };

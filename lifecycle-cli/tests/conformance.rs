@@ -125,11 +125,14 @@ fn the_platforms_own_readers_accept_what_is_generated() {
     for (name, text) in workloads() {
         let path = scratch.path().join(format!("{name}.yaml"));
         std::fs::write(&path, text).unwrap();
-        files.extend(generate(&path, "k8s", &scratch.path().join(name)));
+        for target in ["k8s", "k8s-policy"] {
+            let into = scratch.path().join(&name).join(target);
+            files.extend(generate(&path, target, &into));
+        }
     }
     let example = root.join("examples/checkout-api/lifecycle.yaml");
     for (name, manifest) in written.into_iter().chain([("checkout-api", example)]) {
-        for target in ["k8s", "ecs"] {
+        for target in ["k8s", "k8s-policy", "ecs"] {
             files.extend(generate(
                 &manifest,
                 target,

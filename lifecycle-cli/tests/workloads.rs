@@ -18,6 +18,14 @@ const WORKLOADS: &[(&str, &str)] = &[
     ("deployment", "autoscaler: { min: 2, max: 9 }"),
     (
         "deployment",
+        "mesh: { name: istio, native: true, drain: 30s }, liveness_grace_period: 20s",
+    ),
+    (
+        "deployment",
+        "mesh: { name: linkerd, native: false, drain: 50s }, pre_stop: { exec: [sleep, \"3\"], timeout: 3s }",
+    ),
+    (
+        "deployment",
         "replicas: 0, rollout: { strategy: recreate, min_ready: 1s }",
     ),
     (
@@ -77,7 +85,7 @@ fn without_plan(path: &Path) -> serde_yaml::Value {
 fn prune(value: &mut serde_yaml::Value) {
     match value {
         serde_yaml::Value::Mapping(entries) => {
-            entries.retain(|key, _| key != "env" && key != "annotations");
+            entries.retain(|key, _| key != "env" && key != "lifecycle/plan-digest");
             entries.values_mut().for_each(prune);
         }
         serde_yaml::Value::Sequence(items) => items.iter_mut().for_each(prune),

@@ -185,7 +185,7 @@ impl Rollout {
             batch.push(self.stop.term());
         }
         batch.extend(self.start.as_ref().map(Figure::term));
-        if !self.min_ready.value.is_zero() || batch.is_empty() {
+        if !self.min_ready.value.is_zero() {
             batch.push(self.min_ready.term());
         }
         let (batches, stops) = self.last();
@@ -194,6 +194,7 @@ impl Rollout {
             _ => format!("({})", batch.join(" + ")),
         };
         let mut terms = match batches {
+            _ if batch.is_empty() => Vec::new(),
             0 => Vec::new(),
             1 => vec![one],
             batches => vec![format!("{batches} × {one}")],
@@ -319,7 +320,7 @@ mod tests {
     #[test]
     fn the_sum_says_what_is_waited_for() {
         for (keys, sum) in [
-            ("rollout: {}", "2 × 0s min ready + 40s grace period = 40s"),
+            ("rollout: {}", "40s grace period = 40s"),
             (
                 "replicas: 3, rollout: { start_time: 20s, min_ready: 10s }",
                 "3 × (20s start time + 10s min ready) + 40s grace period = 130s",

@@ -75,6 +75,8 @@ type Make = fn(&Ask<'_>) -> Result<Vec<Sheet>>;
 /// Every target, in the order in which they are offered.
 pub(crate) static TARGETS: &[&Target] = &[
     &kubernetes::TARGET,
+    &kubernetes::policy::TARGET,
+    &kubernetes::patch::HELM,
     &ecs::TARGET,
     &cloud_run::TARGET,
     &azure_container_apps::TARGET,
@@ -93,7 +95,7 @@ pub(crate) fn target(name: &str) -> Option<&'static Target> {
     TARGETS.iter().find(is).copied()
 }
 
-/// The targets of a platform.
+/// The targets of a platform: its own files, and behind them what is asked for by name alone.
 pub(crate) fn targets_of(key: &str) -> impl Iterator<Item = &'static Target> {
     TARGETS
         .iter()

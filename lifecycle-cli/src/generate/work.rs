@@ -64,7 +64,11 @@ impl Work {
             if targets_of(key).next().is_none() {
                 say!("note: there is nothing to generate for `{key}`");
             }
-            for target in targets_of(key).filter(|target| !own.has_all(target)) {
+            // Its other targets are asked for by their names.
+            for target in targets_of(key)
+                .take(1)
+                .filter(|target| !own.has_all(target))
+            {
                 let make = match is_patch {
                     true => target.patch,
                     false => Some(target.files),

@@ -71,6 +71,12 @@ pub(crate) const SET_UNAVAILABLE_SINCE: u32 = 37;
 /// by default). Kubernetes, KEP-3939.
 pub(crate) const POD_REPLACEMENT_SINCE: u32 = 29;
 
+/// The minor version from which a `ValidatingAdmissionPolicy` is served as `v1`, and the one from which
+/// as `v1beta1` (KEP-3488).
+pub const ADMISSION_POLICY_SINCE: u32 = 30;
+/// See [`ADMISSION_POLICY_SINCE`].
+pub const ADMISSION_POLICY_BETA_SINCE: u32 = 28;
+
 /// How often the kubelet probes, and how many failures it takes, when nothing is said
 /// (core/v1/types.go, `Probe`).
 pub const DEFAULT_PROBE_PERIOD: Duration = Duration::from_secs(10);

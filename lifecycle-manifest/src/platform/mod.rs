@@ -42,7 +42,7 @@ pub use ecs::{
 pub use fly::{AutoStop, Fly, FlyStrategy};
 pub use heroku::Heroku;
 pub use kubernetes::{
-    Autoscaler, Balancer, Concurrency, Controller, DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD,
+    ADMISSION_POLICY_BETA_SINCE, ADMISSION_POLICY_SINCE, Autoscaler, Balancer, Concurrency, Controller, DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD,
     Job, Kubernetes, Limits, Mesh, PORT_NAME_LONGEST, PreStop, Proxy, Replacement, Rolling, Share,
     Sidecar, Spot, Successor, Version, is_schedule,
 };

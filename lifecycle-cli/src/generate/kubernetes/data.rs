@@ -1,8 +1,7 @@
 //! What the templates of Kubernetes print.
 
-use anyhow::Result;
 use lifecycle_manifest::deployed::planned::{self, PlannedHook};
-use lifecycle_manifest::duration::seconds_up;
+use lifecycle_manifest::duration::{human, seconds_up};
 use lifecycle_manifest::platform::{Controller, Kubernetes, Replacement, Share, Sidecar};
 use lifecycle_manifest::{Rollout, Timeline};
 use minijinja::Value;
@@ -25,6 +24,13 @@ pub(super) struct Data<'a> {
     namespace: Option<&'a str>,
     kind: Value,
     api_version: Value,
+    group: Value,
+    /// The name, where a pattern is taken.
+    exactly: String,
+    /// The least that would do.
+    needed_seconds: u64,
+    /// That, in words.
+    needs: String,
     pub(super) headless: bool,
     service_name: Option<&'a str>,
     /// None where somebody else says how many.
@@ -32,6 +38,8 @@ pub(super) struct Data<'a> {
     min_ready_seconds: Option<u64>,
     progress_deadline_seconds: Option<u64>,
     strategy: Option<Strategy>,
+    /// The manifest says how; what is laid over another's file leaves it alone otherwise.
+    strategy_is_written: bool,
     restart_policy: Option<Value>,
     schedule: Option<&'a str>,
     concurrency_policy: Value,
@@ -112,12 +120,14 @@ pub(super) fn data<'a>(
     ask: &Ask<'a>,
     kubernetes: &'a Kubernetes,
     line: &Timeline,
-) -> Result<Data<'a>> {
+    image: &'a str,
+    target: &str,
+) -> Data<'a> {
     let resolved = ask.resolved;
     let controller = kubernetes.controller();
     let word = |word: &str| Value::from_safe_string(word.to_owned());
     let header = format!(
-        "{MARK} k8s from lifecycle.yaml; change the manifest and run it again with -o and this directory"
+        "{MARK} {target} from lifecycle.yaml; change the manifest and run it again with -o and this directory"
     );
     let (mut sleep_seconds, mut exec_command, mut request) = (None, None, None);
     match planned::hook(kubernetes, line) {
@@ -126,10 +136,10 @@ pub(super) fn data<'a>(
         Some(PlannedHook::Http { path, port }) => request = Some(Request { path, port }),
         None => {}
     }
-    Ok(Data {
+    Data {
         header: template::comment(&header),
         common: ask.common(line, Some("/dev/termination-log")),
-        image: ask.image("kubernetes")?,
+        image,
         sum: template::comment(&line.sum()),
         namespace: kubernetes
             .namespace
@@ -140,6 +150,18 @@ pub(super) fn data<'a>(
             true => "batch/v1",
             false => "apps/v1",
         }),
+        group: word(match controller.finishes() {
+            true => "batch",
+            false => "apps",
+        }),
+        exactly: format!("^{}$", resolved.plan.service),
+        needed_seconds: seconds_up(line.needed()),
+        needs: format!(
+            "{} needs {} to stop: {}",
+            resolved.plan.service,
+            human(line.needed()),
+            line.sum()
+        ),
         headless: controller == Controller::StatefulSet,
         service_name: (controller == Controller::StatefulSet)
             .then_some(resolved.plan.service.as_str()),
@@ -156,6 +178,9 @@ pub(super) fn data<'a>(
             .is_some()
             .then(|| seconds_up(kubernetes.progress_deadline().value)),
         strategy: (!controller.finishes()).then(|| strategy(kubernetes, line)),
+        strategy_is_written: kubernetes.rollout.strategy.is_some()
+            || kubernetes.rollout.max_surge.is_some()
+            || kubernetes.rollout.max_unavailable.is_some(),
         // A pod that failed stays to be looked at, and another one takes its place.
         restart_policy: controller.finishes().then(|| word("Never")),
         schedule: kubernetes.schedule(),
@@ -188,7 +213,7 @@ pub(super) fn data<'a>(
         service_ports: ask.ports(false),
         mesh_labels: mesh::labels(kubernetes),
         mesh_annotations: mesh::annotations(kubernetes),
-    })
+    }
 }
 
 /// Who goes first, the old pods or the new ones, with the sum that follows from it.

@@ -2,6 +2,8 @@
 
 mod data;
 mod mesh;
+pub(super) mod patch;
+pub(super) mod policy;
 
 use anyhow::{Result, bail};
 use lifecycle_manifest::Platform;
@@ -17,7 +19,7 @@ pub(super) static TARGET: Target = Target {
     key: "kubernetes",
     about: "Kubernetes: Deployment, `StatefulSet`, `DaemonSet`, Job or `CronJob`, with Service and `PodDisruptionBudget`",
     files,
-    patch: None,
+    patch: Some(patch::files),
     names: |_| {
         let workloads = Controller::WORDS.iter().map(|(_, it)| file_name(*it));
         let others = ["service.yaml", "poddisruptionbudget.yaml"];
@@ -47,7 +49,7 @@ fn files(ask: &Ask<'_>) -> Result<Vec<Sheet>> {
             controller.kind()
         );
     }
-    let data = data(ask, kubernetes, line)?;
+    let data = data(ask, kubernetes, line, ask.image("kubernetes")?, "k8s");
     notes(kubernetes, &data);
     let mut sheets = vec![Sheet::new(
         file_name(controller),

@@ -252,7 +252,7 @@ fn is_range(part: &str, least: u32, most: u32, names: &[&str]) -> Option<()> {
 #[schemars(deny_unknown_fields, title = "job")]
 #[allow(dead_code, reason = "only its shape is read")]
 pub(crate) struct JobSchema {
-    /// When a `CronJob` starts a run: minute, hour, day, month and weekday. Unset: none, as for a Job.
+    /// When a `CronJob`, which must have it, starts a run: minute, hour, day, month and weekday. Unset: a Job, which runs once.
     #[schemars(extend("examples" = ["30 3 * * *"]))]
     schedule: Option<String>,
     /// After so long all pods of a run are stopped, with their whole grace period. Unset: never.
