@@ -61,7 +61,7 @@ pub(crate) fn run(args: &PlanArgs) -> Result<Outcome> {
         .clamp(NARROWEST, WIDEST);
     let mut out = anstream::stdout().lock();
     write!(out, "{}", draw(resolved, &lines, width))?;
-    let below = rollout::below(resolved, &lines);
+    let below = rollout::below(resolved, &lines, width);
     if !below.is_empty() {
         writeln!(out)?;
     }

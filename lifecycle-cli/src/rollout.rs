@@ -5,13 +5,32 @@ use lifecycle_manifest::platform::{Controller, Kubernetes};
 use lifecycle_manifest::{Platform, Resolved, Rollout, Timeline};
 
 /// Below the pictures: of each platform that rolls out, how long it takes and how much room.
-pub(crate) fn below(resolved: &Resolved, lines: &[&Timeline]) -> Vec<String> {
+pub(crate) fn below(resolved: &Resolved, lines: &[&Timeline], width: usize) -> Vec<String> {
     let of_kubernetes = |line: &&Timeline| {
         let platform = resolved.manifest.platforms.get(line.platform());
         let kubernetes = platform.and_then(Platform::kubernetes)?;
         Some(words(kubernetes, line))
     };
-    lines.iter().filter_map(of_kubernetes).flatten().collect()
+    let words = lines.iter().filter_map(of_kubernetes).flatten();
+    words.flat_map(|words| folded(&words, width)).collect()
+}
+
+/// Broken between words, what follows set in.
+fn folded(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let at = lines.len() - 1;
+        let line = &mut lines[at];
+        match line.is_empty() || line.chars().count() + 1 + word.chars().count() <= width {
+            true if line.is_empty() => line.push_str(word),
+            true => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            false => lines.push(format!("  {word}")),
+        }
+    }
+    lines
 }
 
 /// A line a thought; none where there is nothing to roll out.
@@ -33,7 +52,7 @@ fn words(kubernetes: &Kubernetes, line: &Timeline) -> Vec<String> {
     let mut lines = vec![takes(&rollout)];
     if rollout.start.is_none() {
         lines.push(
-            "how long a pod takes to start is not in it: `rollout: { start_time: 20s }` says so"
+            "a pod's start is not counted: `rollout: { start_time: 20s }` says how long it is"
                 .to_owned(),
         );
     }
@@ -145,7 +164,7 @@ mod tests {
             words("replicas: 1"),
             [
                 "a rollout of one pod takes up to 40s grace period = 40s",
-                "how long a pod takes to start is not in it: `rollout: { start_time: 20s }` says so",
+                "a pod's start is not counted: `rollout: { start_time: 20s }` says how long it is",
                 "at least 1 of 1 are ready; up to 1 more are started beside them",
             ]
         );

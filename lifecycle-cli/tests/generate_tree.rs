@@ -206,6 +206,24 @@ fn what_the_manifest_no_longer_makes_goes_and_what_is_somebodys_own_stays() {
     expect(project, &["gen", "-o", "deploy", "--check"], 0);
 }
 
+/// A platform has one target in the tree; others of its are there when they are asked for, and stay.
+#[test]
+fn what_another_target_of_a_platform_wrote_into_the_tree_stays() {
+    let project = project(MANIFEST);
+    let project = project.path();
+    expect(project, &["gen", "-o", "deploy"], 0);
+    expect(
+        project,
+        &["gen", "k8s-policy", "-o", "deploy/k8s-policy"],
+        0,
+    );
+    let both = tree(&project.join("deploy"));
+    assert!(both.len() > ALL.len());
+    expect(project, &["gen", "-o", "deploy", "--check"], 0);
+    expect(project, &["gen", "-o", "deploy"], 0);
+    assert_eq!(tree(&project.join("deploy")), both);
+}
+
 #[test]
 fn files_of_ones_own_are_neither_written_nor_compared_nor_removed() {
     let own = "generate: { own: [k8s/service, ecs] }\n";

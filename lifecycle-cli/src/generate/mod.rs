@@ -95,7 +95,7 @@ pub(crate) fn target(name: &str) -> Option<&'static Target> {
     TARGETS.iter().find(is).copied()
 }
 
-/// The targets of a platform.
+/// The targets of a platform: its own files, and behind them what is asked for by name alone.
 pub(crate) fn targets_of(key: &str) -> impl Iterator<Item = &'static Target> {
     TARGETS
         .iter()

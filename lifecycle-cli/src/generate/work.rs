@@ -20,6 +20,9 @@ pub(super) struct Work {
     /// Each target has its folder.
     is_tree: bool,
     is_patch: bool,
+    /// The targets whose files may lie here: not those that are asked for by their names alone, whose
+    /// files are somebody's wish and not left over.
+    here: Vec<&'static Target>,
 }
 
 /// What is generated for one target.
@@ -53,6 +56,7 @@ impl Work {
             parts: vec![Part { target, sheets }],
             is_tree: false,
             is_patch,
+            here: vec![target],
         })
     }
 
@@ -64,7 +68,11 @@ impl Work {
             if targets_of(key).next().is_none() {
                 say!("note: there is nothing to generate for `{key}`");
             }
-            for target in targets_of(key).filter(|target| !own.has_all(target)) {
+            // Its other targets are asked for by their names.
+            for target in targets_of(key)
+                .take(1)
+                .filter(|target| !own.has_all(target))
+            {
                 let make = match is_patch {
                     true => target.patch,
                     false => Some(target.files),
@@ -83,7 +91,13 @@ impl Work {
                 "there is nothing to generate: name a platform under `platforms`, such as `kubernetes: {{}}`"
             );
         }
+        let platforms = &ask.resolved.manifest.platforms;
+        let is_made = |target: &Target| parts.iter().any(|part| part.target.name == target.name);
+        let is_of_nobody = |target: &Target| platforms.get(target.key).is_none();
+        let here = TARGETS.iter().copied();
+        let here = here.filter(|target| is_made(target) || is_of_nobody(target));
         Ok(Self {
+            here: here.collect(),
             parts,
             is_tree: true,
             is_patch,
@@ -139,10 +153,9 @@ impl Work {
 
     /// Every file that may have been written here before; of a patch nothing is known.
     pub(super) fn names(&self, service: &str, own: &Own) -> Vec<String> {
-        let targets = match (self.is_patch, self.is_tree) {
-            (true, _) => Vec::new(),
-            (false, true) => TARGETS.to_vec(),
-            (false, false) => self.parts.iter().map(|part| part.target).collect(),
+        let targets: &[&'static Target] = match self.is_patch {
+            true => &[],
+            false => &self.here,
         };
         let of = |target: &'static Target| {
             let names = (target.names)(service).into_iter();
@@ -152,14 +165,14 @@ impl Work {
                 false => name,
             })
         };
-        targets.into_iter().flat_map(of).collect()
+        targets.iter().copied().flat_map(of).collect()
     }
 
     /// The folders of which all files are generated, where there are such: of a service that had
     /// another name, the files have another too.
     pub(super) fn folders(&self) -> Vec<&'static Target> {
         match self.is_tree && !self.is_patch {
-            true => TARGETS.to_vec(),
+            true => self.here.clone(),
             false => Vec::new(),
         }
     }

@@ -8,7 +8,8 @@ use super::{
 
 /// The objects of a template; `None` where this is none.
 pub(super) fn objects(node: &Node) -> Option<Vec<Node>> {
-    let resources = entries(get(node, "Resources")?);
+    let all = get(node, "Resources")?;
+    let resources = entries(all);
     let is_resource = |entry: &Entry| kind(entry).is_some_and(|kind| kind.starts_with("AWS::"));
     if !resources.iter().any(is_resource) {
         return None;
@@ -21,7 +22,7 @@ pub(super) fn objects(node: &Node) -> Option<Vec<Node>> {
         let properties = get(&resource.value, "Properties").unwrap_or(&empty);
         match kind(resource)? {
             "AWS::ECS::TaskDefinition" => Some(task_definition(resource, properties)),
-            "AWS::ECS::Service" => Some(service(resource, properties, resources)),
+            "AWS::ECS::Service" => Some(service(resource, properties, all)),
             "AWS::ElasticLoadBalancingV2::TargetGroup" => target_group(resource, properties),
             _ => None,
         }
@@ -48,7 +49,7 @@ fn task_definition(resource: &Entry, properties: &Node) -> Node {
     }
 }
 
-fn service(resource: &Entry, properties: &Node, resources: &[Entry]) -> Node {
+fn service(resource: &Entry, properties: &Node, resources: &Node) -> Node {
     let mut body = into_entries(sent(properties));
     for entry in body
         .iter_mut()
@@ -82,8 +83,8 @@ fn referred(node: &Node) -> Option<&str> {
     }
 }
 
-fn family<'a>(id: &str, resources: &'a [Entry]) -> Option<&'a str> {
-    let resource = resources.iter().find(|resource| resource.key == id)?;
+fn family<'a>(id: &str, resources: &'a Node) -> Option<&'a str> {
+    let resource = resources.entry(id)?;
     let properties = get(&resource.value, "Properties");
     let named = properties.and_then(|it| scalar(get(it, "Family")?));
     Some(named.unwrap_or(&resource.key))

@@ -8,6 +8,8 @@ mod cloudformation;
 mod nested;
 mod terraform;
 
+use std::collections::HashSet;
+
 use crate::text::{Document, Entry, Node, Route, Span, Value};
 
 /// The key of a value that a template computes.
@@ -66,12 +68,11 @@ fn renamed(node: &Node, rename: fn(&str) -> String) -> Node {
 
 /// A mapping; of a key that comes twice the first counts.
 fn mapping(entries: impl IntoIterator<Item = Entry>) -> Value {
-    let mut kept: Vec<Entry> = Vec::new();
-    for entry in entries {
-        if kept.iter().all(|earlier| earlier.key != entry.key) {
-            kept.push(entry);
-        }
-    }
+    let mut kept: Vec<Entry> = entries.into_iter().collect();
+    let mut known = HashSet::new();
+    let is_first: Vec<bool> = kept.iter().map(|it| known.insert(it.key.clone())).collect();
+    let mut is_first = is_first.into_iter();
+    kept.retain(|_| is_first.next() == Some(true));
     Value::Mapping(kept.into())
 }
 

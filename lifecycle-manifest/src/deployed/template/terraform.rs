@@ -2,6 +2,8 @@
 //! state. `container_definitions` is a text in which JSON stands, as the AWS provider takes it
 //! (registry, `aws_ecs_task_definition`).
 
+use std::collections::HashMap;
+
 use super::nested::decode;
 use super::{
     COMPUTED, Entry, Node, Span, Value, entries, entry, get, into_entries, mapping, or_else,
@@ -21,7 +23,9 @@ struct Context<'a> {
     source: &'a str,
     /// Texts are templates: `${…}` is computed, `$${` is meant as it stands.
     is_template: bool,
-    resources: &'a [Resource<'a>],
+    /// The families of the task definitions, by the names of the resources: nothing where a family is
+    /// computed.
+    families: HashMap<&'a str, Option<String>>,
 }
 
 /// The objects of a configuration, a plan or a state; `None` where this is none of them.
@@ -42,10 +46,20 @@ pub(super) fn objects(node: &Node, source: &str) -> Option<Vec<Node>> {
     if !resources.iter().any(|it| it.kind.starts_with("aws_")) {
         return None;
     }
+    let definitions = resources.iter();
+    let definitions = definitions.filter(|it| it.kind == "aws_ecs_task_definition");
+    let families = definitions.map(|it| {
+        let family = match get(it.body, "family").and_then(scalar) {
+            Some(family) if is_template => literal(family),
+            Some(family) => Some(family.to_owned()),
+            None => Some(it.name.to_owned()),
+        };
+        (it.name, family)
+    });
     let context = Context {
         source,
         is_template,
-        resources: &resources,
+        families: families.collect(),
     };
     let objects = resources.iter();
     Some(objects.filter_map(|it| context.object(it)).collect())
@@ -175,14 +189,7 @@ impl Context<'_> {
         let (_, rest) = expression.split_once("aws_ecs_task_definition.")?;
         let name = rest.split(|c: char| !(c.is_alphanumeric() || "_-".contains(c)));
         let name = name.into_iter().next()?;
-        let is_meant = |it: &&Resource<'_>| it.kind == "aws_ecs_task_definition" && it.name == name;
-        let resource = self.resources.iter().find(is_meant)?;
-        let body = self.body(resource);
-        let family = body.iter().find(|entry| entry.key == "family");
-        match family {
-            Some(family) => scalar(&family.value).map(str::to_owned),
-            None => Some(name.to_owned()),
-        }
+        self.families.get(name)?.clone()
     }
 
     fn target_group(&self, resource: &Resource<'_>) -> Option<Value> {
