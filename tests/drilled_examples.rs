@@ -24,8 +24,33 @@ fn ports_are_free(ports: [u16; 2]) {
 
 /// Plays the platform's stop against an example, and gives what was measured; it must have passed.
 fn drill(example: &str, files: &str) -> Value {
-    let file = std::env::temp_dir().join(format!("{example}-drilled-{}", std::process::id()));
     let deployed = deployed(example);
+    let (measured, words) = drill_as(example, files, &deployed);
+    let told = |name: &str| deployed[name].as_str();
+    let report = &measured["report"];
+    assert_eq!(report["digest"], told("LIFECYCLE_DIGEST"), "{measured:#}");
+    assert_eq!(
+        report["platform"],
+        told("LIFECYCLE_PLATFORM"),
+        "{measured:#}"
+    );
+    assert!(!says_drift(&measured, &words), "{words}\n{measured:#}");
+    measured
+}
+
+/// Whether the program says that it was deployed from another plan, among the drill's own words or
+/// where the drill keeps what the program says.
+fn says_drift(measured: &Value, words: &str) -> bool {
+    /// All that it says of drift begins so.
+    const DRIFT: &str = "the deployment";
+    let lines = measured["output"].as_array().expect("its last lines");
+    let mut lines = lines.iter().filter_map(Value::as_str);
+    words.contains(DRIFT) || lines.any(|line| line.contains(DRIFT))
+}
+
+/// The same as `deployed` tells it; what was measured, and what the drill said beside it.
+fn drill_as(example: &str, files: &str, deployed: &BTreeMap<String, String>) -> (Value, String) {
+    let file = std::env::temp_dir().join(format!("{example}-drilled-{}", std::process::id()));
     let output = Command::new(program("lifecycle-cli", "lifecycle"))
         .arg("drill")
         .arg(root().join("examples").join(example))
@@ -48,23 +73,7 @@ fn drill(example: &str, files: &str) -> Value {
     assert!(output.status.success(), "{words}\n{measured:#}");
     assert_eq!(measured["process"]["status"]["code"], 0, "{measured:#}");
     assert_eq!(measured["process"]["sigkill_needed"], false, "{measured:#}");
-    let told = |name: &str| deployed[name].as_str();
-    let report = &measured["report"];
-    assert_eq!(report["digest"], told("LIFECYCLE_DIGEST"), "{measured:#}");
-    assert_eq!(
-        report["platform"],
-        told("LIFECYCLE_PLATFORM"),
-        "{measured:#}"
-    );
-    // All that the program says of drift begins so.
-    assert!(!words.contains("the deployment"), "{words}");
-    let lines = measured["output"].as_array().expect("its last lines");
-    let drifts = |line: &Value| {
-        line.as_str()
-            .is_some_and(|line| line.contains("the deployment"))
-    };
-    assert!(!lines.iter().any(drifts), "{measured:#}");
-    measured
+    (measured, words.into_owned())
 }
 
 /// What the generated Deployment of an example tells the program, without where its report goes.
@@ -106,6 +115,13 @@ fn orders_actix() {
     let measured = drill("orders-actix", "JOURNAL");
     assert!(count(&measured, "served") > 100, "{measured:#}");
     assert_eq!(count(&measured, "lost"), 0, "{measured:#}");
+
+    // That a drift would have been seen: the same program, deployed from another plan.
+    let mut other = deployed("orders-actix");
+    other.insert("LIFECYCLE_DIGEST".to_owned(), "0000000000000000".to_owned());
+    ports_are_free([8084, 9094]);
+    let (measured, words) = drill_as("orders-actix", "JOURNAL", &other);
+    assert!(says_drift(&measured, &words), "{words}\n{measured:#}");
 }
 
 /// The drill sends HTTP/1, so it plays the stop without load; `tests/stopping` of the example has

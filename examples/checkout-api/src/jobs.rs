@@ -184,7 +184,8 @@ enum Ending {
 /// What the shutdown report is told of a job.
 #[derive(PartialEq)]
 enum Outcome {
-    /// Sent, due again after a failure, or another worker's.
+    /// Sent, or another worker's; or due again after a failure, which the log tells and the queue
+    /// knows: it would have failed without a stop as well, so the report has nothing to say of it.
     Ended,
     /// Cut short, and anyone's from now on.
     HandedBack,

@@ -361,12 +361,19 @@ async fn a_panic_in_the_queues_own_code_loses_one_job_and_no_other() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_job_whose_handler_blocks_its_thread_is_not_handed_back() {
     let queue = Queue::new([Script::new(Handling::Takes(0))]);
-    let consumer = QueueConsumer::of(queue.clone()).each(|_, _| async {
-        tokio::task::block_in_place(|| std::thread::sleep(ms(6000)));
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let released = std::sync::Arc::new(std::sync::Mutex::new(released));
+    let consumer = QueueConsumer::of(queue.clone()).each(move |_, _| {
+        let released = std::sync::Arc::clone(&released);
+        async move {
+            // Until the report is there, whatever that takes.
+            tokio::task::block_in_place(|| drop(released.lock().unwrap().recv()));
+        }
     });
-    let began = Instant::now();
-    let report = stopped(Lifecycle::new(one()).with("emails", consumer)).await;
-    assert!(began.elapsed() < ms(5000), "{:?}", began.elapsed());
+    let stopping = stopped(Lifecycle::new(one()).with("emails", consumer));
+    let report = tokio::time::timeout(ms(30_000), stopping).await;
+    drop(release);
+    let report = report.expect("it is not waited for");
     assert!(!queue.of("job-0").contains(&HandBack));
     let emails = found(&report, "emails");
     assert_eq!(emails.unfinished, ["job-0"]);

@@ -32,7 +32,7 @@ fn ctrl_c_does_not_wait_for_routing() {
     let report = ended.report();
     assert_eq!(report["signal"], "SIGINT");
     assert_eq!(report["outcome"], "clean");
-    assert!(report["settle_ms"].as_u64() < Some(1_000), "{report}");
+    assert!(report["settle_ms"].as_u64() < Some(10_000), "{report}");
 }
 
 #[test]

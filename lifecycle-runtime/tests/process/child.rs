@@ -132,7 +132,7 @@ pub(crate) fn run(scenario: &str) -> ExitCode {
             }
         }),
         "jobs" => jobs(),
-        "health" => health(ms(1500)),
+        "health" => health(ms(4000)),
         "health-settling-long" => health(FOREVER),
         other => start(other),
     }

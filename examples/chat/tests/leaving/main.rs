@@ -39,7 +39,7 @@ async fn a_thousand_clients_leave_one_by_one_and_nothing_they_said_is_lost() {
     leave(1000, Duration::from_secs(2)).await;
 }
 
-/// Takes about a minute and 10,000 descriptors in each of the two processes.
+/// Takes half a minute and 10,000 descriptors in each of the two processes; `.ci/run` runs it alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "ten thousand connections are more than a shared machine should have to hold"]
 async fn ten_thousand_clients_leave_one_by_one_and_nothing_they_said_is_lost() {

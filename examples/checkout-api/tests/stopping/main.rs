@@ -87,6 +87,29 @@ async fn a_job_without_end_is_handed_back_and_done_by_the_next_instance() {
 }
 
 #[tokio::test]
+async fn a_job_that_fails_meanwhile_is_due_again_and_not_the_reports_affair() {
+    let place = Place::new();
+    let service = place.start(&[("MAIL_LATENCY_MS", "1500")]).await;
+    assert_created(&once(service.addr(), &post("/orders", ORDER)).await);
+    store::job_when(&place.database(), |job| job.attempts == 1).await;
+    // Now the mail cannot be delivered.
+    std::fs::remove_dir_all(place.mail()).unwrap();
+
+    service.signal(Signal::TERM);
+    let exit = service.exit().await;
+
+    exit.assert_clean();
+    assert!(exit.log.contains("a mail was not sent"), "{}", exit.log);
+    let emails = exit.step("emails");
+    assert_eq!(emails["outcome"], "done");
+    assert!(emails["handed_back"].is_null(), "{emails}");
+    assert!(emails["unfinished"].is_null(), "{emails}");
+    // After its pause, for whoever comes first.
+    let job = store::job_when(&place.database(), |job| job.claimable).await;
+    assert_eq!((job.attempts, job.done), (1, false));
+}
+
+#[tokio::test]
 async fn a_stop_while_the_database_is_awaited_ends_at_once() {
     let place = Place::new();
     // A port that nobody listens on: the service waits for the database to come.
