@@ -40,6 +40,8 @@ pub(super) static ALL: &[&Shown] = &[
     &from::nomad::SHOWN,
     &from::pm2::SHOWN,
     &from::fly::SHOWN,
+    &from::systemd::SHOWN,
+    &from::heroku::SHOWN,
 ];
 
 /// That of a platform.
