@@ -37,9 +37,11 @@ pub(super) static ALL: &[&Shown] = &[
     &from::azure_container_apps::SHOWN,
     &from::docker::SHOWN,
     &from::compose::SHOWN,
+    &from::systemd::SHOWN,
     &from::nomad::SHOWN,
     &from::pm2::SHOWN,
     &from::fly::SHOWN,
+    &from::heroku::SHOWN,
 ];
 
 /// That of a platform.

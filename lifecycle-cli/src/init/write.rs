@@ -152,7 +152,7 @@ const OTHERWISE_READ: [&str; 11] = [
     "y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf",
 ];
 
-fn list<T>(items: &[T], show: impl Fn(&T) -> String) -> String {
+pub(super) fn list<T>(items: &[T], show: impl Fn(&T) -> String) -> String {
     let items: Vec<String> = items.iter().map(show).collect();
     format!("[{}]", items.join(", "))
 }
@@ -162,7 +162,7 @@ fn text(text: &String) -> String {
     quote(text)
 }
 
-fn mapping(entries: &[(&str, Option<String>)]) -> String {
+pub(super) fn mapping(entries: &[(&str, Option<String>)]) -> String {
     let entries: Vec<String> = entries
         .iter()
         .filter_map(|(key, value)| Some(format!("{key}: {}", value.as_ref()?)))

@@ -199,6 +199,45 @@ fn what_is_generated_is_read_back_without_drift() {
     }
 }
 
+/// A manifest that is drafted from a generated unit generates that same unit, but for its plan.
+#[test]
+fn what_is_generated_is_drafted_from_and_generated_again() {
+    let folder = tempfile::tempdir().unwrap();
+    for block in blocks() {
+        let _ = std::fs::remove_dir_all(folder.path());
+        std::fs::create_dir(folder.path()).unwrap();
+        write(
+            &folder.path().join("lifecycle.yaml"),
+            &manifest("shop", &block),
+        );
+        let go = |args: &[&str]| {
+            let output = run(folder.path(), args);
+            let answer = support::answer(&output);
+            assert!(output.status.success(), "{block}\n{args:?}\n{answer}");
+        };
+        go(&["gen", "systemd", "-o", "units"]);
+        let mut draft = vec!["init", "--force", "--from", "units/shop.service"];
+        if folder.path().join("units/shop.socket").exists() {
+            draft.extend(["--from", "units/shop.socket"]);
+        }
+        go(&draft);
+        go(&["gen", "systemd", "-o", "again"]);
+        for unit in ["shop.service", "shop.socket"] {
+            let read = |directory: &str| -> Vec<String> {
+                let path = folder.path().join(directory).join(unit);
+                let text = std::fs::read_to_string(path).unwrap_or_default();
+                let is_plan =
+                    |line: &&str| line.starts_with("# ") || line.contains("LIFECYCLE_DIGEST");
+                text.lines()
+                    .filter(|line| !is_plan(line))
+                    .map(str::to_owned)
+                    .collect()
+            };
+            assert_eq!(read("units"), read("again"), "{block}");
+        }
+    }
+}
+
 /// This file is a program to be stopped as well: see [`subject`].
 fn this_program() -> std::path::PathBuf {
     std::env::current_exe().unwrap()

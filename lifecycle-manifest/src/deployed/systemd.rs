@@ -58,6 +58,8 @@ pub struct UnitFile {
     pub watchdog: Option<Written<Duration>>,
     /// `User=`.
     pub user: Option<Written<String>>,
+    /// systemd puts something in the place of a part of `ExecStart=`.
+    pub starts_computed: bool,
     /// What runs before the signal, with how long each takes at most where its text can tell.
     pub exec_stop: Vec<(Written<String>, Command, Option<Duration>)>,
     /// An empty `ExecStop=` takes away what stands in the unit itself.

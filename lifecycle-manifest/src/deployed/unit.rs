@@ -107,6 +107,8 @@ pub struct Command {
     pub words: Vec<String>,
     /// `-`: its failure is none.
     pub may_fail: bool,
+    /// systemd puts something else in the place of a part of it: a specifier, a variable.
+    pub is_computed: bool,
 }
 
 /// The commands of an `Exec…=` value, which may hold several with a lone `;` between them; `None`
@@ -128,8 +130,15 @@ pub fn commands(value: &str) -> Option<Vec<Command>> {
             true => Expands::Specifiers,
             false => Expands::Variables,
         };
+        let computed = |word: &str| {
+            word.replace("%%", "").contains('%')
+                || expands == Expands::Variables && word.replace("$$", "").contains('$')
+        };
+        let is_computed =
+            program.replace("%%", "").contains('%') || arguments.clone().any(|word| computed(word));
         let arguments = arguments.map(|word| expand(word, expands));
         commands.push(Command {
+            is_computed,
             words: std::iter::once(expand(program, Expands::Specifiers))
                 .chain(arguments)
                 .collect(),

@@ -20,6 +20,7 @@ pub(super) fn workloads<'s>(sources: &'s [Source], asked: Option<&str>) -> Resul
         .iter()
         .copied()
         .filter(|one| !is_made_by_another(one.workload, &all) && !is_older(one.workload, &all))
+        .filter(|one| !is_beside(one.workload, &all))
         .collect();
     // What Helm runs around a release is no service of its own, unless there is nothing else.
     let lasting: Vec<Chosen<'s>> = own
@@ -63,6 +64,20 @@ pub(super) fn workloads<'s>(sources: &'s [Source], asked: Option<&str>) -> Resul
         chosen.push(*one);
     }
     Ok(chosen)
+}
+
+/// A drop-in stands beside its unit, and an `app.json` beside the process types of its application:
+/// they add to those.
+fn is_beside(workload: &Workload, all: &[Chosen<'_>]) -> bool {
+    let name = |workload: &Workload| workload.name.as_ref().map(|name| name.value.clone());
+    let mut others = all.iter().map(|other| other.workload);
+    match (workload.platform, workload.kind.as_str()) {
+        ("systemd", "drop-in") => {
+            others.any(|other| other.kind == "unit" && name(other) == name(workload))
+        }
+        ("heroku", "application") => others.any(|other| other.kind == "process type"),
+        _ => false,
+    }
 }
 
 /// What a Deployment has made stands beside it in what `kubectl get all` prints.

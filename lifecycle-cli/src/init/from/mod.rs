@@ -11,12 +11,14 @@ pub(super) mod docker;
 mod ecs;
 pub(super) mod fly;
 mod guess;
+pub(super) mod heroku;
 mod hook;
 mod kubernetes;
 pub(super) mod nomad;
 pub(super) mod pm2;
 mod probes;
 mod settings;
+pub(super) mod systemd;
 mod workload;
 
 use std::sync::Arc;
@@ -129,6 +131,8 @@ pub(super) fn describer(key: &str) -> Option<Describe> {
 fn named(chosen: &[Chosen<'_>], otherwise: &Name) -> Slot<Name> {
     let Some((one, written)) = chosen
         .iter()
+        // A Procfile has the names of process types, which are nobody's own.
+        .filter(|one| one.workload.kind != "process type")
         .find_map(|one| Some((one, one.workload.name.as_ref()?)))
     else {
         return Slot::of(otherwise.clone());

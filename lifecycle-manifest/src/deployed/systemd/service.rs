@@ -23,13 +23,14 @@ impl Service<'_> {
         let mut container = Container::at(self.at.route.clone());
         container.stop_signal = self.last("KillSignal").map(|it| it.map(signal));
         container.environment = self.environment();
+        let mut unit = self.unit(is_drop_in);
         if let Some((place, command)) = self.commands("ExecStart").into_iter().next() {
+            unit.starts_computed = command.is_computed;
             let words = command.words.into_iter();
             let mut words = words.map(|word| place.clone().map(|_| word));
             container.entry.extend(words.next());
             container.args.extend(words);
         }
-        let mut unit = self.unit(is_drop_in);
         // The later of the two holds, and people write one.
         let keys: &[&str] = match self.is_shown {
             true => &["TimeoutStopUSec"],
@@ -77,6 +78,7 @@ impl Service<'_> {
             notify_access: self.last("NotifyAccess"),
             watchdog: None,
             user: self.last("User"),
+            starts_computed: false,
             exec_stop: exec_stop.collect(),
             no_exec_stop: self
                 .all("ExecStop")
@@ -198,6 +200,7 @@ fn shown_commands(text: &str) -> Vec<Command> {
             Some(Command {
                 words: argv.split(' ').map(str::to_owned).collect(),
                 may_fail: rest.starts_with("yes"),
+                is_computed: false,
             })
         })
         .collect()

@@ -58,6 +58,7 @@ fn commands_have_prefixes_and_semicolons_between_them() {
     let command = |words: &[&str], may_fail| Command {
         words: of(words),
         may_fail,
+        is_computed: false,
     };
     for (value, expected) in [
         ("/bin/a b", vec![command(&["/bin/a", "b"], false)]),
@@ -77,6 +78,16 @@ fn commands_have_prefixes_and_semicolons_between_them() {
         assert_eq!(commands(value), Some(expected), "{value}");
     }
     assert_eq!(commands("/bin/a \"b"), None);
+    for (value, expected) in [
+        ("/bin/a 100%% $$x", false),
+        ("/bin/a %n", true),
+        ("/bin/%p", true),
+        ("/bin/a $MAINPID", true),
+        (":/bin/a $x", false),
+    ] {
+        let computed = commands(value).map(|it| it[0].is_computed);
+        assert_eq!(computed, Some(expected), "{value}");
+    }
 }
 
 #[test]
