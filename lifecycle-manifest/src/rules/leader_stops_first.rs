@@ -14,7 +14,7 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A Nomad group whose leader is one task, and whose program, or any other main task, is another.
+    /// A Nomad group whose leader is one task, and whose program is another.
     ///
     /// ## Why it matters
     ///
@@ -85,12 +85,9 @@ pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
             continue;
         };
         let is_leader = |it: &crate::deployed::Container| it.route == leader.route;
-        let others: Vec<_> = match seen.main {
-            Some(main) if is_leader(main) => continue,
-            Some(main) => vec![main],
-            None => containers.iter().filter(|it| !is_leader(it)).collect(),
-        };
-        let Some(first) = others.first() else {
+        // Without a manifest, the program is what looks most like one.
+        let guessed = || Some(&containers[seen.workload.main("", "")?]);
+        let Some(main) = seen.main.or_else(guessed).filter(|main| !is_leader(main)) else {
             continue;
         };
         let time = leader
@@ -99,20 +96,18 @@ pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
             .map_or(FACTS.default_grace, |it| it.value);
         let message = format!(
             "`{}` is asked to stop only once `{}` is gone, up to {} later",
-            first.name(),
+            main.name(),
             leader.name(),
             human(time)
         );
-        let mut finding = seen
+        let finding = seen
             .finding(&RULE, message, Place::Value(place))
-            .label("the leader is stopped alone, and first");
-        for other in others {
-            finding = finding.related_in(
+            .label("the leader is stopped alone, and first")
+            .related_in(
                 Side::Deployed(seen.file),
-                crate::deployed::container_place(other),
+                crate::deployed::container_place(main),
                 "waits for it",
             );
-        }
         findings.push(finding.help("make the program the leader, or what helps it a task with `lifecycle { sidecar = true }`"));
     }
 }
