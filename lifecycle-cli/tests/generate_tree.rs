@@ -314,7 +314,7 @@ fn what_is_wrong_with_a_template_of_ones_own_is_said_with_its_place() {
             "# {{ header }}\n",
             "did you mean `kubernetes/service.yaml.j2`?",
         ),
-        ("k8s/x/y.yaml.j2", "", "these can be: `ecs/"),
+        ("k8s/x/y.yaml.j2", "", "these can be: `"),
         ("init/lifecycle.yaml.j2", "", "replaces no template"),
         ("kubernetes/service.yaml", "", "there is no template in"),
     ] {
