@@ -84,7 +84,10 @@ fn object(at: &At<'_>, deployed: &mut Deployed) -> bool {
             Value::Sequence(_) => apps.items(),
             _ => vec![apps],
         };
-        let items: Vec<At<'_>> = items.into_iter().filter(is_app).collect();
+        // What is laid over an app has its name, and no program.
+        let is_patch = |at: &At<'_>| at.text("name").is_some() && at.get("kill_timeout").is_some();
+        let is_one = |at: &At<'_>| is_app(at) || is_patch(at);
+        let items: Vec<At<'_>> = items.into_iter().filter(is_one).collect();
         if items.is_empty() {
             continue;
         }
@@ -274,6 +277,7 @@ mod tests {
             app.to_owned(),
             format!("[{{ name: shop, pm2_env: {app} }}, {{ name: shop, pm2_env: {app} }}]"),
             "apps: [{ name: shop, exec: ./shop, kill_timeout: \"8000\" }]".to_owned(),
+            "apps: [{ name: shop, kill_timeout: 8000 }]".to_owned(),
         ] {
             let deployed = Deployed::read(&text);
             let [shop] = &deployed.workloads[..] else {
