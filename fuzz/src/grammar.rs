@@ -194,6 +194,12 @@ const KEYS: &[&str] = &[
     "cluster",
     "best_effort",
     "app_settle",
+    "stop_signal",
+    "supervisor_timeout",
+    "ports",
+    "init",
+    "exec",
+    "depends_on",
     "after",
     "kill_signal",
     "treekill",
@@ -208,6 +214,14 @@ const KEYS: &[&str] = &[
     "terminationGracePeriodSeconds",
     "unused-grace",
     "r0",
+];
+const PLATFORMS: &[&str] = &[
+    "kubernetes",
+    "ecs",
+    "cloud_run",
+    "nomad",
+    "docker",
+    "compose",
 ];
 const COMMENTS: &[&str] = &[
     "# lifecycle: allow(unused-grace) soon",

@@ -41,7 +41,7 @@ fn manifests() -> Vec<String> {
     }
     compose.push(
         "grace_period: 1m, stop_signal: SIGINT, init: true, replicas: 2, ports: [\"8080\"], \
-         depends_on: [db], pre_stop: { exec: [a], timeout: 5s }, health_check: runtime"
+         depends_on: [db], pre_stop: { exec: [a], timeout: 5s }, health_check: [CMD, ./health]"
             .to_owned(),
     );
     let resources = [

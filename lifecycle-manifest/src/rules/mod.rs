@@ -163,6 +163,7 @@ mod grace_of_nothing;
 mod grace_outlives_progress_deadline;
 mod grace_too_short;
 mod grace_without_end;
+mod health_check_needs_shell;
 mod hook_drift;
 mod hook_never_ends;
 mod hook_outlives_grace;
@@ -194,6 +195,7 @@ mod polled_too_late;
 mod port_drift;
 mod port_taken;
 mod prefetch_outlives_drain;
+mod probe_asks_init;
 mod probe_drift;
 mod probe_grace_misplaced;
 mod progress_deadline_too_short;
@@ -302,6 +304,8 @@ pub static ALL: &[&Rule] = &[
     &ingress_grace_not_the_apps::RULE,
     &published_port_taken::RULE,
     &published_port_closed::RULE,
+    &probe_asks_init::RULE,
+    &health_check_needs_shell::RULE,
     &children_left_behind::RULE,
     &children_signalled_too::RULE,
     &exec_stop_cut_off::RULE,

@@ -65,6 +65,9 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
     if pair.platform.kubernetes().is_some() {
         return;
     }
+    if pair.is_overlaid(|container| container.stop_signal.is_some()) {
+        return;
+    }
     let planned = pair.line.terms.signal;
     let container = pair.container();
     let usual = pair.platform.usual_signal(&pair.resolved.manifest);

@@ -143,9 +143,9 @@ fn hooks(source: &Source, hooks: &[Hook]) -> Slot<String> {
     let one = |hook: &Hook| {
         let words = command(hook);
         let bound = hook.bound().and_then(bounded);
-        let wrapped = bound.map(wrapper);
-        let exec = match wrapped {
-            Some(wrapper) if words.starts_with(&wrapper) => words[wrapper.len()..].to_vec(),
+        let ours = bound.map(wrapper);
+        let exec = match ours {
+            Some(ours) if words.starts_with(&ours) => words[ours.len()..].to_vec(),
             _ => words,
         };
         if exec.is_empty() {
