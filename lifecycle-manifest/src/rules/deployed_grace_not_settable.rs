@@ -20,8 +20,7 @@ rule! {
     ///
     /// ## Example
     ///
-    /// ```yaml
-    /// # service.yaml
+    /// ```yaml deployed
     /// apiVersion: serving.knative.dev/v1
     /// kind: Service
     /// metadata: { name: shop }
@@ -36,8 +35,7 @@ rule! {
     ///
     /// Take it away, and let the shutdown fit into ten seconds.
     ///
-    /// ```yaml
-    /// # service.yaml
+    /// ```yaml deployed
     /// apiVersion: serving.knative.dev/v1
     /// kind: Service
     /// metadata: { name: shop }

@@ -22,8 +22,7 @@ rule! {
     ///
     /// ## Example
     ///
-    /// ```yaml
-    /// # service.yaml
+    /// ```yaml deployed
     /// apiVersion: serving.knative.dev/v1
     /// kind: Service
     /// metadata: { name: shop }
@@ -41,8 +40,7 @@ rule! {
     ///
     /// A sidecar that stays for as long as the program needs it, and its time in the manifest; or a program that does not need one.
     ///
-    /// ```yaml
-    /// # service.yaml
+    /// ```yaml deployed
     /// apiVersion: serving.knative.dev/v1
     /// kind: Service
     /// metadata: { name: shop }
