@@ -15,53 +15,75 @@ use crate::http::Handover;
 /// [`Stopping`](crate::Stopping) carry the same signal for jobs and servers. Work that sees it has
 /// `budget.unwind` (by default 250 ms) to let go, for example to give a claimed job back; then it is
 /// dropped.
-#[derive(Clone, Default)]
-pub struct Cancellation {
-    // The token's own clone takes a lock; every HTTP request clones one of these.
-    token: Arc<CancellationToken>,
-    // Here, and not in an extension of its own, since each costs a request an allocation.
+#[derive(Clone)]
+pub struct Cancellation(Signal);
+
+#[derive(Clone)]
+enum Signal {
+    // The token's own clone takes a lock.
+    Token(Arc<CancellationToken>),
+    /// A request's: its connection has the signal, and makes a token of it for the few that wait.
+    /// How the request is taken over comes along, since each extension costs a request an allocation.
     #[cfg(feature = "http")]
-    handover: Option<Handover>,
+    Request(Handover),
 }
 
 impl Cancellation {
     /// Resolves when the step's timeout has passed; immediately if it has already.
     pub fn cancelled(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
-        CancellationToken::clone(&self.token).cancelled_owned()
+        self.token().cancelled_owned()
     }
 
     /// Whether the step's timeout has passed.
     pub fn is_cancelled(&self) -> bool {
-        self.token.is_cancelled()
+        match &self.0 {
+            Signal::Token(token) => token.is_cancelled(),
+            #[cfg(feature = "http")]
+            Signal::Request(request) => request.is_cancelled(),
+        }
     }
 
     /// One that fires with this one, or alone.
     pub(crate) fn child(&self) -> Self {
-        Self {
-            token: Arc::new(self.token.child_token()),
-            #[cfg(feature = "http")]
-            handover: None,
-        }
+        Self::of(self.token().child_token())
     }
 
     /// Fires it. Work that looks at it lets go.
     pub(crate) fn fire(&self) {
-        self.token.cancel();
+        self.token().cancel();
     }
 
-    /// The same signal, for a request that `handover` can take over.
+    /// That of a request that `handover` can take over.
     #[cfg(feature = "http")]
-    pub(crate) fn with_handover(&self, handover: Handover) -> Self {
-        Self {
-            token: Arc::clone(&self.token),
-            handover: Some(handover),
-        }
+    pub(crate) fn of_request(handover: Handover) -> Self {
+        Self(Signal::Request(handover))
     }
 
     /// How the request is taken over by another resource, if it is a request of this crate's server.
     #[cfg(feature = "http")]
     pub(crate) fn handover(&self) -> Option<&Handover> {
-        self.handover.as_ref()
+        match &self.0 {
+            Signal::Token(_) => None,
+            Signal::Request(handover) => Some(handover),
+        }
+    }
+
+    fn of(token: CancellationToken) -> Self {
+        Self(Signal::Token(Arc::new(token)))
+    }
+
+    fn token(&self) -> CancellationToken {
+        match &self.0 {
+            Signal::Token(token) => CancellationToken::clone(token),
+            #[cfg(feature = "http")]
+            Signal::Request(request) => request.cancellation(),
+        }
+    }
+}
+
+impl Default for Cancellation {
+    fn default() -> Self {
+        Self::of(CancellationToken::new())
     }
 }
 

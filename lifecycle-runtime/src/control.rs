@@ -310,6 +310,23 @@ impl Control {
         Window { timeout, hurry }
     }
 
+    /// Resolves with the Ctrl-C of somebody at a terminal: what a step then still has at most. Never
+    /// where another signal has come.
+    pub(crate) async fn hurried(&self) -> Duration {
+        self.signalled.cancelled().await;
+        if !self.lock().hurry {
+            std::future::pending::<()>().await;
+        }
+        HURRY
+    }
+
+    /// A step that runs has less than when it began.
+    pub(crate) fn step_shortened(&self, index: usize, timeout: Duration) {
+        if let Some(step) = self.lock().steps.get_mut(index) {
+            step.timeout = step.timeout.min(timeout);
+        }
+    }
+
     pub(crate) fn step_began(&self, index: usize, timeout: Duration) {
         let mut inner = self.lock();
         let elapsed = inner.elapsed();

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::plan::{Plan, Timeline};
 
+const HEALTH_PORT: &str = "LIFECYCLE_HEALTH_PORT";
+
 /// The variables that generated manifests set.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Environment {
@@ -18,6 +20,8 @@ pub(crate) struct Environment {
     pub(crate) report: Option<PathBuf>,
     /// `LIFECYCLE_FAULTS`: what goes wrong on purpose.
     pub(crate) faults: Option<String>,
+    /// `LIFECYCLE_HEALTH_PORT`: where health is answered instead.
+    pub(crate) health_port: Option<String>,
     /// `LIFECYCLE_AWS`: what AWS is asked.
     pub(crate) aws: Option<String>,
 }
@@ -47,7 +51,23 @@ impl Environment {
                 .filter(|path| !path.is_empty())
                 .map(PathBuf::from),
             faults: text("LIFECYCLE_FAULTS"),
+            health_port: text(HEALTH_PORT),
             aws: text("LIFECYCLE_AWS"),
+        }
+    }
+
+    /// The port where health is answered and asked for; `None`: there is none, and this instance
+    /// cannot have one of its own.
+    pub(crate) fn health_port(&self, plan: &Plan) -> Result<Option<u16>, String> {
+        let planned = plan.health.as_ref().and_then(|health| health.port);
+        match (planned, &self.health_port) {
+            (Some(_), Some(written)) => match written.parse() {
+                Ok(0) | Err(_) => Err(format!(
+                    "{HEALTH_PORT} is `{written}`, which is no port: give a number from 1 to 65535"
+                )),
+                Ok(port) => Ok(Some(port)),
+            },
+            _ => Ok(planned),
         }
     }
 

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -89,18 +90,12 @@ async fn start(
                 Some(answer) = probes.join_next() => match answer {
                     Ok((index, Ok(()))) => index,
                     Ok((index, Err(why))) => {
-                        let line = format!("`{}` did not start: {why}", steps[index].name);
-                        tracing::error!(error = line.as_str(), "the service does not start");
-                        control.start_failed(line.clone());
-                        control.stop(line);
-                        return;
+                        let name = &steps[index].name;
+                        return not_up(control, format!("`{name}` did not start: {why}"));
                     }
                     // Probes catch their own panics; whatever this is, it is no yes.
                     Err(error) => {
-                        let line = format!("a start-up probe broke off: {error}");
-                        control.start_failed(line.clone());
-                        control.stop(line);
-                        return;
+                        return not_up(control, format!("a start-up probe broke off: {error}"));
                     }
                 },
             }
@@ -120,6 +115,13 @@ async fn start(
             work.ready();
         }
     }
+}
+
+/// Stops the service, whose start has failed for the reason in `line`.
+fn not_up(control: &Control, line: String) {
+    tracing::error!(error = line.as_str(), "the service does not start");
+    control.start_failed(line.clone());
+    control.stop(line);
 }
 
 /// The lives of the resources that have started: each may end without having been asked to.
@@ -179,7 +181,7 @@ impl Lives {
 async fn settle(control: &Control) {
     loop {
         let until = control.settles_until();
-        if until <= tokio::time::Instant::now() {
+        if until <= Instant::now() {
             break;
         }
         tokio::select! {
@@ -216,14 +218,19 @@ async fn stop(control: &Arc<Control>, works: &[Arc<dyn Work>]) {
 
 async fn run_step(control: &Control, index: usize, work: Arc<dyn Work>) {
     let window = control.window(index);
-    let limit = window.timeout;
-    control.step_began(index, limit);
+    control.step_began(index, window.timeout);
+    let late = late(control, index, window.timeout);
     // A task of its own: a panic ends only this, and it can be left behind.
     let mut stopping = {
         let work = Arc::clone(&work);
         tokio::spawn(async move { work.stop(window).await })
     };
-    let (outcome, error) = if let Ok(joined) = timeout(limit, &mut stopping).await {
+    let in_time = tokio::select! {
+        biased;
+        joined = &mut stopping => Some(joined),
+        () = late => None,
+    };
+    let (outcome, error) = if let Some(joined) = in_time {
         let ended = ending(joined);
         if ended.0 != StepOutcome::Done {
             control.step_late(index, work.active());
@@ -244,6 +251,21 @@ async fn run_step(control: &Control, index: usize, work: Arc<dyn Work>) {
     if let Some(ended) = control.step_ended(index, outcome, error, work.tally()) {
         events::step_ended(&ended, work.active().count);
     }
+}
+
+/// Resolves when a step that begins now has had its time. It may have begun before the Ctrl-C of
+/// somebody who does not want to wait: then that shortens it.
+async fn late(control: &Control, index: usize, limit: Duration) {
+    let began = Instant::now();
+    let until = began + limit;
+    let hurry = tokio::select! {
+        biased;
+        () = sleep_until(until) => return,
+        hurry = control.hurried() => hurry,
+    };
+    let until = until.min(Instant::now() + hurry);
+    control.step_shortened(index, until - began);
+    sleep_until(until).await;
 }
 
 pub(crate) fn ending(

@@ -169,6 +169,7 @@ mod executor;
 )]
 mod faults;
 mod grpc;
+mod handshake;
 mod health;
 mod http;
 #[cfg(all(target_os = "linux", feature = "process"))]
@@ -196,6 +197,8 @@ mod work;
 
 pub use cancellation::Cancellation;
 pub use grpc::GrpcServer;
+#[doc(hidden)]
+pub use handshake::BEGIN_NO_HANDSHAKE;
 pub use health::{Health, health};
 pub use http::HttpServer;
 #[cfg(feature = "http")]

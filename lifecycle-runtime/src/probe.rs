@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::environment::Environment;
 use crate::exchange::{exchange, status, why};
 use crate::plan::Plan;
 
@@ -26,7 +27,8 @@ struct No {
 
 /// The exit code of a process that was started as a probe; `None`: it was started to serve.
 pub(crate) fn asked(plan: &Plan) -> Option<ExitCode> {
-    let verdict = verdict(std::env::args_os().skip(1), plan, PATIENCE)?;
+    let environment = Environment::read();
+    let verdict = verdict(std::env::args_os().skip(1), plan, &environment, PATIENCE)?;
     Some(match verdict {
         Ok(()) => ExitCode::SUCCESS,
         Err(No { code, line }) => {
@@ -40,6 +42,7 @@ pub(crate) fn asked(plan: &Plan) -> Option<ExitCode> {
 fn verdict(
     mut arguments: impl Iterator<Item = OsString>,
     plan: &Plan,
+    environment: &Environment,
     patience: Duration,
 ) -> Option<Result<(), No>> {
     arguments.next().filter(|first| first == FLAG)?;
@@ -51,8 +54,11 @@ fn verdict(
             line: format!("`{FLAG}` takes `live` or `ready`, not {word:?}"),
         }));
     }
-    let health = plan.health.as_ref();
-    let Some((health, port)) = health.and_then(|health| Some((health, health.port?))) else {
+    let port = match environment.health_port(plan) {
+        Ok(port) => port,
+        Err(line) => return Some(Err(No { code: 2, line })),
+    };
+    let (Some(health), Some(port)) = (&plan.health, port) else {
         return Some(Err(No {
             code: 1,
             line: "there is nobody to ask: the plan has no health port".to_owned(),
@@ -134,7 +140,13 @@ mod tests {
     }
 
     fn started_with(arguments: &[&str], plan: &Plan, patience: Duration) -> Option<Result<(), No>> {
-        verdict(arguments.iter().map(OsString::from), plan, patience)
+        let environment = Environment::default();
+        verdict(
+            arguments.iter().map(OsString::from),
+            plan,
+            &environment,
+            patience,
+        )
     }
 
     fn probe(word: &str, plan: &Plan, patience: Duration) -> Result<(), No> {

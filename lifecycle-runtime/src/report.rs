@@ -4,6 +4,7 @@ mod deliver;
 pub(crate) mod events;
 mod json;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -281,8 +282,15 @@ pub(crate) fn untouched(step: &Step, timeout: Duration) -> StepReport {
 /// Longest error text kept, in characters.
 const ERROR_LENGTH: usize = 2000;
 
-/// An error and what lies behind it, as one line of text.
+/// An error and what lies behind it, as one line of text. It is the error's own code that writes it,
+/// so no lock may be held here.
 pub(crate) fn words(error: &(dyn std::error::Error + 'static)) -> String {
+    // `to_string` panics too where a `Display` gives an error.
+    catch_unwind(AssertUnwindSafe(|| chain(error)))
+        .unwrap_or_else(|_| "an error that panics when it is shown".to_owned())
+}
+
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

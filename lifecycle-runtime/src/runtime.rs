@@ -1,8 +1,6 @@
 //! A whole process: its tokio runtime, its service, its exit code.
 
-use std::any::Any;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -14,7 +12,7 @@ use crate::probe;
 use crate::report::words;
 use crate::session::{Session, StartError};
 use crate::wiring::{Resources, Wiring};
-use crate::work::Panicked;
+use crate::work::{Panicked, caught};
 
 /// The tokio runtime of a service, and what `#[lifecycle::main]` puts around it.
 ///
@@ -111,11 +109,12 @@ where
     F: Future<Output: MainResult>,
 {
     use sealed::{IntoWiring as _, NotStarted};
-    let started = Caught(Box::pin(async { main().await.into_wiring() })).await;
+    // Boxed: how large it is, is the service's affair.
+    let started = caught(Box::pin(async { main().await.into_wiring() })).await;
     match started {
         Ok(Ok(wiring)) => Ok(wiring),
         Ok(Err(NotStarted { line, full })) => Err(StartError::Main { line, full }),
-        Err(panic) => Err(StartError::panicked(&*panic)),
+        Err(panic) => Err(StartError::panicked(&panic)),
     }
 }
 
@@ -167,29 +166,11 @@ mod sealed {
 }
 
 impl StartError {
-    fn panicked(payload: &(dyn Any + Send)) -> Self {
-        let line = format!("main panicked: {}", words(&Panicked::new(payload)));
+    fn panicked(panic: &Panicked) -> Self {
+        let line = format!("main panicked: {}", words(panic));
         Self::Main {
             full: line.clone(),
             line,
-        }
-    }
-}
-
-/// A future whose panic is its result, so that a `main` that panics leaves a report too.
-struct Caught<F>(std::pin::Pin<Box<F>>);
-
-impl<F: Future> Future for Caught<F> {
-    type Output = Result<F::Output, Box<dyn Any + Send>>;
-
-    fn poll(
-        mut self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Self::Output> {
-        // After a panic the future is not polled again, so nobody sees what it left half done.
-        match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(context))) {
-            Ok(poll) => poll.map(Ok),
-            Err(panic) => std::task::Poll::Ready(Err(panic)),
         }
     }
 }

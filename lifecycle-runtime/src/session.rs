@@ -11,8 +11,9 @@ use std::sync::mpsc::Receiver;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::control::{Control, timeout_of};
 use crate::environment::Environment;
@@ -35,6 +36,9 @@ const MARGIN: Duration = Duration::from_millis(100);
 
 /// A disk that is always full, for the fault of that name (Linux, full(4)).
 const FULL_DISK: &str = "/dev/full";
+
+const HEALTH_PORT_IGNORED: &str =
+    "LIFECYCLE_HEALTH_PORT is set and ignored: the plan has no health port";
 
 const FAULTS_IGNORED: &str = "LIFECYCLE_FAULTS is set and ignored: the program was built without the \
                               feature `faults`";
@@ -64,6 +68,7 @@ pub(crate) enum StartError {
     Drift(Vec<String>),
     /// `LIFECYCLE_FAULTS` asks for what there is not.
     Faults(String),
+    HealthPort(String),
     Signals(io::Error),
     Runtime(io::Error),
     Health(u16, io::Error),
@@ -79,6 +84,7 @@ pub(crate) enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::HealthPort(why) => f.write_str(why),
             Self::Plan(why) => write!(f, "the plan cannot be followed: {why}"),
             Self::Drift(differences) => f.write_str(&differences.join("; ")),
             Self::Faults(error) => write!(f, "LIFECYCLE_FAULTS: {error}"),
@@ -173,7 +179,7 @@ impl Session {
     }
 
     fn assemble(
-        plan: Cow<'static, Plan>,
+        mut plan: Cow<'static, Plan>,
         environment: Environment,
         health: Health,
         orders: Option<Sender<Order>>,
@@ -186,6 +192,20 @@ impl Session {
         let mut notes = chosen.drift;
         if !notes.is_empty() && plan.drift == Drift::Refuse && obstacle.is_none() {
             obstacle = Some(StartError::Drift(std::mem::take(&mut notes)));
+        }
+        match environment.health_port(&plan) {
+            Ok(None) if environment.health_port.is_some() => {
+                notes.push(HEALTH_PORT_IGNORED.to_owned());
+            }
+            Ok(port) if environment.health_port.is_some() => {
+                if let Some(health) = &mut plan.to_mut().health {
+                    health.port = port;
+                }
+            }
+            Ok(_) => {}
+            Err(why) => {
+                obstacle.get_or_insert(StartError::HealthPort(why));
+            }
         }
         match environment.faults {
             Some(text) if cfg!(feature = "faults") => match Faults::parse(&text, &plan) {
@@ -350,14 +370,14 @@ impl Session {
 
     /// The heartbeat of the runtime that this is called on. An embedded service has none: its host's
     /// clock may be paused, and the runtime is the host's to watch.
-    fn watch(&self) -> Result<Option<(Pulse, AbortOnDrop)>, StartError> {
+    fn watch(&self) -> Result<Option<(Pulse, AbortOnDropHandle<()>)>, StartError> {
         if !self.owns_process {
             return Ok(None);
         }
         let pulse = Pulse::start(Arc::clone(&self.control), self.wedged_after)
             .map_err(StartError::Pulse)?;
         let answer = tokio::spawn(pulse.answer());
-        Ok(Some((pulse, AbortOnDrop(answer.abort_handle()))))
+        Ok(Some((pulse, AbortOnDropHandle::new(answer))))
     }
 
     /// Logs the report here, where the caller's log subscriber is.
@@ -391,14 +411,5 @@ impl Session {
         if self.owns_process {
             report::complain(report);
         }
-    }
-}
-
-/// Ends a task together with its owner.
-struct AbortOnDrop(AbortHandle);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

@@ -1,8 +1,10 @@
 //! What the executor knows of a resource: it starts, it is asked to stop, it may be cancelled.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::plan::{Plan, Step};
@@ -134,6 +136,19 @@ impl fmt::Display for Panicked {
 }
 
 impl std::error::Error for Panicked {}
+
+/// A future whose panic is its result.
+pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, Panicked> {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        // After a panic the future is not polled again, so nobody sees what it left half done.
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(poll) => poll.map(Ok),
+            Err(payload) => Poll::Ready(Err(Panicked::new(&*payload))),
+        }
+    })
+    .await
+}
 
 /// The failure behind a task that tokio could not join.
 pub(crate) fn join_failure(error: tokio::task::JoinError) -> Failure {

@@ -10,6 +10,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,17 +30,15 @@ fn main() -> ExitCode {
     }
     it_follows_the_service();
     println!("test it_follows_the_service ... ok");
+    two_instances_share_a_host();
+    println!("test two_instances_share_a_host ... ok");
     it_says_what_it_cannot_do();
     println!("test it_says_what_it_cannot_do ... ok");
     ExitCode::SUCCESS
 }
 
 fn it_follows_the_service() {
-    // Free now, and most likely still when the service takes it.
-    let port = TcpListener::bind("127.0.0.1:0")
-        .and_then(|it| it.local_addr())
-        .expect("bound")
-        .port();
+    let port = free_port();
     let folder = tempfile::tempdir().expect("a folder");
     let report = folder.path().join("termination-log");
     let probe = |word| probe("health", &[word], port, &report);
@@ -50,7 +49,7 @@ fn it_follows_the_service() {
     assert!(nobody.stderr.starts_with(&place), "{}", nobody.stderr);
 
     // It settles until it is killed, so that no probe can come too late.
-    let mut service = Service::start("health-settling-long", port);
+    let mut service = Service::start("health-settling-long", port, &[]);
     service.until("starting");
     assert_eq!(probe("live").code, Some(0));
     let early = probe("ready");
@@ -78,8 +77,50 @@ fn it_follows_the_service() {
     assert!(!report.exists(), "the report is the service's to write");
 }
 
+/// One plan, one host, two processes: the environment gives the second a health port of its own.
+fn two_instances_share_a_host() {
+    let (planned, other) = (free_port(), free_port());
+    let own = [("LIFECYCLE_HEALTH_PORT", &*other.to_string())];
+    let report = Path::new("/dev/null");
+    let mut first = Service::start("health-settling-long", planned, &[]);
+    let mut second = Service::start("health-settling-long", planned, &own);
+    first.until("ready");
+    second.until("ready");
+    let ready =
+        |environment: &[(&str, &str)]| probe_in("health", &["ready"], planned, report, environment);
+    assert_eq!(ready(&[]).code, Some(0));
+    assert_eq!(ready(&own).code, Some(0));
+
+    drop(first);
+    let gone = ready(&[]);
+    assert_eq!(gone.code, Some(1));
+    assert!(gone.stderr.contains(&format!("127.0.0.1:{planned}/")));
+    assert_eq!(ready(&own).code, Some(0));
+    second.signal(Signal::TERM);
+    let begun = Instant::now();
+    while ready(&own).code != Some(1) {
+        assert!(begun.elapsed() < QUICK, "readiness went down");
+    }
+}
+
 fn it_says_what_it_cannot_do() {
     let report = Path::new("/dev/null");
+    for port in ["0", "65536", "ninety"] {
+        let wrong = [("LIFECYCLE_HEALTH_PORT", port)];
+        let refused = probe_in("health", &["live"], 1, report, &wrong);
+        assert_eq!(refused.code, Some(2));
+        let words = format!("Error: shop: LIFECYCLE_HEALTH_PORT is `{port}`, which is no port");
+        assert!(refused.stderr.starts_with(&words), "{}", refused.stderr);
+        let (code, stderr) = ended(program("health", 1).envs(wrong));
+        assert_eq!(code, Some(1), "the service does not start");
+        assert!(stderr.starts_with(&words), "{stderr}");
+    }
+    // Where there is no port to change, there is nobody to ask.
+    let own = [("LIFECYCLE_HEALTH_PORT", "9090")];
+    let portless = probe_in("clean", &["live"], 0, report, &own);
+    assert_eq!(portless.code, Some(1));
+    assert!(portless.stderr.contains("no health port"));
+
     let portless = probe("clean", &["live"], 0, report);
     assert_eq!(portless.code, Some(1));
     assert!(portless.stderr.contains("no health port"));
@@ -93,29 +134,49 @@ fn it_says_what_it_cannot_do() {
     }
 }
 
+/// Free now, and most likely still when the service takes it.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|it| it.local_addr())
+        .expect("bound")
+        .port()
+}
+
 struct Service {
     child: Child,
-    lines: BufReader<std::process::ChildStdout>,
+    lines: Receiver<String>,
 }
 
 impl Service {
-    fn start(scenario: &str, port: u16) -> Self {
+    fn start(scenario: &str, port: u16, environment: &[(&str, &str)]) -> Self {
         let mut child = program(scenario, port)
             .env_remove("LIFECYCLE_REPORT")
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .spawn()
             .expect("this program starts");
-        let lines = BufReader::new(child.stdout.take().expect("piped"));
+        let output = BufReader::new(child.stdout.take().expect("piped"));
+        // On a thread of its own, since a read from a pipe has no time limit.
+        let (said, lines) = channel();
+        thread::spawn(move || {
+            for line in output.lines() {
+                if said.send(line.expect("text")).is_err() {
+                    break;
+                }
+            }
+        });
         Self { child, lines }
     }
 
     /// Reads the service's output up to this line.
     fn until(&mut self, line: &str) {
-        let mut read = String::new();
-        while read.trim_end() != line {
-            read.clear();
-            let count = self.lines.read_line(&mut read).expect("text");
-            assert!(count > 0, "the service ended before it said {line}");
+        loop {
+            match self.lines.recv_timeout(QUICK) {
+                Ok(read) if read == line => return,
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => panic!("it did not say {line} within {QUICK:?}"),
+                Err(RecvTimeoutError::Disconnected) => panic!("it ended before it said {line}"),
+            }
         }
     }
 
@@ -138,10 +199,29 @@ struct Probed {
 
 /// Runs the program as a probe; the service's own output must not be there.
 fn probe(scenario: &str, words: &[&str], port: u16, report: &Path) -> Probed {
-    let mut child = program(scenario, port)
-        .arg("--lifecycle-probe")
-        .args(words)
-        .env("LIFECYCLE_REPORT", report)
+    probe_in(scenario, words, port, report, &[])
+}
+
+fn probe_in(
+    scenario: &str,
+    words: &[&str],
+    port: u16,
+    report: &Path,
+    environment: &[(&str, &str)],
+) -> Probed {
+    let (code, stderr) = ended(
+        program(scenario, port)
+            .arg("--lifecycle-probe")
+            .args(words)
+            .env("LIFECYCLE_REPORT", report)
+            .envs(environment.iter().copied()),
+    );
+    Probed { code, stderr }
+}
+
+/// How the program ends, and what it says on standard error; on standard output it says nothing.
+fn ended(command: &mut Command) -> (Option<i32>, String) {
+    let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -161,11 +241,8 @@ fn probe(scenario: &str, words: &[&str], port: u16, report: &Path) -> Probed {
     let output = output.expect("piped").read_to_string(&mut stdout);
     let errors = errors.expect("piped").read_to_string(&mut stderr);
     output.and(errors).expect("text");
-    assert_eq!(stdout, "", "a probe serves nothing");
-    Probed {
-        code: status.code(),
-        stderr,
-    }
+    assert_eq!(stdout, "", "it serves nothing");
+    (status.code(), stderr)
 }
 
 fn program(scenario: &str, port: u16) -> Command {
@@ -174,6 +251,7 @@ fn program(scenario: &str, port: u16) -> Command {
         "LIFECYCLE_PLATFORM",
         "LIFECYCLE_DIGEST",
         "LIFECYCLE_GRACE_MS",
+        "LIFECYCLE_HEALTH_PORT",
     ] {
         command.env_remove(name);
     }

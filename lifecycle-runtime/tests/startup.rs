@@ -38,6 +38,15 @@ fn service() -> Plan {
     )
 }
 
+/// That service with its tasks and this database.
+fn wired(story: &Story, db: Database) -> Lifecycle {
+    Lifecycle::new(service())
+        .with("orders", task(story, "orders"))
+        .with("clock", task(story, "clock"))
+        .with("db", db)
+        .embedded()
+}
+
 fn task(story: &Story, name: &'static str) -> Task {
     let story = story.clone();
     Task::new(move |stopping| async move {
@@ -56,24 +65,20 @@ fn database(story: &Story) -> Database {
 async fn what_uses_a_resource_waits_until_it_is_up_and_others_do_not() {
     let (story, asked) = (Story::default(), Arc::new(AtomicU32::new(0)));
     let counted = Arc::clone(&asked);
-    let service = Lifecycle::new(service())
-        .with("orders", task(&story, "orders"))
-        .with("clock", task(&story, "clock"))
-        .with(
-            "db",
-            database(&story).started_when(move || {
-                let nth = counted.fetch_add(1, Ordering::Relaxed);
-                async move {
-                    sleep(ms(50)).await;
-                    if nth < 3 {
-                        Err("connection refused")
-                    } else {
-                        Ok(())
-                    }
+    let service = wired(
+        &story,
+        database(&story).started_when(move || {
+            let nth = counted.fetch_add(1, Ordering::Relaxed);
+            async move {
+                sleep(ms(50)).await;
+                if nth < 3 {
+                    Err("connection refused")
+                } else {
+                    Ok(())
                 }
-            }),
-        )
-        .embedded();
+            }
+        }),
+    );
     let (stop, health) = (service.stop_handle(), service.health());
     let running = tokio::spawn(service.run());
 
@@ -95,18 +100,14 @@ async fn what_uses_a_resource_waits_until_it_is_up_and_others_do_not() {
 async fn a_probe_that_goes_on_saying_no_stops_what_had_started_and_says_why() {
     let story = Story::default();
     let began = Instant::now();
-    let report = Lifecycle::new(service())
-        .with("orders", task(&story, "orders"))
-        .with("clock", task(&story, "clock"))
-        .with(
-            "db",
-            database(&story)
-                .started_when(|| async { Err::<(), _>("connection refused") })
-                .started_within(ms(3000)),
-        )
-        .embedded()
-        .run()
-        .await;
+    let report = wired(
+        &story,
+        database(&story)
+            .started_when(|| async { Err::<(), _>("connection refused") })
+            .started_within(ms(3000)),
+    )
+    .run()
+    .await;
     assert_eq!((began.elapsed().as_millis(), report.settle), (3000, ms(0)));
     assert_eq!(
         (report.outcome, report.exit_code()),
@@ -124,16 +125,12 @@ async fn a_probe_that_goes_on_saying_no_stops_what_had_started_and_says_why() {
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_hangs_is_not_waited_for_beyond_its_limit() {
     let story = Story::default();
-    let report = Lifecycle::new(service())
-        .with("orders", task(&story, "orders"))
-        .with("clock", task(&story, "clock"))
-        .with(
-            "db",
-            database(&story).started_when(std::future::pending::<()>),
-        )
-        .embedded()
-        .run()
-        .await;
+    let report = wired(
+        &story,
+        database(&story).started_when(std::future::pending::<()>),
+    )
+    .run()
+    .await;
     assert_eq!(
         report.cause.as_deref(),
         Some("`db` did not start: not up within 60s: no answer")
@@ -143,16 +140,12 @@ async fn a_probe_that_hangs_is_not_waited_for_beyond_its_limit() {
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_panics_is_a_start_that_failed() {
     let story = Story::default();
-    let report = Lifecycle::new(service())
-        .with("orders", task(&story, "orders"))
-        .with("clock", task(&story, "clock"))
-        .with(
-            "db",
-            database(&story).started_when(|| async { panic!("no such table") }),
-        )
-        .embedded()
-        .run()
-        .await;
+    let report = wired(
+        &story,
+        database(&story).started_when(|| async { panic!("no such table") }),
+    )
+    .run()
+    .await;
     assert_eq!(
         report.cause.as_deref(),
         Some("`db` did not start: its start-up probe panicked: no such table")
@@ -163,14 +156,10 @@ async fn a_probe_that_panics_is_a_start_that_failed() {
 #[tokio::test(start_paused = true)]
 async fn a_stop_in_the_middle_of_the_start_stops_in_order_without_settling() {
     let story = Story::default();
-    let service = Lifecycle::new(service())
-        .with("orders", task(&story, "orders"))
-        .with("clock", task(&story, "clock"))
-        .with(
-            "db",
-            database(&story).started_when(std::future::pending::<()>),
-        )
-        .embedded();
+    let service = wired(
+        &story,
+        database(&story).started_when(std::future::pending::<()>),
+    );
     let (stop, health) = (service.stop_handle(), service.health());
     let running = tokio::spawn(service.run());
     sleep(ms(500)).await;
@@ -209,19 +198,15 @@ async fn a_task_that_fails_while_others_start_stops_the_service() {
 #[tokio::test(start_paused = true)]
 async fn a_probe_without_a_limit_is_asked_until_it_says_yes() {
     let (story, asked) = (Story::default(), Arc::new(AtomicU32::new(0)));
-    let service = Lifecycle::new(service())
-        .with("orders", task(&story, "orders"))
-        .with("clock", task(&story, "clock"))
-        .with(
-            "db",
-            database(&story)
-                .started_when(move || {
-                    let nth = asked.fetch_add(1, Ordering::Relaxed);
-                    async move { if nth < 100 { Err("not yet") } else { Ok(()) } }
-                })
-                .started_within(std::time::Duration::MAX),
-        )
-        .embedded();
+    let service = wired(
+        &story,
+        database(&story)
+            .started_when(move || {
+                let nth = asked.fetch_add(1, Ordering::Relaxed);
+                async move { if nth < 100 { Err("not yet") } else { Ok(()) } }
+            })
+            .started_within(std::time::Duration::MAX),
+    );
     let (stop, health) = (service.stop_handle(), service.health());
     let running = tokio::spawn(service.run());
     sleep(ms(300_000)).await;

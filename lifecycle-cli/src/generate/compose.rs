@@ -76,7 +76,12 @@ fn files(ask: &Ask<'_>) -> Result<Vec<Sheet>> {
 /// What the owner's file says of dependencies, ports and health stays: an overlay that names a
 /// dependency would take its condition away.
 fn patch(ask: &Ask<'_>) -> Result<Vec<Sheet>> {
-    let data = data(ask)?;
+    let header =
+        format!("{MARK} compose --patch from lifecycle.yaml; change the manifest and run it again");
+    let data = Data {
+        header: template::comment(&header),
+        ..data(ask)?
+    };
     if !data.depends_on.is_empty() {
         say!(
             "note: `depends_on` is not in the overlay, where it would take away the conditions of your \

@@ -42,7 +42,7 @@ struct Ending<'a> {
 }
 
 #[derive(Serialize)]
-struct App<'a> {
+struct Toml<'a> {
     #[serde(flatten)]
     ending: Ending<'a>,
     app: &'a str,
@@ -103,7 +103,7 @@ fn ending<'a>(ask: &Ask<'a>, fly: &Fly, line: &Timeline, how: &str) -> Ending<'a
     }
 }
 
-fn app<'a>(ask: &Ask<'a>, fly: &'a Fly, line: &Timeline) -> Result<App<'a>> {
+fn app<'a>(ask: &Ask<'a>, fly: &'a Fly, line: &Timeline) -> Result<Toml<'a>> {
     let plan = &ask.resolved.plan;
     let manifest = &ask.resolved.manifest;
     let internal_port = plan.main_port(manifest);
@@ -131,7 +131,7 @@ fn app<'a>(ask: &Ask<'a>, fly: &'a Fly, line: &Timeline) -> Result<App<'a>> {
         .auto_stop
         .as_ref()
         .map_or_else(AutoStop::default, |it| it.value);
-    Ok(App {
+    Ok(Toml {
         ending: ending(ask, fly, line, "-o DIRECTORY"),
         app: fly
             .app

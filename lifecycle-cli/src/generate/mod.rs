@@ -61,6 +61,14 @@ pub(crate) struct Target {
 /// How long an instance may take to start before it is started again.
 const STARTUP: Duration = Duration::from_secs(120);
 
+impl Target {
+    /// It can write what concerns termination alone.
+    #[cfg(test)]
+    pub(crate) fn has_patch(&self) -> bool {
+        self.patch.is_some()
+    }
+}
+
 /// Makes sheets of what is asked for.
 type Make = fn(&Ask<'_>) -> Result<Vec<Sheet>>;
 

@@ -213,6 +213,11 @@ impl Deployed {
     }
 }
 
+/// What a platform's own files call the grace period: `stopTimeout`.
+pub fn grace_key(platform: &str) -> Option<&'static str> {
+    reader::of(platform).map(|reader| reader.grace_key)
+}
+
 /// A document with nothing in it.
 pub(crate) fn empty() -> Document {
     Document {

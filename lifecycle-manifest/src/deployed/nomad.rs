@@ -33,6 +33,15 @@ fn object(at: &At<'_>, deployed: &mut Deployed) -> bool {
         }
         return true;
     }
+    // A part of a file, to be laid into another.
+    if at.get("group").as_ref().is_some_and(is_mapping) {
+        let job = Piece {
+            at: at.clone(),
+            api: false,
+        };
+        groups(&job, deployed);
+        return true;
+    }
     let job = at
         .get("Job")
         .filter(is_mapping)

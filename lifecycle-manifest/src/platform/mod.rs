@@ -357,7 +357,10 @@ impl Platform {
     /// Requests come in at one port, whatever others the program opens.
     #[cfg(feature = "deployed")]
     pub(crate) fn has_one_ingress_port(&self) -> bool {
-        matches!(self, Self::CloudRun(_) | Self::AzureContainerApps(_))
+        matches!(
+            self,
+            Self::CloudRun(_) | Self::AzureContainerApps(_) | Self::Fly(_)
+        )
     }
 
     /// The containers that get the signal together with the program's, where the platform signals all of

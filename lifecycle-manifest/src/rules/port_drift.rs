@@ -61,7 +61,7 @@ rule! {
     ///
     /// ## Source
     ///
-    /// Kubernetes: `ports` is informational (core/v1/types.go, `Container`). ECS: only mapped ports are reached (API reference of `PortMapping`).
+    /// Kubernetes: `ports` is informational (core/v1/types.go, `Container`). ECS: only mapped ports are reached (API reference of `PortMapping`). Fly.io: `internal_port` is what the proxy sends to (<https://fly.io/docs/reference/configuration/>).
     pub(super) RULE = "LC704", "port-drift", Warning, High
 }
 
@@ -77,8 +77,9 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
         .map(|port| port.number.value)
         .collect();
     let resolved = pair.resolved;
+    let resources = &resolved.manifest.resources;
     let main = resolved.plan.main_port(&resolved.manifest);
-    for resource in &resolved.manifest.resources {
+    for resource in resources {
         let Some(port) = &resource.port else {
             continue;
         };

@@ -47,13 +47,13 @@ use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work};
 /// #         &self,
 /// #         _: tonic::Request<HealthCheckRequest>,
 /// #     ) -> Result<tonic::Response<HealthCheckResponse>, tonic::Status> {
-/// #         todo!()
+/// #         Err(tonic::Status::unimplemented(""))
 /// #     }
 /// #     async fn watch(
 /// #         &self,
 /// #         _: tonic::Request<HealthCheckRequest>,
 /// #     ) -> Result<tonic::Response<Self::WatchStream>, tonic::Status> {
-/// #         todo!()
+/// #         Err(tonic::Status::unimplemented(""))
 /// #     }
 /// # }
 ///

@@ -124,31 +124,13 @@ impl Closing {
     }
 }
 
-/// Has the kernel drop the first packet of every new connection, and go on with handshakes that have
-/// begun. Whether it does.
-///
-/// A client that comes now sends its packet again after a second and is then refused, for the
-/// listener is closed; that costs it a wait, where a reset would cost it a request. Which is why the
-/// filter is on for milliseconds only.
+/// Has the kernel begin no new handshake, and go on with those that have begun. Whether it does.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn begin_no_handshake(listener: &tokio::net::TcpListener) -> bool {
     use socket2::{SockFilter, SockRef};
 
-    // Classic BPF on the TCP header (linux/filter.h): drop if, of SYN and ACK, only SYN is set.
-    const LOAD_BYTE: u16 = 0x30;
-    const AND: u16 = 0x54;
-    const JUMP_IF_EQUAL: u16 = 0x15;
-    const RETURN: u16 = 0x06;
-    const FLAGS: u32 = 13;
-    const SYN: u32 = 0x02;
-    const ACK: u32 = 0x10;
-    let filter = [
-        SockFilter::new(LOAD_BYTE, 0, 0, FLAGS),
-        SockFilter::new(AND, 0, 0, SYN | ACK),
-        SockFilter::new(JUMP_IF_EQUAL, 0, 1, SYN),
-        SockFilter::new(RETURN, 0, 0, 0),
-        SockFilter::new(RETURN, 0, 0, u32::MAX),
-    ];
+    let filter = crate::BEGIN_NO_HANDSHAKE
+        .map(|(code, when, unless, k)| SockFilter::new(code, when, unless, k));
     let attached = SockRef::from(listener).attach_filter(&filter);
     if let Err(error) = &attached {
         tracing::debug!(%error, "no filter on the listener; closing it at once");

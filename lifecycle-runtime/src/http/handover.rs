@@ -8,6 +8,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use http::Extensions;
+use tokio_util::sync::CancellationToken;
 
 use super::track::Track;
 use crate::Cancellation;
@@ -20,13 +21,13 @@ pub(crate) type Keeper = Box<dyn Any + Send>;
 #[derive(Clone)]
 pub(crate) struct Handover {
     track: Arc<Track>,
-    place: usize,
+    place: u32,
     /// Which request this is, among those that the place has held.
     serial: u32,
 }
 
 impl Handover {
-    pub(super) fn new(track: Arc<Track>, place: usize, serial: u32) -> Self {
+    pub(super) fn new(track: Arc<Track>, place: u32, serial: u32) -> Self {
         Self {
             track,
             place,
@@ -39,6 +40,16 @@ impl Handover {
     pub(crate) fn of(extensions: &Extensions) -> Option<Self> {
         let cancellation = extensions.get::<Cancellation>()?;
         cancellation.handover().cloned()
+    }
+
+    /// Whether the step's timeout has passed.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.track.is_cancelled()
+    }
+
+    /// What fires with the step's timeout.
+    pub(crate) fn cancellation(&self) -> CancellationToken {
+        self.track.cancellation()
     }
 
     /// Takes the request over; to be called by the handler, before it has answered. Whether that was

@@ -10,7 +10,7 @@ use super::listen::Listener;
 use super::options::Options;
 use super::server::{Server, Stage};
 use crate::plan::{Plan, Step};
-use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work};
+use crate::work::{Active, BoxFuture, FOR_EVER, Failure, Tally, Window, Work};
 
 /// A server on hyper: not yet started, or with the tasks that serve.
 pub(super) struct Own {
@@ -78,7 +78,7 @@ impl Work for Own {
     fn start(&self, plan: &Plan, _step: &Step) {
         if let Some(limit) = plan.keep_alive {
             // What the service has chosen itself stays.
-            let _ = self.options.keep_alive.set(limit);
+            let _ = self.options.keep_alive.set(limit.min(FOR_EVER));
         }
         self.begin();
     }

@@ -63,7 +63,8 @@ impl Protocol {
     }
 
     fn http1(socket: Socket) -> Self {
-        let service = Serve(Arc::clone(&socket.track));
+        let service = Serve(Arc::clone(socket.track()));
+        service.0.bare.set(socket.is_bare());
         let connection = http1::Builder::new().serve_connection(TokioIo::new(socket), service);
         Self::Http1(connection.with_upgrades())
     }

@@ -293,7 +293,7 @@ impl Server {
     pub(super) fn cancel(&self) {
         for track in self.tracks() {
             if !track.away.get() {
-                track.cancellation.fire();
+                track.cancel();
             }
         }
     }

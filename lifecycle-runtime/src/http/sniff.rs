@@ -77,7 +77,7 @@ impl Sniff {
 
 /// Speaks HTTP/2 from the first byte on.
 pub(super) fn serve_http2(socket: Socket) -> Pin<Box<Http2>> {
-    let track = Arc::clone(&socket.track);
+    let track = Arc::clone(socket.track());
     track.http2.set(true);
     let mut builder = http2::Builder::new(Tasks::new(Arc::clone(&track)));
     // WebSockets over HTTP/2 (RFC 8441), as axum's own server allows them.

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+#[cfg(feature = "http2")]
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -15,13 +16,9 @@ use super::wire::Wire;
 
 pub(super) struct Socket {
     stream: Stream,
-    pub(super) track: Arc<Track>,
     /// Bytes already read while finding out which protocol is spoken.
-    prefix: Bytes,
-    /// Closing: our side has said that it will send nothing more.
-    finished: bool,
-    /// Closing: the client was still sending.
-    discarding: bool,
+    #[cfg(feature = "http2")]
+    prefix: Option<Box<Bytes>>,
 }
 
 enum Stream {
@@ -43,30 +40,43 @@ macro_rules! with {
 
 impl Socket {
     pub(super) fn new(wire: Wire) -> Self {
-        let track = Arc::clone(&wire.track);
-        Self::over(Stream::Plain(wire), track)
+        Self::over(Stream::Plain(wire))
     }
 
     #[cfg(feature = "tls")]
     pub(super) fn secure(stream: super::tls::TlsStream) -> Self {
-        let track = Arc::clone(&stream.get_ref().0.track);
-        Self::over(Stream::Tls(Box::new(stream)), track)
+        Self::over(Stream::Tls(Box::new(stream)))
     }
 
-    fn over(stream: Stream, track: Arc<Track>) -> Self {
+    fn over(stream: Stream) -> Self {
         Self {
             stream,
-            track,
-            prefix: Bytes::new(),
-            finished: false,
-            discarding: false,
+            #[cfg(feature = "http2")]
+            prefix: None,
+        }
+    }
+
+    /// Whether nothing stands between this and the kernel's socket that wants a farewell of its own.
+    pub(super) fn is_bare(&self) -> bool {
+        match &self.stream {
+            Stream::Plain(wire) => wire.is_kernels(),
+            #[cfg(feature = "tls")]
+            Stream::Tls(_) => false,
+        }
+    }
+
+    pub(super) fn track(&self) -> &Arc<Track> {
+        match &self.stream {
+            Stream::Plain(wire) => &wire.track,
+            #[cfg(feature = "tls")]
+            Stream::Tls(stream) => &stream.get_ref().0.track,
         }
     }
 
     /// Puts back what has been read; it is read first.
     #[cfg(feature = "http2")]
     pub(super) fn unread(&mut self, prefix: Bytes) {
-        self.prefix = prefix;
+        self.prefix = Some(Box::new(prefix));
     }
 }
 
@@ -77,10 +87,14 @@ impl AsyncRead for Socket {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if !this.prefix.is_empty() {
-            let count = this.prefix.len().min(buf.remaining());
-            buf.put_slice(&this.prefix[..count]);
-            this.prefix.advance(count);
+        #[cfg(feature = "http2")]
+        if let Some(prefix) = &mut this.prefix {
+            let count = prefix.len().min(buf.remaining());
+            buf.put_slice(&prefix[..count]);
+            prefix.advance(count);
+            if prefix.is_empty() {
+                this.prefix = None;
+            }
             return Poll::Ready(Ok(()));
         }
         match &mut this.stream {
@@ -88,10 +102,10 @@ impl AsyncRead for Socket {
             #[cfg(feature = "tls")]
             Stream::Tls(stream) => {
                 let before = buf.filled().len();
-                let read = Pin::new(stream).poll_read(cx, buf);
+                let read = Pin::new(&mut *stream).poll_read(cx, buf);
                 // It may have lain in the last record, and the wire knows nothing of it.
                 if buf.filled().len() > before {
-                    this.track.unparsed.set(true);
+                    stream.get_ref().0.track.unparsed.set(true);
                 }
                 read
             }
@@ -153,24 +167,25 @@ impl AsyncWrite for Socket {
         /// How much is taken before other tasks get their turn.
         const ROUNDS: usize = 32;
         let this = &mut *self;
-        if !this.finished {
+        if !this.track().finished.get() {
             ready!(with!(this, stream => Pin::new(stream).poll_shutdown(cx)))?;
-            this.finished = true;
+            this.track().finished.set(true);
         }
-        let stage = this.track.server.stage();
+        let stage = this.track().server.stage();
         if stage < Stage::Settling {
             return Poll::Ready(Ok(()));
         }
         let mut scratch = [0; 4096];
         for _ in 0..ROUNDS {
             let mut buf = ReadBuf::new(&mut scratch);
-            let rereading = this.track.rereading.replace(true);
+            let rereading = this.track().rereading.replace(true);
             let read = with!(this, stream => Pin::new(stream).poll_read(cx, &mut buf));
-            this.track.rereading.set(rereading);
+            let track = this.track();
+            track.rereading.set(rereading);
             match read {
-                Poll::Ready(Ok(())) if !buf.filled().is_empty() => this.discarding = true,
+                Poll::Ready(Ok(())) if !buf.filled().is_empty() => track.discarding.set(true),
                 Poll::Pending
-                    if this.track.http2.get() || this.discarding && stage >= Stage::Lingering =>
+                    if track.http2.get() || track.discarding.get() && stage >= Stage::Lingering =>
                 {
                     return Poll::Pending;
                 }

@@ -79,3 +79,22 @@ async fn in_a_hurry_idle_connections_are_closed_at_once() {
     let bound = Duration::from_secs(20);
     tokio::time::timeout(bound, stop).await.unwrap().unwrap();
 }
+
+/// The promise is that a connection which idles costs no more than with plain hyper; `bench/run memory`
+/// measures it. tokio gives a task 104 bytes of its own and rounds up to 128 on this kind of machine, so
+/// a field too many costs that much at once. HTTP/2 and TLS need room that plain hyper has none for.
+#[cfg(all(
+    target_pointer_width = "64",
+    not(any(feature = "http2", feature = "tls"))
+))]
+#[test]
+fn a_connections_task_is_no_larger_than_hypers() {
+    type Hypers = hyper::server::conn::http1::UpgradeableConnection<
+        hyper_util::rt::TokioIo<tokio::net::TcpStream>,
+        super::exchange::Serve,
+    >;
+    let task = |future: usize| (104 + future).next_multiple_of(128);
+    let ours = size_of::<super::connection::Connection>();
+    let hypers = size_of::<Hypers>();
+    assert!(task(ours) <= task(hypers), "{ours} bytes, hyper's {hypers}");
+}

@@ -5,6 +5,7 @@
 
 mod handed;
 
+use std::num::NonZero;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Waker};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use http::uri::PathAndQuery;
 use http::{Method, Uri};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::handover::{Handover, Keeper};
 use super::peer::Peer;
@@ -26,9 +28,8 @@ use crate::sync::{Mutex, MutexGuard};
 pub(super) struct Track {
     pub(super) server: Arc<Server>,
     pub(super) peer: Peer,
-    /// In the extensions of every request of this connection. One a connection and not one a
-    /// server: handing it out touches a count that other cores leave alone.
-    pub(super) cancellation: Cancellation,
+    /// The step's timeout has passed; see [`State::cancellation`].
+    cancelled: Flag,
     /// The connection has been told to go: what still arrives on it is refused.
     pub(super) refusing: Flag,
     /// Bytes have come that no request has accounted for yet: the beginning of a request.
@@ -41,6 +42,12 @@ pub(super) struct Track {
     pub(super) http2: Flag,
     /// A request has come in on it.
     pub(super) asked: Flag,
+    /// HTTP/1 in the clear on the kernel's own socket.
+    pub(super) bare: Flag,
+    /// Closing: our side has said that it will send nothing more.
+    pub(super) finished: Flag,
+    /// Closing: the client was still sending.
+    pub(super) discarding: Flag,
     /// The request in flight on HTTP/1, which has one at a time.
     slot: Slot,
     /// The connection has become something else, a WebSocket for instance; the request that did it
@@ -68,6 +75,20 @@ pub(super) struct Track {
 
 struct State {
     waker: Option<Waker>,
+    /// For the handlers that wait for their cancellation; made when the first does. One a connection
+    /// and not one a server: what is handed out touches a count that other cores leave alone.
+    cancellation: Option<CancellationToken>,
+    /// The socket is closed. A stream's own task may still hold its end of it.
+    closed: bool,
+    /// When the last request ended, or the connection began. Kept only where there is an idle limit.
+    idle_since: Instant,
+    rare: Option<Box<Rare>>,
+}
+
+/// What only HTTP/2, sessions and clients that do not take their answers need. A connection that
+/// idles should cost no more than hyper's own.
+#[derive(Default)]
+struct Rare {
     /// The requests in flight on HTTP/2. Places are used again, so that a connection allocates here
     /// for its busiest moment and never again.
     streams: Vec<Option<Stream>>,
@@ -75,15 +96,11 @@ struct State {
     /// How many of them have been taken over.
     handed_streams: usize,
     /// Of the last stream: its place and its number.
-    latest: (usize, u32),
+    latest: (u32, u32),
     /// Of the request on HTTP/1 that has been taken over.
     keeper: Option<Keeper>,
     /// Of sessions that have ended, until their last bytes are written.
     leaving: Vec<Keeper>,
-    /// The socket is closed. A stream's own task may still hold its end of it.
-    closed: bool,
-    /// When the last request ended, or the connection began. Kept only where there is an idle limit.
-    idle_since: Instant,
     unsent_since: Option<Instant>,
     /// When the last stream was answered, of which something may still have to be sent.
     last_answer: Option<Instant>,
@@ -147,13 +164,16 @@ impl Track {
         Self {
             server,
             peer,
-            cancellation: Cancellation::default(),
+            cancelled: Flag::default(),
             refusing: Flag::default(),
             unparsed: Flag::default(),
             written: Count::default(),
             rereading: Flag::default(),
             http2: Flag::default(),
             asked: Flag::default(),
+            bare: Flag::default(),
+            finished: Flag::default(),
+            discarding: Flag::default(),
             slot: Slot::default(),
             upgraded: Flag::default(),
             unsent: Flag::default(),
@@ -166,16 +186,10 @@ impl Track {
             id,
             state: Mutex::new(State {
                 waker: None,
-                streams: Vec::new(),
-                open_streams: 0,
-                handed_streams: 0,
-                latest: (0, 0),
-                keeper: None,
-                leaving: Vec::new(),
+                cancellation: None,
                 closed: false,
                 idle_since: Instant::now(),
-                unsent_since: None,
-                last_answer: None,
+                rare: None,
             }),
         }
     }
@@ -203,37 +217,48 @@ impl Track {
         }
     }
 
-    fn open_stream(&self, method: Method, path: Option<PathAndQuery>) -> (usize, u32) {
-        let since = Instant::now();
+    fn open_stream(&self, method: Method, path: Option<PathAndQuery>) -> (u32, u32) {
         let mut state = self.state();
-        state.open_streams += 1;
-        let free = state.streams.iter().position(Option::is_none);
-        let place = free.unwrap_or(state.streams.len());
-        if free.is_none() {
-            state.streams.push(None);
-        }
-        let serial = state.latest.1.wrapping_add(1);
-        state.latest = (place, serial);
-        state.streams[place] = Some(Stream {
-            since,
+        let rare = state.rare();
+        rare.open_streams += 1;
+        let serial = rare.latest.1.wrapping_add(1);
+        let stream = Some(Stream {
+            since: Instant::now(),
             method,
             path,
             serial,
             abort: None,
             keeper: None,
         });
-        (place, serial)
+        // Places are few: hyper allows a connection 200 streams at once.
+        let place = match rare
+            .streams
+            .iter_mut()
+            .zip(0..)
+            .find(|(it, _)| it.is_none())
+        {
+            Some((free, place)) => {
+                *free = stream;
+                place
+            }
+            None => {
+                rare.streams.push(stream);
+                u32::try_from(rare.streams.len() - 1).unwrap_or(u32::MAX)
+            }
+        };
+        rare.latest = (place, serial);
+        rare.latest
     }
 
     /// Which stream came last: its place, and its number.
     #[cfg(feature = "http2")]
-    pub(super) fn latest_place(&self) -> (usize, u32) {
-        self.state().latest
+    pub(super) fn latest_place(&self) -> (u32, u32) {
+        self.state().rare().latest
     }
 
     /// Notes the task that answers a stream.
     #[cfg(feature = "http2")]
-    pub(super) fn note_task(&self, (place, serial): (usize, u32), abort: AbortHandle) {
+    pub(super) fn note_task(&self, (place, serial): (u32, u32), abort: AbortHandle) {
         let mut state = self.state();
         // It may have been answered already, by another thread.
         if let Some(stream) = state.stream(place, serial) {
@@ -241,15 +266,16 @@ impl Track {
         }
     }
 
-    fn leave(&self, place: usize) {
+    fn leave(&self, place: u32) {
         self.unparsed.set(false);
         if self.http2.get() {
             let mut state = self.state();
-            state.open_streams -= 1;
-            let mut ended = state.streams[place].take();
+            let rare = state.rare();
+            rare.open_streams -= 1;
+            let mut ended = rare.streams.get_mut(place as usize).and_then(Option::take);
             let keeper = ended.as_mut().and_then(|stream| stream.keeper.take());
-            if state.open_streams == 0 && self.buffered.load(Ordering::Relaxed) > 0 {
-                state.last_answer = Some(Instant::now());
+            if rare.open_streams == 0 && self.buffered.load(Ordering::Relaxed) > 0 {
+                rare.last_answer = Some(Instant::now());
             }
             drop(state);
             // Freed without the lock: what its path is part of may be large.
@@ -281,7 +307,13 @@ impl Track {
         !self.unsent.get()
             && !self.slot.is_taken()
             && (!self.http2.get()
-                || (self.buffered.load(Ordering::Relaxed) == 0 && self.state().open_streams == 0))
+                || (self.buffered.load(Ordering::Relaxed) == 0 && self.open_streams() == 0))
+    }
+
+    /// Whether an idle connection needs no farewell: closing it says all there is to say, at half of the
+    /// price, and there may be thousands.
+    pub(super) fn may_just_close(&self) -> bool {
+        self.bare.get() && self.asked.get() && !self.unparsed.get() && self.is_quiet()
     }
 
     /// Whether all that is left to do here is up to the client: to take what it is answered.
@@ -294,8 +326,13 @@ impl Track {
         }
         let given = self.given.load(Ordering::Relaxed);
         let buffered = self.buffered.load(Ordering::Relaxed);
-        let open = self.state().open_streams;
+        let open = self.open_streams();
         given as usize == open && (open > 0 || buffered > 0)
+    }
+
+    fn open_streams(&self) -> usize {
+        let state = self.state();
+        state.rare.as_ref().map_or(0, |rare| rare.open_streams)
     }
 
     /// Counts an answer in, or out, that has given out a part and was not asked for the next.
@@ -317,7 +354,7 @@ impl Track {
     pub(super) fn set_unsent(&self, unsent: bool) {
         if self.unsent.get() != unsent {
             self.unsent.set(unsent);
-            self.state().unsent_since = unsent.then(Instant::now);
+            self.state().rare().unsent_since = unsent.then(Instant::now);
         }
     }
 
@@ -340,7 +377,10 @@ impl Track {
             });
         }
         let state = self.state();
-        let streams = state.streams.iter().flatten();
+        let Some(rare) = &state.rare else {
+            return;
+        };
+        let streams = rare.streams.iter().flatten();
         found.extend(
             streams
                 .filter(|stream| stream.keeper.is_none())
@@ -352,16 +392,45 @@ impl Track {
                     }
                 }),
         );
-        let counted = found.len() > before || state.handed_streams > 0;
-        let untaken = state.unsent_since.or_else(|| {
+        let counted = found.len() > before || rare.handed_streams > 0;
+        let untaken = rare.unsent_since.or_else(|| {
             let buffered = self.buffered.load(Ordering::Relaxed) > 0;
-            buffered.then_some(state.last_answer).flatten()
+            buffered.then_some(rare.last_answer).flatten()
         });
         if let (false, Some(since)) = (counted, untaken) {
             found.push(InFlight {
                 age: now.saturating_duration_since(since),
                 name: format!("response not taken by {peer}"),
             });
+        }
+    }
+
+    /// Whether the step's timeout has passed.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancelled.get()
+    }
+
+    /// What fires with the step's timeout, for those who wait for it.
+    pub(super) fn cancellation(&self) -> CancellationToken {
+        let mut state = self.state();
+        let token = state.cancellation.get_or_insert_default().clone();
+        let late = self.is_cancelled();
+        drop(state);
+        if late {
+            token.cancel();
+        }
+        token
+    }
+
+    /// The step's timeout has passed.
+    pub(super) fn cancel(&self) {
+        let state = self.state();
+        // Under the lock: who makes the token sees it.
+        self.cancelled.set(true);
+        let token = state.cancellation.clone();
+        drop(state);
+        if let Some(token) = token {
+            token.cancel();
         }
     }
 
@@ -383,9 +452,14 @@ impl Track {
 }
 
 impl State {
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
     /// The stream at `place`, if it is still the one with this number.
-    fn stream(&mut self, place: usize, serial: u32) -> Option<&mut Stream> {
-        let stream = self.streams.get_mut(place)?.as_mut()?;
+    fn stream(&mut self, place: u32, serial: u32) -> Option<&mut Stream> {
+        let streams = &mut self.rare.as_mut()?.streams;
+        let stream = streams.get_mut(place as usize)?.as_mut()?;
         (stream.serial == serial).then_some(stream)
     }
 }
@@ -393,17 +467,18 @@ impl State {
 /// What a connection's task hears the server's stage with.
 #[derive(Default)]
 pub(super) struct Ear {
-    /// The waker that the track holds, to see without its lock whether it still is this task's.
-    waker: Option<Waker>,
+    /// Whose waker the track holds, to see without its lock whether it still is this task's: nobody
+    /// else's has the same address while the task lives.
+    task: Option<NonZero<usize>>,
 }
 
 impl Ear {
     /// Has [`Track::wake`] wake this task. To be called before the stage is looked at: whoever moves
     /// it on afterwards finds the waker.
     pub(super) fn listen(&mut self, track: &Track, cx: &Context<'_>) {
-        let known = |waker: &Waker| waker.will_wake(cx.waker());
-        if !self.waker.as_ref().is_some_and(known) {
-            self.waker = Some(cx.waker().clone());
+        let task = NonZero::new(cx.waker().data().addr());
+        if self.task != task || task.is_none() {
+            self.task = task;
             track.set_waker(cx.waker().clone());
         }
     }
@@ -427,7 +502,7 @@ fn shortened(path: &str) -> String {
 /// A request in flight. Lives in the response's body: what still streams is still counted.
 pub(super) struct Ticket {
     pub(super) track: Arc<Track>,
-    place: usize,
+    place: u32,
     serial: u32,
     #[cfg(feature = "http2")]
     tunnels: bool,
@@ -441,14 +516,14 @@ impl Ticket {
     }
 
     #[cfg(feature = "http2")]
-    pub(super) fn place(&self) -> (usize, u32) {
+    pub(super) fn place(&self) -> (u32, u32) {
         (self.place, self.serial)
     }
 
     /// What goes into the request's extensions.
     pub(super) fn cancellation(&self) -> Cancellation {
         let handover = Handover::new(Arc::clone(&self.track), self.place, self.serial);
-        self.track.cancellation.with_handover(handover)
+        Cancellation::of_request(handover)
     }
 
     /// Leaves the request counted until its connection closes: it has become the connection.

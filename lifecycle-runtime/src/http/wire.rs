@@ -24,8 +24,9 @@ pub(super) struct Wire {
 /// What the kernel has accepted.
 pub(super) enum Raw {
     Tcp(TcpStream),
+    /// Boxed, so that the usual case takes no more room than its stream alone.
     #[cfg(unix)]
-    Unix(UnixStream),
+    Unix(Box<UnixStream>),
     Custom(Box<dyn Io>),
 }
 
@@ -57,18 +58,27 @@ impl Wire {
         let socket = match &self.raw {
             Raw::Tcp(stream) => SockRef::from(stream),
             #[cfg(unix)]
-            Raw::Unix(stream) => SockRef::from(stream),
+            Raw::Unix(stream) => SockRef::from(&**stream),
             // No reactor stands between.
             Raw::Custom(_) => return Poll::Pending,
         };
-        match (&*socket).read(buf.initialize_unfilled()) {
+        // Not into `buf` itself, which would have to be zeroed: that would bring the buffers of all idle
+        // connections into memory just to find out that nothing has come.
+        let mut scratch = [0; 2048];
+        let room = buf.remaining().min(scratch.len());
+        match (&*socket).read(&mut scratch[..room]) {
             Ok(read) => {
-                buf.advance(read);
+                buf.put_slice(&scratch[..read]);
                 Poll::Ready(Ok(()))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),
         }
+    }
+
+    /// Whether it is the kernel's own socket, and none that the service has brought.
+    pub(super) fn is_kernels(&self) -> bool {
+        !matches!(self.raw, Raw::Custom(_))
     }
 
     fn note_write(&self, written: &Poll<io::Result<usize>>) {

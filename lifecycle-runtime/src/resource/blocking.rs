@@ -1,6 +1,7 @@
 //! Work that blocks its thread: counted, named, told to stop, and named again when it does not.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -93,6 +94,7 @@ struct Inner {
     /// drops what is called off only when a thread comes to it.
     queued: HashMap<u64, Run>,
     threads: u64,
+    /// In words of [`named`]: showing it runs nobody else's code under the lock.
     failure: Option<Failure>,
     abandoned: Vec<String>,
 }
@@ -193,10 +195,10 @@ impl Blocking {
             let result = catch_unwind(AssertUnwindSafe(|| work(flag).into_result()));
             match result {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => piece.failed(error),
+                Ok(Err(error)) => piece.failed(&*error),
                 Err(payload) => {
                     let panic = piece.panicked(&*payload);
-                    piece.shared.fail(&piece.name, Box::new(panic));
+                    piece.shared.fail(&piece.name, &panic);
                 }
             }
             drop((piece, thread));
@@ -337,10 +339,10 @@ impl Piece {
         panic
     }
 
-    fn failed(&self, error: Failure) {
+    fn failed(&self, error: &(dyn Error + Send + Sync + 'static)) {
         tracing::error!(
             work = self.name,
-            error = words(&*error),
+            error = words(error),
             "a worker thread failed"
         );
         self.shared.fail(&self.name, error);
@@ -394,7 +396,7 @@ impl Shared {
         let thread = std::thread::Builder::new().name(name.replace('\0', ""));
         if let Err(error) = thread.spawn(run) {
             tracing::error!(work = name, %error, "the system gives no thread");
-            self.fail(name, Box::new(error));
+            self.fail(name, &error);
         }
     }
 
@@ -410,8 +412,9 @@ impl Shared {
         }
     }
 
-    fn fail(&self, name: &str, error: Failure) {
-        self.lock().failure.get_or_insert(named(name, error));
+    fn fail(&self, name: &str, error: &(dyn Error + Send + Sync + 'static)) {
+        let failure = named(name, error);
+        self.lock().failure.get_or_insert(failure);
         self.failed.cancel();
     }
 

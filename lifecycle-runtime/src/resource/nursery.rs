@@ -1,18 +1,16 @@
 //! Named children of a resource's own future: waited for, counted, and never silent when they fail.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::roster::{Roster, Working};
 use crate::report::words;
-use crate::work::{Failure, Panicked};
+use crate::work::{Failure, Panicked, caught};
 
 /// The children that run now, and the first failure among them.
 #[derive(Debug, Default)]
@@ -26,6 +24,7 @@ struct Inner {
     next: u64,
     /// `None`: about to be spawned.
     running: HashMap<u64, Option<AbortHandle>>,
+    /// In words of [`named`]: showing it runs nobody else's code under the lock.
     failure: Option<Failure>,
     abandoned: bool,
 }
@@ -57,9 +56,9 @@ impl Nursery {
         let id = listed.id;
         // Not under the lock: a runtime that is going down drops the future right here.
         let running = tokio::spawn(async move {
-            let result = caught(future).await;
+            let result = ended(future).await;
             if let Err(error) = result {
-                nursery.note(&roster, &name, error, matter);
+                nursery.note(&roster, &name, &*error, matter);
             }
             // The failure is known before anybody sees that nothing is in flight any more.
             drop(listed);
@@ -89,8 +88,14 @@ impl Nursery {
         }
     }
 
-    fn note(&self, roster: &Roster, name: &str, error: Failure, matter: Matter) {
-        let text = words(&*error);
+    fn note(
+        &self,
+        roster: &Roster,
+        name: &str,
+        error: &(dyn Error + Send + Sync + 'static),
+        matter: Matter,
+    ) {
+        let text = words(error);
         if error.is::<Panicked>() {
             tracing::error!(task = name, panic = text, "a task panicked");
             roster.lose(name.to_owned());
@@ -98,7 +103,8 @@ impl Nursery {
             tracing::error!(task = name, error = text, "a task failed");
         }
         if matter == Matter::Resource {
-            self.lock().failure.get_or_insert(named(name, error));
+            let failure = named(name, error);
+            self.lock().failure.get_or_insert(failure);
             self.failed.cancel();
         }
     }
@@ -147,12 +153,13 @@ impl Drop for Listed {
     }
 }
 
-/// The failure of the one called `name`, as that of what it belongs to.
-pub(crate) fn named(name: &str, error: Failure) -> Failure {
-    if name.is_empty() {
-        return error;
+/// The failure of the one called `name`, as that of what it belongs to, in words of our own: those of
+/// somebody else's error are written here, where no lock is held, and never again.
+pub(crate) fn named(name: &str, error: &(dyn Error + Send + Sync + 'static)) -> Failure {
+    let mut text = words(error);
+    if !name.is_empty() {
+        text.insert_str(0, &format!("`{name}`: "));
     }
-    let text = format!("`{name}`: {}", words(&*error));
     if error.is::<Panicked>() {
         Box::new(Panicked(text))
     } else {
@@ -161,17 +168,10 @@ pub(crate) fn named(name: &str, error: Failure) -> Failure {
 }
 
 /// A future whose panic is its failure.
-pub(crate) async fn caught<F>(future: F) -> Result<(), Failure>
+pub(crate) async fn ended<F>(future: F) -> Result<(), Failure>
 where
     F: Future<Output = Result<(), Failure>>,
 {
-    let mut future = pin!(future);
-    std::future::poll_fn(|context| {
-        // After a panic the future is not polled again, so nobody sees what it left half done.
-        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-            Ok(poll) => poll,
-            Err(payload) => Poll::Ready(Err(Box::new(Panicked::new(&*payload)))),
-        }
-    })
-    .await
+    let ended = caught(future).await;
+    ended.unwrap_or_else(|panic| Err(Box::new(panic)))
 }

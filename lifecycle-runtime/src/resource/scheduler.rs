@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::ending::Ending;
-use super::nursery::{caught, named};
+use super::nursery::{ended, named};
 use super::restart::random;
 use super::served::{Hub, Served};
 use super::stopping::Stopping;
@@ -206,12 +206,12 @@ async fn repeat(job: Job, hub: Arc<Hub>) -> Result<(), Failure> {
             let _working = hub.roster.enter(&job.name);
             let given = Arc::clone(&hub);
             // The closure runs inside, so that its panic is the run's.
-            caught(async { (job.run)(given).await }).await
+            ended(async { (job.run)(given).await }).await
         };
         due = schedule.after(due);
         let Err(error) = result else { continue };
         if hub.requested.is_cancelled() {
-            return Err(named(&job.name, error));
+            return Err(named(&job.name, &*error));
         }
         let (name, error) = (&*job.name, words(&*error));
         tracing::error!(

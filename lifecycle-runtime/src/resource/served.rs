@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::closed::Closed;
 use super::ending::Ending;
-use super::nursery::{Matter, Nursery, caught};
+use super::nursery::{Matter, Nursery, ended, named};
 use super::restart::Backoff;
 use super::roster::{Roster, Working};
 use crate::cancellation::Cancellation;
@@ -129,6 +129,7 @@ pub(crate) struct Served {
 #[derive(Default)]
 struct Life {
     over: CancellationToken,
+    /// In words of [`named`]: showing it runs nobody else's code under the lock.
     result: Mutex<Option<Result<(), Failure>>>,
     abort: OnceLock<AbortHandle>,
     /// The children of what runs now.
@@ -223,7 +224,8 @@ impl Served {
         tokio::spawn(async move {
             let result = running
                 .await
-                .unwrap_or_else(|error| Err(join_failure(error)));
+                .unwrap_or_else(|error| Err(join_failure(error)))
+                .map_err(|error| named("", &*error));
             *life.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
             life.over.cancel();
         });
@@ -434,7 +436,7 @@ enum During {
 /// are cancelled, unless the service stops: then they finish what they do.
 async fn attempt(it: &Again, hub: &Arc<Hub>) -> (During, Result<(), Failure>) {
     let (body, given) = (&it.body, Arc::clone(hub));
-    let mut running = Box::pin(caught(async move { body(given).await }));
+    let mut running = Box::pin(ended(async move { body(given).await }));
     let mut own = None;
     tokio::select! {
         biased;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::ending::Ending;
 use super::ending::sealed::Ending as _;
@@ -54,8 +55,9 @@ impl StartUp {
             loop {
                 // A task of its own: a panic of the probe is an answer too.
                 let probe = Arc::clone(&probe);
-                let mut asking = AbortOnDrop(tokio::spawn(async move { probe().await }));
-                let answer = match timeout_at(until, &mut asking.0).await {
+                // It ends together with whoever waits for it.
+                let asking = AbortOnDropHandle::new(tokio::spawn(async move { probe().await }));
+                let answer = match timeout_at(until, asking).await {
                     Ok(joined) => joined.unwrap_or_else(|error| Err(join_failure(error))),
                     Err(_) => return Err(too_late(limit, last.as_deref().or(Some("no answer")))),
                 };
@@ -78,15 +80,6 @@ impl StartUp {
 fn too_late(limit: Duration, last: Option<&str>) -> String {
     let last = last.map(|last| format!(": {last}")).unwrap_or_default();
     format!("not up within {limit:?}{last}")
-}
-
-/// Ends the probe together with whoever waits for it.
-struct AbortOnDrop(tokio::task::JoinHandle<Result<(), Failure>>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 /// Gives a wirable type its start-up probe.

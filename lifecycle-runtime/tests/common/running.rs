@@ -173,6 +173,7 @@ fn spawn(
         "LIFECYCLE_DIGEST",
         "LIFECYCLE_GRACE_MS",
         "LIFECYCLE_AWS",
+        "LIFECYCLE_HEALTH_PORT",
         "NOTIFY_SOCKET",
         "WATCHDOG_USEC",
         "WATCHDOG_PID",

@@ -279,6 +279,15 @@ pub(crate) fn run(scenario: &str) -> ExitCode {
         "busy" => busy(shop()),
         "busy-and-settling" => busy(settling(ms(2000))),
         "settling-long" => serve_by(two_workers(), settling(FOREVER), obedient),
+        "stubborn-and-over" => serve_by(two_workers(), patient(), || {
+            Task::new(|stopping| async move {
+                let _working = stopping.working("the last order");
+                lifecycle::stop("sold out");
+                stopping.requested().await;
+                say("ready");
+                std::future::pending::<()>().await;
+            })
+        }),
         "stubborn" => serve_by(two_workers(), patient(), || {
             Task::new(|stopping| async move {
                 let _working = stopping.working("the last order");

@@ -52,6 +52,24 @@ fn ctrl_c_gives_each_step_three_seconds() {
 }
 
 #[test]
+fn ctrl_c_shortens_a_step_of_a_service_that_stops_for_its_own_reasons() {
+    let Some(mut child) = at_terminal("stubborn-and-over", &[]) else {
+        return;
+    };
+    child.until("ready");
+    child.press(CTRL_C);
+    let ended = child.end(ms(3_000) + QUICK);
+    assert_eq!(ended.code, Some(80), "{}", ended.stdout);
+    let report = ended.report();
+    assert_eq!(report["cause"], "sold out");
+    assert_eq!(report["steps"][0]["outcome"], "timed-out");
+    // From the key press on, which came some time after the step had begun.
+    let timeout = report["steps"][0]["timeout_ms"].as_u64().unwrap();
+    assert!((3_000..60_000).contains(&timeout), "{report}");
+    assert_eq!(report["steps"][1]["timeout_ms"], 3_000);
+}
+
+#[test]
 fn a_second_ctrl_c_leaves_at_once() {
     // With a platform in the environment the first is no hurry, and the second is the same.
     for (environment, timeout) in [

@@ -132,7 +132,7 @@ impl Listener {
             #[cfg(unix)]
             Source::Unix(listener) => listener.accept().await.map(|(stream, _)| {
                 let peer = Peer::unix(&stream);
-                (Raw::Unix(stream), peer)
+                (Raw::Unix(Box::new(stream)), peer)
             }),
             Source::Custom(custom) => custom.accept().await,
         }
@@ -179,7 +179,7 @@ impl Backlog {
                     .and_then(|()| tokio::net::UnixStream::from_std(stream));
                 stream.map(|stream| {
                     let peer = Peer::unix(&stream);
-                    (Raw::Unix(stream), peer)
+                    (Raw::Unix(Box::new(stream)), peer)
                 })
             }
             Self::Custom(custom) => Ok(custom.accept_now()?),

@@ -4,7 +4,7 @@ use super::{Keeper, Stage, Track};
 
 impl Track {
     /// Lets another resource take the request over. Whether it is still in flight.
-    pub(in crate::http) fn hand_over(&self, place: usize, serial: u32, keeper: Keeper) -> bool {
+    pub(in crate::http) fn hand_over(&self, place: u32, serial: u32, keeper: Keeper) -> bool {
         let mut state = self.state();
         if state.closed {
             return false;
@@ -14,7 +14,7 @@ impl Track {
                 return false;
             };
             let before = stream.keeper.replace(keeper);
-            state.handed_streams += usize::from(before.is_none());
+            state.rare().handed_streams += usize::from(before.is_none());
             self.handed.set(true);
             // A keeper is somebody else's code: never dropped under the lock.
             drop(state);
@@ -24,7 +24,7 @@ impl Track {
             if self.slot.version() != serial {
                 return false;
             }
-            let before = state.keeper.replace(keeper);
+            let before = state.rare().keeper.replace(keeper);
             self.handed.set(true);
             drop(state);
             drop(before);
@@ -46,14 +46,16 @@ impl Track {
     /// A stream that was taken over has been answered to its end, which may still have to be written.
     pub(in crate::http) fn take_back_stream(&self, keeper: Keeper) {
         let mut state = self.state();
-        state.handed_streams -= 1;
-        self.handed.set(state.handed_streams > 0);
-        if state.closed {
+        let closed = state.closed;
+        let rare = state.rare();
+        rare.handed_streams -= 1;
+        self.handed.set(rare.handed_streams > 0);
+        if closed {
             // Nobody would come by to let go of it.
             drop(state);
             return drop(keeper);
         }
-        state.leaving.push(keeper);
+        rare.leaving.push(keeper);
         self.leaving.set(true);
         drop(state);
         self.reckon();
@@ -62,8 +64,9 @@ impl Track {
 
     /// Tells the server whether it need not wait for this HTTP/2 connection.
     pub(in crate::http) fn reckon(&self) {
-        let state = self.state();
-        let (open, handed) = (state.open_streams, state.handed_streams);
+        let mut state = self.state();
+        let rare = state.rare();
+        let (open, handed) = (rare.open_streams, rare.handed_streams);
         drop(state);
         // Until the connection has taken its last look, further requests may come.
         let away = self.refusing.get() && handed > 0 && handed == open;
@@ -79,7 +82,7 @@ impl Track {
     pub(in crate::http) fn release_written(&self) {
         if self.leaving.get() && !self.unsent.get() {
             self.leaving.set(false);
-            let written = std::mem::take(&mut self.state().leaving);
+            let written = std::mem::take(&mut self.state().rare().leaving);
             drop(written);
         }
     }
@@ -93,14 +96,16 @@ impl Track {
     /// Lets go of every keeper: the sessions are over.
     fn release(&self) {
         let mut state = self.state();
-        let keeper = state.keeper.take();
-        let leaving = std::mem::take(&mut state.leaving);
+        let Some(rare) = &mut state.rare else {
+            return;
+        };
+        let keepers = (rare.keeper.take(), std::mem::take(&mut rare.leaving));
         drop(state);
-        drop((keeper, leaving));
+        drop(keepers);
     }
 
     /// Ends one request that was taken over. Whether there was something to end.
-    pub(in crate::http) fn cut(&self, place: usize, serial: u32) -> bool {
+    pub(in crate::http) fn cut(&self, place: u32, serial: u32) -> bool {
         if self.http2.get() {
             let mut state = self.state();
             let stream = state.stream(place, serial);
@@ -123,7 +128,10 @@ impl Track {
     #[cfg(feature = "http2")]
     pub(in crate::http) fn cut_own_streams(&self) {
         let state = self.state();
-        let streams = state.streams.iter().flatten();
+        let streams = state
+            .rare
+            .iter()
+            .flat_map(|rare| rare.streams.iter().flatten());
         let own = streams.filter(|stream| stream.keeper.is_none());
         let tasks: Vec<_> = own.filter_map(|stream| stream.abort.clone()).collect();
         drop(state);

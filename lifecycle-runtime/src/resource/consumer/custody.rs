@@ -4,9 +4,10 @@ use std::error::Error;
 use std::future::{Future, pending};
 use std::sync::{Arc, OnceLock};
 
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::JoinError;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::limit::Limit;
 use super::source::{Job, NotRenewed};
@@ -31,13 +32,7 @@ pub(super) struct Custody<J> {
 }
 
 /// The handler's task, which does not outlive who answers for the job.
-struct Handler(JoinHandle<Result<(), Failure>>);
-
-impl Drop for Handler {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
+type Handler = AbortOnDropHandle<Result<(), Failure>>;
 
 /// What became of the handler; it is gone, except when stuck.
 enum Worked {
@@ -89,11 +84,11 @@ impl<J: Job> Custody<J> {
         let cancellation = self.hub.cancellation.child();
         let own = cancellation.clone();
         // A task of its own: its panic ends only this job, and blocking keeps no lease from renewal.
-        let mut handler = Handler(tokio::spawn(async move { handler(own).await }));
+        let mut handler = Handler::new(tokio::spawn(async move { handler(own).await }));
         let (over, loss) = (CancellationToken::new(), Loss::default());
         let (worked, lease) = tokio::join!(
             async {
-                let worked = watch(&mut handler.0, &cancellation, &loss, &self.hub).await;
+                let worked = watch(&mut handler, &cancellation, &loss, &self.hub).await;
                 over.cancel();
                 worked
             },
@@ -145,7 +140,7 @@ impl<J: Job> Custody<J> {
 
 /// Waits for the handler's end, which comes soon after its cancellation or the loss of the lease.
 async fn watch(
-    handler: &mut JoinHandle<Result<(), Failure>>,
+    handler: &mut Handler,
     cancellation: &Cancellation,
     loss: &Loss,
     hub: &Hub,

@@ -127,9 +127,10 @@ pub struct Demand {
 
 /// The runtime's end of a claimed job: the receipt, the delivery tag, the row's key.
 ///
-/// While the handler works on the payload, the runtime renews the lease. Then it calls exactly one of
-/// `finish`, `hand_back` and `failed`, and as each takes the job by value, no code can call two.
-/// After a lost lease it calls none.
+/// While the handler works on the payload, the runtime renews the lease. Then it calls one of `finish`,
+/// `hand_back` and `failed`, and as each takes the job by value, no code can call two. It calls none
+/// after a lost lease, and none where a handler blocks its thread beyond the step's unwind time: it may
+/// still be at work, so the job is another's only when its lease lapses. The report names both kinds.
 ///
 /// A method that panics leaves the job's end unknown, as one that fails does.
 pub trait Job: Send + 'static {
