@@ -84,6 +84,15 @@ impl Course {
     }
 }
 
+/// When a container ended, in milliseconds.
+fn finished(engine: &Engine, container: &str) -> f64 {
+    let format = ["--format", "{{.State.FinishedAt}}", container];
+    let at = good(engine.docker().arg("inspect").args(format));
+    let mut date = std::process::Command::new("date");
+    let millis = good(date.args(["+%s%3N", "--date", at.trim()]));
+    millis.trim().parse().unwrap()
+}
+
 #[allow(clippy::cast_precision_loss, reason = "milliseconds of this century")]
 fn now() -> f64 {
     SystemTime::now()
@@ -211,6 +220,51 @@ fn compose_runs_the_hook_to_its_bound_and_then_stops_as_the_drill_does() {
         assert_eq!(real.killed, killed, "{real:?}");
         assert!(real.agrees(&drilled), "{works}: {real:?} and {drilled:?}");
         eprintln!("compose, {works}: {real:?}; drilled: {drilled:?}");
+        run(&["down"]);
+    }
+}
+
+/// What the rule about a grace period that is cut says, asked of Compose and the engine.
+#[test]
+fn compose_cuts_a_fraction_of_a_second_off() {
+    let Some(compose) = compose() else {
+        support::skipped("LIFECYCLE_COMPOSE names no Compose 2");
+        return;
+    };
+    let (Some(victim), Some(engine)) = (Victim::build(), Engine::start()) else {
+        return;
+    };
+    engine.image("victim:1", victim.root(), &["/victim", "never"]);
+    for (written, at_least, below) in [("900ms", 0.0, 900.0), ("1900ms", 900.0, 1_700.0)] {
+        let file = format!(
+            "services:\n  victim:\n    image: victim:1\n    network_mode: none\n    container_name: victim\n    stop_grace_period: {written}\n"
+        );
+        let project = support::project(&[("compose.yaml", &file)]);
+        let run = |args: &[&str]| {
+            let mut command = engine.command(&compose);
+            good(command.current_dir(project.path()).args(args));
+        };
+        run(&["up", "--detach"]);
+        until_ready(&engine, "victim");
+        let asked = now();
+        run(&["stop"]);
+        // The engine says itself when it sent the signal; a program may not come to say it.
+        let ended = finished(&engine, "victim");
+        let [since, until] = [asked, now()].map(|at| format!("{:.3}", at / 1e3));
+        let mut events = engine.docker();
+        events.args(["events", "--since", &since, "--until", &until]);
+        events.args(["--filter", "event=kill", "--format", "{{.TimeNano}}"]);
+        let events = good(&mut events);
+        let sent: Vec<f64> = events.lines().map(|line| line.parse().unwrap()).collect();
+        let [signal, _kill] = sent[..] else {
+            panic!("{written}: one signal and SIGKILL were to be sent: {events}");
+        };
+        let lasted = ended - signal / 1e6;
+        assert!(
+            (at_least..below).contains(&lasted),
+            "{written}: {lasted} ms"
+        );
+        eprintln!("compose, {written}: {lasted:.0} ms from the signal to the end");
         run(&["down"]);
     }
 }
