@@ -15,7 +15,7 @@ use crate::init;
 const CHECKED: &[(&str, &str)] = &[
     (
         "kubernetes",
-        "the schemas of Kubernetes 1.25 to 1.37 (`kubernetes-validate`)",
+        "strict schemas of 3 versions, `kubectl kustomize`, helm, a CEL engine",
     ),
     ("ecs", "botocore, moto, cfn-lint, Terraform's own language"),
     ("cloud_run", "Google's API description, gcloud, kustomize"),
