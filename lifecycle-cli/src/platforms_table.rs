@@ -15,7 +15,6 @@ use crate::init;
 const CHECKED: &[(&str, &str)] = &[
     (
         "kubernetes",
-        "the schemas of Kubernetes 1.34 to 1.37 (`kubernetes-validate`)",
         "strict schemas of 3 versions, `kubectl kustomize`, helm, a CEL engine",
     ),
     ("ecs", "botocore, moto, cfn-lint, Terraform's own language"),
