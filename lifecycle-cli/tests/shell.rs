@@ -210,7 +210,7 @@ fn bash_completes_commands_options_and_formats() {
         ["human", "json", "sarif", "github", "junit"]
     );
     assert_eq!(bash_offers("lifecycle completions z"), ["zsh"]);
-    assert_eq!(bash_offers("lifecycle gen k"), ["k8s"]);
+    assert_eq!(bash_offers("lifecycle gen ec"), ["ecs"]);
 }
 
 #[test]
