@@ -10,7 +10,7 @@ use std::time::Duration;
 
 #[cfg(feature = "deployed")]
 use super::Taken;
-use super::beside::{self, Beside};
+use super::beside::Beside;
 use super::bounds::within;
 use super::{Common, Facts, Signal, Terms, held, owed_settle};
 use crate::figure::{Figure, Origin};
@@ -211,7 +211,7 @@ pub(crate) struct Schema {
     premium_ingress: Option<PremiumIngressSchema>,
     /// Containers beside the program's. They get the signal together with it. Unset: none.
     #[schemars(extend("examples" = [[{ "name": "proxy", "timeout": "5s" }]]))]
-    sidecars: Option<Vec<beside::Schema>>,
+    sidecars: Option<Vec<super::beside::Schema>>,
 }
 
 #[cfg(feature = "schema")]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 #[cfg(feature = "deployed")]
 use super::Taken;
-use super::beside::{self, Beside};
+use super::beside::Beside;
 use super::bounds::{misplaced, within};
 use super::{Cap, Common, Facts, Signal, Terms, held, owed_settle};
 use crate::figure::{Figure, Origin};
@@ -334,5 +334,5 @@ pub(crate) struct Schema {
     instances: Option<u32>,
     /// Containers beside the program's. They get the signal together with it. Unset: none.
     #[schemars(extend("examples" = [[{ "name": "proxy", "timeout": "5s" }]]))]
-    sidecars: Option<Vec<beside::Schema>>,
+    sidecars: Option<Vec<super::beside::Schema>>,
 }
