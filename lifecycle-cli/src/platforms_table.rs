@@ -22,7 +22,11 @@ const CHECKED: &[(&str, &str)] = &[
     ("azure_container_apps", "Azure's own types (`azure-mgmt`)"),
     ("docker", "a Docker engine"),
     ("compose", "a Docker engine under Compose 1 and Compose 2"),
-    ("systemd", "`systemd-analyze verify`"),
+    (
+        "systemd",
+        "`systemd-analyze verify`, and systemd itself, its stops timed beside drills",
+    ),
+    ("heroku", "a shell, as a dyno has"),
     ("nomad", "HashiCorp's HCL parser"),
     ("fly", "Python's TOML parser"),
     ("pm2", "PM2 7 itself, its stop timed beside a drill"),
