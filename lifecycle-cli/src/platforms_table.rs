@@ -23,6 +23,11 @@ const CHECKED: &[(&str, &str)] = &[
     ("docker", "a Docker engine"),
     ("compose", "a Docker engine under Compose 1 and Compose 2"),
     ("systemd", "`systemd-analyze verify`, and systemd as PID 1"),
+    (
+        "systemd",
+        "`systemd-analyze verify`, and systemd itself, its stops timed beside drills",
+    ),
+    ("heroku", "a shell, as a dyno has"),
     ("nomad", "HashiCorp's HCL parser"),
     ("fly", "Python's TOML parser"),
     ("pm2", "PM2 7 itself, its stop timed beside a drill"),
