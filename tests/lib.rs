@@ -37,3 +37,14 @@ pub fn program(package: &str, name: &str) -> PathBuf {
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
         .expect("cargo names the program it built")
 }
+
+/// Says that a test was skipped; where skipping is not allowed, fails.
+///
+/// # Panics
+///
+/// When `LIFECYCLE_NO_SKIPS=1`.
+pub fn skipped(why: &str) {
+    let insisted = std::env::var_os("LIFECYCLE_NO_SKIPS").is_some_and(|value| value == "1");
+    assert!(!insisted, "LIFECYCLE_NO_SKIPS is set: {why}");
+    let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("SKIPPED: {why}\n"));
+}

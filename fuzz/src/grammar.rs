@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use lifecycle_manifest::Platform;
+
 const DURATIONS: &[&str] = &[
     "5s",
     "15s",
@@ -176,12 +178,29 @@ const KEYS: &[&str] = &[
     "failures",
     "env",
     "execution_role_arn",
+    "generate",
+    "output",
+    "templates",
+    "own",
+    "logical_ids",
+    "task_definition",
+    "target_group",
     "desired_count",
     "cpu",
     "cluster",
     "best_effort",
     "app_settle",
+    "stop_signal",
+    "supervisor_timeout",
+    "ports",
+    "init",
+    "exec",
+    "depends_on",
     "after",
+    "kill_signal",
+    "treekill",
+    "listen_timeout",
+    "outer",
     "live",
     "exec",
     "sleep",
@@ -192,7 +211,14 @@ const KEYS: &[&str] = &[
     "unused-grace",
     "r0",
 ];
-const PLATFORMS: &[&str] = &["kubernetes", "ecs", "cloud_run", "nomad", "docker"];
+const PLATFORMS: &[&str] = &[
+    "kubernetes",
+    "ecs",
+    "cloud_run",
+    "nomad",
+    "docker",
+    "compose",
+];
 const COMMENTS: &[&str] = &[
     "# lifecycle: allow(unused-grace) soon",
     "# lifecycle: allow(grace-too-short, port-taken) why",
@@ -259,7 +285,7 @@ impl Choices<'_> {
         }
         self.text.push_str("platforms:\n");
         for _ in 0..self.below(5) {
-            let platform = self.of(PLATFORMS);
+            let platform = self.of(Platform::KEYS);
             let grace = self.of(DURATIONS);
             let _ = writeln!(self.text, "  {platform}:\n    grace_period: {grace}");
             self.pairs(4);

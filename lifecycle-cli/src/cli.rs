@@ -1,6 +1,7 @@
 //! The command line: what can be asked, in words a person can learn from.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -52,7 +53,7 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Prove that the shutdown fits each platform, and point into the YAML where it does not.
     Check(CheckArgs),
-    /// Write a platform's manifests from the plan.
+    /// Write the platforms' manifests from the plan, all of them or one's, and keep them fresh.
     Gen(GenArgs),
     /// Draw the timeline of each platform.
     Plan(PlanArgs),
@@ -142,7 +143,7 @@ pub(crate) struct CheckArgs {
     /// Manifests, directories to look through (ignore files are respected), or `-` for standard input. Without any: the nearest lifecycle.yaml, here or above.
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// Compare with what is deployed or rendered: Kubernetes manifests, ECS task definitions and services, in YAML or JSON; files, directories, or `-` for standard input. Where there is no lifecycle.yaml, these are looked at alone.
+    /// Compare with what is deployed or rendered: Kubernetes manifests, ECS task definitions and services, CloudFormation templates, Terraform's JSON; files, directories, or `-` for standard input. Where there is no lifecycle.yaml, these are looked at alone.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) against: Vec<PathBuf>,
     #[command(flatten)]
@@ -178,10 +179,11 @@ pub(crate) enum DrillFormat {
 #[command(
     after_help = "Exit codes: 0 written or fresh, 1 a file is stale (with --check) or the manifest has errors, 2 could not run."
 )]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct GenArgs {
-    /// What to generate for.
-    #[arg(value_name = "TARGET", value_parser = target())]
-    pub(crate) target: &'static Target,
+    /// What to generate for. Without it: every platform that the manifest names, each in a folder of its own.
+    #[arg(value_name = "TARGET", value_parser = TargetOrManifest)]
+    pub(crate) target: Option<Asked>,
     /// The manifest. Without it: the nearest lifecycle.yaml, here or above.
     #[arg(value_name = "MANIFEST")]
     pub(crate) manifest: Option<PathBuf>,
@@ -191,15 +193,70 @@ pub(crate) struct GenArgs {
     /// Only what concerns termination, to lay over files that you own already.
     #[arg(long)]
     pub(crate) patch: bool,
-    /// Write the files into this directory instead of printing them.
+    /// Write the files into this directory instead of printing them. Without it: `generate.output` of the manifest.
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
     /// Compare with what is in the output directory, show the difference, and write nothing.
-    #[arg(long, requires = "output")]
+    #[arg(long)]
     pub(crate) check: bool,
     /// Overwrite files that this tool did not write.
-    #[arg(long, requires = "output")]
+    #[arg(long)]
     pub(crate) force: bool,
+    /// Templates that replace the built-in ones of the same names, such as `kubernetes/service.yaml.j2`.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) templates: Option<PathBuf>,
+    /// Print what every template is given, as JSON, for those who write their own.
+    #[arg(long, conflicts_with_all = ["output", "check", "force", "templates"])]
+    pub(crate) print_data: bool,
+}
+
+/// The first word of `gen`: mostly a target, and where that is left away, the manifest.
+#[derive(Debug, Clone)]
+pub(crate) enum Asked {
+    Target(&'static Target),
+    Manifest(PathBuf),
+}
+
+impl GenArgs {
+    /// Which target and which manifest.
+    pub(crate) fn asked(&self) -> anyhow::Result<(Option<&'static Target>, Option<&Path>)> {
+        match (&self.target, self.manifest.as_deref()) {
+            (Some(Asked::Target(target)), manifest) => Ok((Some(target), manifest)),
+            (Some(Asked::Manifest(manifest)), None) => Ok((None, Some(manifest))),
+            (Some(Asked::Manifest(one)), Some(other)) => anyhow::bail!(
+                "one manifest at a time: {} or {}",
+                one.display(),
+                other.display()
+            ),
+            (None, manifest) => Ok((None, manifest)),
+        }
+    }
+}
+
+/// Reads a target, or a path that is there.
+#[derive(Debug, Clone)]
+struct TargetOrManifest;
+
+impl TypedValueParser for TargetOrManifest {
+    type Value = Asked;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<Asked, clap::Error> {
+        let is_target = value.to_str().and_then(generate::target).is_some();
+        if !is_target && (value == "-" || Path::new(value).exists()) {
+            return Ok(Asked::Manifest(value.into()));
+        }
+        target().parse_ref(command, arg, value).map(Asked::Target)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let values: Vec<PossibleValue> = target().possible_values()?.collect();
+        Some(Box::new(values.into_iter()))
+    }
 }
 
 /// One of the registered targets, by its name.

@@ -252,7 +252,12 @@ fn target(args: &DrillArgs, resolved: &Resolved, command: Vec<String>) -> Result
 
 fn script(resolved: &Resolved, line: &Timeline) -> Script {
     let terms = &line.terms;
-    let payer = match (&terms.hook, &terms.outside) {
+    // Not every wait before the signal is one in which routing notices.
+    let paid = terms
+        .outside
+        .as_ref()
+        .filter(|_| !terms.paid_before_signal.is_zero());
+    let payer = match (&terms.hook, paid) {
         (Some(hook), _) => hook.term(),
         (None, Some(outside)) => outside.term(),
         (None, None) if line.app_settle.value.is_zero() => "nobody".to_owned(),
@@ -263,6 +268,11 @@ fn script(resolved: &Resolved, line: &Timeline) -> Script {
         platform: line.platform().to_owned(),
         platform_label: line.facts.name.to_owned(),
         deregistration: terms.outside.as_ref().map(|outside| outside.value),
+        deregistration_ends_early: resolved
+            .manifest
+            .platforms
+            .get(line.platform())
+            .is_some_and(|platform| platform.ecs().is_some()),
         hook: terms.hook.as_ref().map(|hook| hook.value),
         signal: terms.signal,
         grace: line.grace().value,

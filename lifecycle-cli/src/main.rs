@@ -13,6 +13,8 @@ mod input;
 mod levels;
 mod lsp;
 mod picture;
+#[cfg(test)]
+mod platforms_table;
 mod progress;
 mod schema;
 mod shell;

@@ -24,6 +24,18 @@ pub(crate) fn render_as(
     quote: fn(&str) -> String,
     data: impl Serialize,
 ) -> Result<String> {
+    try_render(name, source, quote, data).map_err(|error| {
+        anyhow!("the template {name} does not render: {error:#}\nthis is a fault of lifecycle itself, please report it")
+    })
+}
+
+/// The same for a template that is not ours: what is wrong with it is for whoever wrote it.
+pub(crate) fn try_render(
+    name: &str,
+    source: &str,
+    quote: fn(&str) -> String,
+    data: impl Serialize,
+) -> Result<String, Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(2_000_000));
@@ -32,15 +44,11 @@ pub(crate) fn render_as(
             .keep_trailing_newline(true)
             .build()?,
     );
+    environment.set_debug(true);
     environment.set_formatter(move |out, state, value| format(out, state, value, quote));
-    let render = || -> Result<String, Error> {
-        environment
-            .template_from_named_str(name, source)?
-            .render(minijinja::value::Serde(data))
-    };
-    render().map_err(|error| {
-        anyhow!("the template {name} does not render: {error:#}\nthis is a fault of lifecycle itself, please report it")
-    })
+    environment
+        .template_from_named_str(name, source)?
+        .render(minijinja::value::Serde(data))
 }
 
 /// Text for a comment: one line, whatever is in it.

@@ -1,7 +1,7 @@
 //! Files are written whole or not at all.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -16,10 +16,29 @@ pub(crate) fn write(path: &Path, text: &[u8]) -> Result<()> {
             .write_all(text)?;
         return Ok(());
     }
+    stage(path, text)?.take_place()
+}
+
+/// A file that is ready to take its place, which it does last of all: nothing is seen of it before.
+#[derive(Debug)]
+pub(crate) struct Staged {
+    file: tempfile::NamedTempFile,
+    target: PathBuf,
+}
+
+/// The first half of [`write()`]: everything that may fail for want of room or of rights.
+pub(crate) fn stage(path: &Path, text: &[u8]) -> Result<Staged> {
     let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let file = beside(&target, text)?;
-    file.persist(&target)?;
-    Ok(())
+    Ok(Staged { file, target })
+}
+
+impl Staged {
+    /// The second half.
+    pub(crate) fn take_place(self) -> Result<()> {
+        self.file.persist(&self.target)?;
+        Ok(())
+    }
 }
 
 /// As [`write()`], and an error where there is a file already, even one that came this moment.

@@ -58,6 +58,36 @@ platforms:
   ecs: { image: x, launch_type: ec2 }
 "#;
 
+/// A manifest of each workload, with every key that only it has.
+fn workloads() -> Vec<(String, String)> {
+    [
+        "deployment, autoscaler: { max: 5 }, rollout: { max_surge: 25%, max_unavailable: 1, min_ready: 5s, progress_deadline: 5m }",
+        "deployment, rollout: { strategy: recreate }",
+        "stateful-set, version: \"1.37\", rollout: { max_unavailable: 50%, min_ready: 5s }",
+        "stateful-set, rollout: { strategy: on-delete }",
+        "daemon-set, rollout: { max_surge: 100% }",
+        "daemon-set, rollout: { max_unavailable: 3 }",
+        "job, job: { deadline: 1h, replacement: while-stopping }",
+        "job",
+        "cron-job, job: { schedule: \"*/5 1-6 * jan MON-FRI\", concurrency: replace }",
+    ]
+    .iter()
+    .enumerate()
+    .map(|(number, workload)| {
+        let text = format!(
+            "lifecycle: 1\nservice: shop\ntraffic: {{ health: {{ port: 9090 }} }}\n\
+             resources:\n  http: {{ kind: http-server, port: 8080, timeout: 5s }}\n\
+             platforms:\n  kubernetes:\n    image: x\n    workload: {}\n    \
+             sidecars:\n      - {{ name: proxy, timeout: 1s, image: \"no\", command: [\"a b\", \"'\"], args: [\"{{{{\"] }}\n      \
+             - {{ name: other, timeout: 20s, native: false, image: y }}\n",
+            workload.replace(", rollout", "\n    rollout").replace(", job:", "\n    job:")
+                .replace(", version", "\n    version").replace(", autoscaler", "\n    autoscaler"),
+        );
+        (format!("workload-{number}"), text)
+    })
+    .collect()
+}
+
 fn generate(manifest: &Path, target: &str, into: &Path) -> Vec<PathBuf> {
     let output = support::lifecycle(&support::root())
         .args(["gen", target, "--image", "example.com/x:1", "-o"])
@@ -92,6 +122,11 @@ fn the_platforms_own_readers_accept_what_is_generated() {
         std::fs::write(&path, text).unwrap();
         (name, path)
     });
+    for (name, text) in workloads() {
+        let path = scratch.path().join(format!("{name}.yaml"));
+        std::fs::write(&path, text).unwrap();
+        files.extend(generate(&path, "k8s", &scratch.path().join(name)));
+    }
     let example = root.join("examples/checkout-api/lifecycle.yaml");
     for (name, manifest) in written.into_iter().chain([("checkout-api", example)]) {
         for target in ["k8s", "ecs"] {

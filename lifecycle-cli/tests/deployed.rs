@@ -30,7 +30,7 @@ fn every_file_is_read_without_a_fault_and_holds_something() {
     let corpus = corpus();
     assert!(corpus.len() >= 26, "{} files", corpus.len());
     for (path, text) in corpus {
-        let deployed = Deployed::read(&text);
+        let deployed = Deployed::named(path.to_str().unwrap(), &text);
         assert!(
             deployed.errors.is_empty(),
             "{}: {:?}",
@@ -129,7 +129,9 @@ impl Deserialized {
 fn what_a_file_shows_by_itself_is_shown_at_places_within_it() {
     for (path, text) in corpus() {
         let options = Options {
-            deployed: [Deployed::named("x", &text)].into_iter().collect(),
+            deployed: [Deployed::named(path.to_str().unwrap(), &text)]
+                .into_iter()
+                .collect(),
             ..Options::default()
         };
         for finding in Analysis::of_deployed(&options).findings {

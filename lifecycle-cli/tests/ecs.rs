@@ -119,3 +119,105 @@ fn what_an_endpoint_describes_of_what_was_sent_shows_no_drift_until_somebody_cha
         assert_eq!(drift(project.path(), "described/changed/ecs"), wanted);
     }
 }
+
+/// What means something in one language or another that such a text passes through.
+const ODD: &str =
+    "a ${var.x} %{ if y } $${z} %%{w} $ % {{ q }} \"quoted\" 'single' \\ \\u0041 <&> é 😀 #";
+
+#[test]
+fn the_readers_of_templates_take_what_is_patched_for_what_the_manifest_says() {
+    let Some(python) = python("cfnlint, tfparse") else {
+        return;
+    };
+    let odd = serde_json::to_string(ODD).unwrap();
+    for (manifest, image, grace, delays) in [
+        (
+            BEHIND_A_BALANCER.to_owned(),
+            "registry.example.com/shop:1",
+            45,
+            vec!["20"],
+        ),
+        (WORKER.to_owned(), "x", 120, vec![]),
+        (
+            BEHIND_A_BALANCER.replace("registry.example.com/shop:1", &odd),
+            ODD,
+            45,
+            vec!["20"],
+        ),
+    ] {
+        let project = project(&manifest);
+        done(&run(
+            project.path(),
+            &["gen", "ecs", "--patch", "-o", "patch"],
+        ));
+        let output = Command::new(&python)
+            .arg(support::root().join("tests/conformance/templates.py"))
+            .arg(project.path().join("patch"))
+            .output()
+            .unwrap();
+        let words = done(&output);
+        let read: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(read["objections"], serde_json::json!([]), "{words}");
+        for reader in ["cloudformation", "terraform"] {
+            assert_eq!(read[reader]["image"], image, "{words}");
+            assert_eq!(read[reader]["stopTimeout"], grace, "{words}");
+        }
+        assert_eq!(read["terraform"]["delays"], serde_json::json!(delays));
+    }
+}
+
+#[test]
+fn what_is_patched_shows_no_drift_and_what_is_changed_in_it_does() {
+    for (manifest, grace) in [(BEHIND_A_BALANCER, "45"), (WORKER, "120")] {
+        let project = project(manifest);
+        done(&run(
+            project.path(),
+            &["gen", "ecs", "--patch", "-o", "patch"],
+        ));
+        let entries = std::fs::read_dir(project.path().join("patch")).unwrap();
+        let mut count = 0;
+        for file in entries.map(|entry| entry.unwrap().path()) {
+            count += 1;
+            let path = file.to_str().unwrap();
+            assert_eq!(drift(project.path(), path), [""; 0], "{path}");
+            let text = std::fs::read_to_string(&file).unwrap();
+            let changed = [
+                (format!("StopTimeout\": {grace}"), "StopTimeout\": 30"),
+                (format!("stopTimeout\\\":{grace}"), "stopTimeout\\\":30"),
+            ]
+            .iter()
+            .fold(text.clone(), |text, (from, to)| text.replace(from, to));
+            assert_ne!(changed, text);
+            std::fs::write(&file, changed).unwrap();
+            assert_eq!(drift(project.path(), path), ["grace-drift"], "{path}");
+        }
+        assert_eq!(count, 2);
+    }
+}
+
+#[test]
+fn objects_have_the_names_that_the_manifest_gives_them() {
+    let ids =
+        "logical_ids: { task_definition: Shop-Task_1, target_group: group }\n    cluster: prod";
+    let project = project(&BEHIND_A_BALANCER.replace("cluster: prod", ids));
+    done(&run(
+        project.path(),
+        &["gen", "ecs", "--patch", "-o", "patch"],
+    ));
+    let read = |name: &str| -> serde_json::Value {
+        let text = std::fs::read_to_string(project.path().join("patch").join(name)).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let template = &read("shop.cloudformation.json")["Resources"];
+    for id in ["ShopTask1", "ShopService", "group"] {
+        assert!(template[id].is_object(), "{template}");
+    }
+    assert_eq!(
+        template["ShopService"]["Properties"]["TaskDefinition"]["Ref"],
+        "ShopTask1"
+    );
+    let configuration = &read("shop_override.tf.json")["resource"];
+    assert!(configuration["aws_ecs_task_definition"]["Shop-Task_1"].is_object());
+    assert!(configuration["aws_ecs_service"]["shop"].is_object());
+    assert!(configuration["aws_lb_target_group"]["group"].is_object());
+}

@@ -38,6 +38,15 @@ pub enum Origin {
         /// Whose default holds.
         whose: &'static str,
     },
+    /// It stands in the manifest, and the platform takes it for no limit at all.
+    Endless {
+        /// Where it stands.
+        route: Route,
+        /// What stands there.
+        from: Duration,
+        /// Who takes it so.
+        whose: &'static str,
+    },
     /// The default of the format.
     FormatDefault,
     /// The default of the platform with this name.
@@ -66,9 +75,10 @@ impl Origin {
     /// Where it stands in the file, if it does.
     pub fn route(&self) -> Option<&Route> {
         match self {
-            Self::Written(route) | Self::Rounded { route, .. } | Self::Unset { route, .. } => {
-                Some(route)
-            }
+            Self::Written(route)
+            | Self::Rounded { route, .. }
+            | Self::Unset { route, .. }
+            | Self::Endless { route, .. } => Some(route),
             _ => None,
         }
     }
@@ -97,6 +107,9 @@ impl fmt::Display for Origin {
             }
             Self::Unset { from, whose, .. } => {
                 write!(f, "the {whose} default: it takes {} for none", show(*from))
+            }
+            Self::Endless { from, whose, .. } => {
+                write!(f, "no limit: {whose} takes {} for none", show(*from))
             }
             Self::FormatDefault => f.write_str("the default of the format"),
             Self::PlatformDefault(name) => write!(f, "the {name} default"),

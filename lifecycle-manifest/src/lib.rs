@@ -36,6 +36,7 @@ pub mod plan;
 pub mod platform;
 mod read;
 pub mod render;
+mod rollout;
 pub mod rules;
 #[cfg(feature = "schema")]
 pub mod schema;
@@ -49,11 +50,13 @@ pub use finding::{
 };
 pub use kind::{Kind, Phase};
 pub use manifest::{
-    Budget, Drift, Drill, DrillRequest, Health, Manifest, OnFailure, Resource, Traffic, Written,
+    Budget, Drift, Drill, DrillRequest, Generate, Health, Manifest, OnFailure, Resource, Traffic,
+    Written,
 };
 pub use plan::Plan;
 pub use platform::{Facts, Platform, Platforms, Terms};
 pub use read::{is_label, nearest};
+pub use rollout::Rollout;
 pub use timeline::{DEFAULT_RESERVE, Timeline, Window, unmanaged};
 
 pub use lints::{Allowed, Level, Levels};

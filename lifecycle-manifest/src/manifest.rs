@@ -45,6 +45,8 @@ pub struct Manifest {
     pub platforms: Platforms,
     /// `drill`: how a rehearsal loads the service.
     pub drill: Option<Drill>,
+    /// `generate`: where generated files go, and which are somebody's own.
+    pub generate: Generate,
     /// `lints`: how bad findings are.
     pub lints: Vec<crate::lints::Lint>,
 }
@@ -132,6 +134,8 @@ pub struct Resource {
     pub uses: Vec<Written<String>>,
     /// `best_effort`: its timeout or failure is reported and does not change the exit code.
     pub best_effort: Option<Written<bool>>,
+    /// `exclusive`: only one instance of the service may hold it at a time.
+    pub exclusive: Option<Written<bool>>,
     /// `port`: where it listens.
     pub port: Option<Written<u16>>,
     /// `lease`: how long a claimed job stays claimed without renewal.
@@ -219,4 +223,15 @@ pub struct DrillRequest {
     pub weight: u32,
     /// `slow`: known to take long, and kept in flight when the signal comes.
     pub slow: bool,
+}
+
+/// `generate`: what `lifecycle gen` does with its files. It decides nothing about a shutdown.
+#[derive(Debug, Clone, Default)]
+pub struct Generate {
+    /// `output`: the directory of the tree, from the manifest's own.
+    pub output: Option<Written<String>>,
+    /// `templates`: a directory of templates that replace the built-in ones, from the manifest's own.
+    pub templates: Option<Written<String>>,
+    /// `own`: files that are somebody's own: neither written nor compared.
+    pub own: Vec<Written<String>>,
 }

@@ -15,7 +15,7 @@ import kubernetes_validate
 import yaml
 from botocore.validate import ParamValidator
 
-KUBERNETES_VERSIONS = ["1.34", "1.36"]
+KUBERNETES_VERSIONS = ["1.34", "1.36", "1.37"]
 
 AWS_CALLS = {
     "task-definition.json": ("ecs", "RegisterTaskDefinition", []),

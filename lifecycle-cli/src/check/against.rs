@@ -48,6 +48,7 @@ pub(super) fn read(
             }
         }
     }
+    Deployed::join(&mut deployed);
     Ok(deployed.into())
 }
 
@@ -69,8 +70,11 @@ fn one(name: &str, bytes: &[u8]) -> Deployed {
 fn in_directory(directory: &Path, failures: &mut Vec<Failure>) -> Vec<PathBuf> {
     let before = failures.len();
     let found = input::walk(directory, failures, |path| {
-        let ending = path.extension().and_then(std::ffi::OsStr::to_str);
-        matches!(ending, Some("yaml" | "yml" | "json")) && !input::is_manifest(path)
+        let name = path.to_string_lossy();
+        let mut endings = [".yaml", ".yml", ".json"]
+            .into_iter()
+            .chain(Deployed::endings());
+        endings.any(|ending| name.ends_with(ending)) && !input::is_manifest(path)
     });
     if found.is_empty() && failures.len() == before {
         let error = anyhow!(

@@ -285,8 +285,8 @@ impl Drill<'_> {
         }
     }
 
-    /// Waits for the deregistration: its whole time, or until routing has ended and nothing is in
-    /// flight.
+    /// Waits for the deregistration: its whole time, or, where that is enough, until routing has ended
+    /// and nothing is in flight.
     async fn deregister(&mut self, asked: Instant, longest: Duration) -> Result<(), Ended> {
         (self.progress)(Event::Deregistering { at_most: longest });
         let routing_ends = asked + self.script.routing_lag;
@@ -300,7 +300,7 @@ impl Drill<'_> {
         };
         let alive = tokio::select! {
             alive = self.alive_until(asked + longest) => alive,
-            () = drained => Ok(()),
+            () = drained, if self.script.deregistration_ends_early => Ok(()),
         };
         self.counting = counting;
         alive

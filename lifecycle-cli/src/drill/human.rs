@@ -132,7 +132,10 @@ fn timeline(text: &mut String, measured: &Measured) {
         );
     }
     if let (Some(_), Some(grace)) = (plan.deregistration_ms, times.grace_ms) {
-        let note = format!("deregistered, {} at most", span(before));
+        let note = match plan.deregistration_ends_early {
+            true => format!("deregistered, {} at most", span(before)),
+            false => format!("{} outside of it", span(before)),
+        };
         row(
             text,
             "grace period starts",

@@ -108,6 +108,9 @@ pub(crate) struct Finding {
 pub(crate) struct Planned {
     /// Deregistration before the grace period, at most; null when the platform has none.
     pub(crate) deregistration_ms: Option<f64>,
+    /// It may take less.
+    #[serde(skip)]
+    pub(crate) deregistration_ends_early: bool,
     /// The hook inside the grace period; null when there is none.
     pub(crate) hook_ms: Option<f64>,
     /// The grace period.
@@ -234,6 +237,7 @@ impl Planned {
     pub(super) fn of(script: &Script) -> Self {
         Self {
             deregistration_ms: script.deregistration.map(millis),
+            deregistration_ends_early: script.deregistration_ends_early,
             hook_ms: script.hook.map(millis),
             grace_ms: millis(script.grace),
             asked_to_signal_ms: millis(script.asked_to_signal()),

@@ -25,12 +25,12 @@ pub(crate) struct Script {
     pub(crate) platform: String,
     /// The platform's name for people: `Kubernetes`, `Amazon ECS`.
     pub(crate) platform_label: String,
-    /// How long targets are deregistered before the grace period begins.
-    ///
-    /// The platform waits this long at most: it goes on as soon as routing has ended and nothing is
-    /// in flight, as ECS does behind a target group. `None` where no platform step precedes the
-    /// grace period.
+    /// What the platform waits for before the grace period begins: a target group's deregistration,
+    /// a delay, hooks. `None` where nothing precedes the grace period.
     pub(crate) deregistration: Option<Duration>,
+    /// That is the most it takes: it is over as soon as routing has ended and nothing is in flight, as
+    /// on ECS behind a target group. Elsewhere it takes its whole time.
+    pub(crate) deregistration_ends_early: bool,
     /// What the platform runs inside the grace period, before the signal: Kubernetes' `preStop`.
     ///
     /// A hook that outlives the grace period is cut at its end, as kubelet cuts it.
@@ -348,6 +348,7 @@ impl Script {
             platform: label.to_lowercase(),
             platform_label: label.to_owned(),
             deregistration: None,
+            deregistration_ends_early: true,
             hook: None,
             signal: Signal::Term,
             grace,

@@ -1,6 +1,8 @@
 //! Amazon ECS: task definition, service, and the target group's attributes, each in the shape that
 //! `aws … --cli-input-json` takes.
 
+mod patch;
+
 use anyhow::Result;
 use lifecycle_manifest::deployed::planned;
 use lifecycle_manifest::duration::{seconds_down, seconds_up};
@@ -18,7 +20,7 @@ pub(super) static TARGET: Target = Target {
     key: "ecs",
     about: "Amazon ECS: task definition, service, target group attributes",
     files,
-    patch: None,
+    patch: Some(patch::sheets),
     names: |_| {
         [
             "task-definition.json",
@@ -139,6 +141,23 @@ fn files(ask: &Ask<'_>) -> Result<Vec<Sheet>> {
         ));
     }
     Ok(sheets)
+}
+
+/// Attributes of a target group have no room for a mark. These are ours when they say what ours say:
+/// the delay, and nothing besides.
+pub(super) fn is_ours_without_a_mark(text: &str) -> bool {
+    let Ok(value) = serde_json::from_str::<serde_json::Value>(text) else {
+        return false;
+    };
+    let keys = value.as_object().map(|it| it.keys());
+    let is_known = |key: &String| key == "TargetGroupArn" || key == "Attributes";
+    keys.is_some_and(|mut keys| keys.all(is_known))
+        && value["Attributes"].as_array().is_some_and(|attributes| {
+            let [only] = &attributes[..] else {
+                return false;
+            };
+            only["Key"] == "deregistration_delay.timeout_seconds"
+        })
 }
 
 fn compatibility(ecs: &Ecs) -> &'static str {

@@ -2,15 +2,27 @@
 //!
 //! A target is one module and one line in [`TARGETS`]: it answers with sheets, each a template with
 //! its data. Rendering is one path with three endings: print, write, or compare. Templates print and
-//! decide nothing.
+//! decide nothing, and may be somebody's own.
 
+mod azure_container_apps;
+mod cloud_run;
+mod compose;
+mod docker;
 mod ecs;
 mod files;
+mod fly;
+mod heroku;
 mod kubernetes;
+mod nomad;
+mod overrides;
+mod own;
+mod pm2;
 mod sheet;
+mod systemd;
+mod work;
 
-use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
 use lifecycle_manifest::deployed::planned;
@@ -19,9 +31,12 @@ use serde::Serialize;
 
 use crate::Outcome;
 use crate::cli::GenArgs;
-use crate::input;
-use files::File;
+use crate::input::{self, Input};
+pub(crate) use compose::bounded_hook;
+use overrides::Overrides;
+use own::Own;
 pub(crate) use sheet::{Sheet, Template, template};
+use work::Work;
 
 /// What files can be generated for.
 #[derive(Debug)]
@@ -43,11 +58,34 @@ pub(crate) struct Target {
     names: fn(service: &str) -> Vec<String>,
 }
 
+/// How long an instance may take to start before it is started again.
+const STARTUP: Duration = Duration::from_secs(120);
+
+impl Target {
+    /// It can write what concerns termination alone.
+    #[cfg(test)]
+    pub(crate) fn has_patch(&self) -> bool {
+        self.patch.is_some()
+    }
+}
+
 /// Makes sheets of what is asked for.
 type Make = fn(&Ask<'_>) -> Result<Vec<Sheet>>;
 
 /// Every target, in the order in which they are offered.
-pub(crate) static TARGETS: &[&Target] = &[&kubernetes::TARGET, &ecs::TARGET];
+pub(crate) static TARGETS: &[&Target] = &[
+    &kubernetes::TARGET,
+    &ecs::TARGET,
+    &cloud_run::TARGET,
+    &azure_container_apps::TARGET,
+    &docker::TARGET,
+    &compose::TARGET,
+    &systemd::TARGET,
+    &nomad::TARGET,
+    &pm2::TARGET,
+    &fly::TARGET,
+    &heroku::TARGET,
+];
 
 /// The target with this name.
 pub(crate) fn target(name: &str) -> Option<&'static Target> {
@@ -91,7 +129,8 @@ struct Port {
 }
 
 pub(crate) fn run(args: &GenArgs) -> Result<Outcome> {
-    let input = input::one(args.manifest.as_deref())?;
+    let (target, manifest) = args.asked()?;
+    let input = input::one(manifest)?;
     if input.analysis.has_errors() {
         anstream::eprint!("{}", crate::check::findings(&input));
         anstream::eprintln!("nothing is generated from a manifest with errors");
@@ -100,50 +139,82 @@ pub(crate) fn run(args: &GenArgs) -> Result<Outcome> {
     let Some(resolved) = &input.analysis.resolved else {
         anyhow::bail!("{} could not be resolved", input.name);
     };
-    let target = args.target;
+    let own = Own::read(&input, resolved)?;
+    let overrides = overrides(args, &input, resolved)?;
     let ask = Ask {
         resolved,
         image: args.image.as_deref(),
     };
-    let (sheets, all) = match (args.patch, target.patch) {
-        (false, _) => (
-            (target.files)(&ask)?,
-            (target.names)(&resolved.plan.service),
-        ),
-        (true, Some(patch)) => (patch(&ask)?, Vec::new()),
-        (true, None) => anyhow::bail!(
-            "there is no patch for {}: `lifecycle gen {}` writes whole files",
-            target.name,
-            target.name
-        ),
+    let directory = directory(args, &input, resolved, target)?;
+    let mut work = match target {
+        Some(target) => Work::of(target, &ask, args.patch)?,
+        None => Work::of_all(&ask, &own, args.patch)?,
     };
-    let files: Vec<File> = sheets.iter().map(Sheet::render).collect::<Result<_>>()?;
-    let Some(directory) = &args.output else {
-        print(&files)?;
+    if args.print_data {
+        return work.print_data();
+    }
+    let Some(directory) = directory else {
+        work::print(&work.render(&overrides)?)?;
         return Ok(Outcome::Clean);
     };
+    work = work.without(&own)?;
+    let tree = files::Tree {
+        directory: &directory,
+        files: &work.render(&overrides)?,
+        names: work.names(&resolved.plan.service, &own),
+        folders: work.folders(),
+        own: &own,
+    };
     if args.check {
-        return files::compare(directory, &files, &all);
+        return tree.compare();
     }
-    files::write(directory, &files, &all, args.force)?;
+    tree.write(args.force)?;
     Ok(Outcome::Clean)
 }
 
-/// YAML documents are told apart by `---`; JSON documents stand after one another as a stream; other
-/// files, where there are several, have their names above them.
-fn print(files: &[File]) -> Result<()> {
-    let mut out = anstream::stdout().lock();
-    for file in files {
-        let ending = Path::new(&file.path).extension();
-        match ending.and_then(std::ffi::OsStr::to_str) {
-            Some("yaml" | "yml") => writeln!(out, "---")?,
-            Some("json") => {}
-            _ if files.len() == 1 => {}
-            _ => writeln!(out, "# {}", file.path)?,
-        }
-        write!(out, "{}", file.text)?;
+/// What replaces the built-in templates.
+fn overrides(args: &GenArgs, input: &Input, resolved: &Resolved) -> Result<Overrides> {
+    let written = resolved.manifest.generate.templates.as_ref();
+    match (&args.templates, written) {
+        (Some(directory), _) => Overrides::read(directory),
+        (None, Some(written)) => Overrides::read(&beside(input, &written.value)),
+        (None, None) => Ok(Overrides::default()),
     }
-    Ok(())
+}
+
+/// Where the files go; nowhere where they are printed.
+fn directory(
+    args: &GenArgs,
+    input: &Input,
+    resolved: &Resolved,
+    target: Option<&Target>,
+) -> Result<Option<PathBuf>> {
+    if let Some(directory) = &args.output {
+        return Ok(Some(directory.clone()));
+    }
+    let written = resolved.manifest.generate.output.as_ref();
+    let tree = written.map(|written| beside(input, &written.value));
+    match (target, tree) {
+        (None, Some(tree)) => Ok(Some(tree)),
+        // One target without a directory is printed, unless it is plain that files are meant.
+        (Some(target), Some(tree)) if args.check || args.force => Ok(Some(tree.join(target.name))),
+        (Some(_), _) if !args.check && !args.force => Ok(None),
+        (None, None) if args.print_data => Ok(None),
+        _ => anyhow::bail!(
+            "which directory? `-o deploy` writes there, and `generate: {{ output: deploy }}` in the manifest \
+             says so once and for all{}",
+            match target {
+                Some(_) => "",
+                None => "; with a target and without a directory, its files are printed",
+            }
+        ),
+    }
+}
+
+/// A path of the manifest, from where the manifest stands.
+fn beside(input: &Input, path: &str) -> PathBuf {
+    let directory = input.path.as_deref().and_then(Path::parent);
+    directory.unwrap_or_else(|| Path::new("")).join(path)
 }
 
 impl<'a> Ask<'a> {

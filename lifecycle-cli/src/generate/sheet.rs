@@ -1,11 +1,12 @@
 //! A file to be: a template with its data.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow, bail};
 use minijinja::Value;
 use serde::Serialize;
 
-use super::files::File;
-use crate::template::render_as;
+use super::files::{File, MARK};
+use super::overrides::Overrides;
+use crate::template::{render_as, try_render};
 
 /// A template of ours.
 #[derive(Debug, Clone, Copy)]
@@ -60,15 +61,31 @@ impl Sheet {
         }
     }
 
-    pub(super) fn render(&self) -> Result<File> {
-        Ok(File {
-            path: self.path.clone(),
-            text: render_as(
-                self.template.name,
-                self.template.source,
-                self.template.quote,
-                &self.data,
-            )?,
-        })
+    /// With its template, or with what stands in the template's place.
+    pub(super) fn render(&self, others: &Overrides) -> Result<File> {
+        let Template {
+            name,
+            source,
+            quote,
+        } = self.template;
+        let ours = render_as(name, source, quote, &self.data)?;
+        let Some(other) = others.of(name) else {
+            return Ok(File::new(&self.path, ours));
+        };
+        let shown = other.path.display();
+        let text = try_render(name, &other.source, quote, &self.data).map_err(|error| {
+            anyhow!(
+                "the template {shown} does not render: {}\n`lifecycle gen --print-data` shows what it is given",
+                error.display_debug_info()
+            )
+            .context(format!("{error:#}"))
+        })?;
+        if ours.contains(MARK) && !text.contains(MARK) {
+            bail!(
+                "the template {shown} does not print `header`: what it makes would be taken for somebody's own \
+                 file, and never be written again\nbegin it as the built-in one does, with `{{{{ header }}}}`"
+            );
+        }
+        Ok(File::new(&self.path, text))
     }
 }

@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use lifecycle_manifest::duration::LONGEST;
-use lifecycle_manifest::platform::{LaunchType, Mesh, Spot};
+use lifecycle_manifest::platform::{
+    Concurrency, Controller, LaunchType, Mesh, Replacement, Share, Spot, Successor,
+};
 use lifecycle_manifest::{Kind, is_label};
 
 use super::shown::Other;
@@ -310,6 +312,12 @@ pub(super) struct Common {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Kubernetes {
     pub(super) common: Common,
+    /// A `CronJob` has a schedule in `job`.
+    pub(super) workload: Slot<Controller>,
+    /// Only what its workload has, and nothing that Kubernetes refuses.
+    pub(super) rollout: Slot<Rolling>,
+    /// Only what its workload has.
+    pub(super) job: Slot<Job>,
     /// At most 10,000.
     pub(super) replicas: Slot<u32>,
     pub(super) namespace: Slot<Name>,
@@ -321,6 +329,28 @@ pub(super) struct Kubernetes {
     pub(super) load_balancer: Slot<Duration>,
     /// Not zero.
     pub(super) liveness_grace: Slot<Duration>,
+}
+
+/// `rollout`.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Rolling {
+    pub(super) strategy: Option<Replacement>,
+    pub(super) max_surge: Option<Share>,
+    pub(super) max_unavailable: Option<Share>,
+    pub(super) min_ready: Option<Duration>,
+    /// Above `min_ready`.
+    pub(super) progress_deadline: Option<Duration>,
+}
+
+/// `job`.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Job {
+    /// One that a manifest takes.
+    pub(super) schedule: Option<String>,
+    /// Not zero.
+    pub(super) deadline: Option<Duration>,
+    pub(super) replacement: Option<Successor>,
+    pub(super) concurrency: Option<Concurrency>,
 }
 
 /// `mesh`, and what is special about its proxy.
@@ -357,6 +387,11 @@ pub(super) struct Sidecar {
     pub(super) name: Name,
     pub(super) timeout: Duration,
     pub(super) native: bool,
+    pub(super) image: Option<String>,
+    /// Empty without an image.
+    pub(super) command: Vec<String>,
+    /// Empty without an image.
+    pub(super) args: Vec<String>,
 }
 
 /// `platforms.ecs`.

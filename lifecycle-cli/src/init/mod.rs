@@ -78,6 +78,12 @@ pub(crate) fn resource(text: &str) -> Result<Asked, String> {
     })
 }
 
+/// Whether what is deployed on a platform can be described.
+#[cfg(test)]
+pub(crate) fn reads(key: &str) -> bool {
+    from::describer(key).is_some()
+}
+
 pub(crate) fn run(args: &InitArgs) -> Result<Outcome> {
     let target = target(args)?;
     if let Some(path) = &target {

@@ -32,7 +32,15 @@ pub(super) struct Line {
 }
 
 /// Every platform that is shown so, in the order of the file.
-pub(super) static ALL: &[&Shown] = &[&from::cloud_run::SHOWN];
+pub(super) static ALL: &[&Shown] = &[
+    &from::cloud_run::SHOWN,
+    &from::azure_container_apps::SHOWN,
+    &from::docker::SHOWN,
+    &from::compose::SHOWN,
+    &from::nomad::SHOWN,
+    &from::pm2::SHOWN,
+    &from::fly::SHOWN,
+];
 
 /// That of a platform.
 pub(super) fn of(key: &str) -> Option<&'static Shown> {

@@ -56,6 +56,24 @@ impl Hook {
     }
 }
 
+/// How long a command takes at most, where its text can tell: a `sleep`, or what coreutils' `timeout`
+/// bounds.
+pub(super) fn at_most(words: &[String]) -> Option<Duration> {
+    let (first, rest) = words.split_first()?;
+    if program(first) == "timeout" {
+        let time = rest.iter().find(|word| !word.starts_with('-'))?;
+        return sleep(&["sleep", time]).filter(|time| !time.is_zero());
+    }
+    let written = words.iter().map(|word| Written {
+        value: word.clone(),
+        route: crate::text::Route::root(),
+    });
+    match exec(&written.collect::<Vec<_>>()) {
+        Lasts::Exactly(time) => Some(time),
+        Lasts::AtLeast(_) | Lasts::Unknown => None,
+    }
+}
+
 /// The script that a shell is given; `None` for another command.
 pub(crate) fn script(command: &[Written<String>]) -> Option<&str> {
     let words: Vec<&str> = command.iter().map(|word| word.value.as_str()).collect();
@@ -152,6 +170,27 @@ mod tests {
             route: Route::root(),
         };
         exec(&words.iter().map(word).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn what_bounds_a_command_bounds_it() {
+        let seconds = |it| Some(Duration::from_secs(it));
+        for (words, expected) in [
+            (&["/bin/sleep", "5"][..], seconds(5)),
+            (
+                &["/usr/bin/timeout", "--signal=KILL", "5s", "/x", "9"],
+                seconds(5),
+            ),
+            (&["timeout", "2m", "/x"], seconds(120)),
+            // 0 switches it off.
+            (&["timeout", "0", "/x"], None),
+            (&["timeout"], None),
+            (&["/x", "5"], None),
+            (&[], None),
+        ] {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            assert_eq!(at_most(&words), expected, "{words:?}");
+        }
     }
 
     #[test]

@@ -107,12 +107,30 @@ fn workload(at: &At<'_>, kind: &str, pod: &At<'_>, odd: &mut Vec<Odd>) -> Worklo
             .and_then(|outer| outer.number("replicas", odd)),
         strategy: outer.as_ref().and_then(strategy),
         os: spec.as_ref().and_then(|spec| spec.get("os")?.text("name")),
-        replacement_policy: job.and_then(|job| job.text("podReplacementPolicy")),
+        min_ready: outer
+            .as_ref()
+            .and_then(|outer| outer.number("minReadySeconds", odd)),
+        progress_deadline: outer
+            .as_ref()
+            .and_then(|outer| outer.number("progressDeadlineSeconds", odd)),
+        replacement_policy: job.as_ref().and_then(|job| {
+            let failures = || job.get("podFailurePolicy");
+            job.text("podReplacementPolicy")
+                // With a policy for failures there is no other.
+                .or_else(|| failures().map(|at| at.written("Failed".to_owned())))
+        }),
+        active_deadline: job
+            .as_ref()
+            .and_then(|job| job.number("activeDeadlineSeconds", odd)),
+        schedule: outer.as_ref().and_then(|outer| outer.text("schedule")),
+        concurrency: outer
+            .as_ref()
+            .and_then(|outer| outer.text("concurrencyPolicy")),
         ..Workload::at("kubernetes", kind, at.route.clone())
     }
 }
 
-fn name(at: &At<'_>) -> Option<Written<String>> {
+pub(super) fn name(at: &At<'_>) -> Option<Written<String>> {
     let meta = at.get("metadata")?;
     meta.text("name").or_else(|| meta.text("generateName"))
 }
@@ -144,7 +162,7 @@ fn strategy(outer: &At<'_>) -> Option<Strategy> {
     })
 }
 
-fn container(at: &At<'_>, odd: &mut Vec<Odd>) -> Container {
+pub(super) fn container(at: &At<'_>, odd: &mut Vec<Odd>) -> Container {
     let lifecycle = at.get("lifecycle");
     let mut probe = |key: &str| at.get(key).map(|probe| self::probe(&probe, odd));
     let (readiness, liveness, startup) = (
@@ -217,7 +235,7 @@ fn hook(at: &At<'_>, odd: &mut Vec<Odd>) -> Hook {
     }
 }
 
-fn probe(at: &At<'_>, odd: &mut Vec<Odd>) -> Probe {
+pub(super) fn probe(at: &At<'_>, odd: &mut Vec<Odd>) -> Probe {
     let action = if let Some(http) = at.get("httpGet") {
         ProbeAction::Http {
             path: http.text("path"),

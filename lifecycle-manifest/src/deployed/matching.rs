@@ -3,7 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-use super::{Container, Deployed, Workload};
+use super::{Container, Deployed, Workload, heroku};
 use crate::read::label;
 
 /// A workload that is a manifest's.
@@ -119,6 +119,9 @@ pub fn matches<'a>(files: &'a [Deployed], wanted: Wanted<'_>) -> Vec<Match<'a>> 
     let bears =
         |name: &str| name == wanted.service || label(name).as_deref() == Some(wanted.service);
     let by_name = |workload: &&Workload| {
+        if workload.kind == heroku::APPLICATION {
+            return true;
+        }
         let name = workload.name.as_ref();
         name.is_some_and(|name| bears(name.value.trim_end_matches('-')))
     };

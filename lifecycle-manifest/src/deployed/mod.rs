@@ -5,29 +5,45 @@
 //! [`Odd`]. What the values mean beside a manifest is said by the rules `LC7xx`, what they mean by
 //! themselves by the rules `LC8xx`.
 
+mod azure_container_apps;
+mod cloud_run;
+mod compose;
+mod docker;
 mod ecs;
+mod fly;
+mod go;
+mod heroku;
 mod hook;
 mod kubernetes;
 mod matching;
+pub(crate) mod nomad;
 mod pair;
 pub mod planned;
+pub(crate) mod pm2;
 mod read;
 pub(crate) mod reader;
 mod syntax;
+mod systemd;
 mod template;
+pub mod unit;
 mod view;
 mod workload;
 
+pub(crate) use compose::duration as compose_duration;
 pub use hook::Lasts;
 pub(crate) use hook::{program, script};
 pub(crate) use matching::holdings;
 pub use matching::{Match, Wanted, matches};
 pub(crate) use pair::{Pair, container_place, missing, pairs};
+pub use pm2::Pm2App;
+pub(crate) use pm2::{Held, held};
+pub use systemd::{Misplaced, UnitFile};
 pub(crate) use template::is_computed;
-pub(crate) use view::View;
+pub(crate) use view::{Seen, View};
 pub use workload::{
     Action, Binding, Capacity, Container, DependsOn, EcsService, HealthCheck, Hook, Owner, Pairs,
-    Port, Probe, ProbeAction, Service, ServicePort, Strategy, TargetGroup, Variable, Workload,
+    Port, Probe, ProbeAction, Service, ServicePort, Settings, Strategy, TargetGroup, Variable,
+    Workload,
 };
 
 use std::collections::HashSet;
@@ -65,7 +81,8 @@ pub struct Deployed {
 pub struct Odd {
     /// Where it stands.
     pub route: Route,
-    /// What is taken there: `a whole number`.
+    /// What is taken there: `a whole number`. Nothing where what stands there is filled in elsewhere, and
+    /// may be right.
     pub expected: &'static str,
     /// What it holds all the same, where that is plain: `30` where `"30"` is written.
     pub meant: Option<i64>,
@@ -85,7 +102,7 @@ pub struct Compared {
 impl Deployed {
     /// Reads a file: Kubernetes objects, `List`s of them, ECS task definitions and services in the
     /// shapes that are sent and the shapes that are described, in YAML or JSON, one or many;
-    /// `CloudFormation` templates, Terraform's JSON and what `terraform show -json` prints.
+    /// CloudFormation templates, Terraform's JSON and what `terraform show -json` prints.
     ///
     /// ```
     /// use lifecycle_manifest::deployed::Deployed;
@@ -131,6 +148,12 @@ impl Deployed {
         deployed
     }
 
+    /// Lets files that amend one another know of each other: what a unit's drop-in says otherwise no
+    /// longer holds in the unit. For all files of a run, once they are read.
+    pub fn join(files: &mut [Self]) {
+        systemd::join(files);
+    }
+
     /// Nothing in it runs containers or stands before what does, and nothing is broken.
     pub fn is_empty(&self) -> bool {
         self.workloads.is_empty()
@@ -159,6 +182,12 @@ impl Deployed {
         self.odd_routes.contains(route)
     }
 
+    /// A value of the wrong type is among those of a list.
+    pub(crate) fn has_odd_below(&self, route: &Route) -> bool {
+        let below = |odd: &Odd| odd.route.segments().starts_with(route.segments());
+        self.odd.iter().any(below)
+    }
+
     /// One object, or a list of them.
     fn object(&mut self, at: &At<'_>) {
         if let Value::Sequence(_) = &at.node.value {
@@ -182,6 +211,11 @@ impl Deployed {
             }
         }
     }
+}
+
+/// What a platform's own files call the grace period: `stopTimeout`.
+pub fn grace_key(platform: &str) -> Option<&'static str> {
+    reader::of(platform).map(|reader| reader.grace_key)
 }
 
 /// A document with nothing in it.

@@ -79,7 +79,11 @@ fn wanted<'a>(resolved: &'a Resolved, platform: &'a Platform, by_name_only: bool
         .or_else(|| platforms.iter().find_map(Platform::image));
     Wanted {
         platform: platform.key(),
-        service: &resolved.plan.service,
+        service: match platform {
+            // A Procfile has the names of process types.
+            Platform::Heroku(heroku) => heroku.process_type(&resolved.manifest),
+            _ => &resolved.plan.service,
+        },
         repository: image.map_or("", repository),
         namespace: platform
             .kubernetes()
@@ -231,8 +235,39 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// The grace period that holds; `None` where what stands there is no number.
+    /// Another Compose file beside it speaks of the same service, says this, and is read over the own
+    /// one: an override over its base, and a later file over an earlier one.
+    pub(crate) fn is_overlaid(&self, says: fn(&Container) -> bool) -> bool {
+        if self.platform.compose().is_none() {
+            return false;
+        }
+        let is_override = |file: &Deployed| file.name.contains("override");
+        let rank = |at: usize| (is_override(&self.files[at]), at);
+        let name = self.workload().name.as_ref().map(|name| &name.value);
+        let own = says(self.container());
+        let directory = |at: usize| {
+            let name = self.files[at].name.as_str();
+            name.rsplit_once('/').map_or("", |(directory, _)| directory)
+        };
+        let others = (0..self.files.len())
+            .filter(|at| *at != self.found.file && directory(*at) == directory(self.found.file));
+        let mut over = others.filter(|at| !own || rank(*at) > rank(self.found.file));
+        over.any(|at| {
+            let mut all = self.files[at].workloads.iter();
+            all.any(|it| {
+                it.platform == "compose"
+                    && it.name.as_ref().map(|name| &name.value) == name
+                    && it.containers.iter().any(says)
+            })
+        })
+    }
+
+    /// The grace period that holds; `None` where what stands there is no number, or another file's
+    /// holds.
     pub(crate) fn grace(&self) -> Option<Setting> {
+        if self.is_overlaid(|container| container.grace.is_some() || container.endless.is_some()) {
+            return None;
+        }
         (self.reader()?.grace)(self.file(), self.workload(), self.container())
     }
 

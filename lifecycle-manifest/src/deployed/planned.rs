@@ -10,7 +10,7 @@ use crate::platform::{
 use crate::{Resolved, Timeline};
 
 /// The fewest pods or tasks with which one can leave and one still serves.
-pub const REPLICAS: u32 = 2;
+pub const REPLICAS: u32 = crate::rollout::REPLICAS;
 
 /// A port that is open.
 #[derive(Debug, Clone, PartialEq, Eq)]

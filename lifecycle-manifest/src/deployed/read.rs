@@ -2,6 +2,7 @@
 
 use super::{Odd, Pairs, Port};
 use crate::manifest::Written;
+use crate::platform::Taken;
 use crate::text::{Node, Route, Value};
 
 /// A value and the way to it.
@@ -103,6 +104,31 @@ impl At<'_> {
             route: at.route,
             expected: "a whole number",
             meant: value,
+        });
+        None
+    }
+
+    /// The whole number under a key, within what the platform takes, be it written as a number or as text;
+    /// anything else is kept aside.
+    pub(super) fn within(
+        &self,
+        key: &str,
+        taken: &Taken,
+        odd: &mut Vec<Odd>,
+    ) -> Option<Written<i64>> {
+        let at = self.get(key)?;
+        let (value, plain) = match &at.node.value {
+            Value::Scalar { text, plain } => (integer(text), *plain || taken.as_text),
+            _ => (None, false),
+        };
+        let good = value.filter(|value| plain && taken.range.contains(value));
+        if let Some(value) = good {
+            return Some(at.written(value));
+        }
+        odd.push(Odd {
+            route: at.route,
+            expected: taken.expected,
+            meant: value.filter(|value| taken.range.contains(value)),
         });
         None
     }

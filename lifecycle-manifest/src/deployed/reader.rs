@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use super::pair::{Setting, container_place};
 use super::read::At;
-use super::{Container, Deployed, Workload, ecs, kubernetes};
+use super::{
+    Container, Deployed, Workload, azure_container_apps, cloud_run, compose, docker, ecs, fly,
+    heroku, kubernetes, nomad, pm2, systemd,
+};
 use crate::finding::Place;
 use crate::platform::Facts;
 
@@ -25,7 +28,21 @@ pub(crate) struct Reader {
 }
 
 /// Every reader. The first that takes an object has it.
-pub(super) static ALL: &[&Reader] = &[&kubernetes::READER, &ecs::READER];
+pub(super) static ALL: &[&Reader] = &[
+    // Their objects have a kind too, in groups of their own.
+    &cloud_run::READER,
+    &azure_container_apps::READER,
+    &kubernetes::READER,
+    &ecs::READER,
+    &docker::READER,
+    &compose::READER,
+    &systemd::READER,
+    &heroku::READER,
+    &nomad::READER,
+    // An app of PM2 names its script; one of Fly.io may have little but the same `kill_timeout`.
+    &pm2::READER,
+    &fly::READER,
+];
 
 /// That of a platform.
 pub(crate) fn of(platform: &str) -> Option<&'static Reader> {
@@ -35,10 +52,6 @@ pub(crate) fn of(platform: &str) -> Option<&'static Reader> {
 }
 
 /// The grace period of a container that has its own, or the platform's default.
-#[allow(
-    dead_code,
-    reason = "for platforms whose files say a duration a program"
-)]
 pub(super) fn own_grace(container: &Container, facts: &Facts) -> Setting {
     match &container.grace {
         Some(written) => Setting {

@@ -3,7 +3,7 @@
 
 use super::matching::candidates;
 use super::pair::{self, Pair, Setting};
-use super::{Capacity, Container, Deployed, Odd, Service, Workload};
+use super::{Capacity, Container, Deployed, Odd, Pm2App, Service, Workload};
 use crate::finding::{Finding, Place};
 use crate::platform::Platform;
 use crate::rules::Rule;
@@ -25,6 +25,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) workload: &'a Workload,
     /// The program's container, where a manifest speaks of it.
     pub(crate) main: Option<&'a Container>,
+    /// The manifest's entry that it is.
+    pub(crate) platform: Option<&'a Platform>,
 }
 
 impl<'a> View<'a> {
@@ -34,6 +36,7 @@ impl<'a> View<'a> {
             file,
             workload,
             main: None,
+            platform: None,
         };
         let keys = Platform::KEYS.iter();
         Self {
@@ -52,12 +55,21 @@ impl<'a> View<'a> {
             file: pair.found.file,
             workload: pair.workload(),
             main: Some(pair.container()),
+            platform: Some(pair.platform),
         };
         Self {
             files,
             workloads: pairs.iter().map(seen).collect(),
             has_manifest: true,
         }
+    }
+
+    /// PM2's apps.
+    pub(crate) fn apps(&self) -> impl Iterator<Item = (&Seen<'a>, &'a Pm2App)> {
+        self.workloads.iter().flat_map(|seen| {
+            let containers = seen.workload.containers.iter();
+            containers.filter_map(move |container| Some((seen, container.pm2.as_deref()?)))
+        })
     }
 
     /// The Services that send to a workload's pods.
@@ -102,7 +114,7 @@ impl<'a> View<'a> {
         let files = self.files.iter().enumerate();
         files
             .flat_map(|(file, deployed)| deployed.odd.iter().map(move |odd| (file, odd)))
-            .filter(|(file, odd)| is_seen(*file, odd))
+            .filter(|(file, odd)| !odd.expected.is_empty() && is_seen(*file, odd))
             .collect()
     }
 

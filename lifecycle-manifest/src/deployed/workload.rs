@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::UnitFile;
 use crate::manifest::Written;
 use crate::text::Route;
 
@@ -68,12 +69,47 @@ pub struct Workload {
     pub strategy: Option<Strategy>,
     /// Kubernetes: `spec.os.name`.
     pub os: Option<Written<String>>,
+    /// Kubernetes: `spec.minReadySeconds`.
+    pub min_ready: Option<Written<i64>>,
+    /// Kubernetes: `spec.progressDeadlineSeconds`.
+    pub progress_deadline: Option<Written<i64>>,
     /// A Job's `podReplacementPolicy`.
     pub replacement_policy: Option<Written<String>>,
+    /// A Job's `activeDeadlineSeconds`.
+    pub active_deadline: Option<Written<i64>>,
+    /// A `CronJob`'s `schedule`.
+    pub schedule: Option<Written<String>>,
+    /// A `CronJob`'s `concurrencyPolicy`.
+    pub concurrency: Option<Written<String>>,
     /// ECS: `requiresCompatibilities`.
     pub compatibilities: Vec<Written<String>>,
     /// ECS: `revision`, in what is described.
     pub revision: Option<i64>,
+    /// A grace period is written where the platform has none to set.
+    pub not_settable: Option<Route>,
+    /// What the manifest's own keys of the platform would say.
+    pub settings: Settings,
+}
+
+/// What a workload says that a manifest has a key for, under the names of those keys: for describing
+/// it anew.
+#[derive(Debug, Clone, Default)]
+pub struct Settings(Vec<(&'static str, Written<String>)>);
+
+impl Settings {
+    pub(super) fn word(&mut self, key: &'static str, written: Option<Written<String>>) {
+        self.0.extend(written.map(|written| (key, written)));
+    }
+
+    pub(super) fn number(&mut self, key: &'static str, written: Option<Written<i64>>) {
+        self.word(key, written.map(|it| it.map(|number| number.to_string())));
+    }
+
+    /// The text under a key; of a duration, its seconds.
+    pub fn get(&self, key: &str) -> Option<&Written<String>> {
+        let found = self.0.iter().find(|(own, _)| *own == key);
+        found.map(|(_, written)| written)
+    }
 }
 
 /// What made an object.
@@ -106,9 +142,16 @@ impl Workload {
             replicas: None,
             strategy: None,
             os: None,
+            min_ready: None,
+            progress_deadline: None,
             replacement_policy: None,
+            active_deadline: None,
+            schedule: None,
+            concurrency: None,
             compatibilities: Vec::new(),
             revision: None,
+            not_settable: None,
+            settings: Settings::default(),
         }
     }
 
@@ -174,8 +217,14 @@ pub struct Container {
     pub stop_timeout: Option<Written<i64>>,
     /// From the signal to SIGKILL, on platforms that say a duration a program.
     pub grace: Option<Written<Duration>>,
+    /// Docker and Compose: where it says that SIGKILL never comes.
+    pub endless: Option<Route>,
     /// What is waited for before the signal, outside of the grace period.
     pub outside: Option<Written<Duration>>,
+    /// systemd: what a unit says besides.
+    pub unit: Option<Box<UnitFile>>,
+    /// Compose: `pre_stop`, what runs before the signal, outside of the grace period.
+    pub hooks: Vec<Hook>,
     /// ECS: `dependsOn`.
     pub depends_on: Vec<DependsOn>,
     /// ECS: `essential`.
@@ -184,6 +233,8 @@ pub struct Container {
     pub health_check: Option<HealthCheck>,
     /// Kubernetes: `terminationMessagePath`.
     pub message_path: Option<Written<String>>,
+    /// PM2: what its app says beside.
+    pub pm2: Option<Box<super::Pm2App>>,
 }
 
 impl Container {
@@ -205,11 +256,15 @@ impl Container {
             restarts_always: false,
             stop_timeout: None,
             grace: None,
+            endless: None,
             outside: None,
+            unit: None,
+            hooks: Vec::new(),
             depends_on: Vec::new(),
             essential: None,
             health_check: None,
             message_path: None,
+            pm2: None,
         }
     }
 

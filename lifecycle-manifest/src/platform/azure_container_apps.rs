@@ -8,6 +8,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+#[cfg(feature = "deployed")]
+use super::Taken;
 use super::beside::{self, Beside};
 use super::bounds::within;
 use super::{Common, Facts, Signal, Terms, held, owed_settle};
@@ -40,6 +42,21 @@ pub(crate) const LONGEST_KNOWN_GRACE: Duration = Duration::from_secs(600);
 /// What a probe takes for `terminationGracePeriodSeconds` (`ContainerAppProbe`).
 pub(crate) const PROBE_GRACE: RangeInclusive<Duration> =
     Duration::ZERO..=Duration::from_secs(3_600);
+
+/// The two as the platform's files have them; the first has no limit that is documented.
+#[cfg(feature = "deployed")]
+pub(crate) static GRACE_SECONDS: Taken = Taken {
+    range: 0..=i64::MAX,
+    expected: "a whole number that is not negative",
+    as_text: false,
+};
+/// See [`GRACE_SECONDS`].
+#[cfg(feature = "deployed")]
+pub(crate) static PROBE_GRACE_SECONDS: Taken = Taken {
+    range: 0..=3_600,
+    expected: "a whole number from 0 to 3600",
+    as_text: false,
+};
 
 /// What a probe takes for `periodSeconds` and `failureThreshold` (`ContainerAppProbe`).
 pub const PROBE_PERIOD: RangeInclusive<u64> = 1..=240;

@@ -7,6 +7,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+#[cfg(feature = "deployed")]
+use super::Taken;
 use super::beside::{self, Beside};
 use super::bounds::{misplaced, within};
 use super::{Cap, Common, Facts, Signal, Terms, held, owed_settle};
@@ -37,7 +39,7 @@ const WINDOW: Duration = Duration::from_secs(10);
 
 /// How long a service may take to answer when nothing is said, and what it takes for that
 /// (<https://docs.cloud.google.com/run/docs/configuring/request-timeout>).
-const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
+pub(crate) const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(300);
 /// See [`DEFAULT_REQUEST_TIMEOUT`].
 pub(crate) const REQUEST_TIMEOUT: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(3_600);
@@ -48,6 +50,21 @@ const DEFAULT_TASK_TIMEOUT: Duration = Duration::from_secs(600);
 /// See [`DEFAULT_TASK_TIMEOUT`].
 pub(crate) const TASK_TIMEOUT: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(168 * 3_600);
+
+/// The two as the platform's files have them.
+#[cfg(feature = "deployed")]
+pub(crate) static SERVICE_SECONDS: Taken = Taken {
+    range: 1..=3_600,
+    expected: "a whole number from 1 to 3600",
+    as_text: false,
+};
+/// See [`SERVICE_SECONDS`]. It has 64 bits there, which are text in the API's JSON.
+#[cfg(feature = "deployed")]
+pub(crate) static TASK_SECONDS: Taken = Taken {
+    range: 1..=604_800,
+    expected: "a whole number from 1 to 604800",
+    as_text: true,
+};
 
 /// How often a task that failed is tried again when nothing is said, and the most there is
 /// (<https://docs.cloud.google.com/run/docs/configuring/max-retries>).
@@ -60,9 +77,11 @@ const CONCURRENCY: u32 = 1_000;
 
 /// Which parts of the manifest's health a probe takes (discovery document `run.v1`, `Probe`): seconds
 /// between two questions, of the startup probe and of the liveness probe.
-pub const STARTUP_PERIOD: RangeInclusive<u64> = 1..=240;
+///
+/// The startup probe's is above one second: its timeout, one second when not written, is to be less.
+pub const STARTUP_PERIOD: RangeInclusive<u64> = 2..=240;
 /// See [`STARTUP_PERIOD`].
-pub const LIVENESS_PERIOD: RangeInclusive<u64> = 1..=3_600;
+pub const LIVENESS_PERIOD: RangeInclusive<u64> = 2..=3_600;
 
 /// `platforms.cloud_run`.
 #[derive(Debug, Clone)]
@@ -113,6 +132,24 @@ impl RunKind {
         ("job", Self::Job),
         ("worker-pool", Self::WorkerPool),
     ];
+
+    /// Its word in the manifest.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Job => "job",
+            Self::WorkerPool => "worker-pool",
+        }
+    }
+
+    /// `service`, `worker pool`.
+    pub const fn noun(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Job => "job",
+            Self::WorkerPool => "worker pool",
+        }
+    }
 
     /// `a service`.
     pub const fn words(self) -> &'static str {

@@ -90,6 +90,20 @@ pub struct Ecs {
     pub sidecars: Vec<Sidecar>,
     /// `health_check`: how ECS asks the container itself; none when not written.
     pub health_check: Option<HealthCheck>,
+    /// `logical_ids`: what a template of one's own calls the objects.
+    pub logical_ids: Option<LogicalIds>,
+}
+
+/// `logical_ids`: what a CloudFormation template or a Terraform configuration calls the objects, for
+/// patches to be laid over them.
+#[derive(Debug, Clone)]
+pub struct LogicalIds {
+    /// `task_definition`.
+    pub task_definition: Option<Written<String>>,
+    /// `service`.
+    pub service: Option<Written<String>>,
+    /// `target_group`.
+    pub target_group: Option<Written<String>>,
 }
 
 /// `health_check`: a command that ECS runs inside the container.
@@ -210,6 +224,15 @@ impl Ecs {
             execution_role_arn: table.text("execution_role_arn"),
             subnets: table.names("subnets").unwrap_or_default(),
             security_groups: table.names("security_groups").unwrap_or_default(),
+            logical_ids: table.table("logical_ids").map(|mut table| {
+                let ids = LogicalIds {
+                    task_definition: identifier("task_definition", &mut table),
+                    service: identifier("service", &mut table),
+                    target_group: identifier("target_group", &mut table),
+                };
+                table.finish();
+                ids
+            }),
             load_balancer: table.table("load_balancer").map(|mut table| {
                 let balancer = LoadBalancer {
                     route: table.route().clone(),
@@ -298,6 +321,25 @@ impl Ecs {
     }
 }
 
+/// A name that both languages take, but for the marks that CloudFormation leaves out.
+fn identifier(key: &'static str, table: &mut Table<'_, '_>) -> Option<Written<String>> {
+    let written = table.text(key)?;
+    let begins = written.value.starts_with(|c: char| c.is_ascii_alphabetic());
+    let holds = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if begins && written.value.chars().all(holds) {
+        return Some(written);
+    }
+    let finding = Finding::new(
+        &shape::BAD_NAME,
+        format!("`{}` is not a name that templates take", written.value),
+        Place::Value(written.route),
+    );
+    table.push(finding.help(
+        "write a letter, then letters, digits, `_` and `-`; CloudFormation leaves out the last two",
+    ));
+    None
+}
+
 fn sidecars(table: &mut Table<'_, '_>) -> Vec<Sidecar> {
     let mut sidecars = Vec::new();
     for (route, item) in table.items("sidecars", "a list of `{ name, timeout }`") {
@@ -323,7 +365,7 @@ fn sidecars(table: &mut Table<'_, '_>) -> Vec<Sidecar> {
     sidecars
 }
 
-fn health_check(table: &mut Table<'_, '_>) -> Option<HealthCheck> {
+pub(super) fn health_check(table: &mut Table<'_, '_>) -> Option<HealthCheck> {
     let entry = table.entry("health_check")?;
     if !matches!(entry.value.value, Value::Sequence(_)) {
         let words = [("runtime", ())];
@@ -386,6 +428,21 @@ pub(crate) struct Schema {
     sidecars: Option<Vec<SidecarSchema>>,
     /// How ECS asks the container itself. `runtime`: the program asks itself, whatever else the image has. None when not written.
     health_check: Option<HealthCheckSchema>,
+    /// What a CloudFormation template or a Terraform configuration of yours calls the objects that `gen ecs --patch` is laid over. Unset: names made of the service's.
+    logical_ids: Option<LogicalIdsSchema>,
+}
+
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[schemars(deny_unknown_fields, title = "logical IDs")]
+#[allow(dead_code, reason = "only its shape is read")]
+struct LogicalIdsSchema {
+    /// The task definition. Unset: `ShopTaskDefinition` in CloudFormation, `shop` in Terraform.
+    task_definition: Option<String>,
+    /// The service. Unset: `ShopService` in CloudFormation, `shop` in Terraform.
+    service: Option<String>,
+    /// The target group. Unset: `ShopTargetGroup` in CloudFormation, `shop` in Terraform.
+    target_group: Option<String>,
 }
 
 #[cfg(feature = "schema")]
@@ -403,7 +460,7 @@ struct SidecarSchema {
 #[derive(schemars::JsonSchema)]
 #[schemars(untagged)]
 #[allow(dead_code, reason = "only its shape is read")]
-enum HealthCheckSchema {
+pub(super) enum HealthCheckSchema {
     /// The program asks itself.
     Runtime(RuntimeSchema),
     /// A command of the image, beginning with `CMD` or `CMD-SHELL`.
@@ -415,7 +472,7 @@ enum HealthCheckSchema {
 #[derive(schemars::JsonSchema)]
 #[schemars(rename_all = "kebab-case")]
 #[allow(dead_code, reason = "only its shape is read")]
-enum RuntimeSchema {
+pub(super) enum RuntimeSchema {
     /// The program asks itself.
     Runtime,
 }

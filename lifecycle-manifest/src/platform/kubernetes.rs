@@ -5,25 +5,32 @@
 //! grace period: hook, program and native sidecars share it, one after another.
 
 mod balancer;
+mod job;
 mod limits;
 mod mesh;
 mod pre_stop;
+mod rollout;
+mod sidecar;
+mod workload;
 
 use std::time::Duration;
 
 pub use balancer::Balancer;
+pub use job::{Concurrency, Job, Successor, is_schedule};
 pub(crate) use limits::usual as usual_limit;
 pub use limits::{Limits, Spot};
 pub use mesh::{Mesh, Proxy};
 pub use pre_stop::PreStop;
+pub use rollout::{Replacement, Rolling, Share};
+pub use sidecar::Sidecar;
+pub use workload::{Autoscaler, Controller};
 
 use super::{Common, Facts, Signal, Terms, held, owed_settle, round_up};
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place};
 use crate::manifest::{Manifest, Written};
-use crate::read::{OtherName, Table, Zero, unusable, wrong_type};
+use crate::read::{OtherName, Table, Zero, unusable};
 use crate::rules::shape;
-use crate::text::{Node, Value};
 
 pub(crate) static FACTS: Facts = Facts {
     key: "kubernetes",
@@ -40,6 +47,11 @@ pub(crate) static FACTS: Facts = Facts {
         OtherName::seconds("termination_grace_period_seconds", "grace_period"),
         OtherName::new("termination_grace_period", "grace_period"),
         OtherName::new("preStop", "pre_stop"),
+        OtherName::seconds("minReadySeconds", "rollout: { min_ready }"),
+        OtherName::seconds("progressDeadlineSeconds", "rollout: { progress_deadline }"),
+        OtherName::seconds("activeDeadlineSeconds", "job: { deadline }"),
+        OtherName::new("schedule", "job: { schedule }"),
+        OtherName::new("updateStrategy", "rollout: { strategy }"),
     ],
 };
 
@@ -50,6 +62,14 @@ pub(crate) const NATIVE_SLEEP_SINCE: u32 = 30;
 /// The minor version from which native sidecars work without a feature gate (beta, on by default).
 /// Kubernetes, KEP-753.
 pub(crate) const NATIVE_SIDECARS_SINCE: u32 = 29;
+
+/// The minor version from which a `StatefulSet`'s `maxUnavailable` is known and on by default; it was
+/// beta in 1.35, and switched off from 1.35.4 on and in 1.36 (kubernetes/kubernetes#137904, #139466).
+pub(crate) const SET_UNAVAILABLE_SINCE: u32 = 37;
+
+/// The minor version from which a Job's `podReplacementPolicy` works without a feature gate (beta, on
+/// by default). Kubernetes, KEP-3939.
+pub(crate) const POD_REPLACEMENT_SINCE: u32 = 29;
 
 /// How often the kubelet probes, and how many failures it takes, when nothing is said
 /// (core/v1/types.go, `Probe`).
@@ -65,6 +85,14 @@ pub const PORT_NAME_LONGEST: usize = 15;
 pub struct Kubernetes {
     /// The knobs that every platform has.
     pub common: Common,
+    /// `workload`: which controller runs the pods; a Deployment when not written.
+    pub workload: Option<Written<Controller>>,
+    /// `rollout`: how a new version takes the old one's place.
+    pub rollout: Rolling,
+    /// `job`: what a Job and a `CronJob` have beside other workloads.
+    pub job: Job,
+    /// `autoscaler`: it, and no file, says how many pods there are.
+    pub autoscaler: Option<Autoscaler>,
     /// `replicas`; 2 when not written, the fewest with which a rollout can keep serving.
     pub replicas: Option<Written<u32>>,
     /// `namespace`.
@@ -89,18 +117,6 @@ pub struct Kubernetes {
     pub load_balancer: Option<Balancer>,
 }
 
-/// One entry of `sidecars`.
-#[derive(Debug, Clone)]
-pub struct Sidecar {
-    /// Its name.
-    pub name: Written<String>,
-    /// How long it takes to stop.
-    pub timeout: Written<Duration>,
-    /// `native`: an init container with `restartPolicy: Always`, which stops after the program has
-    /// exited. Otherwise it gets the signal together with the program.
-    pub native: bool,
-}
-
 /// `version`: a minor release such as `1.34`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
@@ -111,7 +127,14 @@ pub struct Version {
 impl Kubernetes {
     pub(super) fn read(common: Common, table: &mut Table<'_, '_>) -> Self {
         let (mesh, proxy) = mesh::read(table);
-        Self {
+        let kubernetes = Self {
+            workload: table.word("workload", "a workload", Controller::WORDS),
+            rollout: table
+                .table("rollout")
+                .map(Rolling::read)
+                .unwrap_or_default(),
+            job: table.table("job").map(Job::read).unwrap_or_default(),
+            autoscaler: table.table("autoscaler").and_then(Autoscaler::read),
             mesh,
             proxy,
             liveness_grace_period: table.duration("liveness_grace_period", Zero::Refused),
@@ -120,7 +143,7 @@ impl Kubernetes {
             namespace: namespace(table),
             version: version(table),
             pre_stop: PreStop::read(table),
-            sidecars: sidecars(table),
+            sidecars: sidecar::read(table),
             spot: table.word(
                 "spot",
                 "a kind of Spot node",
@@ -128,7 +151,9 @@ impl Kubernetes {
             ),
             load_balancer: table.table("load_balancer").map(Balancer::read),
             common,
-        }
+        };
+        kubernetes.hold_against_workload(table);
+        kubernetes
     }
 
     /// How long a pod has that liveness has given up, in whole seconds; `None`: the grace period.
@@ -149,6 +174,13 @@ impl Kubernetes {
         self.version
             .as_ref()
             .is_none_or(|version| version.value.minor >= NATIVE_SLEEP_SINCE)
+    }
+
+    /// The cluster knows a Job's `podReplacementPolicy`.
+    pub fn has_pod_replacement(&self) -> bool {
+        self.version
+            .as_ref()
+            .is_none_or(|version| version.value.minor >= POD_REPLACEMENT_SINCE)
     }
 
     pub(super) fn terms(&self, manifest: &Manifest) -> Terms {
@@ -251,58 +283,13 @@ fn version(table: &mut Table<'_, '_>) -> Option<Written<Version>> {
     None
 }
 
-fn has(node: &Node, key: &str) -> bool {
-    node.entry(key).is_some()
-}
-
-fn sidecars(table: &mut Table<'_, '_>) -> Vec<Sidecar> {
-    let mut sidecars = Vec::new();
-    for (route, item) in table.items("sidecars", "a list of `{ name, timeout }`") {
-        if !matches!(item.value, Value::Mapping(_)) {
-            table.push(wrong_type(
-                &route,
-                "a mapping with `name` and `timeout`",
-                item,
-            ));
-            continue;
-        }
-        let Some(mut table) = Table::new(item, route, table.findings()) else {
-            continue;
-        };
-        let name = table.text("name");
-        let timeout = table.duration("timeout", Zero::Allowed);
-        let native = table.boolean("native").is_none_or(|native| native.value);
-        for (key, help) in [
-            ("name", "add `name:` with the container's name"),
-            ("timeout", "add `timeout:`: how long it takes to stop"),
-        ] {
-            if !has(item, key) {
-                table.missing(key, help);
-            }
-        }
-        if let Some(name) = &name
-            && let Some(finding) = unusable(&name.value, Place::Value(name.route.clone()), None)
-        {
-            table.push(finding);
-        }
-        table.finish();
-        if let (Some(name), Some(timeout)) = (name, timeout) {
-            sidecars.push(Sidecar {
-                name,
-                timeout,
-                native,
-            });
-        }
-    }
-    sidecars
-}
-
 #[cfg(feature = "schema")]
 #[derive(schemars::JsonSchema)]
 #[schemars(
     deny_unknown_fields,
     title = "kubernetes",
     rename = "Kubernetes",
+    extend("allOf" = workload::for_workloads()),
     description = "How the service stops on Kubernetes."
 )]
 #[allow(dead_code, reason = "only its shape is read")]
@@ -312,7 +299,15 @@ pub(crate) struct Schema {
     /// The container's image, such as `registry.example.com/checkout:1.4.2`. Unset: another platform's, or what `gen --image` says.
     #[schemars(extend("examples" = ["registry.example.com/checkout:1.4.2"]))]
     image: Option<String>,
-    /// How many pods; 2 when not written.
+    /// Which of Kubernetes' controllers runs the pods; `deployment` when not written.
+    workload: Option<Controller>,
+    /// How a new version takes the old one's place. Unset: a new pod is ready before an old one leaves, one at a time.
+    rollout: Option<rollout::RolloutSchema>,
+    /// What a Job and a `CronJob` have beside other workloads. Unset: nothing.
+    job: Option<job::JobSchema>,
+    /// A `HorizontalPodAutoscaler` says how many pods there are. Unset: `replicas` does.
+    autoscaler: Option<workload::AutoscalerSchema>,
+    /// How many pods of a Deployment or a `StatefulSet`; 2 when not written.
     replicas: Option<u32>,
     /// The namespace the objects are written for. Unset: none is written.
     namespace: Option<String>,
@@ -323,7 +318,7 @@ pub(crate) struct Schema {
     pre_stop: Option<pre_stop::Schema>,
     /// Containers beside the program's. Native ones stop after it, one after another, inside the same grace period. Unset: none.
     #[schemars(extend("examples" = [[{ "name": "proxy", "timeout": "5s" }]]))]
-    sidecars: Option<Vec<SidecarSchema>>,
+    sidecars: Option<Vec<sidecar::SidecarSchema>>,
     /// The service mesh, whose proxy is a native sidecar unless something else is said. Unset: none.
     mesh: Option<mesh::MeshSchema>,
     /// How long a pod has that the liveness probe has given up. Unset: the whole grace period.
@@ -334,17 +329,4 @@ pub(crate) struct Schema {
     spot: Option<Spot>,
     /// A load balancer in front of the cluster that follows the pod on its own. Unset: none.
     load_balancer: Option<balancer::BalancerSchema>,
-}
-
-#[cfg(feature = "schema")]
-#[derive(schemars::JsonSchema)]
-#[schemars(deny_unknown_fields, title = "sidecar")]
-#[allow(dead_code, reason = "only its shape is read")]
-struct SidecarSchema {
-    /// The container's name.
-    name: String,
-    /// How long it takes to stop.
-    timeout: crate::schema::DurationSchema,
-    /// A native sidecar (an init container with `restartPolicy: Always`) stops after the program. `false`: it gets the signal together with the program. `true` when not written.
-    native: Option<bool>,
 }

@@ -3,13 +3,21 @@
 //! A platform is one module and one line in the registry below. Every number about how a platform
 //! ends a workload stands in that module, with its source, and nowhere else.
 
-mod azure_container_apps;
+pub(crate) mod azure_container_apps;
 mod beside;
 mod bounds;
-mod cloud_run;
+pub(crate) mod cloud_run;
+mod command;
+pub(crate) mod compose;
+pub(crate) mod docker;
 pub(crate) mod ecs;
+pub(crate) mod fly;
+pub(crate) mod heroku;
 pub(crate) mod kubernetes;
+pub(crate) mod nomad;
+pub(crate) mod pm2;
 mod signal;
+pub(crate) mod systemd;
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -19,18 +27,33 @@ pub use azure_container_apps::{AzureContainerApps, PROBE_FAILURES, PROBE_PERIOD,
 pub use beside::Beside;
 pub use cloud_run::{CloudRun, LIVENESS_PERIOD, RunKind, STARTUP_PERIOD};
 pub(crate) use cloud_run::{REQUEST_TIMEOUT, TASK_TIMEOUT};
+pub use command::Program;
+pub use compose::{Compose, PreStop as ComposeHook};
+pub(crate) use docker::ENGINE_MARGIN;
+pub use docker::{Docker, Published};
 pub(crate) use ecs::DEREGISTRATION_DELAY_CAP;
 #[cfg(feature = "deployed")]
 pub(crate) use ecs::FARGATE_CAP;
 #[cfg(feature = "deployed")]
 pub(crate) use ecs::Sidecar as EcsSidecar;
-pub use ecs::{Ecs, HEALTH_CHECK_INTERVAL, HealthCheck, LaunchType, LoadBalancer, SPOT_NOTICE};
-pub use kubernetes::{
-    Balancer, DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, Kubernetes, Limits, Mesh,
-    PORT_NAME_LONGEST, PreStop, Proxy, Sidecar, Spot, Version,
+pub use ecs::{
+    Ecs, HEALTH_CHECK_INTERVAL, HealthCheck, LaunchType, LoadBalancer, LogicalIds, SPOT_NOTICE,
 };
-pub(crate) use kubernetes::{NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE, usual_limit};
+pub use fly::{AutoStop, Fly, FlyStrategy};
+pub use heroku::Heroku;
+pub use kubernetes::{
+    Autoscaler, Balancer, Concurrency, Controller, DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD,
+    Job, Kubernetes, Limits, Mesh, PORT_NAME_LONGEST, PreStop, Proxy, Replacement, Rolling, Share,
+    Sidecar, Spot, Successor, Version, is_schedule,
+};
+pub(crate) use kubernetes::{
+    NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE, POD_REPLACEMENT_SINCE, SET_UNAVAILABLE_SINCE,
+    usual_limit,
+};
+pub use nomad::{Driver as NomadDriver, NOMAD_CHECK, Nomad, ServiceProvider, ShutdownDelay};
+pub use pm2::{ExecMode, Pm2};
 pub use signal::Signal;
+pub use systemd::{ExecStop, KillMode, ServiceType, Systemd, seconds};
 
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place};
@@ -38,6 +61,8 @@ use crate::manifest::{Manifest, Written};
 use crate::read::{OtherName, Table, Zero, list, named_wrongly, nearest};
 use crate::rules::shape;
 use crate::text::Route;
+#[cfg(feature = "deployed")]
+use crate::text::{Mapping, Node, Span, Value};
 
 /// What is true of a platform whatever the manifest says.
 #[derive(Debug)]
@@ -164,6 +189,18 @@ pub struct Cap {
     pub because: &'static str,
     /// The grace period cannot be set at all.
     pub fixed: bool,
+}
+
+/// A whole number as a platform's files have it.
+#[cfg(feature = "deployed")]
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// What the platform takes.
+    pub(crate) range: std::ops::RangeInclusive<i64>,
+    /// The same in words.
+    pub(crate) expected: &'static str,
+    /// It may be written as text too.
+    pub(crate) as_text: bool,
 }
 
 /// The settle time when the manifest does not say, where routing lags behind the stop.
@@ -304,12 +341,28 @@ platforms! {
     ecs: Ecs,
     cloud_run: CloudRun,
     azure_container_apps: AzureContainerApps,
+    docker: Docker,
+    compose: Compose,
+    systemd: Systemd,
+    nomad: Nomad,
+    pm2: Pm2,
+    fly: Fly,
+    heroku: Heroku,
 }
 
 impl Platform {
     /// Its key under `platforms`.
     pub fn key(&self) -> &'static str {
         self.facts().key
+    }
+
+    /// Requests come in at one port, whatever others the program opens.
+    #[cfg(feature = "deployed")]
+    pub(crate) fn has_one_ingress_port(&self) -> bool {
+        matches!(
+            self,
+            Self::CloudRun(_) | Self::AzureContainerApps(_) | Self::Fly(_)
+        )
     }
 
     /// The containers that get the signal together with the program's, where the platform signals all of
@@ -320,6 +373,19 @@ impl Platform {
             Self::AzureContainerApps(platform) => &platform.sidecars,
             _ => &[],
         }
+    }
+
+    /// What asks a program to stop where nothing is said: an empty entry's terms.
+    #[cfg(feature = "deployed")]
+    pub(crate) fn usual_signal(&self, manifest: &Manifest) -> Signal {
+        let nothing = Node {
+            span: Span::default(),
+            value: Value::Mapping(Mapping::EMPTY),
+        };
+        let mut findings = Vec::new();
+        Table::new(&nothing, Route::root(), &mut findings)
+            .and_then(|table| Self::read(self.key(), table, &[]))
+            .map_or_else(Signal::default, |empty| empty.terms(manifest).signal)
     }
 }
 

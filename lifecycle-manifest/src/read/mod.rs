@@ -1,6 +1,7 @@
 //! From the tree to the [`Manifest`]: everything wrong is collected, nothing stops at the first.
 
 mod drill;
+mod generate;
 mod jobs;
 mod lints;
 mod suggest;
@@ -73,6 +74,10 @@ pub(crate) fn manifest(document: &Document, findings: &mut Vec<Finding>) -> Opti
         .map(|t| Platforms::read(t, &names))
         .unwrap_or_default();
     let drill = root.table("drill").map(drill::drill);
+    let generate = root
+        .table("generate")
+        .map(generate::generate)
+        .unwrap_or_default();
     let lints = root.table("lints").map(lints::lints).unwrap_or_default();
     root.finish();
     // Such a name is a finding by now; in a sum or a summary it would write to somebody's terminal.
@@ -89,6 +94,7 @@ pub(crate) fn manifest(document: &Document, findings: &mut Vec<Finding>) -> Opti
         resources,
         platforms,
         drill,
+        generate,
         lints,
     })
 }
@@ -138,6 +144,11 @@ pub(crate) fn syntax(error: SyntaxError) -> Finding {
                 None => finding,
             }
         }
+        SyntaxErrorKind::NotIn(language, words) => Finding::new(
+            &shape::SYNTAX,
+            format!("this is not {language}: {words}"),
+            place,
+        ),
         SyntaxErrorKind::Unsupported(what, instead) => Finding::new(
             &shape::UNSUPPORTED_YAML,
             format!("a manifest does not use {what}"),
@@ -364,6 +375,7 @@ fn resource(
         }
     }
     let best_effort = table.boolean("best_effort");
+    let exclusive = table.boolean("exclusive");
     let port = table.number("port", 1..=u16::MAX);
     let lease = table.duration("lease", Zero::Refused);
     let (jobs, of_jobs) = jobs::jobs(&mut table);
@@ -423,6 +435,7 @@ fn resource(
         after,
         uses,
         best_effort,
+        exclusive,
         port,
         lease,
         spread,

@@ -53,6 +53,15 @@ impl OtherName {
         }
     }
 
+    /// Theirs is a number of milliseconds.
+    pub(crate) const fn milliseconds(theirs: &'static str, ours: &'static str) -> Self {
+        Self {
+            theirs,
+            ours,
+            unit: Some("ms"),
+        }
+    }
+
     /// Our name, and our way to write the value.
     fn fix(&self, entry: &Entry, route: &Route) -> Fix {
         let here = route.key(&entry.key);

@@ -5,15 +5,16 @@ use std::time::Duration;
 use super::Context;
 use super::shorter::timeouts_within;
 use super::verdict::{Verdict, beside_steps, platform_place, terms, with, with_longest_steps};
-use crate::duration::human;
+use crate::duration::{human, show};
 use crate::finding::{Finding, Help};
+use crate::platform::round_up;
 
 rule! {
     /// Shutdown needs more time than the platform can give at all.
     ///
     /// ## What it finds
     ///
-    /// A sum above the platform's own limit: 120 seconds on Fargate, ten on Cloud Run.
+    /// A sum above the platform's own limit: 120 seconds on Fargate, ten on Cloud Run, thirty on Heroku, 300 on Fly.io, and on Nomad what its clients are set to.
     ///
     /// ## Why it matters
     ///
@@ -52,6 +53,7 @@ rule! {
     /// - `timeouts` under the platform: steps that are tighter there.
     /// - `budget.reserve` (5s when not written, or a quarter of the work where that is less).
     /// - `launch_type: ec2` under `ecs`: no limit is documented there.
+    /// - `max_kill_timeout` under `nomad`: the clients' own setting, 30s when not written.
     ///
     /// ## When to allow it
     ///
@@ -61,6 +63,9 @@ rule! {
     ///
     /// Fargate: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>, `stopTimeout`.
     /// Cloud Run: <https://docs.cloud.google.com/run/docs/container-contract>.
+    /// Nomad, whose clients cut every `kill_timeout` to their `max_kill_timeout`: <https://developer.hashicorp.com/nomad/docs/configuration/client>.
+    /// Fly.io: <https://fly.io/docs/reference/configuration/>, `kill_timeout`.
+    /// Heroku: <https://devcenter.heroku.com/articles/dyno-shutdown-behavior>.
     pub(super) RULE = "LC106", "above-platform-cap", Error, High, check
 }
 
@@ -98,6 +103,12 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             };
             Help { text, fix: None }
         }));
+        if line.platform() == crate::platform::nomad::FACTS.key {
+            finding = finding.help(format!(
+                "or raise `max_kill_timeout` on the clients, and say so under `nomad`: `max_kill_timeout: {}`",
+                show(round_up(line.needed(), line.facts.unit))
+            ));
+        }
         let hand_back =
             "or make the work resumable and hand it back at the signal, or run it elsewhere";
         findings.push(finding.help(hand_back));

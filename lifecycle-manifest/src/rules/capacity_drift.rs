@@ -75,6 +75,19 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
         );
         return;
     }
+    if let Some(pm2) = pair.platform.pm2() {
+        let (planned, deployed) = (&pm2.instances, &pair.workload().replicas);
+        let file = pair.found.file;
+        count(
+            pair,
+            file,
+            planned.as_ref(),
+            deployed.as_ref(),
+            "instances",
+            findings,
+        );
+        return;
+    }
     let Some(ecs) = pair.platform.ecs() else {
         return;
     };

@@ -47,6 +47,9 @@ pub(super) fn check(file: usize, deployed: &Deployed, findings: &mut Vec<Finding
     for error in &deployed.errors {
         let (message, help) = match &error.kind {
             SyntaxErrorKind::NotYaml(words) => (format!("this is not YAML: {words}"), None),
+            SyntaxErrorKind::NotIn(language, words) => {
+                (format!("this is not {language}: {words}"), None)
+            }
             SyntaxErrorKind::TooLarge(what, help) => {
                 (format!("this is not read: {what}"), Some(*help))
             }

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "deployed")]
 use crate::{
-    deployed::View,
+    deployed::{Container, Held, Seen, View, held},
     finding::{Finding, Place, Severity},
 };
 
@@ -11,11 +11,11 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A `terminationGracePeriodSeconds` of 0, of 1, or below zero; a `stopTimeout` of 0.
+    /// A `terminationGracePeriodSeconds` of 0, of 1, or below zero; a `stopTimeout` of 0; a `stop_grace_period` or a `StopTimeout` of 0 under Compose and Docker; a `kill_timeout` of 0, below zero, or beyond what PM2's timers hold.
     ///
     /// ## Why it matters
     ///
-    /// With 0 the pod is gone at once, and no preStop hook runs. Below zero Kubernetes takes a second. ECS takes 0 for nothing written: 30 seconds.
+    /// With 0 the pod is gone at once, and no preStop hook runs. Below zero Kubernetes takes a second. ECS takes 0 for nothing written: 30 seconds; so does PM2: 1.6 seconds. Docker sends the signal and SIGKILL back to back. PM2 kills at once below zero, and beyond 2147483647 milliseconds.
     ///
     /// ## Example
     ///
@@ -47,7 +47,7 @@ rule! {
     ///
     /// ## Source
     ///
-    /// Kubelet v1.36: a hook is skipped where no time is left, and 2 s are the floor. kubernetes/kubernetes#98866: a negative value acts as 1. ECS agent: 0 acts as unset.
+    /// Kubelet v1.36: a hook is skipped where no time is left, and 2 s are the floor. kubernetes/kubernetes#98866: a negative value acts as 1. ECS agent: 0 acts as unset. moby, `daemon/stop.go`: with 0 the wait after the signal is over at once. PM2 7.0.4: `lib/God/Methods.js`, and seen.
     pub(super) RULE = "LC804", "deployed-grace-of-nothing", Warning, High
 }
 
@@ -84,6 +84,8 @@ pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
             findings.push(finding);
         }
         for container in &seen.workload.containers {
+            findings.extend(of_app(seen, container));
+            findings.extend(own(view, seen, container));
             let Some(timeout) = container.stop_timeout.as_ref().filter(|it| it.value <= 0) else {
                 continue;
             };
@@ -99,4 +101,53 @@ pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
             );
         }
     }
+}
+
+/// PM2's number, where it is none to PM2.
+#[cfg(feature = "deployed")]
+fn of_app(seen: &Seen<'_>, container: &Container) -> Option<Finding> {
+    let timeout = container.pm2.as_ref()?.kill_timeout.as_ref()?;
+    let (what, label, severity) = match held(timeout.value) {
+        Held::For(_) => return None,
+        Held::Default => (
+            "gives it 1.6s, the PM2 default",
+            "taken for nothing written",
+            Severity::Warning,
+        ),
+        Held::AtOnce => (
+            "is no time that PM2 can wait",
+            "SIGKILL follows the signal at once",
+            Severity::Error,
+        ),
+    };
+    let message = format!(
+        "`kill_timeout: {}` of `{}` {what}",
+        timeout.value,
+        container.name()
+    );
+    let mut finding = seen
+        .finding(&RULE, message, Place::Value(timeout.route.clone()))
+        .label(label)
+        .help("write how long the shutdown needs, in milliseconds");
+    finding.severity = severity;
+    Some(finding)
+}
+
+/// A container's own grace period of nothing; what only becomes nothing on its way is another rule's.
+#[cfg(feature = "deployed")]
+fn own(view: &View<'_>, seen: &Seen<'_>, container: &Container) -> Option<Finding> {
+    let is_docker = ["docker", "compose"].contains(&seen.workload.platform);
+    let grace = container
+        .grace
+        .as_ref()
+        .filter(|grace| grace.value.is_zero())?;
+    if !is_docker || super::deployed_grace_cut::cut(view, seen.file, container).is_some() {
+        return None;
+    }
+    let message = format!("`{}` has no time to stop", container.name());
+    let finding = seen
+        .finding(&RULE, message, Place::Value(grace.route.clone()))
+        .label("SIGKILL comes with the signal")
+        .help("write how long the shutdown needs; without it, it is 10s, the Docker default");
+    Some(finding)
 }

@@ -57,10 +57,13 @@ rule! {
 #[cfg(feature = "deployed")]
 pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
     for (file, odd) in view.odd() {
-        let key = match odd.route.segments().last() {
-            Some(crate::text::Segment::Key(key)) => key.as_str(),
-            _ => "this",
-        };
+        // An item of a list is called by its list.
+        let mut segments = odd.route.segments().iter().rev();
+        let key = segments.find_map(|segment| match segment {
+            crate::text::Segment::Key(key) => Some(key.as_str()),
+            crate::text::Segment::Index(_) => None,
+        });
+        let key = key.unwrap_or("this");
         let document = &view.files[file].document;
         if crate::deployed::is_computed(document, &odd.route) {
             let message =

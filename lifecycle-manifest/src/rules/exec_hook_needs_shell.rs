@@ -11,10 +11,12 @@ rule! {
     /// ## What it finds
     ///
     /// A command as hook (a shell, `sleep`, `curl`, `wget`) for an image that by its name has neither shell nor tools: scratch, distroless, chainguard.
+    /// Under `compose` a hook with a `timeout` is one of them whatever it runs: what bounds it is a shell and its `timeout`.
     ///
     /// ## Why it matters
     ///
-    /// The hook fails with an event that nobody reads, and the signal comes at once: the delay is silently lost.
+    /// On Kubernetes the hook fails with an event that nobody reads, and the signal comes at once: the delay is silently lost.
+    /// Compose gives up on stopping a container whose hook fails: it runs on, without a signal.
     ///
     /// ## Example
     ///
@@ -47,7 +49,7 @@ rule! {
     /// ## Options
     ///
     /// - `pre_stop` under `kubernetes`: a sleep such as `10s` needs Kubernetes 1.30. Not written, it is a sleep of the settle time, or the program waits by itself where there is none.
-    /// - `image` under `kubernetes`.
+    /// - `image` under `kubernetes` and `compose`.
     ///
     /// ## When to allow it
     ///
@@ -66,6 +68,7 @@ const BARE: [&str; 3] = ["scratch", "distroless", "chainguard"];
 pub(super) const USERLAND: [&str; 6] = ["sleep", "sh", "bash", "ash", "curl", "wget"];
 
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    composed(context, findings);
     let Some((line, kubernetes)) = context.on(Platform::kubernetes) else {
         return;
     };
@@ -116,6 +119,37 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         Place::Value(route.clone()),
         sleep,
     ));
+}
+
+/// The same under Compose, where a bounded hook runs under a shell.
+fn composed(context: &Context<'_>, findings: &mut Vec<Finding>) {
+    let Some((line, compose)) = context.on(Platform::compose) else {
+        return;
+    };
+    let image = compose.common.image.as_ref();
+    let Some(image) = image.filter(|image| is_bare(&image.value)) else {
+        return;
+    };
+    for hook in &compose.pre_stop {
+        let program = hook.command.first().map_or("", |word| word.value.as_str());
+        let name = program.rsplit('/').next().unwrap_or(program);
+        let needs = match (&hook.timeout, USERLAND.contains(&name)) {
+            (Some(_), _) => "a shell and `timeout`, by which the hook is bounded",
+            (None, true) => "this program",
+            (None, false) => continue,
+        };
+        let message = format!("the hook needs {needs}, which the image by its name does not have");
+        findings.push(
+            Finding::new(&RULE, message, Place::Value(hook.route.key("exec")))
+                .on(line.platform())
+                .label("fails, and Compose gives up on stopping the container")
+                .related(
+                    Place::Value(image.route.clone()),
+                    "by its name without shell and tools",
+                )
+                .help("do in the program's own steps what the hook does, or take an image that has a shell"),
+        );
+    }
 }
 
 /// A whole word of the image's path or tag says that nothing but the program is in it.

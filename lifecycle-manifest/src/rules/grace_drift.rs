@@ -3,7 +3,7 @@
 #[cfg(feature = "deployed")]
 use crate::{
     deployed::Pair,
-    duration::{LONGEST, human},
+    duration::{LONGEST, human, show},
     finding::{Finding, Severity},
     platform::LaunchType,
 };
@@ -15,7 +15,7 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A `terminationGracePeriodSeconds`, or a `stopTimeout` on ECS, that differs from the manifest's grace period, be either of them written or the platform's default.
+    /// A `terminationGracePeriodSeconds`, a `stopTimeout` on ECS, a `TimeoutStopSec=` of systemd, that differs from the manifest's grace period, be either of them written or the platform's default.
     /// Less than planned is an error; more is the safe side, and a warning.
     ///
     /// ## Why it matters
@@ -68,7 +68,7 @@ rule! {
     ///
     /// ## Source
     ///
-    /// Kubernetes: `terminationGracePeriodSeconds` is 30 when nothing is written (core/v1/types.go). ECS: `stopTimeout` is 30 when nothing is written (API reference of `ContainerDefinition`).
+    /// Kubernetes: `terminationGracePeriodSeconds` is 30 when nothing is written (core/v1/types.go). ECS: `stopTimeout` is 30 when nothing is written (API reference of `ContainerDefinition`). systemd: `DefaultTimeoutStopSec=` is 90 s (`systemd-system.conf(5)`).
     pub(super) RULE = "LC701", "grace-drift", Error, High
 }
 
@@ -121,7 +121,8 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
         finding.severity = Severity::Warning;
         if takes(deployed.value) && deployed.value <= LONGEST {
             finding = finding.help(format!(
-                "or write `grace_period: {value}` in the manifest, under `{}`",
+                "or write `grace_period: {}` in the manifest, under `{}`",
+                show(deployed.value),
                 pair.platform.key()
             ));
         }

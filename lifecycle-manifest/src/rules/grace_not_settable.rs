@@ -47,6 +47,7 @@ rule! {
     /// ## Source
     ///
     /// Cloud Run gives ten seconds from SIGTERM to SIGKILL, with nothing to set: <https://docs.cloud.google.com/run/docs/container-contract>.
+    /// Heroku gives thirty: <https://devcenter.heroku.com/articles/dyno-shutdown-behavior>.
     pub(super) RULE = "LC108", "grace-not-settable", Error, High, check
 }
 

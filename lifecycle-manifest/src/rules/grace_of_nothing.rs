@@ -13,13 +13,15 @@ rule! {
     /// ## What it finds
     ///
     /// A `grace_period` of `0s`, or one below the least that Kubernetes gives a container.
+    /// Under Docker and Compose a number that is no whole second loses its fraction on the way; what is generated is whole, and `rounded-up` says so.
     ///
     /// ## Why it matters
     ///
     /// Zero means something else everywhere.
     /// On Kubernetes the pod is gone from the API at once, its hook does not run, and the program is killed after two seconds.
-    /// On ECS it counts as not written: the default of 30 seconds holds.
     /// On Azure Container Apps the program is killed at once, without any signal before.
+    /// On ECS it counts as not written: the default of 30 seconds holds. So it does under PM2, whose default is 1.6 seconds.
+    /// Docker sends the signal and SIGKILL back to back.
     /// A grace period of one second is raised to two by the kubelet.
     ///
     /// ## Example
@@ -57,6 +59,8 @@ rule! {
     /// Kubelet v1.36, `pkg/kubelet/kuberuntime/kuberuntime_container.go`: the window is raised to at least two seconds.
     /// ECS agent, `agent/engine/docker_task_engine.go`: a stop timeout of 0 counts as unset.
     /// Azure Container Apps, `ContainerAppTemplate`: zero means the kill signal at once.
+    /// PM2 7.0.3, `processIsDead` of `lib/God/Methods.js`: a `kill_timeout` of 0 counts as unset.
+    /// moby, `daemon/stop.go`: with a timeout of 0 the wait after the signal is over at once.
     pub(super) RULE = "LC110", "grace-of-nothing", Warning, High, check
 }
 

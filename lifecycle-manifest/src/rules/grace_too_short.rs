@@ -19,7 +19,7 @@ rule! {
     ///
     /// Whatever is still running when the grace period ends is killed: requests are reset, jobs are half done, buffers are lost.
     /// Every step may keep to its own timeout and the whole may still be cut off, because the platform counts the sum.
-    /// An unset grace period is the commonest cause: it is 30 seconds on Kubernetes and ECS, whatever the program needs.
+    /// An unset grace period is the commonest cause: it is 30 seconds on Kubernetes and ECS, and 1.6 seconds under PM2, whatever the program needs.
     ///
     /// ## Example
     ///
@@ -63,6 +63,7 @@ rule! {
     ///
     /// Kubernetes: hook and program share the grace period, <https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination>.
     /// ECS: `stopTimeout`, 30 seconds when not written, <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>.
+    /// PM2: `kill_timeout`, 1600 milliseconds when not written, 7.0.3 `constants.js`.
     pub(super) RULE = "LC101", "grace-too-short", Error, High, check
 }
 

@@ -8,7 +8,8 @@ use std::fmt::Write as _;
 /// One way in which a stop is known to fail.
 #[derive(Debug, Clone, Copy)]
 pub struct Hazard {
-    /// Its number: K for Kubernetes, E for ECS, X for everywhere, Q for queues.
+    /// Its number: K for Kubernetes, E for ECS, D for Docker and Compose, X for everywhere, Q for
+    /// queues.
     pub id: &'static str,
     /// What goes wrong.
     pub what: &'static str,
@@ -19,7 +20,7 @@ pub struct Hazard {
 }
 
 /// How many there are, by the letter of their numbers.
-pub const COUNTS: [(char, usize); 4] = [('K', 18), ('E', 10), ('X', 10), ('Q', 7)];
+pub const COUNTS: [(char, usize); 5] = [('K', 18), ('E', 10), ('D', 8), ('X', 10), ('Q', 7)];
 
 const fn found(id: &'static str, what: &'static str, rules: &'static [&'static str]) -> Hazard {
     Hazard {
@@ -217,6 +218,53 @@ pub static ALL: &[Hazard] = &[
         "The image is not read, and a manifest cannot set a signal; the runtime answers SIGTERM and SIGINT alike.",
     ),
     found(
+        "D-01",
+        "The program and a margin need more than the grace period in whole seconds.",
+        &["grace-too-short", "no-drain-time", "grace-drift"],
+    ),
+    found(
+        "D-02",
+        "A grace period has a fraction of a second, and Compose cuts it off.",
+        &[
+            "rounded-up",
+            "deployed-grace-cut",
+            "deployed-grace-of-nothing",
+        ],
+    ),
+    found(
+        "D-03",
+        "No grace period is written, and the program needs more than the engine's ten seconds.",
+        &["grace-too-short", "grace-drift"],
+    ),
+    found(
+        "D-04",
+        "A hook of Compose has no timeout, and the stop waits for it without end.",
+        &["hook-never-ends", "deployed-hook-never-ends"],
+    ),
+    partly(
+        "D-05",
+        "A shell or a wrapper is the first process, and keeps the signal to itself.",
+        &["shell-swallows-signal"],
+        "The image's own entry point is not read: only a command in a deployed file is.",
+    ),
+    found(
+        "D-06",
+        "The program takes one signal as a stop, and another one is sent.",
+        &["signal-not-handled", "signal-drift"],
+    ),
+    partly(
+        "D-07",
+        "A service that the program calls while it stops is stopped before it.",
+        &["stopped-before-its-user"],
+        "Without a manifest that names it, only a service whose name stands in the environment is known to be called.",
+    ),
+    partly(
+        "D-08",
+        "What stands around the stop, such as a systemd unit or a job of CI, does not wait for it.",
+        &["supervisor-leaves-first", "never-killed"],
+        "What the services that stop after this one need is their own manifests' to say.",
+    ),
+    found(
         "X-01",
         "The server's keep-alive is no longer than the idle timeout of the balancer in front.",
         &["keep-alive-below-balancer"],
@@ -235,6 +283,7 @@ pub static ALL: &[Hazard] = &[
             "above-platform-cap",
             "longest-request-outlives-drain",
             "longest-job-outlives-drain",
+            "supervisor-leaves-first",
         ],
     ),
     found(
@@ -252,10 +301,11 @@ pub static ALL: &[Hazard] = &[
         "A number is meant in another unit than it is read in.",
         &["bad-duration", "unknown-key"],
     ),
-    not_found(
+    partly(
         "X-06",
         "The platform sends another signal than the program waits for.",
-        "Which signals a program answers is in its code; the runtime answers SIGTERM and SIGINT alike.",
+        &["signal-not-handled", "signal-drift"],
+        "Which signals a program without this runtime answers is in its code.",
     ),
     partly(
         "X-07",
@@ -325,6 +375,7 @@ fn family(id: &str) -> &'static str {
     match id.as_bytes().first() {
         Some(b'K') => "Kubernetes",
         Some(b'E') => "Amazon ECS",
+        Some(b'D') => "Docker and Compose",
         Some(b'Q') => "Queues",
         _ => "Everywhere",
     }

@@ -121,54 +121,92 @@ mod verdict;
 
 mod above_platform_cap;
 mod agent_decides_grace;
+mod bluegreen_without_health_check;
 mod capacity_drift;
+mod children_left_behind;
+mod children_signalled_too;
 mod default_deregistration_delay;
 mod dependency_cycle;
+mod deployed_children_left_behind;
 mod deployed_file_unreadable;
+mod deployed_grace_cut;
+mod deployed_grace_not_settable;
 mod deployed_grace_of_nothing;
 mod deployed_hook_cannot_run;
 mod deployed_hook_needs_shell;
+mod deployed_hook_never_ends;
 mod deployed_hook_outlives_grace;
 mod deployed_key_twice;
+mod deployed_kill_timeout_in_seconds;
+mod deployed_message_without_listener;
+mod deployed_polled_too_late;
+mod deployed_sidecar_not_waited_for;
+mod deployed_signal_kills;
+mod deployed_stop_without_end;
 mod deployed_value_refused;
 mod deployed_without_drain_delay;
 mod deregistration_drift;
 mod digest_drift;
 mod drain_outlived_by_load_balancer;
+mod drained_before_stopped;
 mod ended_by_platform_first;
 mod environment_drift;
+mod exclusive_held_twice;
 mod exec_hook_needs_shell;
+mod exec_stop_cut_off;
 mod flushed_before_drained;
 mod grace_drift;
+mod grace_in_wrong_unit;
 mod grace_longer_than_known;
 mod grace_not_settable;
 mod grace_of_nothing;
+mod grace_outlives_progress_deadline;
 mod grace_too_short;
+mod grace_without_end;
+mod health_check_needs_shell;
 mod hook_drift;
+mod hook_never_ends;
 mod hook_outlives_grace;
 mod hook_takes_whole_grace;
 mod hung_program_holds_grace;
 mod ingress_grace_not_the_apps;
+mod job_drift;
 mod jobs;
 mod keep_alive_below_balancer;
+mod kill_keys_misplaced;
+mod leader_stops_first;
 mod lease_expires_at_work;
+mod listen_timeout_below_start;
 mod liveness_waits_whole_grace;
 mod longest_job_outlives_drain;
 mod longest_request_outlives_drain;
+mod margin_too_thin;
 mod mesh_leaves_first;
+mod message_without_listener;
 mod needs_newer_cluster;
+mod never_killed;
 mod no_drain_time;
 mod node_leaves_first;
 mod not_deployed;
+mod outer_grace_too_short;
+mod outside_drift;
 mod poll_outlives_drain;
+mod polled_too_late;
 mod port_drift;
 mod port_taken;
 mod prefetch_outlives_drain;
+mod probe_asks_init;
 mod probe_drift;
 mod probe_grace_misplaced;
+mod progress_deadline_too_short;
+mod published_port_closed;
+mod published_port_taken;
 mod readiness_slower_than_settle;
 mod request_timeout_outlives_drain;
+mod restart_skips_drain_delay;
+mod rollout_drift;
 mod rollout_takes_all_pods;
+mod rollout_without_others;
 mod rounded_up;
 mod settle_paid_twice;
 mod settle_unpaid;
@@ -177,17 +215,28 @@ mod shorter;
 mod sidecar_drift;
 mod sidecar_leaves_first;
 mod sidecar_outlives_grace;
+mod signal_drift;
+mod signal_not_handled;
+mod socket_without_port;
 mod spot_notice_too_short;
 mod spread_outlives_drain;
 mod step_closed_before_its_user;
 mod stop_chain_outlives_spot;
+mod stop_key_not_read;
+mod stop_signal_left_to_platform;
 mod stop_signal_not_sent;
 mod stop_timeout_left_to_host;
+mod stopped_before_its_user;
+mod supervisor_leaves_first;
 mod throttled_in_background;
 mod timed;
+#[cfg(feature = "deployed")]
+mod told;
 mod traffic_to_leaving_pods;
+mod unit_drift;
 mod unused_grace;
 mod value_above_cap;
+mod workload_drift;
 
 /// Every rule, in the order of the codes.
 pub static ALL: &[&Rule] = &[
@@ -219,6 +268,14 @@ pub static ALL: &[&Rule] = &[
     &grace_of_nothing::RULE,
     &node_leaves_first::RULE,
     &agent_decides_grace::RULE,
+    &supervisor_leaves_first::RULE,
+    &hook_never_ends::RULE,
+    &grace_without_end::RULE,
+    &grace_outlives_progress_deadline::RULE,
+    &drained_before_stopped::RULE,
+    &margin_too_thin::RULE,
+    &grace_in_wrong_unit::RULE,
+    &outer_grace_too_short::RULE,
     &grace_longer_than_known::RULE,
     &sidecar_outlives_grace::RULE,
     &dependency_cycle::RULE,
@@ -238,11 +295,27 @@ pub static ALL: &[&Rule] = &[
     &needs_newer_cluster::RULE,
     &liveness_waits_whole_grace::RULE,
     &mesh_leaves_first::RULE,
+    &progress_deadline_too_short::RULE,
+    &exclusive_held_twice::RULE,
+    &rollout_without_others::RULE,
     &request_timeout_outlives_drain::RULE,
     &ended_by_platform_first::RULE,
     &throttled_in_background::RULE,
     &ingress_grace_not_the_apps::RULE,
+    &published_port_taken::RULE,
+    &published_port_closed::RULE,
+    &probe_asks_init::RULE,
+    &health_check_needs_shell::RULE,
+    &children_left_behind::RULE,
+    &children_signalled_too::RULE,
+    &exec_stop_cut_off::RULE,
+    &socket_without_port::RULE,
+    &bluegreen_without_health_check::RULE,
+    &listen_timeout_below_start::RULE,
+    &message_without_listener::RULE,
+    &polled_too_late::RULE,
     &port_taken::RULE,
+    &signal_not_handled::RULE,
     &longest_job_outlives_drain::RULE,
     &lease_expires_at_work::RULE,
     &poll_outlives_drain::RULE,
@@ -257,6 +330,11 @@ pub static ALL: &[&Rule] = &[
     &deregistration_drift::RULE,
     &capacity_drift::RULE,
     &not_deployed::RULE,
+    &signal_drift::RULE,
+    &outside_drift::RULE,
+    &workload_drift::RULE,
+    &rollout_drift::RULE,
+    &job_drift::RULE,
     &deployed_file_unreadable::RULE,
     &deployed_key_twice::RULE,
     &deployed_value_refused::RULE,
@@ -273,6 +351,24 @@ pub static ALL: &[&Rule] = &[
     &rollout_takes_all_pods::RULE,
     &stop_timeout_left_to_host::RULE,
     &stop_chain_outlives_spot::RULE,
+    &deployed_grace_cut::RULE,
+    &deployed_hook_never_ends::RULE,
+    &stopped_before_its_user::RULE,
+    &never_killed::RULE,
+    &deployed_stop_without_end::RULE,
+    &deployed_children_left_behind::RULE,
+    &unit_drift::RULE,
+    &stop_key_not_read::RULE,
+    &restart_skips_drain_delay::RULE,
+    &leader_stops_first::RULE,
+    &stop_signal_left_to_platform::RULE,
+    &deployed_signal_kills::RULE,
+    &kill_keys_misplaced::RULE,
+    &deployed_kill_timeout_in_seconds::RULE,
+    &deployed_polled_too_late::RULE,
+    &deployed_message_without_listener::RULE,
+    &deployed_grace_not_settable::RULE,
+    &deployed_sidecar_not_waited_for::RULE,
 ];
 
 /// The rule with this code or name, whatever the case.
@@ -358,6 +454,13 @@ const DRIFT: &[fn(&Pair<'_>, &mut Vec<Finding>)] = &[
     environment_drift::check,
     deregistration_drift::check,
     capacity_drift::check,
+    signal_drift::check,
+    outside_drift::check,
+    workload_drift::check,
+    rollout_drift::check,
+    job_drift::check,
+    stopped_before_its_user::check,
+    unit_drift::check,
 ];
 
 /// The checks of a deployment by itself, in the order of the codes.
@@ -377,6 +480,23 @@ const DEPLOYED: &[fn(&View<'_>, &mut Vec<Finding>)] = &[
     rollout_takes_all_pods::check,
     stop_timeout_left_to_host::check,
     stop_chain_outlives_spot::check,
+    deployed_grace_cut::check,
+    deployed_hook_never_ends::check,
+    stopped_before_its_user::guess,
+    never_killed::check,
+    deployed_stop_without_end::check,
+    deployed_children_left_behind::check,
+    stop_key_not_read::check,
+    restart_skips_drain_delay::check,
+    leader_stops_first::check,
+    stop_signal_left_to_platform::check,
+    deployed_signal_kills::check,
+    kill_keys_misplaced::check,
+    deployed_kill_timeout_in_seconds::check,
+    deployed_polled_too_late::check,
+    deployed_message_without_listener::check,
+    deployed_grace_not_settable::check,
+    deployed_sidecar_not_waited_for::check,
 ];
 
 #[cfg(test)]

@@ -2,14 +2,14 @@
 
 use super::Context;
 use crate::finding::{Edit, Finding, Fix, Place, Safety};
-use crate::platform::{Platform, PreStop};
+use crate::platform::{Controller, Platform, PreStop, Share, Successor};
 
 rule! {
     /// The manifest relies on something that the declared Kubernetes version does not have.
     ///
     /// ## What it finds
     ///
-    /// A native sleep below 1.30, or a native sidecar below 1.29.
+    /// A native sleep below 1.30; a native sidecar, or a Job's `replacement: after-end`, below 1.29; a `StatefulSet` that may miss more than one pod below 1.37.
     ///
     /// ## Why it matters
     ///
@@ -52,6 +52,8 @@ rule! {
     ///
     /// KEP-3960: `preStop.sleep` is on by default from 1.30.
     /// KEP-753: native sidecars are on by default from 1.29.
+    /// KEP-3939: `podReplacementPolicy` is on by default from 1.29.
+    /// KEP-961: `maxUnavailable` of a `StatefulSet` was beta in 1.35, is off in 1.36 (kubernetes/kubernetes#137904), and on again from 1.37.
     pub(super) RULE = "LC404", "needs-newer-cluster", Error, High, check
 }
 
@@ -87,6 +89,33 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
                     }],
                 ),
             ),
+        );
+    }
+    if let Some(written) = &kubernetes.job.replacement
+        && written.value == Successor::AfterEnd
+        && !kubernetes.has_pod_replacement()
+    {
+        let place = Place::Value(written.route.clone());
+        let since = crate::platform::POD_REPLACEMENT_SINCE;
+        findings.push(
+            finding("`podReplacementPolicy`", since, place)
+                .help("take it away: a replacement then starts while the old pod still stops"),
+        );
+    }
+    if let Some(written) = &kubernetes.rollout.max_unavailable
+        && kubernetes.controller() == Controller::StatefulSet
+        && !matches!(written.value, Share::Pods(0 | 1) | Share::Percent(0))
+        && version.value.minor < crate::platform::SET_UNAVAILABLE_SINCE
+    {
+        let place = Place::Value(written.route.clone());
+        let since = crate::platform::SET_UNAVAILABLE_SINCE;
+        findings.push(
+            finding(
+                "`maxUnavailable` of a StatefulSet that is on by default",
+                since,
+                place,
+            )
+            .help("take it away: the pods are then replaced one by one"),
         );
     }
     if kubernetes.has_native_sidecars() {

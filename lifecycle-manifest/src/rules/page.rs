@@ -76,7 +76,16 @@ pub struct Sample {
     /// The manifest.
     pub manifest: Option<String>,
     /// A deployed file beside it, or alone.
-    pub deployed: Option<String>,
+    pub deployed: Option<DeployedSample>,
+}
+
+/// A deployed file of an example.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeployedSample {
+    /// Its name, whose ending is the language that the page names: `deployed.yaml`.
+    pub name: String,
+    /// Its text.
+    pub text: String,
 }
 
 /// What a rule says of its example.
@@ -182,12 +191,25 @@ impl Sample {
     fn of(section: &Section) -> Self {
         let mut sample = Self::default();
         for block in &section.blocks {
-            if let Block::Code { deployed, text, .. } = block {
-                let side = match deployed {
-                    true => &mut sample.deployed,
-                    false => &mut sample.manifest,
-                };
-                side.get_or_insert_with(|| text.clone());
+            match block {
+                Block::Code {
+                    language,
+                    deployed: true,
+                    text,
+                } => {
+                    sample.deployed.get_or_insert_with(|| DeployedSample {
+                        name: match language.as_str() {
+                            // Highlighted as such; systemd's files have endings of their own.
+                            "ini" => "deployed.service".to_owned(),
+                            language => format!("deployed.{language}"),
+                        },
+                        text: text.clone(),
+                    });
+                }
+                Block::Code { text, .. } => {
+                    sample.manifest.get_or_insert_with(|| text.clone());
+                }
+                _ => {}
             }
         }
         sample
@@ -219,7 +241,7 @@ impl Sample {
             deployed: self
                 .deployed
                 .iter()
-                .map(|text| crate::deployed::Deployed::named("deployed.yaml", text))
+                .map(|file| crate::deployed::Deployed::named(&file.name, &file.text))
                 .collect(),
             ..Options::default()
         }

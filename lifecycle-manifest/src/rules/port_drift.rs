@@ -61,7 +61,7 @@ rule! {
     ///
     /// ## Source
     ///
-    /// Kubernetes: `ports` is informational (core/v1/types.go, `Container`). ECS: only mapped ports are reached (API reference of `PortMapping`).
+    /// Kubernetes: `ports` is informational (core/v1/types.go, `Container`). ECS: only mapped ports are reached (API reference of `PortMapping`). Fly.io: `internal_port` is what the proxy sends to (<https://fly.io/docs/reference/configuration/>).
     pub(super) RULE = "LC704", "port-drift", Warning, High
 }
 
@@ -76,11 +76,16 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
         .iter()
         .map(|port| port.number.value)
         .collect();
-    for resource in &pair.resolved.manifest.resources {
+    let resolved = pair.resolved;
+    let resources = &resolved.manifest.resources;
+    let main = resolved.plan.main_port(&resolved.manifest);
+    for resource in resources {
         let Some(port) = &resource.port else {
             continue;
         };
-        if here.contains(&i64::from(port.value)) {
+        // Where the ingress sends to one port, others are open all the same.
+        let elsewhere = pair.platform.has_one_ingress_port() && main != Some(port.value);
+        if here.contains(&i64::from(port.value)) || elsewhere {
             continue;
         }
         let listed: Vec<String> = here.iter().map(ToString::to_string).collect();
@@ -97,9 +102,20 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
                 .label(format!("opened here, and not {}", port.value))
                 .beside((Place::Value(port.route.clone()), "listens here".to_owned()))
                 .help(format!(
-                    "add `containerPort: {}`, or mend `port` in the manifest",
-                    port.value
+                    "add `{}`, or mend `port` in the manifest",
+                    opened(pair.platform.key(), port.value)
                 )),
         );
+    }
+}
+
+/// A port as the platform's files open it.
+#[cfg(feature = "deployed")]
+fn opened(platform: &str, port: u16) -> String {
+    match platform {
+        "nomad" => format!("to = {port}"),
+        "fly" => format!("internal_port = {port}"),
+        "azure_container_apps" => format!("targetPort: {port}"),
+        _ => format!("containerPort: {port}"),
     }
 }

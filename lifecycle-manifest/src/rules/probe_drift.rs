@@ -7,7 +7,7 @@ use crate::{
     figure::Figure,
     finding::{Finding, Place, Severity},
     manifest::Written,
-    platform::{DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, HealthCheck, Kubernetes},
+    platform::{DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, HealthCheck},
     text::Route,
 };
 #[cfg(feature = "deployed")]
@@ -87,9 +87,18 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
         container_check(pair, findings);
         return;
     }
-    if pair.platform.kubernetes().is_none() {
+    let platform = pair.platform;
+    let grace = if let Some(kubernetes) = platform.kubernetes() {
+        kubernetes.liveness_grace()
+    } else if let Some(azure) = platform.azure_container_apps() {
+        azure.liveness_grace()
+    } else if platform.cloud_run().is_some() {
+        // Its probes are compared by where they ask.
+        None
+    } else {
         return;
-    }
+    };
+    let is_kubernetes = pair.platform.kubernetes().is_some();
     let Some(health) = &pair.resolved.manifest.traffic.health else {
         return;
     };
@@ -97,6 +106,7 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
         return;
     };
     match &pair.container().readiness {
+        None if !is_kubernetes => {}
         None => {
             let message = format!("{} has no readiness probe", pair.title());
             findings.push(
@@ -121,7 +131,9 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
                 here,
             };
             asked.compare(pair, probe, findings);
-            slow(pair, probe, &planned, &health.route, findings);
+            if is_kubernetes {
+                slow(pair, probe, &planned, &health.route, findings);
+            }
         }
     }
     // What the manifest does not write of liveness is about what is generated, not about what runs.
@@ -134,10 +146,6 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
         };
         asked.compare(pair, probe, findings);
     }
-    let grace = pair
-        .platform
-        .kubernetes()
-        .and_then(Kubernetes::liveness_grace);
     if let (Some(grace), Some(probe)) = (grace, &pair.container().liveness) {
         findings.extend(hung(pair, probe, &grace));
     }
@@ -162,8 +170,13 @@ fn hung(pair: &Pair<'_>, probe: &Probe, planned: &Figure) -> Option<Finding> {
                 pod,
                 Place::Key(probe.route.clone()),
                 format!(
-                    "no `terminationGracePeriodSeconds` here: {}, the pod's",
-                    human(pod)
+                    "no `terminationGracePeriodSeconds` here: {}, the {}'s",
+                    human(pod),
+                    if pair.platform.kubernetes().is_some() {
+                        "pod"
+                    } else {
+                        "app"
+                    }
                 ),
             )
         }
@@ -242,7 +255,7 @@ impl Asked<'_> {
                 Some(path) => (Place::Value(path.route.clone()), "asks here"),
                 None => (
                     Place::Key(probe.route.key("httpGet")),
-                    "no `path` here: `/`, the Kubernetes default",
+                    "no `path` here: `/`, the default",
                 ),
             };
             findings.push(

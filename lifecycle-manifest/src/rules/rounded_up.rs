@@ -5,7 +5,7 @@ use super::verdict::Verdict;
 use crate::duration::{human, show};
 use crate::figure::Figure;
 use crate::finding::{Finding, Place};
-use crate::platform::Platform;
+use crate::platform::{ComposeHook, Platform};
 use crate::timeline::Timeline;
 
 rule! {
@@ -13,13 +13,14 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A grace period, a preStop sleep, a liveness grace period, a proxy's drain, a deregistration delay, an idle timeout or a container's own stop timeout with a fraction of a second.
-    /// Kubernetes and ECS count whole seconds; what is generated for them is rounded up, so that nobody gets less than was written.
+    /// A grace period, a preStop sleep, a liveness grace period, a proxy's drain, a deregistration delay, an idle timeout, a container's own stop timeout or the timeout of a hook under Compose with a fraction of a second.
+    /// Kubernetes, ECS, Docker and Compose count whole seconds; what is generated for them is rounded up, so that nobody gets less than was written.
     ///
     /// ## Why it matters
     ///
     /// The file says one number and the platform does another.
     /// Whoever compares the deployment with the manifest looks for a value that is nowhere.
+    /// Compose cuts a fraction off by itself: `900ms` in its own file are none, and SIGKILL comes with the signal.
     ///
     /// ## Example
     ///
@@ -53,6 +54,7 @@ rule! {
     ///
     /// Kubernetes: `core/v1/types.go`, every duration of a pod is an integer of seconds.
     /// ECS: `stopTimeout` is an integer of seconds, <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>.
+    /// Compose: `pkg/compose/convert.go` of docker/compose makes an integer of seconds of it, by truncation.
     pub(super) RULE = "LC109", "rounded-up", Warning, High, check
 }
 
@@ -100,6 +102,8 @@ fn held(context: &Context<'_>, line: &Timeline) -> Vec<Figure> {
         Some(Platform::Kubernetes(kubernetes)) => {
             figures.extend(kubernetes.liveness_grace());
             figures.extend(kubernetes.proxy_drain());
+            figures.extend([kubernetes.min_ready(), kubernetes.progress_deadline()]);
+            figures.extend(kubernetes.job_deadline());
         }
         Some(Platform::Ecs(ecs)) => {
             if let Some(balancer) = &ecs.load_balancer {
@@ -110,6 +114,9 @@ fn held(context: &Context<'_>, line: &Timeline) -> Vec<Figure> {
                 figure.label = format!("stop timeout of the {}", figure.label);
                 figure
             }));
+        }
+        Some(Platform::Compose(compose)) => {
+            figures.extend(compose.pre_stop.iter().filter_map(ComposeHook::bound));
         }
         _ => {}
     }

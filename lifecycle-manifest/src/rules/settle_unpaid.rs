@@ -135,7 +135,10 @@ fn zero(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let place = Place::Value(settle.route.clone());
     let message = format!(
         "on {} requests still arrive when the port is closed",
-        unpaid.join(" and ")
+        match unpaid.split_last() {
+            Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+            _ => unpaid.concat(),
+        }
     );
     let mut finding = Finding::new(&RULE, message, place.clone())
         .label("nobody waits until routing has noticed")

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "deployed")]
 use crate::{
-    deployed::View,
+    deployed::{Seen, View},
     finding::{Finding, Place, Severity},
 };
 
@@ -53,7 +53,8 @@ rule! {
 
 #[cfg(feature = "deployed")]
 pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
-    for seen in &view.workloads {
+    let pods = |seen: &&Seen<'_>| seen.workload.platform == "kubernetes";
+    for seen in view.workloads.iter().filter(pods) {
         for container in seen.containers() {
             let Some(signal) = &container.stop_signal else {
                 continue;

@@ -7,15 +7,16 @@ use crate::{
 };
 
 rule! {
-    /// How long a container may take to stop is left to the host that it happens to run on.
+    /// How long a program may take to stop is left to the host that it happens to run on.
     ///
     /// ## What it finds
     ///
-    /// A task definition for EC2 with a container that has no `stopTimeout`.
+    /// A task definition for EC2 with a container that has no `stopTimeout`, and a unit of systemd without `TimeoutStopSec=`.
     ///
     /// ## Why it matters
     ///
     /// The agent's `ECS_CONTAINER_STOP_TIMEOUT` holds there, 30 s unless somebody has set it: two hosts may stop the same task differently.
+    /// A unit has what `DefaultTimeoutStopSec=` of its host says: 90 s unless a distribution or somebody has changed it.
     ///
     /// ## Example
     ///
@@ -27,7 +28,7 @@ rule! {
     ///
     /// ## What to write instead
     ///
-    /// `stopTimeout` in every container.
+    /// `stopTimeout` in every container, `TimeoutStopSec=` in every unit.
     ///
     /// ```yaml deployed
     /// family: shop
@@ -41,7 +42,7 @@ rule! {
     ///
     /// ## Source
     ///
-    /// ECS agent, `ECS_CONTAINER_STOP_TIMEOUT`.
+    /// ECS agent, `ECS_CONTAINER_STOP_TIMEOUT`. systemd: `systemd-system.conf(5)`, `DefaultTimeoutStopSec=`.
     pub(super) RULE = "LC815", "stop-timeout-left-to-host", Warning, High
 }
 
@@ -83,5 +84,36 @@ pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
             );
         }
         findings.push(finding.help("write `stopTimeout: 30`, or as much as the shutdown needs"));
+    }
+    units(view, findings);
+}
+
+/// Units without a time of their own; what a drop-in says elsewhere is theirs.
+#[cfg(feature = "deployed")]
+fn units(view: &View<'_>, findings: &mut Vec<Finding>) {
+    for seen in &view.workloads {
+        let Some(container) = seen.workload.containers.first() else {
+            continue;
+        };
+        let Some(unit) = &container.unit else {
+            continue;
+        };
+        let file = &view.files[seen.file];
+        let is_written = container.grace.is_some()
+            || unit.endless.is_some()
+            || file.is_odd(&unit.section.key("TimeoutStopSec"));
+        if is_written || unit.is_drop_in || file.has_odd_below(&unit.section.key("TimeoutStopSec"))
+        {
+            continue;
+        }
+        let message = format!(
+            "how long {} may take to stop is left to its host",
+            seen.workload.title()
+        );
+        findings.push(
+            seen.finding(&RULE, message, container_place(container))
+                .label("no `TimeoutStopSec=` here: 90s, unless the host's DefaultTimeoutStopSec= says otherwise")
+                .help("write `TimeoutStopSec=90s`, or as much as the shutdown needs"),
+        );
     }
 }

@@ -13,7 +13,7 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A `grace_period` that the platform would refuse or silently cut; on Fargate also the `timeout` of a sidecar, which becomes a `stopTimeout` of its own.
+    /// A `grace_period` that the platform would refuse or silently cut; on Fargate and on Nomad also the `timeout` of a sidecar, which has a limit of its own.
     ///
     /// ## Why it matters
     ///
@@ -47,6 +47,7 @@ rule! {
     ///
     /// - `grace_period` under the platform.
     /// - `launch_type: ec2` under `ecs`: no limit is documented there.
+    /// - `max_kill_timeout` under `nomad`: the clients' own setting, 30s when not written.
     ///
     /// ## When to allow it
     ///
@@ -55,6 +56,8 @@ rule! {
     /// ## Source
     ///
     /// Fargate takes at most 120 seconds: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>, `stopTimeout`.
+    /// A Nomad client cuts a `kill_timeout` to its `max_kill_timeout`: <https://developer.hashicorp.com/nomad/docs/configuration/client>.
+    /// Fly.io takes at most 300 seconds: <https://fly.io/docs/reference/configuration/>, `kill_timeout`.
     pub(super) RULE = "LC107", "value-above-cap", Error, High, check
 }
 
@@ -64,14 +67,16 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             continue;
         };
         for sidecar in line.terms.after.iter().filter(|it| it.value > cap.limit) {
-            findings.extend(of_sidecar(line, sidecar, cap));
+            findings.extend(of_sidecar(context, line, sidecar, cap));
         }
         if line.grace().value <= cap.limit {
             continue;
         }
+        let platform = context.entry(line);
         let message = format!(
-            "{} refuses a grace period of {}: at most {}",
+            "{} {} a grace period of {}: at most {}",
             line.facts.name,
+            does(platform),
             human(line.grace().value),
             human(cap.limit)
         );
@@ -79,12 +84,15 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         let mut finding = Finding::new(&RULE, message, place.clone())
             .on(line.platform())
             .label(cap.because);
-        let launch_type = context
-            .on(Platform::ecs)
-            .and_then(|(_, ecs)| ecs.launch_type.as_ref());
+        let launch_type = platform.and_then(|it| it.ecs()?.launch_type.as_ref());
         if let Some(written) = launch_type {
             let place = Place::Value(written.route.clone());
             finding = finding.related(place, "this launch type has the limit");
+        }
+        let clients = platform.and_then(|it| it.nomad()?.max_kill_timeout.as_ref());
+        if let Some(written) = clients {
+            let place = Place::Value(written.route.clone());
+            finding = finding.related(place, "the clients have this limit");
         }
         let most = show(cap.limit);
         finding = match line.needed() <= cap.limit {
@@ -95,16 +103,36 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
                 most,
             ),
         };
+        if platform.is_some_and(|it| it.nomad().is_some()) {
+            finding = finding.help(format!(
+                "or raise `max_kill_timeout` on the clients, and say so under `nomad`: `max_kill_timeout: {}`",
+                show(line.grace().value)
+            ));
+        }
         findings.push(finding);
     }
 }
 
+/// What a platform does with a value above its limit.
+fn does(platform: Option<&Platform>) -> &'static str {
+    match platform.and_then(Platform::nomad) {
+        Some(_) => "cuts",
+        None => "refuses",
+    }
+}
+
 /// A container that stops after the program has the same limit, for itself.
-fn of_sidecar(line: &Timeline, sidecar: &Figure, cap: &Cap) -> Option<Finding> {
+fn of_sidecar(
+    context: &Context<'_>,
+    line: &Timeline,
+    sidecar: &Figure,
+    cap: &Cap,
+) -> Option<Finding> {
     let place = Place::Value(sidecar.origin.route()?.clone());
     let message = format!(
-        "{} refuses a stop timeout of {} for the {}: at most {}",
+        "{} {} a stop timeout of {} for the {}: at most {}",
         line.facts.name,
+        does(context.entry(line)),
         human(sidecar.value),
         sidecar.label,
         human(cap.limit)

@@ -20,6 +20,8 @@ pub(super) enum Verdict {
     AboveCap,
     /// The grace period is written to be nothing.
     Nothing,
+    /// Milliseconds are written, and seconds would fit.
+    WrongUnit,
     /// The hook alone is longer than the grace period.
     HookOutlives,
     /// The hook alone is as long as the grace period.
@@ -47,6 +49,9 @@ impl Verdict {
         }
         if line.missing().is_zero() {
             return Self::Fits;
+        }
+        if super::grace_in_wrong_unit::meant(line).is_some() {
+            return Self::WrongUnit;
         }
         let sidecars: Duration = line
             .terms

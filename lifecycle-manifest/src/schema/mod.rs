@@ -17,8 +17,7 @@ use crate::duration::PATTERN;
 use crate::kind::{Kind, Phase};
 use crate::lints::Level;
 use crate::manifest::{Drift, OnFailure};
-use crate::platform::Platform;
-use crate::platform::PlatformsSchema;
+use crate::platform::{Platform, PlatformsSchema};
 
 /// The schema of format 1.
 pub fn schema() -> Schema {
@@ -37,7 +36,9 @@ const MAY_BE_EMPTY: &[&str] = &[
     "traffic",
     "health",
     "drill",
+    "generate",
     "lints",
+    "logical_ids",
     "load_balancer",
     "limits",
     "premium_ingress",
@@ -141,6 +142,8 @@ struct ManifestSchema {
     platforms: Option<PlatformsSchema>,
     /// How `lifecycle drill` starts and loads the service. Unset: `GET /`, 200 times a second.
     drill: Option<DrillSchema>,
+    /// What `lifecycle gen` does with its files. Unset: the defaults of its keys.
+    generate: Option<GenerateSchema>,
     /// How bad findings of `lifecycle check` are, by rule. Unset: as bad as each rule says.
     lints: Option<LintsSchema>,
 }
@@ -254,6 +257,8 @@ struct ResourceSchema {
     uses: Option<NamesSchema>,
     /// Its timeout or failure is reported and does not change the exit code; `false` when not written.
     best_effort: Option<bool>,
+    /// Only one instance of the service may hold it at a time: a lock, a single writer; `false` when not written. It decides nothing about a shutdown.
+    exclusive: Option<bool>,
     /// Where a server listens. Unset: not known, and not written into what is generated.
     #[schemars(range(min = 1))]
     #[schemars(extend("examples" = [8080]))]
@@ -305,9 +310,23 @@ fn for_kinds() -> serde_json::Value {
 
 #[derive(JsonSchema)]
 #[schemars(untagged)]
-enum NamesSchema {
+pub(crate) enum NamesSchema {
     One(String),
     Several(Vec<String>),
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, title = "generate")]
+struct GenerateSchema {
+    /// The directory of all generated files, from the manifest's own: one folder a target. Unset: what `gen -o` says.
+    #[schemars(extend("examples" = ["deploy"]))]
+    output: Option<String>,
+    /// A directory of templates that replace the built-in ones, from the manifest's own. Unset: none are replaced.
+    #[schemars(extend("examples" = ["templates"]))]
+    templates: Option<String>,
+    /// Files that are yours: neither written nor compared. `TARGET/FILE`, or `TARGET` for all of its files; none when not written.
+    #[schemars(extend("examples" = [["k8s/service"]]))]
+    own: Option<NamesSchema>,
 }
 
 #[derive(JsonSchema)]

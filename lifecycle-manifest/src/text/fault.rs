@@ -41,6 +41,8 @@ pub struct SyntaxError {
 pub enum SyntaxErrorKind {
     /// Not YAML; the parser's words.
     NotYaml(String),
+    /// Not in the language that the file's name promises; which language, and the parser's words.
+    NotIn(&'static str, String),
     /// YAML that a manifest does not use; what it is, and what to write instead.
     Unsupported(&'static str, &'static str),
     /// A key that stands twice in one mapping; where it stood first.

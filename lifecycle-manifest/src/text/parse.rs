@@ -57,7 +57,7 @@ struct Anchored {
     bytes: usize,
 }
 
-/// The functions of `CloudFormation` that have a short form: `!Sub x` is `{ Fn::Sub: x }`, and `!Ref x`
+/// The functions of CloudFormation that have a short form: `!Sub x` is `{ Fn::Sub: x }`, and `!Ref x`
 /// is `{ Ref: x }` (template reference, “intrinsic functions”).
 const FUNCTIONS: [&str; 17] = [
     "And",

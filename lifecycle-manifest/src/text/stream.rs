@@ -23,7 +23,7 @@ impl Limits {
 
 /// Reads a file that is not ours: a stream of documents, as YAML or as JSON values after one another.
 ///
-/// The root is the sequence of the documents. The tags of `CloudFormation` are read as the
+/// The root is the sequence of the documents. The tags of CloudFormation are read as the
 /// functions that they stand for, all others as if they were not there; merge keys are followed. A document that cannot be read is reported, and reading goes on with the next.
 ///
 /// ```

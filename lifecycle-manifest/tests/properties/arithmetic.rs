@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use lifecycle_manifest::{Analysis, Plan, Severity, Timeline};
+use lifecycle_manifest::{Analysis, Plan, Platform, Severity, Timeline};
 use proptest::prelude::*;
 
-use crate::model::{self, Common, Model};
+use crate::model::{self, Common, Model, PLAIN, Settle};
 use crate::yaml::{Style, write};
 
 fn analysis(model: &Model) -> Analysis {
@@ -84,18 +84,48 @@ fn terms(model: &Model, platform: &str) -> (Terms, Common) {
             };
             (terms, ecs.common)
         }
-        _ => {
-            let common = model.cloud_run.clone().expect("it is in the manifest");
+        "compose" => {
+            let (common, _) = model.compose.clone().expect("it is in the manifest");
             let terms = Terms {
-                grace: 10_000,
-                cap: Some(10_000),
+                grace: seconds_up(common.grace.unwrap_or(10_000)),
+                cap: None,
                 hook: 0,
                 settle: common.app_settle.unwrap_or_else(|| owed(false)),
                 sidecars: 0,
             };
             (terms, common)
         }
+        key => {
+            let (at, common) = model.plain.clone().expect("it is in the manifest");
+            let plain = &PLAIN[at];
+            assert_eq!(plain.key, key);
+            let grace = common.grace.unwrap_or(plain.grace);
+            let settle = match plain.settle {
+                Settle::AsWritten => owed(false),
+                Settle::Program => owed(true),
+                Settle::Platform => 0,
+            };
+            let terms = Terms {
+                grace: grace.div_ceil(plain.unit) * plain.unit,
+                cap: plain.cap,
+                hook: 0,
+                settle: common.app_settle.unwrap_or(settle),
+                sidecars: 0,
+            };
+            (terms, common)
+        }
     }
+}
+
+/// Every platform is held against sums done by hand.
+#[test]
+fn no_platform_is_left_out() {
+    let own = ["kubernetes", "ecs", "compose"].into_iter();
+    let mut keys: Vec<&str> = own.chain(PLAIN.iter().map(|plain| plain.key)).collect();
+    let mut all = Platform::KEYS.to_vec();
+    keys.sort_unstable();
+    all.sort_unstable();
+    assert_eq!(keys, all, "each platform has a line in `model::PLAIN`");
 }
 
 /// All that must fit inside the grace period.

@@ -42,8 +42,75 @@ pub(crate) struct Model {
     pub(crate) resources: Vec<Resource>,
     pub(crate) kubernetes: Option<Kubernetes>,
     pub(crate) ecs: Option<Ecs>,
-    pub(crate) cloud_run: Option<Common>,
+    /// With the time of a hook before the signal.
+    pub(crate) compose: Option<(Common, Option<u64>)>,
+    /// One entry of [`PLAIN`] at most, by its number.
+    pub(crate) plain: Option<(usize, Common)>,
 }
+
+/// What a platform makes of an entry that has none of its own keys, written down by hand.
+#[derive(Debug)]
+pub(crate) struct Plain {
+    pub(crate) key: &'static str,
+    /// When nothing is written, and the step in which it counts.
+    pub(crate) grace: u64,
+    pub(crate) unit: u64,
+    pub(crate) cap: Option<u64>,
+    /// There is nothing to write.
+    pub(crate) fixed: bool,
+    pub(crate) settle: Settle,
+}
+
+/// Who waits until routing has noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Settle {
+    /// The program, for as long as is written; nobody otherwise.
+    AsWritten,
+    /// The program.
+    Program,
+    /// The platform, before the signal and outside of the grace period.
+    Platform,
+}
+
+const fn plain(key: &'static str, grace: u64, unit: u64, settle: Settle) -> Plain {
+    Plain {
+        key,
+        grace,
+        unit,
+        cap: None,
+        fixed: false,
+        settle,
+    }
+}
+
+impl Plain {
+    const fn at_most(self, cap: u64) -> Self {
+        Self {
+            cap: Some(cap),
+            ..self
+        }
+    }
+
+    const fn fixed(self) -> Self {
+        let cap = self.grace;
+        Self {
+            fixed: true,
+            ..self.at_most(cap)
+        }
+    }
+}
+
+/// Every platform but Kubernetes, ECS and Compose, which have entries of their own above.
+pub(crate) const PLAIN: &[Plain] = &[
+    plain("cloud_run", 10_000, 1_000, Settle::AsWritten).fixed(),
+    plain("azure_container_apps", 30_000, 1_000, Settle::Program),
+    plain("docker", 10_000, 1_000, Settle::AsWritten),
+    plain("systemd", 90_000, 1, Settle::Program),
+    plain("heroku", 30_000, 1_000, Settle::Program).fixed(),
+    plain("nomad", 5_000, 1_000, Settle::Platform).at_most(30_000),
+    plain("fly", 5_000, 1_000, Settle::Program).at_most(300_000),
+    plain("pm2", 1_600, 1, Settle::AsWritten),
+];
 
 #[derive(Debug, Clone)]
 pub(crate) struct Resource {
@@ -278,11 +345,13 @@ pub(crate) fn manifest() -> impl Strategy<Value = Model> {
                 weighted(0.4, (1..=5_u64).prop_map(|seconds| seconds * 1_000)),
             ),
             Just(resources),
-            weighted(0.8, kubernetes(count)),
-            weighted(0.7, ecs(count)),
-            weighted(0.5, common(count)),
+            // Boxed, as all of them side by side are more than a thread's stack holds.
+            weighted(0.8, kubernetes(count)).boxed(),
+            weighted(0.7, ecs(count)).boxed(),
+            weighted(0.3, (common(count), weighted(0.5, time(10_000)))).boxed(),
+            weighted(0.7, (0..PLAIN.len(), common(count))).boxed(),
         )
-            .prop_map(|(numbers, resources, kubernetes, ecs, cloud_run)| {
+            .prop_map(|(numbers, resources, kubernetes, ecs, compose, plain)| {
                 let (reserve, unwind, settle, keep_alive, longest_request, period) = numbers;
                 Model {
                     reserve,
@@ -294,9 +363,10 @@ pub(crate) fn manifest() -> impl Strategy<Value = Model> {
                     resources,
                     kubernetes,
                     ecs,
-                    cloud_run: cloud_run.map(|common| Common {
-                        grace: None,
-                        ..common
+                    compose,
+                    plain: plain.map(|(at, common)| {
+                        let grace = common.grace.filter(|_| !PLAIN[at].fixed);
+                        (at, Common { grace, ..common })
                     }),
                 }
             })
@@ -339,21 +409,37 @@ pub(crate) fn tree(model: &Model) -> Yaml {
             ])),
         ),
         ("resources", Some(resources_tree(&model.resources))),
-        (
-            "platforms",
-            Some(map([
-                ("kubernetes", model.kubernetes.as_ref().map(kubernetes_tree)),
-                ("ecs", model.ecs.as_ref().map(ecs_tree)),
-                (
-                    "cloud_run",
-                    model
-                        .cloud_run
-                        .as_ref()
-                        .map(|common| Yaml::Map(common_tree(common))),
-                ),
-            ])),
-        ),
+        ("platforms", Some(platforms_tree(model))),
     ])
+}
+
+fn platforms_tree(model: &Model) -> Yaml {
+    let mut platforms = Vec::new();
+    if let Some(kubernetes) = &model.kubernetes {
+        platforms.push(("kubernetes".to_owned(), kubernetes_tree(kubernetes)));
+    }
+    if let Some(ecs) = &model.ecs {
+        platforms.push(("ecs".to_owned(), ecs_tree(ecs)));
+    }
+    if let Some(compose) = &model.compose {
+        platforms.push(("compose".to_owned(), compose_tree(compose)));
+    }
+    if let Some((at, common)) = &model.plain {
+        platforms.push((PLAIN[*at].key.to_owned(), Yaml::Map(common_tree(common))));
+    }
+    Yaml::Map(platforms)
+}
+
+fn compose_tree((common, hook): &(Common, Option<u64>)) -> Yaml {
+    let mut entries = common_tree(common);
+    entries.extend(hook.map(|time| {
+        let hook = map([
+            ("exec", Some(Yaml::List(vec![text("./leave")]))),
+            ("timeout", Some(Yaml::Millis(time))),
+        ]);
+        ("pre_stop".to_owned(), hook)
+    }));
+    Yaml::Map(entries)
 }
 
 /// The `resources` of a tree.

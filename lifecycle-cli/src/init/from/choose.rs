@@ -158,6 +158,7 @@ fn nothing(sources: &[Source]) -> String {
 fn words(error: &SyntaxError) -> String {
     match &error.kind {
         SyntaxErrorKind::NotYaml(words) => format!("this is not YAML: {words}"),
+        SyntaxErrorKind::NotIn(language, words) => format!("this is not {language}: {words}"),
         SyntaxErrorKind::Unsupported(what, _) => format!("{what} cannot be read here"),
         SyntaxErrorKind::DuplicateKey(key, _) => format!("`{}` stands here twice", shown(key)),
         SyntaxErrorKind::TooLarge(what, _) => format!("too large to read: {what}"),

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use lifecycle_manifest::Written;
 use lifecycle_manifest::deployed::{Container, Workload};
 use lifecycle_manifest::platform::{Mesh, Spot};
 
 use super::super::draft::{Common, Draft, Kubernetes, Name, Proxy, Sidecar, Slot};
 use super::guess::{self, Listening};
 use super::probes::{health, probed_port};
-use super::{Chosen, Source, hook, port, program, seconds, text};
+use super::{Chosen, Source, hook, port, program, seconds, text, workload};
 
 /// What a container is given to stop that nothing is known of.
 const SIDECAR: Duration = Duration::from_secs(2);
@@ -21,6 +22,7 @@ pub(super) fn describe(draft: &mut Draft, chosen: Chosen<'_>, sources: &[Source]
             ..Common::default()
         },
         replicas: match &workload.replicas {
+            Some(_) if !workload::controller(workload).has_replicas() => Slot::default(),
             Some(written) => match u32::try_from(written.value).ok().filter(|n| *n <= 10_000) {
                 Some(number) => Slot::of(number),
                 None => Slot::unsaid(format!("{} says {}", source.name, written.value)),
@@ -39,6 +41,7 @@ pub(super) fn describe(draft: &mut Draft, chosen: Chosen<'_>, sources: &[Source]
         load_balancer: load_balancer(sources),
         ..Kubernetes::default()
     };
+    workload::describe(&mut entry, source, workload);
     let main = program(draft, workload);
     if let Some(container) = main.and_then(|main| workload.containers.get(main)) {
         entry.common.image = text(container.image.as_ref());
@@ -158,10 +161,18 @@ fn sidecars(source: &Source, workload: &Workload, main: Option<usize>) -> Slot<V
     let native: Vec<Sidecar> = workload
         .native_sidecars()
         .filter_map(|container| {
+            let image = container.image.as_ref().map(|image| image.value.clone());
+            let words = |words: &[Written<String>]| -> Vec<String> {
+                let words = words.iter().map(|word| word.value.clone());
+                words.filter(|_| image.is_some()).collect()
+            };
             Some(Sidecar {
                 name: Name::of(container.name())?,
                 timeout: SIDECAR,
                 native: true,
+                command: words(&container.entry),
+                args: words(&container.args),
+                image,
             })
         })
         .collect();
@@ -210,10 +221,11 @@ fn mesh(workload: &Workload) -> Slot<Proxy> {
     if get("sidecar.istio.io/inject") == Some("true") {
         // The proxy's settings are a little file of their own.
         let drain = get("proxy.istio.io/config").and_then(|config| {
-            let mut lines = config.lines();
-            let value =
-                lines.find_map(|line| line.trim().strip_prefix("terminationDrainDuration:"))?;
-            time(value.trim().trim_matches(['"', '\'']))
+            let (_, value) = config.split_once("terminationDrainDuration")?;
+            let quotes = ['"', '\''];
+            let value = value.trim_start_matches(quotes).trim_start();
+            let value = value.strip_prefix(':')?.split([',', '}', '\n']).next()?;
+            time(value.trim().trim_matches(quotes))
         });
         return Slot::of(Proxy {
             mesh: Mesh::Istio,

@@ -3,13 +3,21 @@
 //! Only what a manifest has a key for is taken; what the files cannot tell (how long the program needs)
 //! is chosen to fit the deployed grace period, and said to be chosen.
 
+pub(super) mod azure_container_apps;
 mod choose;
 pub(super) mod cloud_run;
+pub(super) mod compose;
+pub(super) mod docker;
 mod ecs;
+pub(super) mod fly;
 mod guess;
 mod hook;
 mod kubernetes;
+pub(super) mod nomad;
+pub(super) mod pm2;
 mod probes;
+mod settings;
+mod workload;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +30,7 @@ use lifecycle_manifest::{Written, contract};
 use crate::input::STANDARD_INPUT;
 
 use super::draft::{Draft, Name, Slot, bounded};
+use super::shown::Describe;
 use super::{fit, shown};
 
 /// A file that was read.
@@ -97,17 +106,23 @@ pub(super) fn draft(
     draft.origin = sources.iter().map(|source| source.name.clone()).collect();
     draft.generated = chosen.iter().any(|one| is_generated(one.workload));
     for one in &chosen {
-        match one.workload.platform {
-            "kubernetes" => kubernetes::describe(&mut draft, *one, sources),
-            "ecs" => ecs::describe(&mut draft, *one, sources),
-            key => match shown::of(key).and_then(|shown| shown.describe) {
-                Some(describe) => describe(&mut draft, *one, sources),
-                None => bail!("a manifest cannot be drafted from what is deployed on {key}"),
-            },
-        }
+        let key = one.workload.platform;
+        let Some(describe) = describer(key) else {
+            bail!("a manifest cannot be drafted from what is deployed on {key}");
+        };
+        describe(&mut draft, *one, sources);
     }
     fit::timeouts(&mut draft)?;
     Ok(draft)
+}
+
+/// What drafts a manifest from what is deployed on a platform.
+pub(super) fn describer(key: &str) -> Option<Describe> {
+    match key {
+        "kubernetes" => Some(kubernetes::describe),
+        "ecs" => Some(ecs::describe),
+        key => shown::of(key)?.describe,
+    }
 }
 
 /// The service's name is the workload's, as far as a manifest takes it.

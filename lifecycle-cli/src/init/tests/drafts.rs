@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use lifecycle_manifest::Kind;
-use lifecycle_manifest::platform::{LaunchType, Mesh, Spot};
+use lifecycle_manifest::platform::{
+    Concurrency, Controller, LaunchType, Mesh, Replacement, Share, Spot, Successor,
+};
+use lifecycle_manifest::{Kind, Platform};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
 use super::super::draft::{
-    Common, Draft, Ecs, Health, HealthCheck, Kubernetes, LoadBalancer, Name, Path, PreStop, Proxy,
-    Resource, Sidecar, Slot,
+    Common, Draft, Ecs, Health, HealthCheck, Job, Kubernetes, LoadBalancer, Name, Path, PreStop,
+    Proxy, Resource, Rolling, Sidecar, Slot,
 };
 use super::super::shown::{self, Other};
 
@@ -170,11 +172,22 @@ fn kubernetes() -> impl Strategy<Value = Kubernetes> {
                 drain,
             }
         });
-    let sidecar = (name(), time(), any::<bool>()).prop_map(|(name, timeout, native)| Sidecar {
-        name,
-        timeout,
-        native,
-    });
+    let image = option::of((text(), vec(text(), 0..3), vec(text(), 0..3)));
+    let sidecar =
+        (name(), time(), any::<bool>(), image).prop_map(|(name, timeout, native, image)| {
+            let (image, command, args) = match image {
+                Some((image, command, args)) => (Some(image), command, args),
+                None => (None, Vec::new(), Vec::new()),
+            };
+            Sidecar {
+                name,
+                timeout,
+                native,
+                image,
+                command,
+                args,
+            }
+        });
     (
         common(),
         slot(0_u32..=10_000),
@@ -183,21 +196,27 @@ fn kubernetes() -> impl Strategy<Value = Kubernetes> {
         slot(vec(sidecar, 1..3)),
         slot(proxy.boxed()),
         slot(prop::sample::select(vec![Spot::Aws, Spot::Gke])),
-        (slot(time()), slot(some_time())),
+        (slot(time()), slot(some_time()), workload()),
     )
         .prop_map(
             |(
                 common,
-                replicas,
+                mut replicas,
                 namespace,
                 pre_stop,
                 sidecars,
                 mesh,
                 spot,
-                (load_balancer, liveness_grace),
+                (load_balancer, liveness_grace, (workload, rollout, job)),
             )| {
+                if !workload.value.unwrap_or_default().has_replicas() {
+                    replicas = Slot::default();
+                }
                 Kubernetes {
                     common,
+                    workload,
+                    rollout,
+                    job,
                     replicas,
                     namespace,
                     pre_stop,
@@ -209,6 +228,74 @@ fn kubernetes() -> impl Strategy<Value = Kubernetes> {
                 }
             },
         )
+}
+
+/// A workload with keys that it has.
+fn workload() -> impl Strategy<Value = (Slot<Controller>, Slot<Rolling>, Slot<Job>)> {
+    let controllers: Vec<Controller> = Controller::WORDS.iter().map(|(_, it)| *it).collect();
+    let share = prop_oneof![
+        (1_u32..=10_000).prop_map(Share::Pods),
+        (1_u32..=100).prop_map(Share::Percent),
+    ];
+    let rolling = (
+        option::of(share.clone()),
+        option::of(share),
+        option::of(time()),
+        any::<bool>(),
+    );
+    let schedules = vec![
+        "30 3 * * *",
+        "*/5 0-6,22 1 jan mon-fri",
+        "@daily",
+        "@every 1h",
+    ];
+    let successors: Vec<Successor> = Successor::WORDS.iter().map(|(_, it)| *it).collect();
+    let policies: Vec<Concurrency> = Concurrency::WORDS.iter().map(|(_, it)| *it).collect();
+    let job = (
+        prop::sample::select(schedules),
+        option::of(some_time()),
+        option::of(prop::sample::select(successors)),
+        option::of(prop::sample::select(policies)),
+    );
+    (prop::sample::select(controllers), rolling, job).prop_map(
+        |(controller, (max_surge, max_unavailable, min_ready, other), job)| {
+            let of_deployments = controller == Controller::Deployment;
+            let rolling = Rolling {
+                strategy: other.then_some(match of_deployments {
+                    true => Replacement::Recreate,
+                    false => Replacement::OnDelete,
+                }),
+                max_surge: max_surge.filter(|_| controller != Controller::StatefulSet),
+                max_unavailable,
+                min_ready,
+                progress_deadline: min_ready
+                    .filter(|_| of_deployments)
+                    .map(|time| time / 2 + Duration::from_secs(1)),
+            };
+            let by_the_clock = controller == Controller::CronJob;
+            let (schedule, deadline, replacement, concurrency) = job;
+            let job = Job {
+                schedule: by_the_clock.then(|| schedule.to_owned()),
+                deadline,
+                replacement,
+                concurrency: concurrency.filter(|_| by_the_clock),
+            };
+            let finishes = controller.finishes();
+            (
+                Slot::of(controller),
+                if finishes {
+                    Slot::default()
+                } else {
+                    Slot::of(rolling)
+                },
+                if finishes {
+                    Slot::of(job)
+                } else {
+                    Slot::default()
+                },
+            )
+        },
+    )
 }
 
 fn ecs() -> impl Strategy<Value = Ecs> {
@@ -281,7 +368,10 @@ fn others() -> impl Strategy<Value = Vec<Other>> {
         .map(|shown| {
             let written = vec(option::of(option::of(text())), shown.lines.len());
             option::of((common(), written)).prop_map(|chosen| {
-                let (common, written) = chosen?;
+                let (mut common, written) = chosen?;
+                if !Platform::facts_of(shown.key).is_some_and(|facts| facts.runs_images) {
+                    common.image = Slot::default();
+                }
                 let lines = shown.lines.iter().zip(written);
                 let values = lines.filter_map(|(line, note)| {
                     let value = Some(line.example.to_owned());

@@ -2,11 +2,11 @@
 
 use lifecycle_manifest::Platform;
 use lifecycle_manifest::duration::show;
-use lifecycle_manifest::platform::{DEFAULT_SETTLE, LaunchType, Spot};
+use lifecycle_manifest::platform::{DEFAULT_SETTLE, LaunchType, Share, Spot};
 use minijinja::{Value, context};
 
 use super::super::draft::{
-    Common, Ecs, HealthCheck, Kubernetes, LoadBalancer, PreStop, Proxy, Sidecar, Slot,
+    Common, Ecs, HealthCheck, Job, Kubernetes, LoadBalancer, PreStop, Proxy, Rolling, Sidecar, Slot,
 };
 use super::super::shown::{self, Other, Shown};
 use super::{Block, list, mapping, safe, text, word};
@@ -57,6 +57,15 @@ pub(super) fn kubernetes(entry: Option<&Kubernetes>) -> Value {
     let (block, common) = shared("kubernetes", entry.map(|entry| &entry.common));
     let entry = entry.unwrap_or(&nothing);
     context! {
+        workload => block.line("workload", &entry.workload, |it| it.as_str().to_owned(), "deployment"),
+        rollout => block.line(
+            "rollout",
+            &entry.rollout,
+            rollout,
+            "{ max_surge: 1, max_unavailable: 0, min_ready: 5s, progress_deadline: 10m, start_time: 20s }",
+        ),
+        job => (entry.job.value.is_some() || entry.job.note.is_some())
+            .then(|| block.line("job", &entry.job, job, "{ deadline: 1h }")),
         replicas => block.line("replicas", &entry.replicas, u32::to_string, "2"),
         namespace => block.line("namespace", &entry.namespace, |n| word(n.as_str()), "default"),
         pre_stop => block.line("pre_stop", &entry.pre_stop, pre_stop, &show(DEFAULT_SETTLE)),
@@ -64,7 +73,7 @@ pub(super) fn kubernetes(entry: Option<&Kubernetes>) -> Value {
             "sidecars",
             &entry.sidecars,
             |sidecars| list(sidecars, sidecar),
-            "[{ name: proxy, timeout: 5s, native: true }]",
+            "[{ name: proxy, timeout: 5s, native: true, image: \"proxy:1\", command: [/proxy], args: [run] }]",
         ),
         mesh => block.line(
             "mesh",
@@ -92,6 +101,35 @@ pub(super) fn kubernetes(entry: Option<&Kubernetes>) -> Value {
         ),
         ..common
     }
+}
+
+fn rollout(rolling: &Rolling) -> String {
+    let share = |share: Option<Share>| share.map(|share| share.to_string());
+    mapping(&[
+        (
+            "strategy",
+            rolling.strategy.map(|it| it.as_str().to_owned()),
+        ),
+        ("max_surge", share(rolling.max_surge)),
+        ("max_unavailable", share(rolling.max_unavailable)),
+        ("min_ready", rolling.min_ready.map(show)),
+        ("progress_deadline", rolling.progress_deadline.map(show)),
+    ])
+}
+
+fn job(job: &Job) -> String {
+    mapping(&[
+        ("schedule", job.schedule.as_deref().map(quote)),
+        ("deadline", job.deadline.map(show)),
+        (
+            "replacement",
+            job.replacement.map(|it| it.as_str().to_owned()),
+        ),
+        (
+            "concurrency",
+            job.concurrency.map(|it| it.as_str().to_owned()),
+        ),
+    ])
 }
 
 fn mesh(proxy: &Proxy) -> String {
@@ -126,10 +164,14 @@ fn pre_stop(hook: &PreStop) -> String {
 }
 
 fn sidecar(sidecar: &Sidecar) -> String {
+    let words = |words: &[String]| (!words.is_empty()).then(|| list(words, text));
     mapping(&[
         ("name", Some(word(sidecar.name.as_str()))),
         ("timeout", Some(show(sidecar.timeout))),
         ("native", (!sidecar.native).then(|| "false".to_owned())),
+        ("image", sidecar.image.as_deref().map(quote)),
+        ("command", words(&sidecar.command)),
+        ("args", words(&sidecar.args)),
     ])
 }
 
@@ -223,6 +265,18 @@ pub(super) fn unshown(entries: &[Other]) -> String {
 fn other(shown: &Shown, entry: Option<&Other>) -> Value {
     let (block, common) = shared(shown.key, entry.map(|entry| &entry.common));
     let nothing = Slot::default();
+    let is_shown = |key: &str| shown.lines.iter().any(|line| line.key == key);
+    // What only some of the platform's kinds have is shown where it is written.
+    let further = entry.into_iter().flat_map(|entry| {
+        let values = entry.values.iter();
+        values.filter(|(key, slot)| slot.value.is_some() && !is_shown(key))
+    });
+    let further = further.map(|(key, slot)| {
+        context! {
+            about => safe(""),
+            line => block.line(key, slot, String::clone, ""),
+        }
+    });
     let lines: Vec<Value> = shown
         .lines
         .iter()
@@ -237,6 +291,7 @@ fn other(shown: &Shown, entry: Option<&Other>) -> Value {
                 line => block.line(line.key, slot, String::clone, line.example),
             }
         })
+        .chain(further)
         .collect();
     let runs_images = Platform::facts_of(shown.key).is_some_and(|facts| facts.runs_images);
     context! {

@@ -1,4 +1,4 @@
-//! AWS `CloudFormation`: `Resources` of `AWS::ECS::TaskDefinition`, `AWS::ECS::Service` and
+//! AWS CloudFormation: `Resources` of `AWS::ECS::TaskDefinition`, `AWS::ECS::Service` and
 //! `AWS::ElasticLoadBalancingV2::TargetGroup`. Their properties are what is sent, each key with a
 //! capital (template reference of `AWS::ECS::TaskDefinition ContainerDefinition`).
 
@@ -101,7 +101,7 @@ fn target_group(resource: &Entry, properties: &Node) -> Option<Node> {
     })
 }
 
-/// Properties as they are sent. `CloudFormation` makes numbers of their text.
+/// Properties as they are sent. CloudFormation makes numbers of their text.
 fn sent(properties: &Node) -> Node {
     let mut node = renamed(properties, |key| {
         let mut letters = key.chars();

@@ -1,0 +1,265 @@
+//! What the templates of Kubernetes print.
+
+use anyhow::Result;
+use lifecycle_manifest::deployed::planned::{self, PlannedHook};
+use lifecycle_manifest::duration::seconds_up;
+use lifecycle_manifest::platform::{Controller, Kubernetes, Replacement, Share, Sidecar};
+use lifecycle_manifest::{Rollout, Timeline};
+use minijinja::Value;
+use serde::Serialize;
+
+use super::super::STARTUP;
+use super::super::files::MARK;
+use super::super::{Ask, Common, Port};
+use super::mesh;
+use crate::template;
+
+/// The data of all templates.
+#[derive(Serialize)]
+pub(super) struct Data<'a> {
+    header: Value,
+    #[serde(flatten)]
+    common: Common<'a>,
+    image: &'a str,
+    sum: Value,
+    namespace: Option<&'a str>,
+    kind: Value,
+    api_version: Value,
+    pub(super) headless: bool,
+    service_name: Option<&'a str>,
+    /// None where somebody else says how many.
+    replicas: Option<u32>,
+    min_ready_seconds: Option<u64>,
+    progress_deadline_seconds: Option<u64>,
+    strategy: Option<Strategy>,
+    restart_policy: Option<Value>,
+    schedule: Option<&'a str>,
+    concurrency_policy: Value,
+    deadline_seconds: Option<u64>,
+    replacement_policy: Option<Value>,
+    native_sidecars: Vec<Beside<'a>>,
+    other_sidecars: Vec<Beside<'a>>,
+    grace_seconds: u64,
+    sleep_seconds: Option<u64>,
+    exec_command: Option<Vec<&'a str>>,
+    request: Option<Request<'a>>,
+    ports: Vec<Port>,
+    pub(super) service_ports: Vec<Port>,
+    pub(super) probes: Option<Probes<'a>>,
+    mesh_labels: Vec<Pair>,
+    mesh_annotations: Vec<Pair>,
+}
+
+/// A hook that asks the container itself.
+#[derive(Serialize)]
+struct Request<'a> {
+    path: &'a str,
+    port: u16,
+}
+
+/// A label or an annotation.
+#[derive(Serialize)]
+pub(super) struct Pair {
+    name: &'static str,
+    value: String,
+}
+
+impl Pair {
+    pub(super) fn new(name: &'static str, value: impl Into<String>) -> Self {
+        let value = value.into();
+        Self { name, value }
+    }
+}
+
+/// How a new version takes the old one's place.
+#[derive(Serialize)]
+struct Strategy {
+    key: Value,
+    kind: Value,
+    why: Value,
+    shares: Vec<NamedShare>,
+}
+
+#[derive(Serialize)]
+struct NamedShare {
+    name: Value,
+    value: Value,
+}
+
+/// A container beside the program's.
+#[derive(Serialize)]
+struct Beside<'a> {
+    name: &'a str,
+    image: &'a str,
+    command: Vec<&'a str>,
+    args: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Probes<'a> {
+    ready: &'a str,
+    live: &'a str,
+    port: u16,
+    period_seconds: u64,
+    failures: u32,
+    startup_failures: u64,
+    live_period_seconds: u64,
+    live_failures: u32,
+    live_grace_seconds: Option<u64>,
+}
+
+pub(super) fn data<'a>(
+    ask: &Ask<'a>,
+    kubernetes: &'a Kubernetes,
+    line: &Timeline,
+) -> Result<Data<'a>> {
+    let resolved = ask.resolved;
+    let controller = kubernetes.controller();
+    let word = |word: &str| Value::from_safe_string(word.to_owned());
+    let header = format!(
+        "{MARK} k8s from lifecycle.yaml; change the manifest and run it again with -o and this directory"
+    );
+    let (mut sleep_seconds, mut exec_command, mut request) = (None, None, None);
+    match planned::hook(kubernetes, line) {
+        Some(PlannedHook::Sleep(seconds)) => sleep_seconds = Some(seconds),
+        Some(PlannedHook::Exec(command)) => exec_command = Some(command),
+        Some(PlannedHook::Http { path, port }) => request = Some(Request { path, port }),
+        None => {}
+    }
+    Ok(Data {
+        header: template::comment(&header),
+        common: ask.common(line, Some("/dev/termination-log")),
+        image: ask.image("kubernetes")?,
+        sum: template::comment(&line.sum()),
+        namespace: kubernetes
+            .namespace
+            .as_ref()
+            .map(|namespace| namespace.value.as_str()),
+        kind: word(controller.kind()),
+        api_version: word(match controller.finishes() {
+            true => "batch/v1",
+            false => "apps/v1",
+        }),
+        headless: controller == Controller::StatefulSet,
+        service_name: (controller == Controller::StatefulSet)
+            .then_some(resolved.plan.service.as_str()),
+        replicas: (controller.has_replicas() && kubernetes.autoscaler.is_none())
+            .then(|| kubernetes.most_pods()),
+        min_ready_seconds: kubernetes
+            .rollout
+            .min_ready
+            .is_some()
+            .then(|| seconds_up(kubernetes.min_ready().value)),
+        progress_deadline_seconds: kubernetes
+            .rollout
+            .progress_deadline
+            .is_some()
+            .then(|| seconds_up(kubernetes.progress_deadline().value)),
+        strategy: (!controller.finishes()).then(|| strategy(kubernetes, line)),
+        // A pod that failed stays to be looked at, and another one takes its place.
+        restart_policy: controller.finishes().then(|| word("Never")),
+        schedule: kubernetes.schedule(),
+        concurrency_policy: word(kubernetes.concurrency().policy()),
+        deadline_seconds: kubernetes
+            .job_deadline()
+            .map(|deadline| seconds_up(deadline.value)),
+        replacement_policy: (controller.finishes() && kubernetes.has_pod_replacement())
+            .then(|| word(kubernetes.successor().policy())),
+        native_sidecars: beside(kubernetes, true),
+        other_sidecars: beside(kubernetes, false),
+        grace_seconds: planned::grace_seconds(line),
+        sleep_seconds,
+        exec_command,
+        request,
+        probes: planned::probes(resolved).map(|probes| Probes {
+            startup_failures: seconds_up(STARTUP).div_ceil(probes.period_seconds),
+            ready: probes.ready,
+            live: probes.live,
+            port: probes.port,
+            period_seconds: probes.period_seconds,
+            failures: probes.failures,
+            live_period_seconds: probes.live_period_seconds,
+            live_failures: probes.live_failures,
+            live_grace_seconds: kubernetes
+                .liveness_grace()
+                .map(|grace| seconds_up(grace.value)),
+        }),
+        ports: ask.ports(true),
+        service_ports: ask.ports(false),
+        mesh_labels: mesh::labels(kubernetes),
+        mesh_annotations: mesh::annotations(kubernetes),
+    })
+}
+
+/// Who goes first, the old pods or the new ones, with the sum that follows from it.
+fn strategy(kubernetes: &Kubernetes, line: &Timeline) -> Strategy {
+    let word = |word: &str| Value::from_safe_string(word.to_owned());
+    let controller = kubernetes.controller();
+    let (surge, missing) = kubernetes.shares();
+    let of_deployments = controller == Controller::Deployment;
+    // A number stands as one, a share is text.
+    let share = |share: Share| match share {
+        Share::Pods(pods) => Value::from(pods),
+        Share::Percent(_) => Value::from(share.to_string()),
+    };
+    let mut shares = Vec::new();
+    let written = kubernetes.rollout.max_unavailable.is_some();
+    // Not every cluster knows this one of a StatefulSet, and one by one is what it does anyway.
+    if controller != Controller::StatefulSet || written {
+        shares.push(("maxUnavailable", missing));
+    }
+    if controller != Controller::StatefulSet {
+        shares.push(("maxSurge", surge));
+    }
+    let replacement = kubernetes.replacement();
+    let why = match Rollout::of(kubernetes, line) {
+        None => "Somebody deletes a pod, and only then is it replaced.".to_owned(),
+        Some(_) if replacement == Replacement::Recreate => {
+            "Every old pod is gone before the first new one starts.".to_owned()
+        }
+        Some(rollout) if rollout.waits_for_the_end() => {
+            "An old pod has ended before a new one takes its place.".to_owned()
+        }
+        Some(rollout) if rollout.missing == 0 => {
+            "A new pod is ready before an old one is asked to stop.".to_owned()
+        }
+        Some(rollout) => format!("{} at a time.", rollout.batch),
+    };
+    Strategy {
+        key: word(match of_deployments {
+            true => "strategy",
+            false => "updateStrategy",
+        }),
+        kind: word(replacement.kind()),
+        why: template::comment(&why),
+        shares: match replacement {
+            Replacement::Rolling => shares
+                .into_iter()
+                .map(|(name, value)| NamedShare {
+                    name: word(name),
+                    value: share(value),
+                })
+                .collect(),
+            _ => Vec::new(),
+        },
+    }
+}
+
+/// The sidecars of which the manifest knows what they run.
+fn beside(kubernetes: &Kubernetes, native: bool) -> Vec<Beside<'_>> {
+    kubernetes
+        .sidecars
+        .iter()
+        .filter(|sidecar| sidecar.native == native)
+        .filter_map(of_sidecar)
+        .collect()
+}
+
+fn of_sidecar(sidecar: &Sidecar) -> Option<Beside<'_>> {
+    Some(Beside {
+        name: &sidecar.name.value,
+        image: &sidecar.image.as_ref()?.value,
+        command: sidecar.command.iter().map(|it| it.value.as_str()).collect(),
+        args: sidecar.args.iter().map(|it| it.value.as_str()).collect(),
+    })
+}

@@ -1,0 +1,66 @@
+//! Docker and Compose: what is generated, read by Compose's own schema and by Compose itself, and
+//! carried out by a real engine beside the drill.
+//!
+//! `LIFECYCLE_CONFORMANCE_PYTHON` names a Python with `check-jsonschema`, `LIFECYCLE_COMPOSE` a
+//! Compose of version 2; docker-compose 1 and the engine are found by their names. What is not there
+//! is said to be skipped.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod engine;
+mod files;
+mod played;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Texts that some reader on the way takes for something else.
+const ODD: [&str; 12] = [
+    "a: b # c",
+    "it's \"x\"",
+    "$HOME ${HOME} $$HOME $",
+    "a\\b\\n",
+    "two\nlines",
+    "{{ x }} {% y %}",
+    "- a",
+    "~",
+    "0x10",
+    "é\u{2028}\u{85}✓",
+    "`id` $(id)",
+    " leading and trailing ",
+];
+
+/// What `gen` writes for a target, its standard output.
+fn generated(directory: &Path, args: &[&str]) -> String {
+    let output = support::run(directory, &[&["gen"], args].concat());
+    assert!(
+        output.status.success(),
+        "{args:?}: {}",
+        support::answer(&output)
+    );
+    support::stdout(&output)
+}
+
+/// Compose of version 2, if there is one.
+fn compose() -> Option<PathBuf> {
+    std::env::var_os("LIFECYCLE_COMPOSE").map(PathBuf::from)
+}
+
+/// A program of the machine, if it answers.
+fn has(program: &str) -> bool {
+    let answered = Command::new(program).arg("--version").output();
+    answered.is_ok_and(|output| output.status.success())
+}
+
+/// A command's answer, which has to be good.
+fn good(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        support::answer(&output)
+    );
+    support::stdout(&output)
+}

@@ -1,0 +1,539 @@
+//! Compose files: services in every spelling of the Compose Specification, what a service extends in
+//! the same file among them. What stands in another file, or in the environment of whoever runs
+//! Compose, is not known here, and never taken for absent.
+
+use std::time::Duration;
+
+use super::pair::Setting;
+use super::read::At;
+use super::reader::Reader;
+use super::{
+    Action, Container, DependsOn, Deployed, Hook, Lasts, Odd, Pairs, Port, Variable, Workload,
+};
+use crate::duration::seconds_up;
+use crate::finding::Place;
+use crate::manifest::Written;
+use crate::platform::compose::FACTS;
+use crate::text::{Route, Value};
+
+pub(super) static READER: Reader = Reader {
+    platform: "compose",
+    generate: "lifecycle gen compose",
+    grace_key: GRACE,
+    write_grace: |grace| format!("stop_grace_period: {}s", seconds_up(grace)),
+    object,
+    grace: |file, _, container| grace(file, container),
+};
+
+const GRACE: &str = "stop_grace_period";
+
+/// How far a chain of `extends` is followed.
+const DEEPEST: usize = 16;
+
+/// A Compose file's `services` are a mapping; those that ECS describes are a list.
+fn object(at: &At<'_>, deployed: &mut Deployed) -> bool {
+    let Some(services) = at.get("services") else {
+        return false;
+    };
+    let Value::Mapping(entries) = &services.node.value else {
+        return false;
+    };
+    for entry in entries {
+        let Some(own) = services.get(&entry.key) else {
+            continue;
+        };
+        if let Value::Mapping(_) = &own.node.value {
+            let service = Service::of(&services, own);
+            let workload = service.workload(&entry.key, &mut deployed.odd);
+            deployed.workloads.push(workload);
+        }
+    }
+    true
+}
+
+/// A service with what it extends; the nearest layer that has a key counts.
+struct Service<'a> {
+    layers: Vec<At<'a>>,
+}
+
+impl<'a> Service<'a> {
+    fn of(services: &At<'a>, own: At<'a>) -> Self {
+        let mut layers = vec![own];
+        while layers.len() < DEEPEST {
+            let Some(last) = layers.last() else { break };
+            // `extends: base`, and `extends: { service: base }` without a file.
+            let base = last.get("extends").and_then(|extends| {
+                let in_here = extends.get("file").is_none();
+                let name = extends.text("service").or_else(|| extends.scalar())?;
+                services.get(&name.value).filter(|_| in_here)
+            });
+            match base {
+                Some(base) if layers.iter().all(|known| known.route != base.route) => {
+                    layers.push(base);
+                }
+                _ => break,
+            }
+        }
+        Self { layers }
+    }
+
+    fn get(&self, key: &str) -> Option<At<'a>> {
+        self.layers.iter().find_map(|layer| layer.get(key))
+    }
+
+    fn text(&self, key: &str) -> Option<Written<String>> {
+        known(self.get(key)?.scalar()?)
+    }
+
+    fn workload(&self, name: &str, odd: &mut Vec<Odd>) -> Workload {
+        let route = self.layers[0].route.clone();
+        let named = Written {
+            value: name.to_owned(),
+            route: route.clone(),
+        };
+        let replicas = self.get("deploy").and_then(|deploy| deploy.get("replicas"));
+        let replicas = replicas.or_else(|| self.get("scale"));
+        Workload {
+            name: Some(named.clone()),
+            labels: Pairs(
+                self.named("labels")
+                    .into_iter()
+                    .filter_map(|(name, value)| Some((name, known(value)?)))
+                    .collect(),
+            ),
+            replicas: replicas.and_then(|at| {
+                let count = at.scalar()?;
+                let number = count.value.parse().ok()?;
+                Some(count.map(|_| number))
+            }),
+            containers: vec![self.container(named, odd)],
+            ..Workload::at("compose", "service", route)
+        }
+    }
+
+    fn container(&self, name: Written<String>, odd: &mut Vec<Odd>) -> Container {
+        let hooks = self.hooks();
+        Container {
+            name: Some(name.clone()),
+            image: self.text("image"),
+            entry: self.command("entrypoint"),
+            args: self.command("command"),
+            stop_signal: self.text("stop_signal"),
+            grace: self.grace(odd),
+            endless: self.endless(),
+            outside: self.outside(&hooks),
+            hooks,
+            ports: self.ports(),
+            environment: self
+                .named("environment")
+                .into_iter()
+                .map(|(name, value)| Variable {
+                    name: Written {
+                        value: name,
+                        route: value.route.clone(),
+                    },
+                    value: known(value),
+                })
+                .collect(),
+            depends_on: self.depends_on(),
+            ..Container::at(name.route)
+        }
+    }
+
+    /// What the engine is told: whole seconds, the rest cut off.
+    fn grace(&self, odd: &mut Vec<Odd>) -> Option<Written<Duration>> {
+        let at = self.get(GRACE)?;
+        let text = known(at.scalar()?)?;
+        if endless(&text.value) {
+            return None;
+        }
+        match duration(text.value.trim_start_matches('-')) {
+            // Between -1s and 0s nothing is left of it.
+            Some(_) if text.value.starts_with('-') => Some(text.map(|_| Duration::ZERO)),
+            Some(grace) => Some(text.map(|_| Duration::from_secs(grace.as_secs()))),
+            None => {
+                odd.push(Odd {
+                    route: at.route,
+                    expected: "a duration with its unit (`30s`)",
+                    meant: None,
+                });
+                None
+            }
+        }
+    }
+
+    /// Where a negative grace period stands, by which the engine waits for ever.
+    fn endless(&self) -> Option<Route> {
+        let at = self.get(GRACE)?;
+        let text = known(at.scalar()?)?;
+        endless(&text.value).then_some(at.route)
+    }
+
+    /// The hooks of every layer, what it extends first: Compose adds them up.
+    fn hooks(&self) -> Vec<Hook> {
+        let layers = self.layers.iter().rev();
+        let hooks = layers.flat_map(|layer| layer.list("pre_stop"));
+        let hook = |at: At<'_>| Hook {
+            action: Action::Exec(command(&at, "command")),
+            route: at.route,
+        };
+        hooks.map(hook).collect()
+    }
+
+    /// What the hooks take, where each has an end that can be told.
+    fn outside(&self, hooks: &[Hook]) -> Option<Written<Duration>> {
+        let at = self.get("pre_stop").filter(|_| !hooks.is_empty())?;
+        let total: Option<Duration> = hooks.iter().map(Hook::bound).sum();
+        Some(at.written(total?))
+    }
+
+    fn command(&self, key: &str) -> Vec<Written<String>> {
+        let layer = self.layers.iter().find(|layer| layer.get(key).is_some());
+        layer.map(|layer| command(layer, key)).unwrap_or_default()
+    }
+
+    /// Every layer's ports, in the short and the long form.
+    fn ports(&self) -> Vec<Port> {
+        let mut ports = Vec::new();
+        for layer in &self.layers {
+            for item in layer.list("ports").into_iter().chain(layer.list("expose")) {
+                let target = item.text("target").or_else(|| item.scalar());
+                ports.extend(target.and_then(known).and_then(|text| {
+                    let number = container_port(&text.value)?;
+                    Some(Port {
+                        name: None,
+                        number: text.map(|_| number),
+                    })
+                }));
+            }
+        }
+        ports
+    }
+
+    fn depends_on(&self) -> Vec<DependsOn> {
+        let mut all = Vec::new();
+        for layer in &self.layers {
+            let Some(at) = layer.get("depends_on") else {
+                continue;
+            };
+            if let Value::Mapping(entries) = &at.node.value {
+                all.extend(entries.iter().map(|entry| {
+                    let route = at.route.key(&entry.key);
+                    DependsOn {
+                        condition: at.get(&entry.key).and_then(|it| it.text("condition")),
+                        container: Written {
+                            value: entry.key.clone(),
+                            route,
+                        },
+                    }
+                }));
+            }
+            all.extend(at.items().iter().filter_map(|item| {
+                Some(DependsOn {
+                    container: item.scalar()?,
+                    condition: None,
+                })
+            }));
+        }
+        all
+    }
+
+    /// Names with their texts, written as a mapping or as a list of `NAME=TEXT`; a layer's own first.
+    fn named(&self, key: &str) -> Vec<(String, Written<String>)> {
+        let mut named: Vec<(String, Written<String>)> = Vec::new();
+        for layer in &self.layers {
+            let Some(at) = layer.get(key) else { continue };
+            let mut add = |name: String, value: Written<String>| {
+                if named.iter().all(|(known, _)| *known != name) {
+                    named.push((name, value));
+                }
+            };
+            if let Value::Mapping(entries) = &at.node.value {
+                for entry in entries {
+                    // A name alone is taken from the environment of whoever runs Compose.
+                    let from_elsewhere = || Written {
+                        value: "${}".to_owned(),
+                        route: at.route.key(&entry.key),
+                    };
+                    let value = at.get(&entry.key).and_then(|value| value.scalar());
+                    add(entry.key.clone(), value.unwrap_or_else(from_elsewhere));
+                }
+            }
+            for item in at.items() {
+                let Some(text) = item.scalar() else { continue };
+                let (name, value) = match text.value.split_once('=') {
+                    Some((name, value)) => (name.to_owned(), value.to_owned()),
+                    None => (text.value.clone(), "${}".to_owned()),
+                };
+                add(name, text.map(|_| value));
+            }
+        }
+        named
+    }
+}
+
+/// The grace period that holds; `None` where what stands there, or in another file, is not known.
+fn grace(file: &Deployed, container: &Container) -> Option<Setting> {
+    if let Some(written) = &container.grace {
+        return Some(Setting {
+            value: written.value,
+            place: Place::Value(written.route.clone()),
+            default: None,
+            is_written: true,
+        });
+    }
+    let is_there = |key: &str| file.document.get(&container.route.key(key)).is_some();
+    (!is_there(GRACE) && !extends_another_file(file, &container.route)).then(|| Setting {
+        value: FACTS.default_grace,
+        place: Place::Key(container.route.clone()),
+        default: Some(format!("the {} default", FACTS.name)),
+        is_written: false,
+    })
+}
+
+fn extends_another_file(file: &Deployed, service: &Route) -> bool {
+    let from = service.key("extends").key("file");
+    file.document.get(&from).is_some()
+}
+
+/// A command as a list, or as text that Compose splits as a shell does, without running one.
+pub(super) fn command(at: &At<'_>, key: &str) -> Vec<Written<String>> {
+    let Some(at) = at.get(key) else {
+        return Vec::new();
+    };
+    let words = match at.scalar() {
+        Some(text) => {
+            let words = shell_words::split(&text.value).unwrap_or_default();
+            words
+                .into_iter()
+                .map(|word| text.clone().map(|_| word))
+                .collect()
+        }
+        None => at.items().iter().filter_map(At::scalar).collect::<Vec<_>>(),
+    };
+    // What comes from elsewhere is a word all the same.
+    let known = |word: Written<String>| {
+        let text = literal(&word.value).unwrap_or_else(|| word.value.clone());
+        word.map(|_| text)
+    };
+    words.into_iter().map(known).collect()
+}
+
+impl Hook {
+    /// How long it takes at most: what it sleeps, or by when `timeout` ends it; `None` where it has no
+    /// end that can be told.
+    pub fn bound(&self) -> Option<Duration> {
+        let Action::Exec(command) = &self.action else {
+            return None;
+        };
+        bound(command).or(match self.lasts() {
+            Lasts::Exactly(time) => Some(time),
+            Lasts::AtLeast(_) | Lasts::Unknown => None,
+        })
+    }
+}
+
+/// When `timeout` ends a command: `timeout 5 …`, `timeout -s KILL 5 …`, itself or as the first word
+/// of a shell's script. The time between its first signal and `-k`'s counts too.
+fn bound(command: &[Written<String>]) -> Option<Duration> {
+    let texts: Vec<String> = match super::script(command) {
+        Some(script) => script.split_whitespace().map(str::to_owned).collect(),
+        None => command.iter().map(|word| word.value.clone()).collect(),
+    };
+    let (program, mut rest) = texts.split_first()?;
+    if super::program(program) != "timeout" {
+        return None;
+    }
+    let mut kills = false;
+    let mut after = Duration::ZERO;
+    loop {
+        match rest {
+            [flag, value, more @ ..] if flag == "-s" || flag == "--signal" => {
+                kills = value.trim_start_matches("SIG") == "KILL" || value == "9";
+                rest = more;
+            }
+            [flag, value, more @ ..] if flag == "-k" => {
+                after = duration_of_timeout(value)?;
+                kills = true;
+                rest = more;
+            }
+            [flag, more @ ..] if flag.starts_with('-') => rest = more,
+            [time, ..] => {
+                let time = duration_of_timeout(time)?;
+                // Without SIGKILL it is the command that decides.
+                return (kills && !time.is_zero()).then(|| time + after);
+            }
+            [] => return None,
+        }
+    }
+}
+
+/// `5`, `2.5`, `5s`, `1m`, as `timeout` reads them.
+fn duration_of_timeout(text: &str) -> Option<Duration> {
+    match text.ends_with(|c: char| c.is_ascii_digit()) {
+        true => duration(&format!("{text}s")),
+        false => duration(text),
+    }
+}
+
+/// A second less than nothing, or more of them: the engine takes it for no limit.
+fn endless(text: &str) -> bool {
+    let below = text.strip_prefix('-').and_then(duration);
+    below.is_some_and(|below| below.as_secs() > 0)
+}
+
+/// The port in the container: the last part of the short form, without its protocol.
+fn container_port(text: &str) -> Option<i64> {
+    let text = text.split('/').next().unwrap_or(text);
+    text.rsplit(':').next().unwrap_or(text).parse().ok()
+}
+
+/// A text without Compose's own escapes; `None` where part of it comes from elsewhere.
+fn known(text: Written<String>) -> Option<Written<String>> {
+    let literal = literal(&text.value)?;
+    Some(text.map(|_| literal))
+}
+
+/// `$$` is a dollar sign; `$NAME` and `${…}` are filled in by Compose.
+fn literal(text: &str) -> Option<String> {
+    let mut literal = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        literal.push(c);
+        if c == '$' {
+            match rest.peek() {
+                Some('$') => {
+                    rest.next();
+                }
+                Some(next) if *next == '{' || *next == '_' || next.is_ascii_alphabetic() => {
+                    return None;
+                }
+                _ => {}
+            }
+        }
+    }
+    Some(literal)
+}
+
+/// A duration as Compose reads it: `1m30s`, `1.5s`, `90s`, `1d`; a bare number is none.
+pub(crate) fn duration(text: &str) -> Option<Duration> {
+    if text.is_empty() {
+        return None;
+    }
+    let mut rest = text;
+    let mut total = Duration::ZERO;
+    while !rest.is_empty() {
+        let number = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let (digits, tail) = rest.split_at(number);
+        let unit = tail
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at(unit);
+        let nanos: u64 = match unit {
+            "ns" => 1,
+            "us" | "µs" | "μs" => 1_000,
+            "ms" => 1_000_000,
+            "s" => 1_000_000_000,
+            "m" => 60_000_000_000,
+            "h" => 3_600_000_000_000,
+            "d" => 86_400_000_000_000,
+            "w" => 604_800_000_000_000,
+            _ => return None,
+        };
+        let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+        if whole.is_empty() && part.is_empty() || part.contains('.') {
+            return None;
+        }
+        let whole: u64 = if whole.is_empty() {
+            0
+        } else {
+            whole.parse().ok()?
+        };
+        let mut sum = u128::from(whole) * u128::from(nanos);
+        let mut scale = u128::from(nanos);
+        for digit in part.bytes() {
+            scale /= 10;
+            sum += scale * u128::from(digit - b'0');
+        }
+        total = total.checked_add(Duration::from_nanos(u64::try_from(sum).ok()?))?;
+        rest = tail;
+    }
+    Some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_what_compose_takes_for_durations() {
+        let ms = |ms| Some(Duration::from_millis(ms));
+        for (text, value) in [
+            ("10s", ms(10_000)),
+            ("1m30s", ms(90_000)),
+            ("1.5s", ms(1_500)),
+            (".5s", ms(500)),
+            ("900ms", ms(900)),
+            ("1h5m30s20ms", ms(3_930_020)),
+            ("1d", ms(86_400_000)),
+            ("1w", ms(604_800_000)),
+            ("0s", ms(0)),
+            ("1us", Some(Duration::from_micros(1))),
+            ("1µs", Some(Duration::from_micros(1))),
+            ("90", None),
+            ("", None),
+            ("s", None),
+            (".s", None),
+            ("30S", None),
+            ("-5s", None),
+            ("1m 30s", None),
+            ("1..5s", None),
+            ("99999999999999999999h", None),
+        ] {
+            assert_eq!(duration(text), value, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_dollar_sign_is_one_where_it_is_doubled() {
+        assert_eq!(literal("a$$b").as_deref(), Some("a$b"));
+        assert_eq!(literal("$${X}").as_deref(), Some("${X}"));
+        assert_eq!(literal("a$").as_deref(), Some("a$"));
+        assert_eq!(literal("$5").as_deref(), Some("$5"));
+        assert_eq!(literal("${X}"), None);
+        assert_eq!(literal("a$X"), None);
+        assert_eq!(literal("$$$X"), None);
+    }
+
+    #[test]
+    fn a_hook_is_bounded_by_a_timeout_that_kills() {
+        let words = |words: &[&str]| -> Vec<Written<String>> {
+            let word = |word: &&str| Written {
+                value: (*word).to_owned(),
+                route: Route::root(),
+            };
+            words.iter().map(word).collect()
+        };
+        let seconds = |command: &[&str]| bound(&words(command)).map(|it| it.as_secs());
+        assert_eq!(seconds(&["timeout", "-s", "KILL", "5", "./leave"]), Some(5));
+        assert_eq!(
+            seconds(&["/usr/bin/timeout", "-k", "2", "1m", "./leave"]),
+            Some(62)
+        );
+        let script = "timeout -s KILL 7 \"$@\" || true";
+        assert_eq!(seconds(&["sh", "-c", script, "sh", "./leave"]), Some(7));
+        assert_eq!(
+            seconds(&["timeout", "5", "./leave"]),
+            None,
+            "SIGTERM may be ignored"
+        );
+        assert_eq!(
+            seconds(&["timeout", "-s", "KILL", "0", "./leave"]),
+            None,
+            "0 is no limit"
+        );
+        assert_eq!(seconds(&["./leave"]), None);
+        assert_eq!(seconds(&["timeout"]), None);
+        assert_eq!(seconds(&[]), None);
+    }
+}

@@ -1,0 +1,9 @@
+job "shop" {
+  group "shop" {
+    shutdown_delay = "5s"
+    task "shop" {
+      driver       = "docker"
+      kill_signal  = "SIGTERM"
+    }
+  }
+}

@@ -1,0 +1,14 @@
+job "shop" {
+  group "shop" {
+    shutdown_delay = "5s"
+    task "shop" {
+      driver       = "docker"
+      kill_signal  = "SIGTERM"
+      kill_timeout = "25s"
+    }
+    task "cache" {
+      driver = "docker"
+      leader = true
+    }
+  }
+}

@@ -1,0 +1,16 @@
+job "shop" {
+  group "shop" {
+    shutdown_delay = "5s"
+    task "shop" {
+      driver       = "docker"
+      kill_signal  = "SIGTERM"
+      kill_timeout = "25s"
+      service {
+        check {
+          type = "tcp"
+          check_restart { limit = 3 }
+        }
+      }
+    }
+  }
+}
