@@ -1,7 +1,4 @@
 //! What is generated in HCL and TOML, and what is read of them, beside parsers of other hands:
-//! `LIFECYCLE_HCL_READER` names a directory with `@cdktf/hcl2json`, which is the original parser of HCL,
-//! and `LIFECYCLE_CONFORMANCE_PYTHON` a Python whose standard library reads TOML. Without them this
-//! suite says that it was skipped.
 //! `LIFECYCLE_HCL_READER` names a directory with `@cdktf/hcl2json`, which is `HashiCorp`'s own parser, and
 //! `LIFECYCLE_CONFORMANCE_PYTHON` a Python whose standard library reads TOML. Without them this suite
 //! says that it was skipped.
