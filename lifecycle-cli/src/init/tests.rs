@@ -46,6 +46,7 @@ fn the_usual_manifest_has_no_finding_and_nothing_but_the_least() {
             "platforms:",
             "  kubernetes:",
             "lints:",
+            "generate:",
             "drill:",
         ]
     );
