@@ -20,7 +20,7 @@ rule! {
     ///
     /// ## Example
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// # service.yaml
     /// apiVersion: serving.knative.dev/v1
     /// kind: Service
@@ -36,7 +36,7 @@ rule! {
     ///
     /// Take it away, and let the shutdown fit into ten seconds.
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// # service.yaml
     /// apiVersion: serving.knative.dev/v1
     /// kind: Service

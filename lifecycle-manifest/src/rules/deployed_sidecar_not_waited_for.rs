@@ -22,7 +22,7 @@ rule! {
     ///
     /// ## Example
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// # service.yaml
     /// apiVersion: serving.knative.dev/v1
     /// kind: Service
@@ -41,7 +41,7 @@ rule! {
     ///
     /// A sidecar that stays for as long as the program needs it, and its time in the manifest; or a program that does not need one.
     ///
-    /// ```yaml
+    /// ```yaml deployed
     /// # service.yaml
     /// apiVersion: serving.knative.dev/v1
     /// kind: Service
