@@ -21,6 +21,7 @@ rule! {
     /// ## Example
     ///
     /// ```yaml deployed
+    /// # service.yaml
     /// apiVersion: serving.knative.dev/v1
     /// kind: Service
     /// metadata: { name: shop }
@@ -36,6 +37,7 @@ rule! {
     /// Take it away, and let the shutdown fit into ten seconds.
     ///
     /// ```yaml deployed
+    /// # service.yaml
     /// apiVersion: serving.knative.dev/v1
     /// kind: Service
     /// metadata: { name: shop }
