@@ -47,6 +47,12 @@ const FAULTS_IGNORED: &str = "LIFECYCLE_FAULTS is set and ignored: the program w
 const AWS_IGNORED: &str = "LIFECYCLE_AWS is set and ignored: the program was built without the feature \
                            `aws`";
 
+/// The heartbeat, and the task that answers it.
+type Heartbeat = (Pulse, AbortOnDropHandle<()>);
+
+/// What answers for the process while it lives.
+type Beside = (Option<health::Server>, Option<Heartbeat>);
+
 pub(crate) struct Session {
     pub(crate) control: Arc<Control>,
     /// What keeps the service from starting, found before it began.
@@ -253,9 +259,14 @@ impl Session {
     where
         F: Future<Output = Result<Wiring, StartError>>,
     {
-        let report = match self.obstacle.take() {
-            Some(obstacle) => self.refuse(&obstacle),
-            None => self.run(start).await,
+        // Health is answered to the very end: a platform that finds nobody takes the process for dead.
+        let (report, _beside) = match self.obstacle.take() {
+            Some(obstacle) => (self.refuse(&obstacle), None),
+            // Before the service's own code: a start that takes long is alive and not ready.
+            None => match self.beside() {
+                Ok(beside) => (self.run(start).await, Some(beside)),
+                Err(error) => (self.refuse(&error), None),
+            },
         };
         self.deliver(&report).await;
         self.finish(report).await
@@ -304,11 +315,6 @@ impl Session {
         F: Future<Output = Result<Wiring, StartError>>,
     {
         let control = &self.control;
-        // Before the service's own code: a start that takes long is alive and not ready.
-        let _aside = match self.serve_health().and_then(|it| Ok((it, self.watch()?))) {
-            Ok(aside) => aside,
-            Err(error) => return self.refuse(&error),
-        };
         // On a stop the service's own future is dropped where it waits.
         let wiring = tokio::select! {
             biased;
@@ -354,6 +360,11 @@ impl Session {
         self.control.finished()
     }
 
+    /// What runs beside the service as long as it is kept.
+    fn beside(&self) -> Result<Beside, StartError> {
+        Ok((self.serve_health()?, self.watch()?))
+    }
+
     fn serve_health(&self) -> Result<Option<health::Server>, StartError> {
         let Some(paths) = self.control.plan.health.clone() else {
             return Ok(None);
@@ -370,7 +381,7 @@ impl Session {
 
     /// The heartbeat of the runtime that this is called on. An embedded service has none: its host's
     /// clock may be paused, and the runtime is the host's to watch.
-    fn watch(&self) -> Result<Option<(Pulse, AbortOnDropHandle<()>)>, StartError> {
+    fn watch(&self) -> Result<Option<Heartbeat>, StartError> {
         if !self.owns_process {
             return Ok(None);
         }

@@ -21,7 +21,6 @@ rule! {
     /// ## Example
     ///
     /// ```yaml deployed
-    /// # service.yaml
     /// apiVersion: serving.knative.dev/v1
     /// kind: Service
     /// metadata: { name: shop }
@@ -37,7 +36,6 @@ rule! {
     /// Take it away, and let the shutdown fit into ten seconds.
     ///
     /// ```yaml deployed
-    /// # service.yaml
     /// apiVersion: serving.knative.dev/v1
     /// kind: Service
     /// metadata: { name: shop }

@@ -23,7 +23,6 @@ rule! {
     /// ## Example
     ///
     /// ```yaml deployed
-    /// # service.yaml
     /// apiVersion: serving.knative.dev/v1
     /// kind: Service
     /// metadata: { name: shop }
@@ -42,7 +41,6 @@ rule! {
     /// A sidecar that stays for as long as the program needs it, and its time in the manifest; or a program that does not need one.
     ///
     /// ```yaml deployed
-    /// # service.yaml
     /// apiVersion: serving.knative.dev/v1
     /// kind: Service
     /// metadata: { name: shop }

@@ -74,8 +74,10 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     };
     let mut seen = HashSet::new();
     for line in context.timelines {
-        // Behind a deregistration delay, requests end before the signal or are let go of there.
-        if let Some(delay) = &line.terms.outside {
+        // Behind a deregistration delay, requests end before the signal or are let go of there. What
+        // other platforms wait for first only lets traffic move away.
+        let deregisters = context.entry(line).and_then(Platform::ecs).is_some();
+        if let Some(delay) = line.terms.outside.as_ref().filter(|_| deregisters) {
             if delay.value < longest.value {
                 findings.push(by_deregistration(context, line, delay, longest));
             }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use lifecycle::plan::{Drift, Health, Kind, Plan};
-use lifecycle::{Cache, Database, Resources, Runtime, Task, Wiring};
+use lifecycle::{Cache, Database, Resources, Runtime, Task, Telemetry, Wiring};
 use signal_hook::consts::SIGUSR1;
 
 use crate::common::{ms, plan, step};
@@ -37,21 +37,48 @@ fn shop() -> Plan {
 }
 
 fn settling(settle: Duration) -> Plan {
+    let steps = vec![
+        step("work", Kind::Task, ms(2000), &[]),
+        step("db", Kind::Database, ms(1000), &[0]),
+    ];
+    healthy(plan(settle, steps))
+}
+
+/// The same, with health where the test asks for it.
+fn healthy(plan: Plan) -> Plan {
     let health = std::env::var("HEALTH_PORT").ok().map(|port| Health {
         port: Some(port.parse().expect("a port")),
         ready: "/health/ready".into(),
         live: "/health/live".into(),
     });
-    Plan {
-        health,
-        ..plan(
-            settle,
-            vec![
-                step("work", Kind::Task, ms(2000), &[]),
-                step("db", Kind::Database, ms(1000), &[0]),
-            ],
-        )
+    Plan { health, ..plan }
+}
+
+/// Nothing but telemetry, whose last call takes a while.
+struct Traces(Telemetry);
+
+impl Resources for Traces {
+    fn wire(self, wiring: &mut Wiring) {
+        wiring.add("traces", self.0);
     }
+}
+
+fn last_call_takes(time: Duration) -> ExitCode {
+    let steps = vec![step("traces", Kind::Telemetry, 4 * time, &[])];
+    let plan = healthy(plan(Duration::ZERO, steps));
+    two_workers().run(Box::leak(Box::new(plan)), || async move {
+        tokio::spawn(async {
+            while !lifecycle::health().is_ready() {
+                tokio::time::sleep(ms(1)).await;
+            }
+            say("ready");
+        });
+        let last = move || async move {
+            say("last call");
+            tokio::time::sleep(time).await;
+        };
+        Traces(Telemetry::new(|| async {}).finally(last))
+    })
 }
 
 pub(crate) fn say(line: &str) {
@@ -327,6 +354,7 @@ pub(crate) fn run(scenario: &str) -> ExitCode {
             });
             serve(two_workers(), || blocking(2, 4 * WEDGED_AFTER))
         }
+        "last-call" => last_call_takes(ms(1500)),
         "contract" => contract(Drift::Warn, false),
         "contract-refuse" => contract(Drift::Refuse, false),
         "contract-stops-itself" => contract(Drift::Warn, true),

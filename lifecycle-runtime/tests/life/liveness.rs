@@ -37,6 +37,17 @@ fn a_wedged_executor_is_answered_with_503_and_one_that_comes_back_with_200() {
 }
 
 #[test]
+fn it_is_answered_to_the_very_end() {
+    let (mut child, port) = serving("last-call");
+    child.until("ready");
+    child.signal(Signal::TERM);
+    child.until("last call");
+    // The steps are over and the report is written; telemetry sends what it has of both.
+    assert_eq!((get(port, LIVE), get(port, READY)), (200, 503));
+    assert_eq!(child.end(QUICK).code, Some(0));
+}
+
+#[test]
 fn health_as_a_value_says_the_same() {
     let mut child = start("wedged-and-watched", &[]);
     child.until("not live");

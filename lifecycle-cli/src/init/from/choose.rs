@@ -20,6 +20,8 @@ pub(super) fn workloads<'s>(sources: &'s [Source], asked: Option<&str>) -> Resul
         .iter()
         .copied()
         .filter(|one| !is_made_by_another(one.workload, &all) && !is_older(one.workload, &all))
+        // Of what a file computes only where it is used, nothing is known here.
+        .filter(|one| !one.workload.containers.is_empty())
         .filter(|one| !is_beside(one.workload, &all))
         .collect();
     // What Helm runs around a release is no service of its own, unless there is nothing else.
