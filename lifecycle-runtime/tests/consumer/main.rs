@@ -367,7 +367,7 @@ async fn a_job_whose_handler_blocks_its_thread_is_not_handed_back() {
         let released = std::sync::Arc::clone(&released);
         async move {
             // Until the report is there, whatever that takes.
-            tokio::task::block_in_place(|| drop(released.lock().unwrap().recv()));
+            tokio::task::block_in_place(|| released.lock().unwrap().recv().ok());
         }
     });
     let stopping = stopped(Lifecycle::new(one()).with("emails", consumer));
