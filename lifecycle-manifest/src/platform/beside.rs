@@ -17,34 +17,41 @@ pub struct Beside {
 
 impl Beside {
     pub(super) fn read(table: &mut Table<'_, '_>) -> Vec<Self> {
-        let mut sidecars = Vec::new();
-        for (route, item) in table.items("sidecars", "a list of `{ name, timeout }`") {
-            if !matches!(item.value, Value::Mapping(_)) {
-                let what = "a mapping with `name` and `timeout`";
-                table.push(wrong_type(&route, what, item));
-                continue;
-            }
-            let Some(mut table) = Table::new(item, route, table.findings()) else {
-                continue;
-            };
-            let name = table.text("name");
-            let timeout = table.duration("timeout", Zero::Allowed);
-            for (key, help) in [
-                ("name", "add `name:` with the container's name"),
-                ("timeout", "add `timeout:`: how long it takes to stop"),
-            ] {
-                if item.entry(key).is_none() {
-                    table.missing(key, help);
-                }
-            }
-            table.finish();
-            sidecars.extend(
-                name.zip(timeout)
-                    .map(|(name, timeout)| Self { name, timeout }),
-            );
-        }
-        sidecars
+        let sidecars = sidecars(table, "container", Zero::Allowed);
+        let beside = sidecars.map(|(name, timeout)| Self { name, timeout });
+        beside.collect()
     }
+}
+
+/// `sidecars`: what runs beside the program, with how long each takes to stop. `what` each is is for
+/// messages: a container, a task.
+pub(super) fn sidecars(
+    table: &mut Table<'_, '_>,
+    what: &str,
+    zero: Zero,
+) -> impl Iterator<Item = (Written<String>, Written<Duration>)> + use<> {
+    let mut sidecars = Vec::new();
+    for (route, item) in table.items("sidecars", "a list of `{ name, timeout }`") {
+        if !matches!(item.value, Value::Mapping(_)) {
+            let what = "a mapping with `name` and `timeout`";
+            table.push(wrong_type(&route, what, item));
+            continue;
+        }
+        let Some(mut table) = Table::new(item, route, table.findings()) else {
+            continue;
+        };
+        let name = table.text("name");
+        let timeout = table.duration("timeout", zero);
+        if item.entry("name").is_none() {
+            table.missing("name", format!("add `name:` with the {what}'s name"));
+        }
+        if item.entry("timeout").is_none() {
+            table.missing("timeout", "add `timeout:`: how long it takes to stop");
+        }
+        table.finish();
+        sidecars.extend(name.zip(timeout));
+    }
+    sidecars.into_iter()
 }
 
 #[cfg(feature = "schema")]

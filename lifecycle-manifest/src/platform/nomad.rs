@@ -380,26 +380,7 @@ fn shutdown_delay(table: &mut Table<'_, '_>) -> Option<ShutdownDelay> {
 }
 
 fn sidecars(table: &mut Table<'_, '_>) -> Vec<Sidecar> {
-    let mut sidecars = Vec::new();
-    for (route, item) in table.items("sidecars", "a list of `{ name, timeout }`") {
-        let Some(mut table) = Table::new(item, route, table.findings()) else {
-            continue;
-        };
-        let name = table.text("name");
-        let timeout = table.duration("timeout", Zero::Refused);
-        for (key, help) in [
-            ("name", "add `name:` with the task's name"),
-            ("timeout", "add `timeout:`: how long it takes to stop"),
-        ] {
-            if item.entry(key).is_none() {
-                table.missing(key, help);
-            }
-        }
-        table.finish();
-        sidecars.extend(
-            name.zip(timeout)
-                .map(|(name, timeout)| Sidecar { name, timeout }),
-        );
-    }
-    sidecars
+    super::beside::sidecars(table, "task", Zero::Refused)
+        .map(|(name, timeout)| Sidecar { name, timeout })
+        .collect()
 }
