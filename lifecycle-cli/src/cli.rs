@@ -80,7 +80,7 @@ pub(crate) struct InitArgs {
     /// Where to write: a directory, or a file. Without it: lifecycle.yaml here.
     #[arg(value_name = "PATH")]
     pub(crate) path: Option<PathBuf>,
-    /// Describe what is deployed: Kubernetes manifests (several documents, a List), ECS task definitions, services and target group attributes; files, directories, or `-` for standard input.
+    /// Describe what is deployed: the files of any platform, or what its own command prints of them; files, directories, or `-` for standard input.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) from: Vec<PathBuf>,
     /// Which workload, where the files hold several: `NAME`, `KIND/NAME` or `NAMESPACE/KIND/NAME`.
@@ -143,7 +143,7 @@ pub(crate) struct CheckArgs {
     /// Manifests, directories to look through (ignore files are respected), or `-` for standard input. Without any: the nearest lifecycle.yaml, here or above.
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// Compare with what is deployed or rendered: Kubernetes manifests, ECS task definitions and services, CloudFormation templates, Terraform's JSON; files, directories, or `-` for standard input. Where there is no lifecycle.yaml, these are looked at alone.
+    /// Compare with what is deployed or rendered: the files of any platform, CloudFormation templates and Terraform's JSON among them, or what its own command prints; files, directories, or `-` for standard input. Where there is no lifecycle.yaml, these are looked at alone.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) against: Vec<PathBuf>,
     #[command(flatten)]

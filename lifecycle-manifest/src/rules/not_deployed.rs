@@ -88,7 +88,7 @@ pub(super) fn nothing(files: &[Deployed]) -> Finding {
     let message = format!("nothing in {} runs containers", named(files));
     Finding::new(&RULE, message, Place::Bytes(crate::text::Span::default()))
         .in_deployed(0)
-        .help("give Kubernetes manifests, or an ECS task definition or service, in YAML or JSON")
+        .help("give the files of a platform: Kubernetes manifests, a task definition, a Compose file, a unit, a job file …")
 }
 
 /// The files' names, not all of many.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use anyhow::{Result, bail};
+use lifecycle_manifest::Platform;
 use lifecycle_manifest::deployed::Workload;
 use lifecycle_manifest::text::{SyntaxError, SyntaxErrorKind};
 
@@ -168,8 +169,21 @@ fn nothing(sources: &[Source]) -> String {
         );
     }
     format!(
-        "there is no workload in {names}; a Deployment, StatefulSet, DaemonSet, ReplicaSet, Job, CronJob, Pod or an ECS task definition is read"
+        "there is no workload in {names}; files of {} are read",
+        readable()
     )
+}
+
+/// The platforms whose files are read, for a message.
+fn readable() -> String {
+    let names: Vec<&str> = Platform::KEYS
+        .iter()
+        .filter_map(|key| Some(Platform::facts_of(key)?.name))
+        .collect();
+    match names.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => names.concat(),
+    }
 }
 
 fn words(error: &SyntaxError) -> String {
