@@ -67,6 +67,11 @@ pub(crate) const NATIVE_SIDECARS_SINCE: u32 = 29;
 /// beta in 1.35, and switched off from 1.35.4 on and in 1.36 (kubernetes/kubernetes#137904, #139466).
 pub(crate) const SET_UNAVAILABLE_SINCE: u32 = 37;
 
+/// The minor versions whose kubelets do not run a readiness command while a pod stops: 1.35, and 1.36
+/// from its third patch on (kubernetes/kubernetes#140509, #140882).
+#[cfg(feature = "deployed")]
+pub(crate) const EXEC_READINESS_FROZEN: std::ops::RangeInclusive<u32> = 35..=36;
+
 /// The minor version from which a Job's `podReplacementPolicy` works without a feature gate (beta, on
 /// by default). Kubernetes, KEP-3939.
 pub(crate) const POD_REPLACEMENT_SINCE: u32 = 29;

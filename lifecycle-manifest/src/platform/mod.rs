@@ -41,6 +41,8 @@ pub use ecs::{
 };
 pub use fly::{AutoStop, Fly, FlyStrategy};
 pub use heroku::Heroku;
+#[cfg(feature = "deployed")]
+pub(crate) use kubernetes::EXEC_READINESS_FROZEN;
 pub use kubernetes::{
     ADMISSION_POLICY_BETA_SINCE, ADMISSION_POLICY_SINCE, Autoscaler, Balancer, Concurrency,
     Controller, DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, Job, Kubernetes, Limits, Mesh,

@@ -133,10 +133,11 @@ static FIRST: &[Hazard] = &[
         "A program that hangs keeps a long grace period, or has more of it than one that works.",
         &["liveness-waits-whole-grace", "hung-program-holds-grace"],
     ),
-    not_found(
+    partly(
         "K-12",
         "On some patch releases an exec readiness probe stays at its last value while the pod ends.",
-        "The cluster's patch release stands neither in the manifest nor in a deployed file; a manifest asks for readiness by HTTP in any case.",
+        &["readiness-freezes"],
+        "A manifest names a minor release, not the patch; what is generated asks by HTTP, so it is looked for in deployed files.",
     ),
     partly(
         "K-13",

@@ -201,6 +201,7 @@ mod probe_grace_misplaced;
 mod progress_deadline_too_short;
 mod published_port_closed;
 mod published_port_taken;
+mod readiness_freezes;
 mod readiness_slower_than_settle;
 mod request_timeout_outlives_drain;
 mod restart_skips_drain_delay;
@@ -335,6 +336,7 @@ pub static ALL: &[&Rule] = &[
     &workload_drift::RULE,
     &rollout_drift::RULE,
     &job_drift::RULE,
+    &readiness_freezes::RULE,
     &deployed_file_unreadable::RULE,
     &deployed_key_twice::RULE,
     &deployed_value_refused::RULE,
@@ -459,6 +461,7 @@ const DRIFT: &[fn(&Pair<'_>, &mut Vec<Finding>)] = &[
     workload_drift::check,
     rollout_drift::check,
     job_drift::check,
+    readiness_freezes::check,
     stopped_before_its_user::check,
     unit_drift::check,
 ];
