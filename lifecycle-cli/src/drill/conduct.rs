@@ -8,16 +8,16 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, sleep_until, timeout};
 
-use super::client::Template;
 use super::measured::{
     Course, LoadSummary, Measured, Planned, Process, Timeline, Zero, steps, version,
 };
+use super::own_report;
 use super::probe::{self, Marks, Samples};
-use super::process::{Ended, Running, Status};
-use super::report;
 use super::script::{Endpoint, Load, Script, Target};
 use super::stage::{Stage, millis_between};
-use super::tally::Tally;
+use super::target::process::{Ended, Running, Status};
+use super::traffic::client::Template;
+use super::traffic::tally::Tally;
 use super::verdict;
 use super::{Event, Progress};
 
@@ -80,7 +80,7 @@ pub(super) async fn play(
     let (tally, samples, left_behind) = drill.wind_up(moments.killed.is_some()).await?;
 
     let zero = drill.stage.signalled().unwrap_or(moments.started);
-    let own = report::read(&report_path);
+    let own = own_report::read(&report_path);
     let mut not_measured = Vec::new();
     if let Err(why) = &own {
         not_measured.push(format!("steps: {why}"));
@@ -201,7 +201,7 @@ impl Drill<'_> {
         if let Some(base) = &target.base
             && !load.requests.is_empty()
         {
-            self.counting = Some(Counting::Running(super::load::start(
+            self.counting = Some(Counting::Running(super::traffic::start(
                 load,
                 base,
                 &self.stage,

@@ -10,11 +10,11 @@
 
 use serde::Serialize;
 
+use super::own_report::{OwnReport, OwnStep};
 use super::probe::{Liveness, Readiness};
-use super::process::Status;
-use super::report::{OwnReport, OwnStep};
 use super::script::{Load, Pace, PlannedStep, Script};
-use super::tally::Requests;
+use super::target::process::Status;
+use super::traffic::tally::Requests;
 
 /// The version of the JSON.
 const VERSION: u32 = 1;

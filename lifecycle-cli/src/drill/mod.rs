@@ -12,24 +12,18 @@
 //! What it does not do: it only ever connects to loopback addresses, it does not follow processes
 //! that leave their process group, and it cannot clean up after being killed with SIGKILL itself.
 
-mod client;
 mod conduct;
-mod human;
-mod load;
 mod measured;
-mod outcome;
-mod output;
+mod own_report;
 mod probe;
-mod process;
-mod report;
 mod script;
+mod shown;
 mod stage;
-mod tally;
+mod target;
 #[cfg(test)]
 mod tests;
+mod traffic;
 mod verdict;
-mod wire;
-mod words;
 
 use std::fmt;
 use std::sync::Arc;
@@ -38,13 +32,13 @@ use std::time::Duration;
 use anyhow::bail;
 use tokio::signal::unix::{SignalKind, signal};
 
-pub(crate) use human::human;
 pub(crate) use measured::Measured;
 #[allow(
     unused_imports,
     reason = "the inputs of a drill are one list, whoever needs which"
 )]
 pub(crate) use script::{Endpoint, Load, Pace, PlannedStep, RequestSpec, Script, Target};
+pub(crate) use shown::human;
 
 /// What happens while a drill is under way, for whoever shows progress.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +85,7 @@ pub(crate) enum Event<'a> {
 
 impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let span = |duration: Duration| words::span(duration.as_secs_f64() * 1_000.0);
+        let span = |duration: Duration| shown::words::span(duration.as_secs_f64() * 1_000.0);
         match *self {
             Self::Started { pid } => write!(f, "started, process {pid}"),
             Self::Output(line) => f.write_str(line),

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use super::client::{Template, probe};
 use super::script::{Endpoint, RequestSpec, Target};
 use super::stage::{Stage, millis_between};
+use super::traffic::client::{Template, probe};
 
 /// From one sample to the next, when answers are quick.
 const PERIOD: Duration = Duration::from_millis(10);

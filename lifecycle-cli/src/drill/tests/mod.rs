@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::measured::{Course, Severity};
 use super::probe::Flip;
-use super::process::Status;
+use super::target::process::Status;
 use super::{Event, Load, Measured, Pace, PlannedStep, Progress, Script, Target, run};
 use victim::Way;
 

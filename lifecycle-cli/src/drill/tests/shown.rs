@@ -8,11 +8,11 @@ use std::time::Duration;
 use super::super::measured::{
     Course, LoadSummary, Measured, Planned, Process, Timeline, Zero, steps, version,
 };
-use super::super::outcome::Lost;
+use super::super::own_report::{OwnReport, OwnStep};
 use super::super::probe::{Flip, Liveness, Readiness};
-use super::super::process::Status;
-use super::super::report::{OwnReport, OwnStep};
-use super::super::tally::{Counts, Latency, LostRequest, Requests};
+use super::super::target::process::Status;
+use super::super::traffic::outcome::Lost;
+use super::super::traffic::tally::{Counts, Latency, LostRequest, Requests};
 use super::super::{PlannedStep, Script, human, verdict};
 
 fn script() -> Script {

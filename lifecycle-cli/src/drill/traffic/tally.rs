@@ -11,7 +11,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::outcome::{Lost, Outcome};
-use super::stage::{Phase, Stage, millis_between};
+use crate::drill::stage::{Phase, Stage, millis_between};
 
 /// How many lost requests are listed one by one.
 const LISTED: usize = 20;
@@ -128,17 +128,17 @@ pub(crate) struct LostRequest {
 }
 
 /// One finished request.
-pub(super) struct Finished<'a> {
-    pub(super) label: &'a str,
+pub(in crate::drill) struct Finished<'a> {
+    pub(in crate::drill) label: &'a str,
     /// When it should have left; latency counts from here.
-    pub(super) intended: Instant,
+    pub(in crate::drill) intended: Instant,
     /// When it left.
-    pub(super) sent: Instant,
-    pub(super) outcome: Outcome,
+    pub(in crate::drill) sent: Instant,
+    pub(in crate::drill) outcome: Outcome,
 }
 
 /// What the load generator counted.
-pub(super) struct Tally {
+pub(in crate::drill) struct Tally {
     phases: [Counts; 4],
     before: Histogram<u64>,
     after: Histogram<u64>,
@@ -148,11 +148,11 @@ pub(super) struct Tally {
     errors: Option<u16>,
     errors_before: u64,
     /// The generator stopped because it had sent all it may.
-    pub(super) exhausted: bool,
+    pub(in crate::drill) exhausted: bool,
 }
 
 impl Tally {
-    pub(super) fn new() -> anyhow::Result<Self> {
+    pub(in crate::drill) fn new() -> anyhow::Result<Self> {
         let histogram = || Histogram::new_with_bounds(1, LONGEST_US, 3);
         Ok(Self {
             phases: [Counts::default(); 4],
@@ -166,7 +166,7 @@ impl Tally {
         })
     }
 
-    pub(super) fn record(&mut self, stage: &Stage, finished: &Finished<'_>) {
+    pub(in crate::drill) fn record(&mut self, stage: &Stage, finished: &Finished<'_>) {
         let now = Instant::now();
         let phase = stage.phase(finished.sent);
         self.phases[phase as usize].add(finished.outcome);
@@ -196,7 +196,7 @@ impl Tally {
     }
 
     /// Freezes the counts; `zero` is the moment from which times are told.
-    pub(super) fn requests(&self, zero: Instant) -> Requests {
+    pub(in crate::drill) fn requests(&self, zero: Instant) -> Requests {
         let phases = Phase::ALL.map(|phase| (phase, self.phases[phase as usize]));
         Requests {
             before: phases[0].1,

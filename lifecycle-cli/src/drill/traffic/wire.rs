@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 
 /// How the other side left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum End {
+pub(in crate::drill) enum End {
     /// It has not.
     #[default]
     Open,
@@ -27,7 +27,7 @@ pub(super) enum End {
 
 /// What passed since the current request began.
 #[derive(Default)]
-pub(super) struct Traffic {
+pub(in crate::drill) struct Traffic {
     /// How much of the blank line that ends a head has been seen: 4 is all of it.
     head: AtomicU8,
     received: AtomicU64,
@@ -41,14 +41,14 @@ pub(super) struct Traffic {
 
 impl Traffic {
     /// Forgets the last request.
-    pub(super) fn begin(&self) {
+    pub(in crate::drill) fn begin(&self) {
         self.head.store(0, Relaxed);
         self.received.store(0, Relaxed);
     }
 
     /// Reads nothing more until the next head is written, so that a close by the other side goes
     /// unnoticed until then.
-    pub(super) fn stop_listening(&self) {
+    pub(in crate::drill) fn stop_listening(&self) {
         self.deaf.store(true, Relaxed);
     }
 
@@ -66,17 +66,17 @@ impl Traffic {
     }
 
     /// Whether the head of the current request was handed to the kernel in full.
-    pub(super) fn head_written(&self) -> bool {
+    pub(in crate::drill) fn head_written(&self) -> bool {
         self.head.load(Relaxed) == 4
     }
 
     /// Bytes received for the current request.
-    pub(super) fn received(&self) -> u64 {
+    pub(in crate::drill) fn received(&self) -> u64 {
         self.received.load(Relaxed)
     }
 
     /// How the other side left, as far as this one has noticed.
-    pub(super) fn end(&self) -> End {
+    pub(in crate::drill) fn end(&self) -> End {
         if self.reset.load(Relaxed) {
             End::Reset
         } else if self.closed.load(Relaxed) {
@@ -120,13 +120,13 @@ impl Traffic {
 }
 
 /// The stream.
-pub(super) struct Wire {
+pub(in crate::drill) struct Wire {
     stream: TcpStream,
     traffic: Arc<Traffic>,
 }
 
 impl Wire {
-    pub(super) fn new(stream: TcpStream) -> (Self, Arc<Traffic>) {
+    pub(in crate::drill) fn new(stream: TcpStream) -> (Self, Arc<Traffic>) {
         let traffic = Arc::new(Traffic::default());
         (
             Self {

@@ -18,8 +18,8 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use super::output::Output;
-use super::script::{Script, Target};
-use super::{Event, Progress};
+use crate::drill::script::{Script, Target};
+use crate::drill::{Event, Progress};
 
 /// Where the process leaves its own report.
 const REPORT: &str = contract::REPORT;
@@ -47,14 +47,14 @@ pub(crate) enum Status {
 
 /// The end of a process, and its moment.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ended {
-    pub(super) at: Instant,
-    pub(super) status: Status,
+pub(in crate::drill) struct Ended {
+    pub(in crate::drill) at: Instant,
+    pub(in crate::drill) status: Status,
 }
 
 /// A process under way. Dropping it kills its whole group and reaps it, on panics and early
 /// returns too.
-pub(super) struct Running {
+pub(in crate::drill) struct Running {
     child: Child,
     pid: Pid,
     ended: watch::Receiver<Option<Ended>>,
@@ -63,7 +63,7 @@ pub(super) struct Running {
 
 impl Running {
     /// Starts the target with the script's environment.
-    pub(super) fn start(
+    pub(in crate::drill) fn start(
         target: &Target,
         script: &Script,
         report: &Path,
@@ -126,22 +126,22 @@ impl Running {
     }
 
     /// The process id.
-    pub(super) fn id(&self) -> u32 {
+    pub(in crate::drill) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// The last lines it wrote.
-    pub(super) fn last_lines(&self) -> Vec<String> {
+    pub(in crate::drill) fn last_lines(&self) -> Vec<String> {
         self.output.last()
     }
 
     /// Its end, once it has come.
-    pub(super) fn ended(&self) -> Option<Ended> {
+    pub(in crate::drill) fn ended(&self) -> Option<Ended> {
         *self.ended.borrow()
     }
 
     /// Waits for its end, without reaping it.
-    pub(super) async fn end(&self) -> Ended {
+    pub(in crate::drill) async fn end(&self) -> Ended {
         let mut ended = self.ended.clone();
         let seen = ended.wait_for(Option::is_some).await.map(|end| *end);
         match seen {
@@ -155,7 +155,7 @@ impl Running {
     }
 
     /// Sends a signal to the process alone, as kubelet and the others do to the container's first.
-    pub(super) fn signal(&self, signal: StopSignal) -> rustix::io::Result<()> {
+    pub(in crate::drill) fn signal(&self, signal: StopSignal) -> rustix::io::Result<()> {
         rustix::process::kill_process(
             self.pid,
             match signal {
@@ -173,14 +173,14 @@ impl Running {
     }
 
     /// Ends the process and everything in its group.
-    pub(super) fn kill(&self) {
+    pub(in crate::drill) fn kill(&self) {
         // An error means that nothing is left to kill.
         let _nothing_left = rustix::process::kill_process_group(self.pid, Signal::KILL);
     }
 
     /// Processes of the group that are still alive beside the one that was started; `None` where
     /// the system does not tell.
-    pub(super) fn left_behind(&self) -> Option<usize> {
+    pub(in crate::drill) fn left_behind(&self) -> Option<usize> {
         group_members(self.pid.as_raw_nonzero().get())
     }
 }
@@ -238,7 +238,7 @@ fn group_members(group: i32) -> Option<usize> {
 }
 
 /// What a signal is called; numbers differ between systems, so only these few are named.
-pub(super) fn signal_name(number: i32) -> String {
+pub(in crate::drill) fn signal_name(number: i32) -> String {
     let named = [
         (Signal::TERM, "SIGTERM"),
         (Signal::INT, "SIGINT"),

@@ -29,11 +29,11 @@ use super::wire::End;
 /// A close this soon after the request was written, on a connection used before and without a byte
 /// of an answer, is taken for the race between an idle close and a new request. A handler that dies
 /// within it looks the same from outside.
-pub(super) const IDLE_CLOSE: Duration = Duration::from_millis(20);
+pub(in crate::drill) const IDLE_CLOSE: Duration = Duration::from_millis(20);
 
 /// What became of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(in crate::drill) enum Outcome {
     /// Answered, and not with a server error.
     Served(u16),
     /// 503 with `Connection: close` or `Retry-After`: turned away in a way that clients understand.
@@ -68,7 +68,7 @@ pub(crate) enum Lost {
 
 impl Lost {
     /// In words, after "a request was".
-    pub(super) const fn words(self) -> &'static str {
+    pub(in crate::drill) const fn words(self) -> &'static str {
         match self {
             Self::Closed => "closed in flight",
             Self::Reset => "reset in flight",
@@ -86,32 +86,32 @@ impl Lost {
     clippy::struct_excessive_bools,
     reason = "each was or was not seen, whatever the others say"
 )]
-pub(super) struct Observed {
+pub(in crate::drill) struct Observed {
     /// The connection had carried a request before.
-    pub(super) reused: bool,
+    pub(in crate::drill) reused: bool,
     /// The head was handed to the kernel in full.
-    pub(super) head_written: bool,
+    pub(in crate::drill) head_written: bool,
     /// Bytes of an answer.
-    pub(super) received: u64,
+    pub(in crate::drill) received: u64,
     /// The status line came.
-    pub(super) status: Option<u16>,
+    pub(in crate::drill) status: Option<u16>,
     /// The answer asked the client to go, or said when to come back.
-    pub(super) says_when: bool,
+    pub(in crate::drill) says_when: bool,
     /// The answer came to its end.
-    pub(super) complete: bool,
+    pub(in crate::drill) complete: bool,
     /// The request ran out of time.
-    pub(super) timed_out: bool,
+    pub(in crate::drill) timed_out: bool,
     /// The answer could not be read as HTTP.
-    pub(super) garbled: bool,
+    pub(in crate::drill) garbled: bool,
     /// How the other side left.
-    pub(super) end: End,
+    pub(in crate::drill) end: End,
     /// From the request's start on this connection to its end.
-    pub(super) took: Duration,
+    pub(in crate::drill) took: Duration,
 }
 
 /// The outcome of a request that had a connection; `None` when the connection turned out to be gone
 /// before the head was written, so that any client would take another one.
-pub(super) fn classify(seen: &Observed) -> Option<Outcome> {
+pub(in crate::drill) fn classify(seen: &Observed) -> Option<Outcome> {
     match seen.status {
         Some(status) if seen.complete => Some(match status {
             503 if seen.says_when => Outcome::Refused,

@@ -8,12 +8,12 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::measured::{Course, LoadSummary, Measured, Severity, Step, Zero};
-use super::probe::Flip;
-use super::process::{Status, signal_name};
-use super::report::OwnStep;
-use super::tally::{Counts, Latency, Requests};
 use super::words::{count as counted, grouped, moment, span};
+use crate::drill::measured::{Course, LoadSummary, Measured, Severity, Step, Zero};
+use crate::drill::own_report::OwnStep;
+use crate::drill::probe::Flip;
+use crate::drill::target::process::{Status, signal_name};
+use crate::drill::traffic::tally::{Counts, Latency, Requests};
 
 const WIDTH: usize = 80;
 /// The last lines of a process that are shown when it failed.

@@ -3,6 +3,11 @@
 //! It runs on a thread and a runtime of its own, so that neither playing the platform nor probing
 //! health waits behind it.
 
+pub(in crate::drill) mod client;
+pub(in crate::drill) mod outcome;
+pub(in crate::drill) mod tally;
+pub(in crate::drill) mod wire;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,11 +17,11 @@ use anyhow::Context;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
-use super::client::{Connection, Manner, NoConnection, Template};
-use super::outcome::{Lost, Outcome};
 use super::script::{Endpoint, Load, Pace, RequestSpec};
 use super::stage::Stage;
-use super::tally::{Finished, Tally};
+use client::{Connection, Manner, NoConnection, Template};
+use outcome::{Lost, Outcome};
+use tally::{Finished, Tally};
 
 /// A client that was refused in a closed loop comes back after this long, as real ones do.
 const BACK_OFF: Duration = Duration::from_millis(5);
@@ -25,7 +30,7 @@ const SLICE: Duration = Duration::from_millis(10);
 
 /// Starts the load; the receiver yields what was counted once every request has come to its end,
 /// or soon after the stage was halted.
-pub(super) fn start(
+pub(in crate::drill) fn start(
     load: &Load,
     base: &Endpoint,
     stage: &Arc<Stage>,

@@ -1,0 +1,6 @@
+//! What was measured, as people read it.
+
+mod human;
+pub(in crate::drill) mod words;
+
+pub(crate) use human::human;

@@ -1,0 +1,175 @@
+//! `lifecycle drill`: fills in what the engine is told, from the manifest and the command line.
+
+mod load;
+mod script;
+mod target;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use lifecycle_manifest::duration::show;
+use lifecycle_manifest::{Platform, Resolved, Timeline};
+
+use crate::cli::{DrillArgs, DrillFormat};
+use crate::drill::{self, Event, Progress};
+use crate::input::{self, Input};
+use crate::talk::say;
+use crate::{Outcome, check, picture};
+
+/// The name of the manifest that a bare command is given.
+const NO_MANIFEST: &str = "<no manifest>";
+
+pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
+    let input = manifest(args)?;
+    if input.analysis.has_errors() {
+        anstream::eprint!("{}", check::findings(&input));
+        anstream::eprintln!(
+            "a manifest with errors is not drilled: the platform would cut it off as written"
+        );
+        return Ok(Outcome::Findings);
+    }
+    let Some(resolved) = &input.analysis.resolved else {
+        bail!("{} could not be resolved", input.name);
+    };
+    let line = timeline(resolved, args.platform.as_deref())?;
+    let human = args.format == DrillFormat::Human;
+    let invented = input.name == NO_MANIFEST;
+    if human && !invented {
+        write!(
+            anstream::stdout(),
+            "{}\n{}",
+            check::summary(&input),
+            picture::draw(resolved, &[line], 80)
+        )?;
+    }
+    let directory = args.directory.as_deref();
+    let command = match args.command.is_empty() {
+        false => args.command.clone(),
+        true => vec![
+            target::build(directory.unwrap_or(Path::new(".")), &args.profile)?
+                .display()
+                .to_string(),
+        ],
+    };
+    let target = target::target(args, resolved, command)?;
+    let mut script = script::script(resolved, line);
+    if invented {
+        // Its timeouts are nobody's plan; what is measured is shown beside the platform alone.
+        script.steps.clear();
+        script.deadline = None;
+    }
+    if let Some(lag) = args.routing_lag {
+        script.routing_lag = lag;
+    }
+    let load = load::load(args, resolved)?;
+    let progress = progress(args.verbose);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("could not start the async runtime")?;
+    let measured = runtime.block_on(drill::run(&target, &script, &load, &progress))?;
+    if human {
+        write!(anstream::stdout(), "\n{}", drill::human(&measured))?;
+    } else {
+        writeln!(
+            anstream::stdout(),
+            "{}",
+            serde_json::to_string_pretty(&measured)?
+        )?;
+    }
+    Ok(if measured.passed {
+        Outcome::Clean
+    } else {
+        Outcome::Findings
+    })
+}
+
+/// The manifest of the directory; for a bare command without one, what most pods are.
+fn manifest(args: &DrillArgs) -> Result<Input> {
+    if args.command.is_empty() || args.directory.is_some() {
+        return input::one(args.directory.as_deref());
+    }
+    if let Ok(input) = input::one(None) {
+        return Ok(input);
+    }
+    let Some(port) = args.port else {
+        bail!(
+            "there is no lifecycle.yaml here or above; without one, say where the program listens: `--port PORT`"
+        );
+    };
+    let program = Path::new(&args.command[0])
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy();
+    let name: String = program
+        .to_lowercase()
+        .chars()
+        .take(60)
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    let name = match name.trim_matches(|c: char| c == '-' || c.is_ascii_digit()) {
+        "" => "program",
+        name => name,
+    };
+    let key = args.platform.as_deref().unwrap_or("kubernetes");
+    let Some(facts) = Platform::facts_of(key) else {
+        bail!(
+            "there is no platform `{key}`; there are {}",
+            Platform::KEYS.join(", ")
+        );
+    };
+    // Nobody's plan: shares of the platform's default, so that it fits.
+    let grace = facts.default_grace;
+    let settle = show((grace / 6).min(std::time::Duration::from_secs(1)));
+    let timeout = show(grace / 3);
+    let entry = match key {
+        "kubernetes" => format!("{{ pre_stop: 0s, app_settle: {settle} }}"),
+        _ => "{}".to_owned(),
+    };
+    let text = format!(
+        "lifecycle: 1\nservice: {name}\ntraffic: {{ settle: {settle} }}\nresources:\n  http: {{ kind: http-server, port: {port}, timeout: {timeout} }}\nplatforms:\n  {key}: {entry}\n"
+    );
+    say!(
+        "note: no lifecycle.yaml: drilled with {}'s defaults and nothing before the signal",
+        facts.name
+    );
+    let options = lifecycle_manifest::Options::default();
+    Ok(Input::new(
+        NO_MANIFEST.to_owned(),
+        None,
+        text.as_bytes(),
+        &options,
+    ))
+}
+
+fn timeline<'a>(resolved: &'a Resolved, asked: Option<&str>) -> Result<&'a Timeline> {
+    let named: Vec<&str> = resolved.timelines.iter().map(Timeline::platform).collect();
+    match asked {
+        Some(key) => resolved
+            .timelines
+            .iter()
+            .find(|line| line.platform() == key)
+            .with_context(|| {
+                format!(
+                    "the manifest names no platform `{key}`; it names {}",
+                    named.join(", ")
+                )
+            }),
+        None => resolved
+            .timelines
+            .first()
+            .context("the manifest names no platform; add one under `platforms`"),
+    }
+}
+
+/// What happens goes to standard error: standard output is for the result.
+fn progress(verbose: bool) -> Progress {
+    Arc::new(move |event| match event {
+        Event::Output(line) if verbose => anstream::eprintln!("  | {line}"),
+        Event::Output(_) => {}
+        event => say!("· {event}"),
+    })
+}
