@@ -6,7 +6,6 @@ mod catalogue;
 mod check;
 mod cli;
 mod drill;
-mod drill_command;
 mod generate;
 mod init;
 mod input;
@@ -49,7 +48,7 @@ fn main() -> ExitCode {
         cli::Command::Init(args) => init::run(args),
         cli::Command::Gen(args) => generate::run(args),
         cli::Command::Plan(args) => picture::run(args),
-        cli::Command::Drill(args) => drill_command::run(args),
+        cli::Command::Drill(args) => drill::run(args),
         cli::Command::Schema(args) => schema::run(args),
         cli::Command::Rules(args) => catalogue::rules(args),
         cli::Command::Explain(args) => catalogue::explain(args),

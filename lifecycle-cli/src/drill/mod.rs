@@ -1,136 +1,178 @@
-//! `lifecycle drill`: a rehearsed termination of a real process, in any language, under load.
-//!
-//! The engine starts the process, waits until it is ready, puts load on it, and then plays what the
-//! platform would do: asks for the stop, lets routing lag, runs out the hook, sends the signal,
-//! and at the end of the grace period SIGKILL. It measures what became of every request, when
-//! readiness went down, whether liveness held, how the process left and with how much time to
-//! spare, and reads the report that a process with the `lifecycle` runtime leaves of its steps.
-//!
-//! It knows no manifest. [`Script`], [`Target`] and [`Load`] are all it is told, and [`Measured`]
-//! is what it answers: to people through [`human()`], to programs as JSON.
-//!
-//! What it does not do: it only ever connects to loopback addresses, it does not follow processes
-//! that leave their process group, and it cannot clean up after being killed with SIGKILL itself.
+//! `lifecycle drill`: fills in what the engine is told, from the manifest and the command line.
 
-mod conduct;
-mod measured;
-mod own_report;
-mod probe;
+mod human;
+mod load;
 mod script;
-mod shown;
-mod stage;
 mod target;
 #[cfg(test)]
 mod tests;
-mod traffic;
-mod verdict;
 
-use std::fmt;
+use std::io::Write as _;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::bail;
-use tokio::signal::unix::{SignalKind, signal};
+use anyhow::{Context as _, Result, bail};
+use lifecycle_manifest::duration::show;
+use lifecycle_manifest::{Platform, Resolved, Timeline};
 
-pub(crate) use measured::Measured;
-#[allow(
-    unused_imports,
-    reason = "the inputs of a drill are one list, whoever needs which"
-)]
-pub(crate) use script::{Endpoint, Load, Pace, PlannedStep, RequestSpec, Script, Target};
-pub(crate) use shown::human;
+use crate::cli::{DrillArgs, DrillFormat};
+use crate::input::{self, Input};
+use crate::talk::say;
+use crate::{Outcome, check, picture};
+use lifecycle_drill::{Event, Progress};
 
-/// What happens while a drill is under way, for whoever shows progress.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Event<'a> {
-    /// The process runs.
-    Started {
-        /// Its id.
-        pid: u32,
-    },
-    /// It wrote this line, without its end.
-    Output(&'a str),
-    /// It is ready.
-    Ready {
-        /// Since it was started.
-        after: Duration,
-    },
-    /// The load runs.
-    Warming {
-        /// Until the stop is asked.
-        lasts: Duration,
-    },
-    /// The platform was asked to stop it.
-    StopAsked,
-    /// Its targets are being deregistered.
-    Deregistering {
-        /// Less when nothing is in flight.
-        at_most: Duration,
-    },
-    /// The hook runs.
-    Hook {
-        /// Until the signal.
-        lasts: Duration,
-    },
-    /// The signal went out.
-    Signalled {
-        /// Its name.
-        signal: &'static str,
-    },
-    /// The grace period is over, and SIGKILL went out.
-    Killed,
-    /// The process is gone.
-    Exited,
+/// The name of the manifest that a bare command is given.
+const NO_MANIFEST: &str = "<no manifest>";
+
+pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
+    let input = manifest(args)?;
+    if input.analysis.has_errors() {
+        anstream::eprint!("{}", check::findings(&input));
+        anstream::eprintln!(
+            "a manifest with errors is not drilled: the platform would cut it off as written"
+        );
+        return Ok(Outcome::Findings);
+    }
+    let Some(resolved) = &input.analysis.resolved else {
+        bail!("{} could not be resolved", input.name);
+    };
+    let line = timeline(resolved, args.platform.as_deref())?;
+    let human = args.format == DrillFormat::Human;
+    let invented = input.name == NO_MANIFEST;
+    if human && !invented {
+        write!(
+            anstream::stdout(),
+            "{}\n{}",
+            check::summary(&input),
+            picture::draw(resolved, &[line], 80)
+        )?;
+    }
+    let directory = args.directory.as_deref();
+    let command = match args.command.is_empty() {
+        false => args.command.clone(),
+        true => vec![
+            target::build(directory.unwrap_or(Path::new(".")), &args.profile)?
+                .display()
+                .to_string(),
+        ],
+    };
+    let target = target::target(args, resolved, command)?;
+    let mut script = script::script(resolved, line);
+    if invented {
+        // Its timeouts are nobody's plan; what is measured is shown beside the platform alone.
+        script.steps.clear();
+        script.deadline = None;
+    }
+    if let Some(lag) = args.routing_lag {
+        script.routing_lag = lag;
+    }
+    let load = load::load(args, resolved)?;
+    let progress = progress(args.verbose);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("could not start the async runtime")?;
+    let measured = runtime.block_on(lifecycle_drill::run(&target, &script, &load, &progress))?;
+    if human {
+        write!(anstream::stdout(), "\n{}", human::human(&measured))?;
+    } else {
+        writeln!(
+            anstream::stdout(),
+            "{}",
+            serde_json::to_string_pretty(&measured)?
+        )?;
+    }
+    Ok(if measured.passed {
+        Outcome::Clean
+    } else {
+        Outcome::Findings
+    })
 }
 
-impl fmt::Display for Event<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let span = |duration: Duration| shown::words::span(duration.as_secs_f64() * 1_000.0);
-        match *self {
-            Self::Started { pid } => write!(f, "started, process {pid}"),
-            Self::Output(line) => f.write_str(line),
-            Self::Ready { after } => write!(f, "ready after {}", span(after)),
-            Self::Warming { lasts } => write!(f, "under load for {}", span(lasts)),
-            Self::StopAsked => f.write_str("stop asked"),
-            Self::Deregistering { at_most } => {
-                write!(f, "deregistering, {} at most", span(at_most))
-            }
-            Self::Hook { lasts } => write!(f, "hook, {}", span(lasts)),
-            Self::Signalled { signal } => write!(f, "{signal} sent"),
-            Self::Killed => f.write_str("grace period over, SIGKILL sent"),
-            Self::Exited => f.write_str("gone"),
-        }
+/// The manifest of the directory; for a bare command without one, what most pods are.
+fn manifest(args: &DrillArgs) -> Result<Input> {
+    if args.command.is_empty() || args.directory.is_some() {
+        return input::one(args.directory.as_deref());
+    }
+    if let Ok(input) = input::one(None) {
+        return Ok(input);
+    }
+    let Some(port) = args.port else {
+        bail!(
+            "there is no lifecycle.yaml here or above; without one, say where the program listens: `--port PORT`"
+        );
+    };
+    let program = Path::new(&args.command[0])
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy();
+    let name: String = program
+        .to_lowercase()
+        .chars()
+        .take(60)
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    let name = match name.trim_matches(|c: char| c == '-' || c.is_ascii_digit()) {
+        "" => "program",
+        name => name,
+    };
+    let key = args.platform.as_deref().unwrap_or("kubernetes");
+    let Some(facts) = Platform::facts_of(key) else {
+        bail!(
+            "there is no platform `{key}`; there are {}",
+            Platform::KEYS.join(", ")
+        );
+    };
+    // Nobody's plan: shares of the platform's default, so that it fits.
+    let grace = facts.default_grace;
+    let settle = show((grace / 6).min(std::time::Duration::from_secs(1)));
+    let timeout = show(grace / 3);
+    let entry = match key {
+        "kubernetes" => format!("{{ pre_stop: 0s, app_settle: {settle} }}"),
+        _ => "{}".to_owned(),
+    };
+    let text = format!(
+        "lifecycle: 1\nservice: {name}\ntraffic: {{ settle: {settle} }}\nresources:\n  http: {{ kind: http-server, port: {port}, timeout: {timeout} }}\nplatforms:\n  {key}: {entry}\n"
+    );
+    say!(
+        "note: no lifecycle.yaml: drilled with {}'s defaults and nothing before the signal",
+        facts.name
+    );
+    let options = lifecycle_manifest::Options::default();
+    Ok(Input::new(
+        NO_MANIFEST.to_owned(),
+        None,
+        text.as_bytes(),
+        &options,
+    ))
+}
+
+fn timeline<'a>(resolved: &'a Resolved, asked: Option<&str>) -> Result<&'a Timeline> {
+    let named: Vec<&str> = resolved.timelines.iter().map(Timeline::platform).collect();
+    match asked {
+        Some(key) => resolved
+            .timelines
+            .iter()
+            .find(|line| line.platform() == key)
+            .with_context(|| {
+                format!(
+                    "the manifest names no platform `{key}`; it names {}",
+                    named.join(", ")
+                )
+            }),
+        None => resolved
+            .timelines
+            .first()
+            .context("the manifest names no platform; add one under `platforms`"),
     }
 }
 
-/// Called for every [`Event`], from several threads.
-pub(crate) type Progress = Arc<dyn Fn(Event<'_>) + Send + Sync>;
-
-/// Plays `script` against `target` under `load`.
-///
-/// A process that behaves badly is not an error: it is what [`Measured`] tells. Errors mean that
-/// the drill could not be played: the command does not start, a port is taken, the load cannot be
-/// sent as written, or somebody interrupted it. However it ends, no process of the target's group
-/// is left.
-///
-/// SIGINT, SIGTERM and SIGHUP sent to the drill itself end it early; their usual effect is gone
-/// from then on. Needs a tokio runtime with time and I/O; the load and the probes bring their own.
-pub(crate) async fn run(
-    target: &Target,
-    script: &Script,
-    load: &Load,
-    progress: &Progress,
-) -> anyhow::Result<Measured> {
-    script::validate(target, script, load)?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    // Leaving any of these arms drops the others, and with the play its process.
-    let by = tokio::select! {
-        measured = conduct::play(target, script, load, progress) => return measured,
-        _ = interrupt.recv() => "SIGINT",
-        _ = terminate.recv() => "SIGTERM",
-        _ = hangup.recv() => "SIGHUP",
-    };
-    bail!("the drill was interrupted by {by}; the process it ran was killed")
+/// What happens goes to standard error: standard output is for the result.
+fn progress(verbose: bool) -> Progress {
+    Arc::new(move |event| match event {
+        Event::Output(line) if verbose => anstream::eprintln!("  | {line}"),
+        Event::Output(_) => {}
+        event => say!("· {event}"),
+    })
 }

@@ -1,362 +1,314 @@
-//! Drills of real processes, and the text that a drill prints.
+//! What a drill prints, compared in full with the files in `shown/`.
 //!
-//! What is asserted is the verdict and what was counted, never how long something took.
+//! `SNAPSHOTS=overwrite cargo test` writes them anew; the difference is to be read.
 
-mod shown;
-mod victim;
+use std::path::Path;
+use std::time::Duration;
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use lifecycle_drill::measured::{
+    Course, LoadSummary, Measured, Planned, Process, Timeline, Zero, steps, version,
+};
+use lifecycle_drill::own_report::{OwnReport, OwnStep};
+use lifecycle_drill::probe::{Flip, Liveness, Readiness};
+use lifecycle_drill::target::process::Status;
+use lifecycle_drill::traffic::outcome::Lost;
+use lifecycle_drill::traffic::tally::{Counts, Latency, LostRequest, Requests};
+use lifecycle_drill::{PlannedStep, Script, verdict};
 
-use super::measured::{Course, Severity};
-use super::probe::Flip;
-use super::target::process::Status;
-use super::{Event, Load, Measured, Pace, PlannedStep, Progress, Script, Target, run};
-use victim::Way;
+use super::human::human;
 
-/// A script as Kubernetes plays it, in little: routing ends when the hook does.
-fn kubernetes() -> Script {
-    let mut script = Script::bare("Kubernetes", Duration::from_secs(20));
-    script.hook = Some(Duration::from_millis(300));
-    script.routing_lag = Duration::from_millis(300);
-    script.readiness_budget = Duration::from_millis(300);
-    "preStop sleep".clone_into(&mut script.settle_payer);
+fn script() -> Script {
+    let mut script = Script::new("victim", "Kubernetes", Duration::from_secs(45));
+    "checkout-api".clone_into(&mut script.service);
+    script.hook = Some(Duration::from_secs(5));
+    script.routing_lag = Duration::from_secs(5);
+    script.readiness_budget = Duration::from_millis(50);
+    script.deadline = Some(Duration::from_millis(28_250));
+    "preStop sleep 5s".clone_into(&mut script.settle_payer);
+    let step = |name: &str, kind: &str, start, timeout| PlannedStep {
+        name: name.to_owned(),
+        kind: kind.to_owned(),
+        start: Duration::from_millis(start),
+        timeout: Duration::from_millis(timeout),
+        end: Duration::from_millis(start + timeout + 250),
+    };
+    script.steps = vec![
+        step("http", "http-server", 0, 15_000),
+        step("emails", "queue-consumer", 0, 10_000),
+        step("telemetry", "telemetry", 15_250, 2_000),
+        step("the-orders-database-of-europe", "database", 17_500, 5_000),
+    ];
     script
 }
 
-/// A script without a hook: requests keep coming after the signal.
-fn lagging() -> Script {
-    Script {
-        hook: None,
-        ..kubernetes()
+fn own_step(name: &str, outcome: &str, start_ms: f64, end_ms: f64) -> OwnStep {
+    OwnStep {
+        name: name.to_owned(),
+        outcome: outcome.to_owned(),
+        start_ms: Some(start_ms),
+        end_ms: Some(end_ms),
+        ..OwnStep::default()
     }
 }
 
-fn quiet() -> Progress {
-    Arc::new(|_| {})
+/// A drill in which everything went well.
+fn good() -> Measured {
+    let script = script();
+    let report = OwnReport {
+        version: 1,
+        outcome: "clean".to_owned(),
+        steps: vec![
+            own_step("http", "done", 0.0, 812.0),
+            own_step("emails", "done", 0.0, 1_204.0),
+            own_step("telemetry", "done", 1_204.0, 1_210.0),
+            own_step("the-orders-database-of-europe", "done", 1_210.0, 1_231.0),
+        ],
+        ..OwnReport::default()
+    };
+    let latency = Latency {
+        p50_ms: 0.42,
+        p90_ms: 0.9,
+        p99_ms: 801.5,
+        max_ms: 1_204.0,
+    };
+    Measured {
+        version: version(),
+        passed: true,
+        service: script.service.clone(),
+        platform: script.platform.clone(),
+        platform_label: script.platform_label.clone(),
+        command: vec!["target/release/checkout-api".to_owned()],
+        course: Course::Played,
+        findings: Vec::new(),
+        signal: script.signal.name(),
+        planned: Planned::of(&script),
+        timeline: Timeline {
+            zero: Zero::Signal,
+            started_ms: -8_400.0,
+            ready_ms: Some(-8_001.2),
+            asked_ms: Some(-5_001.2),
+            routing_ended_ms: Some(-1.2),
+            grace_ms: Some(-5_001.2),
+            signalled_ms: Some(0.0),
+            killed_ms: None,
+            ended_ms: Some(1_234.5),
+        },
+        process: Process {
+            status: Some(Status::Code(0)),
+            exit_ms: Some(1_234.5),
+            left_ms: Some(38_765.5),
+            sigkill_needed: false,
+            left_behind: Some(0),
+        },
+        load: Some(LoadSummary::Open {
+            rate: 200,
+            kept_alive: 16,
+            fresh_share: 0.2,
+            slow_share: 0.1,
+        }),
+        series: None,
+        requests: Some(Requests {
+            before: Counts {
+                served: 600,
+                ..Counts::default()
+            },
+            settling: Counts {
+                served: 1_000,
+                ..Counts::default()
+            },
+            latency_before: Some(latency),
+            latency_after: Some(latency),
+            behind_p99_ms: 0.2,
+            ..Requests::default()
+        }),
+        readiness: Some(Readiness {
+            samples: 900,
+            flip: Flip::Flipped { at_ms: 4.2 },
+        }),
+        liveness: Some(Liveness {
+            samples: 923,
+            failures: 0,
+            first_failure_ms: None,
+            first_failure_status: None,
+        }),
+        steps: steps(&script.steps, Some(&report)),
+        report: Some(report),
+        not_measured: Vec::new(),
+        output: vec!["listening on 0.0.0.0:8080".to_owned()],
+    }
 }
 
-async fn drill(target: &Target, script: &Script) -> Measured {
-    drill_with(target, script, &victim::load()).await
+/// A drill in which nearly everything went badly.
+fn bad() -> Measured {
+    let mut measured = good();
+    measured.command = vec![
+        "sh".to_owned(),
+        "-c".to_owned(),
+        "node server.js | tee log".to_owned(),
+    ];
+    measured.process = Process {
+        status: Some(Status::Signal(9)),
+        exit_ms: Some(40_003.0),
+        left_ms: None,
+        sigkill_needed: true,
+        left_behind: Some(2),
+    };
+    measured.timeline.killed_ms = Some(40_000.4);
+    measured.timeline.ended_ms = Some(40_003.0);
+    measured.readiness = Some(Readiness {
+        samples: 4_800,
+        flip: Flip::Never,
+    });
+    measured.liveness = Some(Liveness {
+        samples: 4_821,
+        failures: 31,
+        first_failure_ms: Some(38_100.0),
+        first_failure_status: None,
+    });
+    if let Some(requests) = &mut measured.requests {
+        requests.settling.lost = 3;
+        requests.settling.lost_to_idle_close = 1;
+        requests.settling.served = 12_997;
+        requests.settling.server_error = 4;
+        requests.stopping = Counts {
+            refused: 7,
+            refused_at_connect: 12,
+            ..Counts::default()
+        };
+        requests.gone = Counts {
+            refused_at_connect: 80,
+            ..Counts::default()
+        };
+        requests.last_server_error = Some(502);
+        requests.lost = vec![LostRequest {
+            request: "POST /orders".to_owned(),
+            how: Lost::Closed,
+            sent_ms: -240.0,
+            ended_ms: 40_001.5,
+        }];
+    }
+    let mut report = measured.report.take().unwrap_or_default();
+    report.steps.pop();
+    report.steps[0].outcome = "timed-out".to_owned();
+    report.steps[0].end_ms = Some(15_250.0);
+    report.steps[0].active = Some(2);
+    report.steps[0].unfinished = vec!["GET /reports/2026 from 10.0.0.7".to_owned()];
+    report.steps[0].handed_back = vec!["mail-7".to_owned(), "mail-8".to_owned()];
+    report.steps[0].handed_back_omitted = 30;
+    report.steps[0].abandoned = vec!["resize cover.png".to_owned()];
+    report.faults = vec!["http=slow:60s".to_owned()];
+    report.steps[1].outcome = "running".to_owned();
+    report.steps[1].end_ms = None;
+    report.steps[2].outcome = "failed".to_owned();
+    report.steps[2].end_ms = Some(17_900.0);
+    report.steps[2].error = Some("the collector refused the batch: connection refused".to_owned());
+    report
+        .steps
+        .push(own_step("cache-warmer", "skipped", 17_900.0, 17_900.0));
+    measured.steps = steps(&script().steps, Some(&report));
+    measured.report = Some(report);
+    measured.output = vec!["\u{b7}[31mTypeError: cannot read 'close' of undefined".to_owned()];
+    judged(measured)
 }
 
-async fn drill_with(target: &Target, script: &Script, load: &Load) -> Measured {
-    let measured = run(target, script, load, &quiet()).await.unwrap();
-    println!("{}", anstream::adapter::strip_str(&super::human(&measured)));
-    // Whatever was measured can be written down and shown within the width.
-    let json = serde_json::to_value(&measured).unwrap();
-    assert_eq!(json["version"], 1);
+/// A process in another language, whose report is missing, on a platform that deregisters first.
+fn other_language() -> Measured {
+    let mut script = Script::new("victim", "Amazon ECS", Duration::from_secs(45));
+    "worker".clone_into(&mut script.service);
+    script.deregistration = Some(Duration::from_secs(20));
+    script.deadline = Some(Duration::from_secs(30));
+    "target group, 20s deregistration delay".clone_into(&mut script.settle_payer);
+    let mut measured = good();
+    measured.service.clone_from(&script.service);
+    measured.platform_label.clone_from(&script.platform_label);
+    measured.planned = Planned::of(&script);
+    measured.timeline.asked_ms = Some(-812.0);
+    measured.timeline.routing_ended_ms = Some(-812.0);
+    measured.timeline.grace_ms = Some(-0.1);
+    measured.readiness = Some(Readiness {
+        samples: 300,
+        flip: Flip::NotSeen,
+    });
+    measured.liveness = None;
+    measured.report = None;
+    measured.steps = steps(&[], None);
+    measured.load = Some(LoadSummary::Closed {
+        kept_alive: 64,
+        fresh: 8,
+    });
+    measured.not_measured = vec![
+        "steps: no report was left; the process does not link the lifecycle runtime, or ended \
+         before it could write one"
+            .to_owned(),
+        "liveness: no liveness URL is known".to_owned(),
+    ];
+    measured.process.status = Some(Status::Code(1));
+    measured.output = vec!["Error: pool is draining and cannot accept work".to_owned()];
+    judged(measured)
+}
+
+/// A process that was never ready.
+fn never_ready() -> Measured {
+    let mut measured = good();
+    measured.course = Course::NeverReady;
+    measured.process = Process {
+        status: None,
+        exit_ms: None,
+        left_ms: None,
+        sigkill_needed: false,
+        left_behind: None,
+    };
+    measured.timeline = Timeline {
+        zero: Zero::Start,
+        started_ms: 0.0,
+        ready_ms: None,
+        asked_ms: None,
+        routing_ended_ms: None,
+        grace_ms: None,
+        signalled_ms: None,
+        killed_ms: None,
+        ended_ms: Some(10_012.0),
+    };
+    (measured.load, measured.requests) = (None, None);
+    (measured.readiness, measured.liveness, measured.report) = (None, None, None);
+    measured.steps = Vec::new();
+    measured.not_measured = vec!["requests: the process was never ready".to_owned()];
+    judged(measured)
+}
+
+fn judged(mut measured: Measured) -> Measured {
+    measured.findings = verdict::findings(&measured, Duration::from_secs(10));
+    measured.passed = verdict::passes(&measured.findings);
     measured
 }
 
-fn failures(measured: &Measured) -> Vec<&str> {
-    let failures = measured
-        .findings
-        .iter()
-        .filter(|it| it.severity == Severity::Failure);
-    failures.map(|finding| finding.name).collect()
-}
-
-/// Warnings about the process; that this machine is busy is not one.
-fn warnings(measured: &Measured) -> Vec<&str> {
-    let warnings = measured
-        .findings
-        .iter()
-        .filter(|it| it.severity == Severity::Warning);
-    warnings
-        .map(|finding| finding.name)
-        .filter(|name| !name.starts_with("load-"))
-        .collect()
-}
-
-fn is_alive(pid: u32) -> bool {
-    rustix::process::Pid::from_raw(i32::try_from(pid).unwrap())
-        .is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok())
-}
-
-#[tokio::test]
-async fn a_polite_process_passes() {
-    let measured = drill(&victim::target(Way::Polite), &kubernetes()).await;
-    assert_eq!(failures(&measured), [""; 0]);
-    assert!(measured.passed);
-    assert_eq!(measured.course, Course::Played);
-    assert_eq!(measured.process.status, Some(Status::Code(0)));
-    assert!(!measured.process.sigkill_needed);
-    let requests = measured.requests.unwrap();
-    assert!(requests.before.served > 0 && requests.settling.served > 0);
-    assert_eq!(requests.all().lost, 0);
-    assert!(matches!(
-        measured.readiness.unwrap().flip,
-        Flip::Flipped { .. }
-    ));
-    assert_eq!(measured.liveness.unwrap().failures, 0);
-    assert!(measured.report.is_none());
-    assert!(measured.not_measured[0].contains("no report was left"));
-}
-
-#[tokio::test]
-async fn requests_in_flight_are_lost_by_a_process_that_dies_at_once() {
-    let measured = drill(&victim::target(Way::DiesAtOnce), &kubernetes()).await;
-    assert_eq!(failures(&measured), ["request-lost", "exit-not-zero"]);
-    let requests = measured.requests.unwrap();
-    assert!(requests.settling.lost > 0);
-    assert!(requests.lost.iter().any(|lost| lost.request == "GET /slow"));
-    assert!(matches!(measured.process.status, Some(Status::Signal(_))));
-}
-
-#[tokio::test]
-async fn a_process_that_ignores_the_signal_is_killed() {
-    let mut script = kubernetes();
-    script.grace = Duration::from_millis(1_500);
-    let mut target = victim::target(Way::Ignores);
-    target.ready = None;
-    let measured = drill(&target, &script).await;
-    assert_eq!(failures(&measured), ["sigkill-needed"]);
-    assert!(measured.process.sigkill_needed);
-    assert_eq!(measured.process.left_ms, None);
-    assert!(measured.readiness.is_none());
-    assert!(
-        measured
-            .not_measured
-            .iter()
-            .any(|it| it.starts_with("readiness: no readiness URL"))
-    );
-}
-
-#[tokio::test]
-async fn an_exit_code_other_than_zero_fails() {
-    let measured = drill(&victim::target(Way::ExitsThree), &kubernetes()).await;
-    assert_eq!(failures(&measured), ["exit-not-zero"]);
-    assert_eq!(measured.process.status, Some(Status::Code(3)));
-}
-
-#[tokio::test]
-async fn a_process_that_is_never_ready_is_not_stopped() {
-    let mut target = victim::target(Way::NeverReady);
-    target.start_timeout = Duration::from_secs(1);
-    let measured = drill(&target, &kubernetes()).await;
-    assert_eq!(failures(&measured), ["never-ready"]);
-    assert_eq!(measured.course, Course::NeverReady);
-    assert!(measured.requests.is_none());
-    assert_eq!(measured.process.status, None);
-}
-
-#[tokio::test]
-async fn readiness_that_stays_up_fails() {
-    let measured = drill(&victim::target(Way::StaysReady), &kubernetes()).await;
-    assert_eq!(failures(&measured), ["readiness-never-flipped"]);
-}
-
-#[tokio::test]
-async fn liveness_that_goes_down_fails() {
-    let measured = drill(&victim::target(Way::FailsLiveness), &kubernetes()).await;
-    assert_eq!(failures(&measured), ["liveness-failed"]);
-    assert_eq!(measured.liveness.unwrap().first_failure_status, Some(500));
-}
-
-#[tokio::test]
-async fn errors_after_the_signal_fail_and_refusals_warn() {
-    let measured = drill(&victim::target(Way::Errors), &lagging()).await;
-    assert_eq!(failures(&measured), ["request-failed"]);
-    assert_eq!(measured.requests.unwrap().last_server_error, Some(500));
-
-    let measured = drill(&victim::target(Way::Refuses), &lagging()).await;
-    assert_eq!(failures(&measured), [""; 0]);
-    assert_eq!(warnings(&measured), ["request-refused"]);
-    let requests = measured.requests.unwrap();
-    assert!(requests.stopping.refused > 0);
-}
-
-#[tokio::test]
-async fn requests_that_are_still_routed_to_a_process_that_is_gone_are_refused() {
-    let measured = drill(&victim::target(Way::DiesAtOnce), &lagging()).await;
-    assert_eq!(failures(&measured), ["request-lost", "exit-not-zero"]);
-    assert_eq!(warnings(&measured), ["request-refused"]);
-    assert!(measured.requests.unwrap().gone.refused_at_connect > 0);
-}
-
-#[tokio::test]
-async fn the_idle_close_race_is_a_loss_of_its_own_kind() {
-    let mut load = victim::load();
-    load.slow_share = 0.0;
-    let measured = drill_with(&victim::target(Way::ClosesIdle), &lagging(), &load).await;
-    assert_eq!(failures(&measured), ["request-lost"]);
-    let requests = measured.requests.unwrap();
-    assert!(requests.stopping.lost_to_idle_close > 0);
-}
-
-#[tokio::test]
-async fn a_start_that_fails_shows_the_last_lines() {
-    let measured = drill(&victim::target(Way::DiesAtStart), &kubernetes()).await;
-    assert_eq!(failures(&measured), ["died-at-start"]);
-    assert_eq!(measured.process.status, Some(Status::Code(9)));
-    assert!(
-        measured
-            .output
-            .iter()
-            .any(|line| line.contains("no database"))
-    );
-    assert!(super::human(&measured).contains("no database"));
-}
-
-#[tokio::test]
-async fn a_crash_under_load_is_told_from_a_stop() {
-    let mut load = victim::load();
-    load.warm_up = Duration::from_secs(30);
-    let measured = drill_with(&victim::target(Way::Crashes), &kubernetes(), &load).await;
-    assert!(failures(&measured).contains(&"died-before-stop"));
-    assert_eq!(measured.timeline.signalled_ms, None);
-}
-
-#[tokio::test]
-async fn the_report_is_shown_beside_the_plan() {
-    let mut script = kubernetes();
-    let step = |name: &str, kind: &str| PlannedStep {
-        name: name.to_owned(),
-        kind: kind.to_owned(),
-        start: Duration::ZERO,
-        timeout: Duration::from_secs(5),
-        end: Duration::from_secs(5),
-    };
-    script.steps = vec![step("http", "http-server"), step("db", "database")];
-    let measured = drill(&victim::target(Way::Reporting), &script).await;
-    assert_eq!(failures(&measured), [""; 0]);
-    assert_eq!(measured.report.as_ref().unwrap().outcome, "clean");
-    assert_eq!(measured.steps.len(), 2);
-    assert_eq!(measured.steps[0].measured.as_ref().unwrap().outcome, "done");
-    assert!(measured.steps[1].measured.is_none());
-}
-
-#[tokio::test]
-async fn deregistration_ends_once_nothing_is_in_flight() {
-    let mut script = lagging();
-    script.platform_label = "Amazon ECS".to_owned();
-    script.deregistration = Some(Duration::from_secs(120));
-    let measured = drill(&victim::target(Way::DiesAtOnce), &script).await;
-    // Nothing was in flight at the signal, so there was nothing to lose.
-    assert_eq!(failures(&measured), ["exit-not-zero"]);
-    let requests = measured.requests.unwrap();
-    assert!(requests.settling.served > 0);
-    assert_eq!(requests.stopping.sent() + requests.gone.sent(), 0);
-    let times = measured.timeline;
-    assert!(times.grace_ms.unwrap() - times.asked_ms.unwrap() < 60_000.0);
-}
-
-#[tokio::test]
-async fn at_saturation_clients_never_rest() {
-    let load = Load {
-        pace: Pace::Closed {
-            kept_alive: 8,
-            fresh: 2,
-        },
-        ..victim::load()
-    };
-    let measured = drill_with(&victim::target(Way::Polite), &kubernetes(), &load).await;
-    assert_eq!(failures(&measured), [""; 0]);
-    assert!(measured.requests.unwrap().before.served > 8);
-}
-
-#[tokio::test]
-async fn no_process_is_left_behind() {
-    let measured = drill(&victim::target(Way::LeavesChild), &kubernetes()).await;
-    assert_eq!(warnings(&measured), ["processes-left-behind"]);
-    let child = measured
-        .output
-        .iter()
-        .find_map(|line| line.strip_prefix("child "))
-        .unwrap();
-    assert_gone(child.parse().unwrap());
-}
-
-#[tokio::test]
-async fn a_drill_that_is_dropped_leaves_nothing() {
-    let pid = Arc::new(Mutex::new(0));
-    let seen = Arc::clone(&pid);
-    let progress: Progress = Arc::new(move |event| {
-        if let Event::Started { pid } = event {
-            *seen.lock().unwrap() = pid;
-        }
-    });
-    let (target, script, load) = (victim::target(Way::Ignores), kubernetes(), victim::load());
-    let drill = run(&target, &script, &load, &progress);
-    assert!(
-        tokio::time::timeout(Duration::from_millis(600), drill)
-            .await
-            .is_err()
-    );
-    let pid = *pid.lock().unwrap();
-    assert_ne!(pid, 0);
-    assert!(!is_alive(pid), "process {pid} was left behind");
-}
-
 #[test]
-fn an_interrupted_drill_leaves_nothing() {
-    let port = victim::free_port();
-    let command = victim::command();
-    let mut driller = Command::new(&command[0])
-        .args(&command[1..])
-        .envs(victim::env(Way::Driller, port))
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(driller.stdout.take().unwrap())
-        .lines()
-        .map_while(Result::ok);
-    let started = lines.find(|line| line.contains("Started")).unwrap();
-    let pid: u32 = started
-        .chars()
-        .filter(char::is_ascii_digit)
-        .collect::<String>()
-        .parse()
-        .unwrap();
-    lines.find(|line| line.starts_with("Signalled")).unwrap();
-    assert!(is_alive(pid));
-    let own = rustix::process::Pid::from_child(&driller);
-    rustix::process::kill_process(own, rustix::process::Signal::INT).unwrap();
-    let said: Vec<_> = lines.collect();
-    assert!(
-        said.iter()
-            .any(|line| line.contains("interrupted by SIGINT")),
-        "{said:?}"
-    );
-    assert_eq!(driller.wait().unwrap().code(), Some(7));
-    assert_gone(pid);
-}
-
-/// Waits for a process that was killed: whoever inherited it may take a moment to reap it.
-fn assert_gone(pid: u32) {
-    let until = Instant::now() + Duration::from_secs(20);
-    while is_alive(pid) && !is_zombie(pid) {
-        assert!(Instant::now() < until, "process {pid} was left behind");
-        std::thread::sleep(Duration::from_millis(10));
+fn drills_are_shown_as_stored() {
+    let cases = [
+        ("good", judged(good())),
+        ("bad", bad()),
+        ("other-language", other_language()),
+        ("never-ready", never_ready()),
+    ];
+    let assert = snapbox::Assert::new().action_env("SNAPSHOTS");
+    let stored = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/drill/tests/shown");
+    for (name, measured) in cases {
+        let text = anstream::adapter::strip_str(&human(&measured)).to_string();
+        for line in text.lines() {
+            assert!(
+                unicode_width::UnicodeWidthStr::width(line) <= 80,
+                "too wide: {line}"
+            );
+            assert_eq!(line, line.trim_end(), "ends in blanks");
+        }
+        assert.eq(
+            text,
+            snapbox::Data::read_from(&stored.join(format!("{name}.txt")), None),
+        );
+        let json = serde_json::to_string_pretty(&measured).unwrap() + "\n";
+        assert.eq(
+            json,
+            snapbox::Data::read_from(&stored.join(format!("{name}.json")), None).raw(),
+        );
     }
-}
-
-fn is_zombie(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')')
-        .is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'))
-}
-
-#[tokio::test]
-async fn a_drill_that_cannot_be_played_is_an_error() {
-    let (script, load) = (kubernetes(), victim::load());
-    let mut target = victim::target(Way::Polite);
-    target.command = vec!["/no/such/program".to_owned()];
-    let error = run(&target, &script, &load, &quiet()).await.unwrap_err();
-    assert!(format!("{error:#}").contains("could not start `/no/such/program`"));
-
-    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    target.base = Some(super::Endpoint::on_port(
-        taken.local_addr().unwrap().port(),
-        "/",
-    ));
-    let error = run(&target, &script, &load, &quiet()).await.unwrap_err();
-    assert!(error.to_string().contains("something already listens"));
-
-    target.command.clear();
-    let error = run(&target, &script, &load, &quiet()).await.unwrap_err();
-    assert!(error.to_string().contains("no command"));
 }

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 
 /// How the other side left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::drill) enum End {
+pub(crate) enum End {
     /// It has not.
     #[default]
     Open,
@@ -27,7 +27,7 @@ pub(in crate::drill) enum End {
 
 /// What passed since the current request began.
 #[derive(Default)]
-pub(in crate::drill) struct Traffic {
+pub(crate) struct Traffic {
     /// How much of the blank line that ends a head has been seen: 4 is all of it.
     head: AtomicU8,
     received: AtomicU64,
@@ -41,14 +41,14 @@ pub(in crate::drill) struct Traffic {
 
 impl Traffic {
     /// Forgets the last request.
-    pub(in crate::drill) fn begin(&self) {
+    pub(crate) fn begin(&self) {
         self.head.store(0, Relaxed);
         self.received.store(0, Relaxed);
     }
 
     /// Reads nothing more until the next head is written, so that a close by the other side goes
     /// unnoticed until then.
-    pub(in crate::drill) fn stop_listening(&self) {
+    pub(crate) fn stop_listening(&self) {
         self.deaf.store(true, Relaxed);
     }
 
@@ -66,17 +66,17 @@ impl Traffic {
     }
 
     /// Whether the head of the current request was handed to the kernel in full.
-    pub(in crate::drill) fn head_written(&self) -> bool {
+    pub(crate) fn head_written(&self) -> bool {
         self.head.load(Relaxed) == 4
     }
 
     /// Bytes received for the current request.
-    pub(in crate::drill) fn received(&self) -> u64 {
+    pub(crate) fn received(&self) -> u64 {
         self.received.load(Relaxed)
     }
 
     /// How the other side left, as far as this one has noticed.
-    pub(in crate::drill) fn end(&self) -> End {
+    pub(crate) fn end(&self) -> End {
         if self.reset.load(Relaxed) {
             End::Reset
         } else if self.closed.load(Relaxed) {
@@ -120,13 +120,13 @@ impl Traffic {
 }
 
 /// The stream.
-pub(in crate::drill) struct Wire {
+pub(crate) struct Wire {
     stream: TcpStream,
     traffic: Arc<Traffic>,
 }
 
 impl Wire {
-    pub(in crate::drill) fn new(stream: TcpStream) -> (Self, Arc<Traffic>) {
+    pub(crate) fn new(stream: TcpStream) -> (Self, Arc<Traffic>) {
         let traffic = Arc::new(Traffic::default());
         (
             Self {

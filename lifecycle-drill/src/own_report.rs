@@ -11,67 +11,67 @@ const LARGEST: u64 = 64 * 1024;
 /// the moment the process saw the signal.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
-pub(crate) struct OwnReport {
+pub struct OwnReport {
     /// The format's version; 1.
-    pub(crate) version: u32,
+    pub version: u32,
     /// The digest of the plan in the binary.
-    pub(crate) digest: Option<String>,
+    pub digest: Option<String>,
     /// The platform it took itself to be on.
-    pub(crate) platform: Option<String>,
+    pub platform: Option<String>,
     /// `clean`, `abandoned`, `cleanup-failed`, `forced`, `start-failed`.
-    pub(crate) outcome: String,
+    pub outcome: String,
     /// The exit code it meant to leave with.
-    pub(crate) exit_code: Option<i32>,
+    pub exit_code: Option<i32>,
     /// The whole shutdown.
-    pub(crate) total_ms: f64,
+    pub total_ms: f64,
     /// The settle time it paid itself.
-    pub(crate) settle_ms: f64,
+    pub settle_ms: f64,
     /// Requests it refused.
-    pub(crate) rejected: u64,
+    pub rejected: u64,
     /// What went wrong in it on purpose.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) faults: Vec<String>,
+    pub faults: Vec<String>,
     /// Its steps.
-    pub(crate) steps: Vec<OwnStep>,
+    pub steps: Vec<OwnStep>,
 }
 
 /// One step of the process's own account.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
-pub(crate) struct OwnStep {
+pub struct OwnStep {
     /// The resource's name.
-    pub(crate) name: String,
+    pub name: String,
     /// Its kind.
-    pub(crate) kind: String,
+    pub kind: String,
     /// `done`, `timed-out`, `failed`, `panicked`, `skipped`, `running`.
-    pub(crate) outcome: String,
+    pub outcome: String,
     /// When it began.
-    pub(crate) start_ms: Option<f64>,
+    pub start_ms: Option<f64>,
     /// When it ended.
-    pub(crate) end_ms: Option<f64>,
+    pub end_ms: Option<f64>,
     /// What was still active at its end.
-    pub(crate) active: Option<u64>,
+    pub active: Option<u64>,
     /// Ids of unfinished work.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) unfinished: Vec<String>,
+    pub unfinished: Vec<String>,
     /// How many more there were than the report had room for.
     #[serde(skip_serializing_if = "is_zero")]
-    pub(crate) unfinished_omitted: u64,
+    pub unfinished_omitted: u64,
     /// Ids of jobs that were given back to their queue.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) handed_back: Vec<String>,
+    pub handed_back: Vec<String>,
     /// How many more there were than the report had room for.
     #[serde(skip_serializing_if = "is_zero")]
-    pub(crate) handed_back_omitted: u64,
+    pub handed_back_omitted: u64,
     /// Names of what was left running.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) abandoned: Vec<String>,
+    pub abandoned: Vec<String>,
     /// How many more there were than the report had room for.
     #[serde(skip_serializing_if = "is_zero")]
-    pub(crate) abandoned_omitted: u64,
+    pub abandoned_omitted: u64,
     /// What went wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) error: Option<String>,
+    pub error: Option<String>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::drill::{Event, Progress};
+use crate::{Event, Progress};
 
 /// How many of the last lines are kept.
 const LINES: usize = 40;
@@ -17,7 +17,7 @@ const STRAGGLERS: Duration = Duration::from_millis(500);
 
 /// The last lines of a process.
 #[derive(Default)]
-pub(in crate::drill) struct Output {
+pub(crate) struct Output {
     lines: Mutex<VecDeque<String>>,
     /// How many streams are still being read.
     open: Mutex<usize>,
@@ -29,7 +29,7 @@ impl Output {
     ///
     /// A thread and not a task: a talkative process must never wait for the drill, or the drill
     /// would measure itself.
-    pub(in crate::drill) fn follow(
+    pub(crate) fn follow(
         self: &Arc<Self>,
         stream: impl Read + Send + 'static,
         progress: &Progress,
@@ -61,7 +61,7 @@ impl Output {
 
     /// The last lines, the oldest first. The process has ended: what it wrote just before is waited
     /// for, but not for whoever has inherited its streams.
-    pub(in crate::drill) fn last(&self) -> Vec<String> {
+    pub(crate) fn last(&self) -> Vec<String> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         drop(
             self.ended

@@ -7,8 +7,8 @@ use anyhow::{Context as _, Result, bail};
 use lifecycle_manifest::Resolved;
 
 use crate::cli::DrillArgs;
-use crate::drill::{Endpoint, Target};
 use crate::talk::say;
+use lifecycle_drill::{Endpoint, Target};
 
 /// Builds the crate in a directory and finds its program.
 pub(super) fn build(directory: &Path, profile: &str) -> Result<PathBuf> {

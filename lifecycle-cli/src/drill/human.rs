@@ -8,12 +8,12 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::words::{count as counted, grouped, moment, span};
-use crate::drill::measured::{Course, LoadSummary, Measured, Severity, Step, Zero};
-use crate::drill::own_report::OwnStep;
-use crate::drill::probe::Flip;
-use crate::drill::target::process::{Status, signal_name};
-use crate::drill::traffic::tally::{Counts, Latency, Requests};
+use lifecycle_drill::measured::{Course, LoadSummary, Measured, Severity, Step, Zero};
+use lifecycle_drill::own_report::OwnStep;
+use lifecycle_drill::probe::Flip;
+use lifecycle_drill::target::process::{Status, signal_name};
+use lifecycle_drill::traffic::tally::{Counts, Latency, Requests};
+use lifecycle_drill::words::{count as counted, grouped, moment, span};
 
 const WIDTH: usize = 80;
 /// The last lines of a process that are shown when it failed.

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use lifecycle_manifest::{DrillRequest, Kind, Resolved};
 
 use crate::cli::DrillArgs;
-use crate::drill::{Load, Pace, RequestSpec};
+use lifecycle_drill::{Load, Pace, RequestSpec};
 
 /// Idle connections in the pool of kept-alive ones.
 const KEPT_ALIVE: usize = 16;

@@ -18,8 +18,8 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use super::output::Output;
-use crate::drill::script::{Script, Target};
-use crate::drill::{Event, Progress};
+use crate::script::{Script, Target};
+use crate::{Event, Progress};
 
 /// Where the process leaves its own report.
 const REPORT: &str = contract::REPORT;
@@ -36,7 +36,7 @@ const REAPING: Duration = Duration::from_secs(5);
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Status {
+pub enum Status {
     /// It left with this exit code.
     Code(i32),
     /// This signal ended it.
@@ -47,14 +47,14 @@ pub(crate) enum Status {
 
 /// The end of a process, and its moment.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::drill) struct Ended {
-    pub(in crate::drill) at: Instant,
-    pub(in crate::drill) status: Status,
+pub(crate) struct Ended {
+    pub(crate) at: Instant,
+    pub(crate) status: Status,
 }
 
 /// A process under way. Dropping it kills its whole group and reaps it, on panics and early
 /// returns too.
-pub(in crate::drill) struct Running {
+pub(crate) struct Running {
     child: Child,
     pid: Pid,
     ended: watch::Receiver<Option<Ended>>,
@@ -63,7 +63,7 @@ pub(in crate::drill) struct Running {
 
 impl Running {
     /// Starts the target with the script's environment.
-    pub(in crate::drill) fn start(
+    pub(crate) fn start(
         target: &Target,
         script: &Script,
         report: &Path,
@@ -126,22 +126,22 @@ impl Running {
     }
 
     /// The process id.
-    pub(in crate::drill) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// The last lines it wrote.
-    pub(in crate::drill) fn last_lines(&self) -> Vec<String> {
+    pub(crate) fn last_lines(&self) -> Vec<String> {
         self.output.last()
     }
 
     /// Its end, once it has come.
-    pub(in crate::drill) fn ended(&self) -> Option<Ended> {
+    pub(crate) fn ended(&self) -> Option<Ended> {
         *self.ended.borrow()
     }
 
     /// Waits for its end, without reaping it.
-    pub(in crate::drill) async fn end(&self) -> Ended {
+    pub(crate) async fn end(&self) -> Ended {
         let mut ended = self.ended.clone();
         let seen = ended.wait_for(Option::is_some).await.map(|end| *end);
         match seen {
@@ -155,7 +155,7 @@ impl Running {
     }
 
     /// Sends a signal to the process alone, as kubelet and the others do to the container's first.
-    pub(in crate::drill) fn signal(&self, signal: StopSignal) -> rustix::io::Result<()> {
+    pub(crate) fn signal(&self, signal: StopSignal) -> rustix::io::Result<()> {
         rustix::process::kill_process(
             self.pid,
             match signal {
@@ -173,14 +173,14 @@ impl Running {
     }
 
     /// Ends the process and everything in its group.
-    pub(in crate::drill) fn kill(&self) {
+    pub(crate) fn kill(&self) {
         // An error means that nothing is left to kill.
         let _nothing_left = rustix::process::kill_process_group(self.pid, Signal::KILL);
     }
 
     /// Processes of the group that are still alive beside the one that was started; `None` where
     /// the system does not tell.
-    pub(in crate::drill) fn left_behind(&self) -> Option<usize> {
+    pub(crate) fn left_behind(&self) -> Option<usize> {
         group_members(self.pid.as_raw_nonzero().get())
     }
 }
@@ -238,7 +238,7 @@ fn group_members(group: i32) -> Option<usize> {
 }
 
 /// What a signal is called; numbers differ between systems, so only these few are named.
-pub(in crate::drill) fn signal_name(number: i32) -> String {
+pub fn signal_name(number: i32) -> String {
     let named = [
         (Signal::TERM, "SIGTERM"),
         (Signal::INT, "SIGINT"),

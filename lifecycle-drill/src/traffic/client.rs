@@ -20,18 +20,18 @@ use tokio::time::timeout_at;
 
 use super::outcome::{Observed, Outcome, classify};
 use super::wire::{Traffic, Wire};
-use crate::drill::script::RequestSpec;
+use crate::script::RequestSpec;
 
 /// A request, checked once and built as often as it is sent.
-pub(in crate::drill) struct Template {
+pub(crate) struct Template {
     request: Request<Bytes>,
     /// For the list of lost requests.
-    pub(in crate::drill) label: String,
-    pub(in crate::drill) weight: u32,
+    pub(crate) label: String,
+    pub(crate) weight: u32,
 }
 
 impl Template {
-    pub(in crate::drill) fn new(spec: &RequestSpec, authority: &str) -> anyhow::Result<Self> {
+    pub(crate) fn new(spec: &RequestSpec, authority: &str) -> anyhow::Result<Self> {
         let label = format!("{} {}", spec.method, spec.path);
         let mut request = Request::builder()
             .method(spec.method.as_str())
@@ -69,7 +69,7 @@ type Driver = Pin<Box<http1::Connection<TokioIo<Wire>, Full<Bytes>>>>;
 /// is on the wire in the same instant, as it is with a plain blocking client. A task of its own
 /// would write it a scheduling round later, and at saturation would notice first that the server
 /// has closed, which hides the very race that the drill is to find.
-pub(in crate::drill) struct Connection {
+pub(crate) struct Connection {
     sender: SendRequest<Full<Bytes>>,
     /// Dropped as soon as it is over: only then does the sender learn of it.
     driver: Option<Driver>,
@@ -80,7 +80,7 @@ pub(in crate::drill) struct Connection {
 
 /// How a client uses a connection that it kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::drill) enum Manner {
+pub(crate) enum Manner {
     /// It looks first whether the server has closed the connection, as a pool does.
     Looks,
     /// It writes at once. A client that has just read an answer and sends its next request has no
@@ -89,7 +89,7 @@ pub(in crate::drill) enum Manner {
 }
 
 /// Why there is no connection.
-pub(in crate::drill) enum NoConnection {
+pub(crate) enum NoConnection {
     /// Refused, reset, or not taken in time.
     Refused,
     /// This machine had no port or descriptor left.
@@ -97,7 +97,7 @@ pub(in crate::drill) enum NoConnection {
 }
 
 impl Connection {
-    pub(in crate::drill) async fn open(
+    pub(crate) async fn open(
         address: SocketAddr,
         until: Instant,
         manner: Manner,
@@ -126,12 +126,12 @@ impl Connection {
     }
 
     /// Whether another request can be sent at once.
-    pub(in crate::drill) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.sender.is_ready()
     }
 
     /// Waits until the connection can carry another request; `false` when it is closed instead.
-    pub(in crate::drill) async fn idle(&mut self) -> bool {
+    pub(crate) async fn idle(&mut self) -> bool {
         let Self { sender, driver, .. } = self;
         driving(driver, sender.ready()).await.is_ok()
     }
@@ -139,7 +139,7 @@ impl Connection {
     /// Sends one request and follows its answer to the end.
     ///
     /// `None`: the connection was gone before the head was written.
-    pub(in crate::drill) async fn exchange(
+    pub(crate) async fn exchange(
         &mut self,
         template: &Template,
         until: Instant,
@@ -245,7 +245,7 @@ fn is_local(error: &io::Error) -> bool {
 }
 
 /// One GET on a connection of its own: the status, or `None` when there was no proper answer.
-pub(in crate::drill) async fn probe(
+pub(crate) async fn probe(
     template: &Template,
     address: SocketAddr,
     limit: Duration,

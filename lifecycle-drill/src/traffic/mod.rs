@@ -3,10 +3,10 @@
 //! It runs on a thread and a runtime of its own, so that neither playing the platform nor probing
 //! health waits behind it.
 
-pub(in crate::drill) mod client;
-pub(in crate::drill) mod outcome;
-pub(in crate::drill) mod tally;
-pub(in crate::drill) mod wire;
+pub(crate) mod client;
+pub mod outcome;
+pub mod tally;
+pub(crate) mod wire;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -30,7 +30,7 @@ const SLICE: Duration = Duration::from_millis(10);
 
 /// Starts the load; the receiver yields what was counted once every request has come to its end,
 /// or soon after the stage was halted.
-pub(in crate::drill) fn start(
+pub(crate) fn start(
     load: &Load,
     base: &Endpoint,
     stage: &Arc<Stage>,

@@ -131,7 +131,7 @@ async fn sample(probed: Option<(Endpoint, Template)>, stage: &Stage) -> Vec<Samp
 /// When readiness went down.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(tag = "flip", rename_all = "kebab-case")]
-pub(crate) enum Flip {
+pub enum Flip {
     /// It said no before the stop was asked.
     AlreadyDown,
     /// The first sample that did not say yes came back this many milliseconds after the signal;
@@ -148,26 +148,26 @@ pub(crate) enum Flip {
 
 /// What the readiness probe saw.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Readiness {
+pub struct Readiness {
     /// Samples taken.
-    pub(crate) samples: usize,
+    pub samples: usize,
     /// When it went down.
     #[serde(flatten)]
-    pub(crate) flip: Flip,
+    pub flip: Flip,
 }
 
 /// What the liveness probe saw while the process was alive.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Liveness {
+pub struct Liveness {
     /// Samples taken.
-    pub(crate) samples: usize,
+    pub samples: usize,
     /// Those that failed. One that finds nobody in the last tenth of a second before the end of the
     /// process is not counted.
-    pub(crate) failures: usize,
+    pub failures: usize,
     /// The first of them, in milliseconds from the signal.
-    pub(crate) first_failure_ms: Option<f64>,
+    pub first_failure_ms: Option<f64>,
     /// Its status; absent when nobody answered.
-    pub(crate) first_failure_status: Option<u16>,
+    pub first_failure_status: Option<u16>,
 }
 
 /// The marks that samples are read against.

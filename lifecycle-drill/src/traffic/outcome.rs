@@ -29,11 +29,11 @@ use super::wire::End;
 /// A close this soon after the request was written, on a connection used before and without a byte
 /// of an answer, is taken for the race between an idle close and a new request. A handler that dies
 /// within it looks the same from outside.
-pub(in crate::drill) const IDLE_CLOSE: Duration = Duration::from_millis(20);
+pub(crate) const IDLE_CLOSE: Duration = Duration::from_millis(20);
 
 /// What became of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::drill) enum Outcome {
+pub(crate) enum Outcome {
     /// Answered, and not with a server error.
     Served(u16),
     /// 503 with `Connection: close` or `Retry-After`: turned away in a way that clients understand.
@@ -51,7 +51,7 @@ pub(in crate::drill) enum Outcome {
 /// How an accepted request was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Lost {
+pub enum Lost {
     /// The connection was closed before a byte of the answer.
     Closed,
     /// The connection was reset before a byte of the answer.
@@ -68,7 +68,7 @@ pub(crate) enum Lost {
 
 impl Lost {
     /// In words, after "a request was".
-    pub(in crate::drill) const fn words(self) -> &'static str {
+    pub(crate) const fn words(self) -> &'static str {
         match self {
             Self::Closed => "closed in flight",
             Self::Reset => "reset in flight",
@@ -86,32 +86,32 @@ impl Lost {
     clippy::struct_excessive_bools,
     reason = "each was or was not seen, whatever the others say"
 )]
-pub(in crate::drill) struct Observed {
+pub(crate) struct Observed {
     /// The connection had carried a request before.
-    pub(in crate::drill) reused: bool,
+    pub(crate) reused: bool,
     /// The head was handed to the kernel in full.
-    pub(in crate::drill) head_written: bool,
+    pub(crate) head_written: bool,
     /// Bytes of an answer.
-    pub(in crate::drill) received: u64,
+    pub(crate) received: u64,
     /// The status line came.
-    pub(in crate::drill) status: Option<u16>,
+    pub(crate) status: Option<u16>,
     /// The answer asked the client to go, or said when to come back.
-    pub(in crate::drill) says_when: bool,
+    pub(crate) says_when: bool,
     /// The answer came to its end.
-    pub(in crate::drill) complete: bool,
+    pub(crate) complete: bool,
     /// The request ran out of time.
-    pub(in crate::drill) timed_out: bool,
+    pub(crate) timed_out: bool,
     /// The answer could not be read as HTTP.
-    pub(in crate::drill) garbled: bool,
+    pub(crate) garbled: bool,
     /// How the other side left.
-    pub(in crate::drill) end: End,
+    pub(crate) end: End,
     /// From the request's start on this connection to its end.
-    pub(in crate::drill) took: Duration,
+    pub(crate) took: Duration,
 }
 
 /// The outcome of a request that had a connection; `None` when the connection turned out to be gone
 /// before the head was written, so that any client would take another one.
-pub(in crate::drill) fn classify(seen: &Observed) -> Option<Outcome> {
+pub(crate) fn classify(seen: &Observed) -> Option<Outcome> {
     match seen.status {
         Some(status) if seen.complete => Some(match status {
             503 if seen.says_when => Outcome::Refused,

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 /// In which part of the drill something began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Phase {
+pub enum Phase {
     /// Before the stop was asked.
     Before,
     /// From the stop asked to the signal: deregistration and hook.
@@ -24,7 +24,7 @@ pub(crate) enum Phase {
 
 impl Phase {
     /// All of them, in order.
-    pub(crate) const ALL: [Self; 4] = [Self::Before, Self::Settling, Self::Stopping, Self::Gone];
+    pub const ALL: [Self; 4] = [Self::Before, Self::Settling, Self::Stopping, Self::Gone];
 }
 
 /// The marks. Each is set once, by whoever plays the platform.

@@ -160,7 +160,7 @@ fn drill_another(port: u16) {
         Some(address("/live")),
     );
     let progress: Progress = Arc::new(|event| println!("{event:?}"));
-    let script = Script::bare("Kubernetes", Duration::from_secs(600));
+    let script = Script::new("victim", "Kubernetes", Duration::from_secs(600));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

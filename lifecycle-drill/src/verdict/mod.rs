@@ -5,22 +5,22 @@ use std::time::Duration;
 
 use super::measured::{Course, Finding, Measured, Severity};
 use super::probe::Flip;
-use super::shown::words::{count, grouped, moment, span};
 use super::target::process::{Status, signal_name};
 use super::traffic::tally::Counts;
+use super::words::{count, grouped, moment, span};
 
 /// Requests that are late by more than this, ninety-nine in a hundred, are not the load asked for.
 const BEHIND_MS: f64 = 50.0;
 
 /// Whether a drill with these findings passes.
-pub(in crate::drill) fn passes(findings: &[Finding]) -> bool {
+pub fn passes(findings: &[Finding]) -> bool {
     findings
         .iter()
         .all(|finding| finding.severity != Severity::Failure)
 }
 
 /// All findings, failures first, each kind once.
-pub(in crate::drill) fn findings(measured: &Measured, start_timeout: Duration) -> Vec<Finding> {
+pub fn findings(measured: &Measured, start_timeout: Duration) -> Vec<Finding> {
     let mut findings: Vec<_> = [
         start(measured, start_timeout),
         lost(measured),

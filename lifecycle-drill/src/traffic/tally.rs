@@ -11,7 +11,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::outcome::{Lost, Outcome};
-use crate::drill::stage::{Phase, Stage, millis_between};
+use crate::stage::{Phase, Stage, millis_between};
 
 /// How many lost requests are listed one by one.
 const LISTED: usize = 20;
@@ -20,25 +20,25 @@ const LONGEST_US: u64 = 3_600_000_000;
 
 /// Outcomes of the requests that were sent in one phase.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Counts {
+pub struct Counts {
     /// Answered with 2xx, 3xx or 4xx.
-    pub(crate) served: u64,
+    pub served: u64,
     /// Of those: answered with 4xx.
-    pub(crate) client_error: u64,
+    pub client_error: u64,
     /// 503 with `Connection: close` or `Retry-After`.
-    pub(crate) refused: u64,
+    pub refused: u64,
     /// No connection, or one that closed before the request was written.
-    pub(crate) refused_at_connect: u64,
+    pub refused_at_connect: u64,
     /// Any other 5xx.
-    pub(crate) server_error: u64,
+    pub server_error: u64,
     /// Accepted, and neither answered nor refused: all kinds.
-    pub(crate) lost: u64,
+    pub lost: u64,
     /// Of those: closed or reset on a kept-alive connection in the instant of the request.
-    pub(crate) lost_to_idle_close: u64,
+    pub lost_to_idle_close: u64,
     /// Of those: no answer within the request's time.
-    pub(crate) lost_unanswered: u64,
+    pub lost_unanswered: u64,
     /// Held back by a bound of the drill, or for want of local ports.
-    pub(crate) not_sent: u64,
+    pub not_sent: u64,
 }
 
 impl Counts {
@@ -65,12 +65,13 @@ impl Counts {
     }
 
     /// Every request that was sent.
-    pub(crate) const fn sent(&self) -> u64 {
+    pub const fn sent(&self) -> u64 {
         self.served + self.refused + self.refused_at_connect + self.server_error + self.lost
     }
 
     /// The sums of two phases.
-    pub(crate) const fn plus(self, other: Self) -> Self {
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
         Self {
             served: self.served + other.served,
             client_error: self.client_error + other.client_error,
@@ -87,15 +88,15 @@ impl Counts {
 
 /// Latencies of served requests in milliseconds, from the moment each should have left.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(crate) struct Latency {
+pub struct Latency {
     /// Half were faster.
-    pub(crate) p50_ms: f64,
+    pub p50_ms: f64,
     /// Nine in ten were faster.
-    pub(crate) p90_ms: f64,
+    pub p90_ms: f64,
     /// Ninety-nine in a hundred were faster.
-    pub(crate) p99_ms: f64,
+    pub p99_ms: f64,
     /// The slowest.
-    pub(crate) max_ms: f64,
+    pub max_ms: f64,
 }
 
 impl Latency {
@@ -116,29 +117,29 @@ impl Latency {
 /// One request that was lost. Times are milliseconds from the signal; without a signal, from the
 /// start of the process.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct LostRequest {
+pub struct LostRequest {
     /// Method and path.
-    pub(crate) request: String,
+    pub request: String,
     /// How it was lost.
-    pub(crate) how: Lost,
+    pub how: Lost,
     /// When it was sent.
-    pub(crate) sent_ms: f64,
+    pub sent_ms: f64,
     /// When its end was seen.
-    pub(crate) ended_ms: f64,
+    pub ended_ms: f64,
 }
 
 /// One finished request.
-pub(in crate::drill) struct Finished<'a> {
-    pub(in crate::drill) label: &'a str,
+pub(crate) struct Finished<'a> {
+    pub(crate) label: &'a str,
     /// When it should have left; latency counts from here.
-    pub(in crate::drill) intended: Instant,
+    pub(crate) intended: Instant,
     /// When it left.
-    pub(in crate::drill) sent: Instant,
-    pub(in crate::drill) outcome: Outcome,
+    pub(crate) sent: Instant,
+    pub(crate) outcome: Outcome,
 }
 
 /// What the load generator counted.
-pub(in crate::drill) struct Tally {
+pub(crate) struct Tally {
     phases: [Counts; 4],
     before: Histogram<u64>,
     after: Histogram<u64>,
@@ -148,11 +149,11 @@ pub(in crate::drill) struct Tally {
     errors: Option<u16>,
     errors_before: u64,
     /// The generator stopped because it had sent all it may.
-    pub(in crate::drill) exhausted: bool,
+    pub(crate) exhausted: bool,
 }
 
 impl Tally {
-    pub(in crate::drill) fn new() -> anyhow::Result<Self> {
+    pub(crate) fn new() -> anyhow::Result<Self> {
         let histogram = || Histogram::new_with_bounds(1, LONGEST_US, 3);
         Ok(Self {
             phases: [Counts::default(); 4],
@@ -166,7 +167,7 @@ impl Tally {
         })
     }
 
-    pub(in crate::drill) fn record(&mut self, stage: &Stage, finished: &Finished<'_>) {
+    pub(crate) fn record(&mut self, stage: &Stage, finished: &Finished<'_>) {
         let now = Instant::now();
         let phase = stage.phase(finished.sent);
         self.phases[phase as usize].add(finished.outcome);
@@ -196,7 +197,7 @@ impl Tally {
     }
 
     /// Freezes the counts; `zero` is the moment from which times are told.
-    pub(in crate::drill) fn requests(&self, zero: Instant) -> Requests {
+    pub(crate) fn requests(&self, zero: Instant) -> Requests {
         let phases = Phase::ALL.map(|phase| (phase, self.phases[phase as usize]));
         Requests {
             before: phases[0].1,
@@ -225,41 +226,41 @@ impl Tally {
 
 /// What became of the requests, by the phase in which each was sent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub(crate) struct Requests {
+pub struct Requests {
     /// Before the stop was asked.
-    pub(crate) before: Counts,
+    pub before: Counts,
     /// From the stop asked to the signal.
-    pub(crate) settling: Counts,
+    pub settling: Counts,
     /// From the signal to the end of the process.
-    pub(crate) stopping: Counts,
+    pub stopping: Counts,
     /// After the end of the process.
-    pub(crate) gone: Counts,
+    pub gone: Counts,
     /// Latency of the served requests that were sent before the stop was asked.
-    pub(crate) latency_before: Option<Latency>,
+    pub latency_before: Option<Latency>,
     /// Latency of those sent after it.
-    pub(crate) latency_after: Option<Latency>,
+    pub latency_after: Option<Latency>,
     /// How late the drill itself was with its requests, ninety-nine in a hundred, in milliseconds;
     /// part of every latency above.
-    pub(crate) behind_p99_ms: f64,
+    pub behind_p99_ms: f64,
     /// The status of the last server error, if there was one.
-    pub(crate) last_server_error: Option<u16>,
+    pub last_server_error: Option<u16>,
     /// How many server errors came before the stop was asked; the others are the stop's doing,
     /// whenever their requests were sent.
-    pub(crate) server_errors_before_stop: u64,
+    pub server_errors_before_stop: u64,
     /// The load ended before routing did, because it had sent as many requests as it may.
-    pub(crate) ended_early: bool,
+    pub ended_early: bool,
     /// The first lost requests, twenty at most.
-    pub(crate) lost: Vec<LostRequest>,
+    pub lost: Vec<LostRequest>,
 }
 
 impl Requests {
     /// Everything after the stop was asked.
-    pub(crate) const fn after(&self) -> Counts {
+    pub const fn after(&self) -> Counts {
         self.settling.plus(self.stopping).plus(self.gone)
     }
 
     /// Everything.
-    pub(crate) const fn all(&self) -> Counts {
+    pub const fn all(&self) -> Counts {
         self.before.plus(self.after())
     }
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::own_report::{OwnReport, OwnStep};
 use super::probe::{Liveness, Readiness};
 use super::script::{Load, Pace, PlannedStep, Script};
+use super::series::Series;
 use super::target::process::Status;
 use super::traffic::tally::Requests;
 
@@ -21,53 +22,55 @@ const VERSION: u32 = 1;
 
 /// One drill.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Measured {
+pub struct Measured {
     /// 1.
-    pub(crate) version: u32,
+    pub version: u32,
     /// No finding is a failure.
-    pub(crate) passed: bool,
+    pub passed: bool,
     /// The service's name.
-    pub(crate) service: String,
+    pub service: String,
     /// The platform's key.
-    pub(crate) platform: String,
+    pub platform: String,
     /// The platform's name for people.
-    pub(crate) platform_label: String,
+    pub platform_label: String,
     /// What was run.
-    pub(crate) command: Vec<String>,
+    pub command: Vec<String>,
     /// How far the drill came.
-    pub(crate) course: Course,
+    pub course: Course,
     /// What was found, failures first.
-    pub(crate) findings: Vec<Finding>,
+    pub findings: Vec<Finding>,
     /// The signal that asked the process to stop: `SIGTERM`.
-    pub(crate) signal: &'static str,
+    pub signal: &'static str,
     /// What the script said would happen.
-    pub(crate) planned: Planned,
+    pub planned: Planned,
     /// When everything happened.
-    pub(crate) timeline: Timeline,
+    pub timeline: Timeline,
     /// How the process ended.
-    pub(crate) process: Process,
+    pub process: Process,
     /// What was sent; null when there was no address to send to, or nothing to send.
-    pub(crate) load: Option<LoadSummary>,
+    pub load: Option<LoadSummary>,
     /// What became of the requests.
-    pub(crate) requests: Option<Requests>,
+    pub requests: Option<Requests>,
+    /// The same over time; null when nothing was sent.
+    pub series: Option<Series>,
     /// The readiness probe.
-    pub(crate) readiness: Option<Readiness>,
+    pub readiness: Option<Readiness>,
     /// The liveness probe.
-    pub(crate) liveness: Option<Liveness>,
+    pub liveness: Option<Liveness>,
     /// The plan's steps beside the process's own account of them.
-    pub(crate) steps: Vec<Step>,
+    pub steps: Vec<Step>,
     /// The process's own report.
-    pub(crate) report: Option<OwnReport>,
+    pub report: Option<OwnReport>,
     /// What could not be measured, and why, in sentences.
-    pub(crate) not_measured: Vec<String>,
+    pub not_measured: Vec<String>,
     /// The last lines the process wrote, stdout and stderr together.
-    pub(crate) output: Vec<String>,
+    pub output: Vec<String>,
 }
 
 /// How far a drill came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Course {
+pub enum Course {
     /// The whole script was played.
     Played,
     /// The process did not become ready in its time.
@@ -83,7 +86,7 @@ pub(crate) enum Course {
 /// How grave a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Severity {
+pub enum Severity {
     /// The drill failed because of it.
     Failure,
     /// Worth knowing; the drill does not fail because of it.
@@ -92,49 +95,49 @@ pub(crate) enum Severity {
 
 /// Something that went otherwise than it should.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Finding {
+pub struct Finding {
     /// Its stable name: `request-lost`.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// How grave it is.
-    pub(crate) severity: Severity,
+    pub severity: Severity,
     /// What happened, and when.
-    pub(crate) message: String,
+    pub message: String,
     /// What usually causes it.
-    pub(crate) cause: &'static str,
+    pub cause: &'static str,
 }
 
 /// The script in milliseconds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Planned {
+pub struct Planned {
     /// Deregistration before the grace period, at most; null when the platform has none.
-    pub(crate) deregistration_ms: Option<f64>,
+    pub deregistration_ms: Option<f64>,
     /// It may take less.
     #[serde(skip)]
-    pub(crate) deregistration_ends_early: bool,
+    pub deregistration_ends_early: bool,
     /// The hook inside the grace period; null when there is none.
-    pub(crate) hook_ms: Option<f64>,
+    pub hook_ms: Option<f64>,
     /// The grace period.
-    pub(crate) grace_ms: f64,
+    pub grace_ms: f64,
     /// From the stop asked to the signal, when deregistration takes its whole time.
-    pub(crate) asked_to_signal_ms: f64,
+    pub asked_to_signal_ms: f64,
     /// How long clients keep sending after the stop is asked.
-    pub(crate) routing_lag_ms: f64,
+    pub routing_lag_ms: f64,
     /// How long after the signal readiness may still say yes.
-    pub(crate) readiness_budget_ms: f64,
+    pub readiness_budget_ms: f64,
     /// Whether the platform probes liveness after the stop was asked.
-    pub(crate) liveness_probed: bool,
+    pub liveness_probed: bool,
     /// From the signal to SIGKILL.
-    pub(crate) signal_to_kill_ms: f64,
+    pub signal_to_kill_ms: f64,
     /// From the signal to the planned end of the process.
-    pub(crate) deadline_ms: Option<f64>,
+    pub deadline_ms: Option<f64>,
     /// Who pays the settle time.
-    pub(crate) settle_payer: String,
+    pub settle_payer: String,
 }
 
 /// From where times are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Zero {
+pub enum Zero {
     /// The signal.
     Signal,
     /// The start of the process; there was no signal.
@@ -143,48 +146,48 @@ pub(crate) enum Zero {
 
 /// Moments in milliseconds from `zero`, negative before it, null when they did not come.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Timeline {
+pub struct Timeline {
     /// What all times count from.
-    pub(crate) zero: Zero,
+    pub zero: Zero,
     /// The process was started.
-    pub(crate) started_ms: f64,
+    pub started_ms: f64,
     /// It was ready.
-    pub(crate) ready_ms: Option<f64>,
+    pub ready_ms: Option<f64>,
     /// The stop was asked.
-    pub(crate) asked_ms: Option<f64>,
+    pub asked_ms: Option<f64>,
     /// New requests ceased.
-    pub(crate) routing_ended_ms: Option<f64>,
+    pub routing_ended_ms: Option<f64>,
     /// The grace period began.
-    pub(crate) grace_ms: Option<f64>,
+    pub grace_ms: Option<f64>,
     /// The signal.
-    pub(crate) signalled_ms: Option<f64>,
+    pub signalled_ms: Option<f64>,
     /// SIGKILL.
-    pub(crate) killed_ms: Option<f64>,
+    pub killed_ms: Option<f64>,
     /// The process was gone.
-    pub(crate) ended_ms: Option<f64>,
+    pub ended_ms: Option<f64>,
 }
 
 /// How the process ended.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Process {
+pub struct Process {
     /// Its exit code or signal; null when it had to be killed by the drill after it never became
     /// ready.
-    pub(crate) status: Option<Status>,
+    pub status: Option<Status>,
     /// From the signal to the end; null without a signal.
-    pub(crate) exit_ms: Option<f64>,
+    pub exit_ms: Option<f64>,
     /// What was left of the grace period at the end; null when nothing was.
-    pub(crate) left_ms: Option<f64>,
+    pub left_ms: Option<f64>,
     /// It was still there at the end of the grace period.
-    pub(crate) sigkill_needed: bool,
+    pub sigkill_needed: bool,
     /// Processes of its group that outlived it; null where the system does not tell, and when the
     /// whole group was killed.
-    pub(crate) left_behind: Option<usize>,
+    pub left_behind: Option<usize>,
 }
 
 /// The load, for the heading.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "pace", rename_all = "kebab-case")]
-pub(crate) enum LoadSummary {
+pub enum LoadSummary {
     /// A schedule.
     Open {
         /// Requests a second.
@@ -207,34 +210,36 @@ pub(crate) enum LoadSummary {
 
 /// One step: planned, measured, or both. Times in milliseconds from the signal.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Step {
+pub struct Step {
     /// The resource's name.
-    pub(crate) name: String,
+    pub name: String,
     /// Its kind.
-    pub(crate) kind: String,
+    pub kind: String,
     /// As planned; null when the plan knows no such step.
-    pub(crate) planned: Option<StepPlan>,
+    pub planned: Option<StepPlan>,
     /// As the process reported it; null when it reported nothing about it.
-    pub(crate) measured: Option<OwnStep>,
+    pub measured: Option<OwnStep>,
 }
 
 /// A step of the plan in milliseconds from the signal.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(crate) struct StepPlan {
+pub struct StepPlan {
     /// The latest beginning.
-    pub(crate) start_ms: f64,
+    pub start_ms: f64,
     /// How long it may take.
-    pub(crate) timeout_ms: f64,
+    pub timeout_ms: f64,
     /// The latest end.
-    pub(crate) end_ms: f64,
+    pub end_ms: f64,
 }
 
-pub(super) const fn version() -> u32 {
+/// The version of the JSON that [`Measured`] is serialised as.
+pub const fn version() -> u32 {
     VERSION
 }
 
 impl Planned {
-    pub(super) fn of(script: &Script) -> Self {
+    /// The script, as it was told.
+    pub fn of(script: &Script) -> Self {
         Self {
             deregistration_ms: script.deregistration.map(millis),
             deregistration_ends_early: script.deregistration_ends_early,
@@ -275,7 +280,7 @@ impl LoadSummary {
 
 /// The plan's steps in their order, each with what the process said of it; then what the process
 /// ran beyond the plan.
-pub(super) fn steps(planned: &[PlannedStep], report: Option<&OwnReport>) -> Vec<Step> {
+pub fn steps(planned: &[PlannedStep], report: Option<&OwnReport>) -> Vec<Step> {
     let measured = report.map_or(&[][..], |report| &report.steps);
     let mut steps: Vec<_> = planned
         .iter()

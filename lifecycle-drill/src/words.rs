@@ -1,7 +1,7 @@
 //! Times and numbers in words, the same in tables and in sentences.
 
 /// A length of time as a person reads it: `4.2ms`, `850ms`, `2.50s`, `30s`.
-pub(in crate::drill) fn span(ms: f64) -> String {
+pub fn span(ms: f64) -> String {
     let tenths = (ms.abs() * 10.0).round() / 10.0;
     if tenths < 10.0 && tenths.fract() != 0.0 {
         format!("{tenths:.1}ms")
@@ -15,7 +15,7 @@ pub(in crate::drill) fn span(ms: f64) -> String {
 }
 
 /// A moment on the timeline: `+850ms`, `-5s`, `0ms`.
-pub(in crate::drill) fn moment(ms: f64) -> String {
+pub fn moment(ms: f64) -> String {
     let span = span(ms);
     match ms {
         _ if span == "0ms" => span,
@@ -25,7 +25,7 @@ pub(in crate::drill) fn moment(ms: f64) -> String {
 }
 
 /// How many of something: `1 request`, `12,345 requests`.
-pub(in crate::drill) fn count(number: u64, what: &str) -> String {
+pub fn count(number: u64, what: &str) -> String {
     let ending = match (number, what) {
         (1, _) => "",
         (_, "process") => "es",
@@ -35,7 +35,7 @@ pub(in crate::drill) fn count(number: u64, what: &str) -> String {
 }
 
 /// 12345 as 12,345.
-pub(in crate::drill) fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -131,6 +131,7 @@ pub(super) async fn play(
         process: drill.process(&moments, course, left_behind),
         load: tally.as_ref().map(|_| LoadSummary::of(load)),
         requests: tally.map(|tally| tally.requests(zero)),
+        series: None,
         readiness,
         liveness,
         steps: steps(&script.steps, own.as_ref()),

@@ -1,0 +1,133 @@
+//! `lifecycle drill`: a rehearsed termination of a real process, in any language, under load.
+//!
+//! The engine starts the process, waits until it is ready, puts load on it, and then plays what the
+//! platform would do: asks for the stop, lets routing lag, runs out the hook, sends the signal,
+//! and at the end of the grace period SIGKILL. It measures what became of every request, when
+//! readiness went down, whether liveness held, how the process left and with how much time to
+//! spare, and reads the report that a process with the `lifecycle` runtime leaves of its steps.
+//!
+//! It knows no manifest. [`Script`], [`Target`] and [`Load`] are all it is told, and [`Measured`]
+//! is what it answers.
+//!
+//! What it does not do: it only ever connects to loopback addresses, it does not follow processes
+//! that leave their process group, and it cannot clean up after being killed with SIGKILL itself.
+
+mod conduct;
+pub mod measured;
+pub mod own_report;
+pub mod probe;
+pub mod script;
+pub mod series;
+pub mod stage;
+pub mod target;
+pub mod traffic;
+pub mod verdict;
+pub mod words;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::bail;
+use tokio::signal::unix::{SignalKind, signal};
+
+pub use measured::Measured;
+pub use script::{Endpoint, Load, Pace, PlannedStep, RequestSpec, Script, Target};
+
+/// What happens while a drill is under way, for whoever shows progress.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// The process runs.
+    Started {
+        /// Its id.
+        pid: u32,
+    },
+    /// It wrote this line, without its end.
+    Output(&'a str),
+    /// It is ready.
+    Ready {
+        /// Since it was started.
+        after: Duration,
+    },
+    /// The load runs.
+    Warming {
+        /// Until the stop is asked.
+        lasts: Duration,
+    },
+    /// The platform was asked to stop it.
+    StopAsked,
+    /// Its targets are being deregistered.
+    Deregistering {
+        /// Less when nothing is in flight.
+        at_most: Duration,
+    },
+    /// The hook runs.
+    Hook {
+        /// Until the signal.
+        lasts: Duration,
+    },
+    /// The signal went out.
+    Signalled {
+        /// Its name.
+        signal: &'static str,
+    },
+    /// The grace period is over, and SIGKILL went out.
+    Killed,
+    /// The process is gone.
+    Exited,
+}
+
+impl fmt::Display for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let span = |duration: Duration| words::span(duration.as_secs_f64() * 1_000.0);
+        match *self {
+            Self::Started { pid } => write!(f, "started, process {pid}"),
+            Self::Output(line) => f.write_str(line),
+            Self::Ready { after } => write!(f, "ready after {}", span(after)),
+            Self::Warming { lasts } => write!(f, "under load for {}", span(lasts)),
+            Self::StopAsked => f.write_str("stop asked"),
+            Self::Deregistering { at_most } => {
+                write!(f, "deregistering, {} at most", span(at_most))
+            }
+            Self::Hook { lasts } => write!(f, "hook, {}", span(lasts)),
+            Self::Signalled { signal } => write!(f, "{signal} sent"),
+            Self::Killed => f.write_str("grace period over, SIGKILL sent"),
+            Self::Exited => f.write_str("gone"),
+        }
+    }
+}
+
+/// Called for every [`Event`], from several threads.
+pub type Progress = Arc<dyn Fn(Event<'_>) + Send + Sync>;
+
+/// Plays `script` against `target` under `load`.
+///
+/// A process that behaves badly is not an error: it is what [`Measured`] tells. Errors mean that
+/// the drill could not be played: the command does not start, a port is taken, the load cannot be
+/// sent as written, or somebody interrupted it. However it ends, no process of the target's group
+/// is left.
+///
+/// SIGINT, SIGTERM and SIGHUP sent to the drill itself end it early; their usual effect is gone
+/// from then on. Needs a tokio runtime with time and I/O; the load and the probes bring their own.
+pub async fn run(
+    target: &Target,
+    script: &Script,
+    load: &Load,
+    progress: &Progress,
+) -> anyhow::Result<Measured> {
+    script::validate(target, script, load)?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    // Leaving any of these arms drops the others, and with the play its process.
+    let by = tokio::select! {
+        measured = conduct::play(target, script, load, progress) => return measured,
+        _ = interrupt.recv() => "SIGINT",
+        _ = terminate.recv() => "SIGTERM",
+        _ = hangup.recv() => "SIGHUP",
+    };
+    bail!("the drill was interrupted by {by}; the process it ran was killed")
+}
+
+#[cfg(test)]
+mod tests;
