@@ -1,0 +1,4 @@
+//! What is drilled: how it starts, is signalled, ends, and never outlives the drill.
+
+pub(crate) mod output;
+pub mod process;
