@@ -122,7 +122,7 @@ pub(super) async fn play(
         service: script.service.clone(),
         platform: script.platform.clone(),
         platform_label: script.platform_label.clone(),
-        command: target.command.clone(),
+        command: target.subject.words(),
         course,
         findings: Vec::new(),
         signal: script.signal.name(),

@@ -2,3 +2,6 @@
 
 pub(crate) mod output;
 pub mod process;
+pub mod subject;
+
+pub use subject::Subject;

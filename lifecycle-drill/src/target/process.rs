@@ -17,6 +17,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use serde::Serialize;
 use tokio::sync::watch;
 
+use super::Subject;
 use super::output::Output;
 use crate::script::{Script, Target};
 use crate::{Event, Progress};
@@ -69,7 +70,8 @@ impl Running {
         report: &Path,
         progress: &Progress,
     ) -> anyhow::Result<Self> {
-        let (program, arguments) = target.command.split_first().context("no command to run")?;
+        let Subject::Command(words) = &target.subject;
+        let (program, arguments) = words.split_first().context("no command to run")?;
         let mut command = Command::new(program);
         command.args(arguments).process_group(0);
         command
