@@ -36,6 +36,7 @@ pub use script::{
     Endpoint, Load, Pace, PlannedStep, Protocol, RequestSpec, Script, SessionKind, SessionSpec,
     Target,
 };
+pub use target::Subject;
 pub use traffic::tally::SoFar;
 
 /// What happens while a drill is under way, for whoever shows progress.
