@@ -38,6 +38,7 @@ pub use compare::Comparison;
 pub use measured::Measured;
 pub use record::Record;
 pub use script::{Endpoint, Load, Pace, PlannedStep, RequestSpec, Script, Target};
+pub use target::Subject;
 
 /// What happens while a drill is under way, for whoever shows progress.
 #[derive(Clone, Copy, Debug)]
