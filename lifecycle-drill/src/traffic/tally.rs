@@ -8,7 +8,8 @@
 use std::time::{Duration, Instant};
 
 use hdrhistogram::{Counter, Histogram};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::Kind;
 use super::outcome::{Lost, Outcome};
@@ -22,7 +23,7 @@ const LISTED: usize = 20;
 const LONGEST_US: u64 = 3_600_000_000;
 
 /// Outcomes of the requests that were sent in one phase.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     /// Answered with 2xx, 3xx or 4xx, or let go.
     pub served: u64,
@@ -99,7 +100,7 @@ impl Counts {
 }
 
 /// Latencies of served requests in milliseconds, from the moment each should have left.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Latency {
     /// Half were faster.
     pub p50_ms: f64,
@@ -128,7 +129,7 @@ impl Latency {
 
 /// One request that was lost. Times are milliseconds from the signal; without a signal, from the
 /// start of the process.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LostRequest {
     /// Method and path.
     pub request: String,
@@ -408,7 +409,7 @@ pub struct SoFar {
 }
 
 /// What became of the requests, by the phase in which each was sent.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Requests {
     /// Before the stop was asked.
     pub before: Counts,
@@ -446,7 +447,7 @@ pub struct Requests {
 }
 
 /// What became of the requests of one kind, by the phase in which each was sent.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct KindOfRequest {
     /// What was sent: `GET /`, `grpc /shop.Quotes/Get`.
     pub request: String,
@@ -478,7 +479,7 @@ impl KindOfRequest {
 }
 
 /// What passed over the sockets or streams of one kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Sessions {
     /// Clients that each kept one open.
     pub clients: usize,
