@@ -49,7 +49,12 @@ async fn main() -> anyhow::Result<()> {
     let _late = tokio::time::timeout(Duration::from_secs(5), graceful.shutdown()).await;
     let usage = getrusage(UsageWho::RUSAGE_SELF)?;
     let seconds = [usage.user_time(), usage.system_time()]
-        .map(|time| Duration::from_micros(u64::try_from(time.tv_sec() * 1_000_000 + time.tv_usec()).unwrap_or(0)).as_secs_f64())
+        .map(|time| {
+            Duration::from_micros(
+                u64::try_from(time.tv_sec() * 1_000_000 + time.tv_usec()).unwrap_or(0),
+            )
+            .as_secs_f64()
+        })
         .iter()
         .sum::<f64>();
     println!("answered {} cpu {seconds:.3}", answered.load(Relaxed));

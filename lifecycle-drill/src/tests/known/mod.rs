@@ -3,6 +3,7 @@
 
 mod http1;
 mod http2;
+mod stalls;
 mod websocket;
 
 use std::collections::BTreeMap;
