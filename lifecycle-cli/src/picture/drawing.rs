@@ -58,7 +58,6 @@ pub(crate) struct Text {
 pub(crate) enum Anchor {
     Start,
     Middle,
-    End,
 }
 
 /// A rectangle: left, top, right, bottom.
@@ -110,7 +109,6 @@ impl Text {
         let left = match self.anchor {
             Anchor::Start => self.x,
             Anchor::Middle => self.x - width / 2.0,
-            Anchor::End => self.x - width,
         };
         // Letters reach about three quarters above their line and a quarter below.
         (

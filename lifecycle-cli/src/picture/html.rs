@@ -10,13 +10,13 @@ use serde::Serialize;
 
 use super::scale::{Scale, share, ticks};
 use super::scene::{Bar, End, Lane, Panel, Scene, Shape, What};
+use super::style;
 use super::svg::{
-    bar_class, bar_title, description, drawn, group_label, headline, legend, moment_classes,
-    moment_words, ms, verdict,
+    bar_class, bar_title, drawn, group_label, headline, legend, moment_classes, moment_words, ms,
+    verdict,
 };
 use super::text::{Font, plain, width};
 use super::what_if::{Cases, Others};
-use super::{style, svg};
 use crate::template;
 
 const TEMPLATE: &str = include_str!("../../../templates/picture/plan.html.j2");
@@ -32,7 +32,7 @@ pub(crate) fn write(resolved: &Resolved, lines: &[&Timeline], cases: &Cases) -> 
     let plan = Scene::of(resolved, lines, &Cases::default());
     let shown = Scene::of(resolved, lines, cases);
     let end_ms = plan.end_ms.max(shown.end_ms);
-    let askable = askable(&resolved.plan, &plan);
+    let askable = askable(&resolved.plan, lines);
     let panels = plan.platforms.iter().zip(&shown.platforms).enumerate();
     let data = Data {
         end: end_ms,
@@ -215,6 +215,24 @@ struct Variant {
     steps: BTreeMap<usize, (u64, u64, u8)>,
 }
 
+/// What can be asked of a plan, as `--if` takes it (empty: the plan itself), and in words.
+pub(crate) fn questions(plan: &Plan, lines: &[&Timeline]) -> Vec<(String, String)> {
+    let mut questions = vec![
+        (
+            String::new(),
+            "as planned: every step may take its whole window".to_owned(),
+        ),
+        ("instant:*".to_owned(), "every step ends at once".to_owned()),
+        ("hang:*".to_owned(), "every step hangs".to_owned()),
+    ];
+    let names = askable(plan, lines);
+    for (what, does) in [("hang", "hangs"), ("fail", "fails")] {
+        let of = |name: &String| (format!("{what}:{name}"), format!("{} {does}", plain(name)));
+        questions.extend(names.iter().map(of));
+    }
+    questions
+}
+
 fn choices(askable: &[String], shown: &Scene) -> Vec<Choice> {
     let asked = !shown.what_if.is_empty();
     let choice = |key: &str, words: &str| Choice {
@@ -249,14 +267,14 @@ fn choices(askable: &[String], shown: &Scene) -> Vec<Choice> {
 }
 
 /// The steps that can be asked about.
-fn askable(plan: &Plan, scene: &Scene) -> Vec<String> {
+fn askable(plan: &Plan, lines: &[&Timeline]) -> Vec<String> {
     let all = plan.steps.iter().map(|step| step.name.clone());
     if plan.steps.len() <= ASKABLE {
         return all.collect();
     }
     let on_path = |name: &String| {
-        let mut paths = scene.platforms.iter().map(|panel| &panel.longest_path);
-        paths.any(|path| path.contains(name))
+        let mut paths = lines.iter().map(|line| line.longest_path_names(plan));
+        paths.any(|path| path.contains(&name.as_str()))
     };
     all.filter(on_path).take(ASKABLE).collect()
 }

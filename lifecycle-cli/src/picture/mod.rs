@@ -25,9 +25,10 @@ use crate::cli::PlanArgs;
 use crate::formats;
 use crate::{Outcome, input, rollout};
 use scene::Scene;
-use what_if::Cases;
 
-pub(crate) use what_if::Case;
+pub(crate) use html::questions;
+pub(crate) use svg::fragment;
+pub(crate) use what_if::{Case, Cases};
 
 /// How a picture is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

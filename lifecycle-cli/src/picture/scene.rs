@@ -363,7 +363,7 @@ fn moments(line: &Timeline, at: &Clock, exit: Duration, ended: Option<&Ended>) -
         Some(ended) => format!("exits with {}", ended.exit_code),
     };
     let mut moments = vec![
-        moment(What::Signal, Duration::ZERO, line.terms.signal.as_str()),
+        moment(What::Signal, Duration::ZERO, line.terms.signal.name()),
         moment(What::IntakeStops, line.app_settle.value, "intake stops"),
         moment(What::Exit, exit, &gone),
         moment(What::Watchdog, line.deadline(), "watchdog"),

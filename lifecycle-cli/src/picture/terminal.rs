@@ -154,6 +154,8 @@ struct Mark {
     end: u64,
     glyph: char,
     style: Style,
+    /// It is seen in at least so many columns.
+    least: usize,
 }
 
 /// What happens, from the moment the platform is asked to stop the instance, in the order of time.
@@ -199,6 +201,7 @@ fn moment(glyph: char, moment: &Moment, style: Style) -> Row {
             end: moment.at_ms,
             glyph,
             style,
+            least: 1,
         }],
         number: format!("at {}", ms(moment.at_ms)),
     }
@@ -230,6 +233,7 @@ fn row(lane: &Lane) -> Row {
             end: bar.end_ms,
             glyph,
             style,
+            least: usize::from(!matches!(bar.shape, Shape::Unwind | Shape::Planned)),
         }
     };
     Row {
@@ -249,7 +253,7 @@ impl Row {
                 .min(scale.columns.saturating_sub(1));
             let to = scale
                 .column(mark.end)
-                .clamp(from + 1, scale.columns.max(from + 1));
+                .clamp(from + mark.least, scale.columns.max(from + 1));
             if cells.len() < to {
                 cells.resize(to, None);
             }
