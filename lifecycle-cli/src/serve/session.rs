@@ -57,6 +57,15 @@ pub(super) enum What {
     Event { words: String },
     /// Something that is to be known about it.
     Note { words: String },
+    /// What became of the requests up to now; the last one is kept.
+    Traffic {
+        served: u64,
+        refused: u64,
+        refused_at_connect: u64,
+        server_error: u64,
+        lost: u64,
+        in_flight: u64,
+    },
     /// A line of the program.
     Output { line: String },
     /// It was measured to its end.
@@ -117,6 +126,14 @@ impl Session {
             session.push(match event {
                 Event::Output(line) => What::Output {
                     line: line.to_owned(),
+                },
+                Event::Traffic(so_far) => What::Traffic {
+                    served: so_far.served,
+                    refused: so_far.refused,
+                    refused_at_connect: so_far.refused_at_connect,
+                    server_error: so_far.server_error,
+                    lost: so_far.lost,
+                    in_flight: so_far.in_flight,
                 },
                 event => What::Event {
                     words: event.to_string(),
@@ -185,6 +202,7 @@ impl Session {
                     log.forget(|what| matches!(what, What::Output { .. }));
                 }
             }
+            What::Traffic { .. } => log.forget(|what| matches!(what, What::Traffic { .. })),
             _ => {}
         }
         log.next += 1;
