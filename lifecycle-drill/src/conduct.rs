@@ -1,4 +1,6 @@
 //! Plays the script: starts the process, puts load on it, asks for the stop, signals, kills.
+//!
+//! What a scenario adds is told by [`Additions`]; without them it is an ordinary stop.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,6 +15,7 @@ use super::measured::{
 };
 use super::own_report;
 use super::probe::{self, Marks, Samples};
+use super::scenario::additions::{Acting, Additions, Aside};
 use super::script::{Endpoint, Load, Script, Target};
 use super::stage::{Stage, millis_between};
 use super::target::process::{Ended, Running, Status};
@@ -46,16 +49,15 @@ pub(super) async fn play(
     target: &Target,
     script: &Script,
     load: &Load,
+    additions: &Additions,
     progress: &Progress,
-) -> anyhow::Result<Measured> {
-    for endpoint in [&target.base, &target.ready, &target.live]
-        .into_iter()
-        .flatten()
-    {
-        ensure_free(endpoint).await?;
-    }
+) -> anyhow::Result<(Measured, Aside)> {
+    ensure_all_free(target).await?;
     let scratch = tempfile::tempdir().context("could not make a directory for the report")?;
-    let report_path = scratch.path().join("report.json");
+    let report_path = match &additions.report {
+        Some(elsewhere) => elsewhere.clone(),
+        None => scratch.path().join("report.json"),
+    };
 
     let stage = Arc::new(Stage::new());
     // Fires on every way out, so that no thread goes on measuring.
@@ -70,17 +72,38 @@ pub(super) async fn play(
 
     let mut drill = Drill {
         script,
+        additions,
         progress,
         stage,
         running,
         counting: None,
         sampling: None,
+        acting: Acting::default(),
+        again: None,
     };
-    let course = drill.run(target, load, &mut moments).await?;
+    let course = match additions.during_start {
+        Some(after) => drill.run_start(target, after, &mut moments).await?,
+        None => drill.run(target, load, &mut moments).await?,
+    };
     let (tally, samples, left_behind) = drill.wind_up(moments.killed.is_some()).await?;
+    let aside = Aside {
+        grip: drill.acting.grip().await?,
+        ready: moments.ready.is_some(),
+        ready_after: drill.marks().and_then(|marks| {
+            probe::last_yes(&samples.ready, marks.signalled + script.readiness_budget)
+                .map(|at| at.duration_since(marks.signalled))
+        }),
+        again: drill.again,
+    };
 
     let zero = drill.stage.signalled().unwrap_or(moments.started);
-    let own = own_report::read(&report_path);
+    let own = match &additions.report {
+        Some(elsewhere) => Err(format!(
+            "the process was told to leave its report in {}, where nothing can be read",
+            elsewhere.display()
+        )),
+        None => own_report::read(&report_path),
+    };
     let mut not_measured = Vec::new();
     if let Err(why) = &own {
         not_measured.push(format!("steps: {why}"));
@@ -122,6 +145,8 @@ pub(super) async fn play(
         service: script.service.clone(),
         platform: script.platform.clone(),
         platform_label: script.platform_label.clone(),
+        scenario: None,
+        excused: Vec::new(),
         command: target.command.clone(),
         course,
         findings: Vec::new(),
@@ -141,7 +166,7 @@ pub(super) async fn play(
     };
     measured.findings = verdict::findings(&measured, target.start_timeout);
     measured.passed = verdict::passes(&measured.findings);
-    Ok(measured)
+    Ok((measured, aside))
 }
 
 /// The load generator: at work, or done with its counts.
@@ -173,11 +198,15 @@ impl Counting {
 /// A drill under way.
 struct Drill<'a> {
     script: &'a Script,
+    additions: &'a Additions,
     progress: &'a Progress,
     stage: Arc<Stage>,
     running: Running,
     counting: Option<Counting>,
     sampling: Option<oneshot::Receiver<Samples>>,
+    acting: Acting,
+    /// When the signal went out once more.
+    again: Option<Instant>,
 }
 
 impl Drill<'_> {
@@ -208,6 +237,8 @@ impl Drill<'_> {
                 &self.stage,
             )?));
         }
+        self.acting
+            .start(self.additions, self.running.id(), &self.stage)?;
         progress(Event::Warming {
             lasts: load.warm_up,
         });
@@ -241,6 +272,36 @@ impl Drill<'_> {
             }
         }
 
+        self.signal_and_wait(moments).await?;
+        Ok(Course::Played)
+    }
+
+    /// The signal comes while the process starts: nobody waits for readiness, and nothing is sent.
+    async fn run_start(
+        &mut self,
+        target: &Target,
+        after: Duration,
+        moments: &mut Moments,
+    ) -> anyhow::Result<Course> {
+        let until = moments.started + after;
+        // Where it is ready already the signal does not come during the start, and the caller sees it.
+        moments.ready = tokio::select! {
+            biased;
+            _ = self.running.end() => return Ok(Course::DiedAtStart),
+            up = self.until_ready(target) => up?,
+            () = sleep_until(until.into()) => None,
+        };
+        self.sampling = Some(probe::start(target, &self.stage)?);
+        self.stage.ask(Duration::ZERO);
+        (self.progress)(Event::StopAsked);
+        moments.grace = Some(Instant::now());
+        self.signal_and_wait(moments).await?;
+        Ok(Course::Played)
+    }
+
+    /// Sends the signal, and SIGKILL at the end of the grace period.
+    async fn signal_and_wait(&mut self, moments: &mut Moments) -> anyhow::Result<()> {
+        let (script, progress) = (self.script, Arc::clone(self.progress));
         let signalled = Instant::now();
         self.running
             .signal(script.signal)
@@ -249,6 +310,18 @@ impl Drill<'_> {
         progress(Event::Signalled {
             signal: script.signal.name(),
         });
+        if let Some(after) = self.additions.again {
+            if self.alive_until(signalled + after).await.is_err() {
+                return Ok(());
+            }
+            // It may have ended since; then nothing was hit.
+            if self.running.signal(script.signal).is_ok() {
+                self.again = Some(Instant::now());
+                progress(Event::Signalled {
+                    signal: script.signal.name(),
+                });
+            }
+        }
         if self
             .alive_until(signalled + script.signal_to_kill())
             .await
@@ -259,17 +332,13 @@ impl Drill<'_> {
             progress(Event::Killed);
             self.gone().await?;
         }
-        Ok(Course::Played)
+        Ok(())
     }
 
     /// Waits until the process is up; `None` when it ended instead.
     async fn until_ready(&self, target: &Target) -> anyhow::Result<Option<Instant>> {
-        let probed = match &target.ready {
-            Some(endpoint) => Some((endpoint, probe::template(endpoint)?)),
-            None => None,
-        };
         tokio::select! {
-            () = is_up(probed.as_ref(), target.base.as_ref()) => Ok(Some(Instant::now())),
+            up = until_up(target) => up.map(|()| Some(Instant::now())),
             _ = self.running.end() => Ok(None),
         }
     }
@@ -424,6 +493,16 @@ impl Drill<'_> {
     }
 }
 
+/// Waits until `target` is up, as far as anybody can tell.
+pub(super) async fn until_up(target: &Target) -> anyhow::Result<()> {
+    let probed = match &target.ready {
+        Some(endpoint) => Some((endpoint, probe::template(endpoint)?)),
+        None => None,
+    };
+    is_up(probed.as_ref(), target.base.as_ref()).await;
+    Ok(())
+}
+
 /// Waits until the readiness probe says yes and the address accepts connections, as far as each is
 /// known.
 async fn is_up(probed: Option<&(&Endpoint, Template)>, base: Option<&Endpoint>) {
@@ -437,6 +516,17 @@ async fn is_up(probed: Option<&(&Endpoint, Template)>, base: Option<&Endpoint>) 
             sleep(LOOK).await;
         }
     }
+}
+
+/// Errors when somebody already listens where the target is to.
+pub(super) async fn ensure_all_free(target: &Target) -> anyhow::Result<()> {
+    for endpoint in [&target.base, &target.ready, &target.live]
+        .into_iter()
+        .flatten()
+    {
+        ensure_free(endpoint).await?;
+    }
+    Ok(())
 }
 
 /// Errors when somebody already listens there: the drill would measure that one.

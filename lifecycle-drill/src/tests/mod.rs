@@ -2,6 +2,7 @@
 //!
 //! What is asserted is the verdict and what was counted, never how long something took.
 
+mod scenarios;
 mod victim;
 
 use std::io::{BufRead, BufReader};
