@@ -19,6 +19,7 @@ use super::scenario::additions::{Acting, Additions, Aside};
 use super::script::{Endpoint, Load, Script, Target};
 use super::stage::{Stage, millis_between};
 use super::target::process::{Ended, Running, Status};
+use super::target::signalled::Signalled;
 use super::traffic::client::Template;
 use super::traffic::tally::Tally;
 use super::verdict;
@@ -42,6 +43,8 @@ struct Moments {
     ready: Option<Instant>,
     grace: Option<Instant>,
     killed: Option<Instant>,
+    /// The processes in the moment before the signal.
+    seen: Option<Signalled>,
 }
 
 /// Plays a whole script and reads what was measured.
@@ -67,6 +70,7 @@ pub(super) async fn play(
         ready: None,
         grace: None,
         killed: None,
+        seen: None,
     };
     let running = Running::start(target, script, &report_path, progress)?;
 
@@ -147,7 +151,7 @@ pub(super) async fn play(
         platform_label: script.platform_label.clone(),
         scenario: None,
         excused: Vec::new(),
-        command: target.command.clone(),
+        command: target.subject.words(),
         course,
         findings: Vec::new(),
         signal: script.signal.name(),
@@ -302,6 +306,7 @@ impl Drill<'_> {
     /// Sends the signal, and SIGKILL at the end of the grace period.
     async fn signal_and_wait(&mut self, moments: &mut Moments) -> anyhow::Result<()> {
         let (script, progress) = (self.script, Arc::clone(self.progress));
+        moments.seen = Some(self.running.look(script.signal));
         let signalled = Instant::now();
         self.running
             .signal(script.signal)
@@ -489,6 +494,7 @@ impl Drill<'_> {
                 .map(|exit| (kill_ms - exit).max(0.0)),
             sigkill_needed,
             left_behind,
+            signalled: moments.seen.clone(),
         }
     }
 }
