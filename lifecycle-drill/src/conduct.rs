@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, sleep_until, timeout};
@@ -18,9 +18,10 @@ use super::probe::{self, Marks, Samples};
 use super::scenario::additions::{Acting, Additions, Aside};
 use super::script::{Endpoint, Load, Script, Target};
 use super::stage::{Stage, millis_between};
-use super::target::process::{Ended, Running, Status};
+use super::target::process::{Ended, Status, number};
+use super::target::ready::{self, Waited, Waiting};
+use super::target::running::Running;
 use super::target::signalled::Signalled;
-use super::traffic::client::Template;
 use super::traffic::tally::Tally;
 use super::verdict;
 use super::{Event, Progress};
@@ -45,6 +46,10 @@ struct Moments {
     killed: Option<Instant>,
     /// The processes in the moment before the signal.
     seen: Option<Signalled>,
+    /// The target with the addresses it really has, once it is ready.
+    located: Option<Target>,
+    /// What was waited for in vain.
+    waited: Option<Waited>,
 }
 
 /// Plays a whole script and reads what was measured.
@@ -71,8 +76,10 @@ pub(super) async fn play(
         grace: None,
         killed: None,
         seen: None,
+        located: None,
+        waited: None,
     };
-    let running = Running::start(target, script, &report_path, progress)?;
+    let running = Running::start(target, script, &report_path, progress).await?;
 
     let mut drill = Drill {
         script,
@@ -89,7 +96,7 @@ pub(super) async fn play(
         Some(after) => drill.run_start(target, after, &mut moments).await?,
         None => drill.run(target, load, &mut moments).await?,
     };
-    let (tally, samples, left_behind) = drill.wind_up(moments.killed.is_some()).await?;
+    let (tally, samples, left_behind) = drill.wind_up(&mut moments).await?;
     let aside = Aside {
         grip: drill.acting.grip().await?,
         ready: moments.ready.is_some(),
@@ -100,6 +107,7 @@ pub(super) async fn play(
         again: drill.again,
     };
 
+    let target = moments.located.as_ref().unwrap_or(target);
     let zero = drill.stage.signalled().unwrap_or(moments.started);
     let own = match &additions.report {
         Some(elsewhere) => Err(format!(
@@ -124,6 +132,14 @@ pub(super) async fn play(
         .as_ref()
         .filter(|_| !samples.live.is_empty())
         .map(|_| probe::liveness(&samples.live, zero, drill.stage.ended()));
+    if !drill.running.is_own()
+        && drill.running.ended().map(|ended| ended.status) == Some(Status::Unknown)
+    {
+        not_measured.push(
+            "exit code: the process is not the drill's own, and its parent took note of its end first"
+                .to_owned(),
+        );
+    }
     if target.ready.is_none() {
         not_measured.push("readiness: no readiness URL is known".to_owned());
     } else if readiness.is_none() {
@@ -154,6 +170,8 @@ pub(super) async fn play(
         command: target.subject.words(),
         course,
         findings: Vec::new(),
+        address: target.base.as_ref().map(Endpoint::url),
+        waited: moments.waited.clone(),
         signal: script.signal.name(),
         planned: Planned::of(script),
         timeline: drill.timeline(&moments, zero),
@@ -168,6 +186,8 @@ pub(super) async fn play(
         not_measured,
         output: drill.running.last_lines(),
     };
+    let left = drill.running.close();
+    ensure!(left.is_empty(), "{}", left.join("; "));
     measured.findings = verdict::findings(&measured, target.start_timeout);
     measured.passed = verdict::passes(&measured.findings);
     Ok((measured, aside))
@@ -221,12 +241,21 @@ impl Drill<'_> {
         moments: &mut Moments,
     ) -> anyhow::Result<Course> {
         let (script, progress) = (self.script, Arc::clone(self.progress));
-        match timeout(target.start_timeout, self.until_ready(target)).await {
-            Ok(Ok(Some(ready))) => moments.ready = Some(ready),
+        let waiting = Waiting::default();
+        let until_ready = self.until_ready(target, &waiting);
+        let target = match timeout(target.start_timeout, until_ready).await {
+            Ok(Ok(Some((ready, located)))) => {
+                moments.ready = Some(ready);
+                moments.located.insert(located)
+            }
             Ok(Ok(None)) => return Ok(Course::DiedAtStart),
             Ok(Err(error)) => return Err(error),
-            Err(_) => return Ok(Course::NeverReady),
-        }
+            Err(_) => {
+                moments.waited = Some(waiting.in_vain(&self.running));
+                return Ok(Course::NeverReady);
+            }
+        };
+        let target = &*target;
         progress(Event::Ready {
             after: moments.started.elapsed(),
         });
@@ -241,8 +270,12 @@ impl Drill<'_> {
                 &self.stage,
             )?));
         }
-        self.acting
-            .start(self.additions, self.running.id(), &self.stage)?;
+        self.acting.start(
+            self.additions,
+            self.running.id(),
+            target.base.as_ref(),
+            &self.stage,
+        )?;
         progress(Event::Warming {
             lasts: load.warm_up,
         });
@@ -254,6 +287,7 @@ impl Drill<'_> {
             return Ok(Course::DiedBeforeStop);
         }
 
+        moments.seen = Some(self.running.look(script.signal).await?);
         let asked = self.stage.ask(script.routing_lag);
         progress(Event::StopAsked);
         if let Some(longest) = script.deregistration
@@ -288,13 +322,15 @@ impl Drill<'_> {
         moments: &mut Moments,
     ) -> anyhow::Result<Course> {
         let until = moments.started + after;
+        let waiting = Waiting::default();
         // Where it is ready already the signal does not come during the start, and the caller sees it.
-        moments.ready = tokio::select! {
+        let ready = tokio::select! {
             biased;
             _ = self.running.end() => return Ok(Course::DiedAtStart),
-            up = self.until_ready(target) => up?,
+            up = self.until_ready(target, &waiting) => up?,
             () = sleep_until(until.into()) => None,
         };
+        moments.ready = ready.map(|(ready, _)| ready);
         self.sampling = Some(probe::start(target, &self.stage)?);
         self.stage.ask(Duration::ZERO);
         (self.progress)(Event::StopAsked);
@@ -306,7 +342,9 @@ impl Drill<'_> {
     /// Sends the signal, and SIGKILL at the end of the grace period.
     async fn signal_and_wait(&mut self, moments: &mut Moments) -> anyhow::Result<()> {
         let (script, progress) = (self.script, Arc::clone(self.progress));
-        moments.seen = Some(self.running.look(script.signal));
+        if let Some(seen) = &mut moments.seen {
+            seen.look_again(number(script.signal).as_raw());
+        }
         let signalled = Instant::now();
         self.running
             .signal(script.signal)
@@ -341,9 +379,15 @@ impl Drill<'_> {
     }
 
     /// Waits until the process is up; `None` when it ended instead.
-    async fn until_ready(&self, target: &Target) -> anyhow::Result<Option<Instant>> {
+    async fn until_ready(
+        &self,
+        target: &Target,
+        waiting: &Waiting,
+    ) -> anyhow::Result<Option<(Instant, Target)>> {
         tokio::select! {
-            up = until_up(target) => up.map(|()| Some(Instant::now())),
+            located = ready::until_up(&self.running, target, waiting) => {
+                Ok(Some((Instant::now(), located?)))
+            }
             _ = self.running.end() => Ok(None),
         }
     }
@@ -397,23 +441,33 @@ impl Drill<'_> {
     /// Makes sure that the process is gone, and collects what was measured.
     async fn wind_up(
         &mut self,
-        killed: bool,
+        moments: &mut Moments,
     ) -> anyhow::Result<(Option<Tally>, Samples, Option<usize>)> {
         let mut left_behind = None;
         if let Some(ended) = self.running.ended() {
             self.stage.mark_ended(ended.at);
-            left_behind = self.left_behind(killed).await;
+            left_behind = self.left_behind(moments.killed.is_some()).await;
+            if let Some(seen) = moments.seen.as_mut().filter(|_| moments.killed.is_none()) {
+                seen.note_outliving();
+            }
             (self.progress)(Event::Exited);
         }
-        self.running.kill();
-        let ended = self.gone().await?;
+        // A process that somebody else has started is only ever ended by the signal and what follows it.
+        let over = if self.running.is_own() || self.stage.signalled().is_some() {
+            self.running.kill();
+            self.gone().await?.at
+        } else {
+            self.running
+                .ended()
+                .map_or_else(Instant::now, |ended| ended.at)
+        };
 
         // Whoever is still routed here finds nobody, and that is part of what is measured.
         if self.stage.asked().is_none() {
-            self.stage.end_routing(ended.at);
+            self.stage.end_routing(over);
         }
         let routing_ends = *self.stage.routing().borrow();
-        let last = routing_ends.map_or(ended.at, |ends| ends.max(ended.at)) + LAST_ANSWERS;
+        let last = routing_ends.map_or(over, |ends| ends.max(over)) + LAST_ANSWERS;
         let tally = match self.counting.take() {
             None => None,
             Some(mut counting) => {
@@ -487,7 +541,9 @@ impl Drill<'_> {
         let kill_ms = Planned::of(self.script).signal_to_kill_ms;
         Process {
             // The drill's own SIGKILL says nothing about the process.
-            status: status.filter(|_| course != Course::NeverReady),
+            status: status
+                .filter(|_| course != Course::NeverReady)
+                .filter(|status| self.running.is_own() || *status != Status::Unknown),
             exit_ms,
             left_ms: exit_ms
                 .filter(|_| !sigkill_needed)
@@ -499,33 +555,11 @@ impl Drill<'_> {
     }
 }
 
-/// Waits until `target` is up, as far as anybody can tell.
-pub(super) async fn until_up(target: &Target) -> anyhow::Result<()> {
-    let probed = match &target.ready {
-        Some(endpoint) => Some((endpoint, probe::template(endpoint)?)),
-        None => None,
-    };
-    is_up(probed.as_ref(), target.base.as_ref()).await;
-    Ok(())
-}
-
-/// Waits until the readiness probe says yes and the address accepts connections, as far as each is
-/// known.
-async fn is_up(probed: Option<&(&Endpoint, Template)>, base: Option<&Endpoint>) {
-    if let Some((endpoint, template)) = probed {
-        while !probe::says_yes(template, endpoint).await {
-            sleep(LOOK).await;
-        }
-    }
-    if let Some(base) = base {
-        while TcpStream::connect(base.address()).await.is_err() {
-            sleep(LOOK).await;
-        }
-    }
-}
-
 /// Errors when somebody already listens where the target is to.
 pub(super) async fn ensure_all_free(target: &Target) -> anyhow::Result<()> {
+    if target.subject.runs_already() {
+        return Ok(());
+    }
     for endpoint in [&target.base, &target.ready, &target.live]
         .into_iter()
         .flatten()

@@ -9,10 +9,13 @@
 //! It knows no manifest. [`Script`], [`Target`] and [`Load`] are all it is told, and [`Measured`]
 //! is what it answers.
 //!
-//! What it does not do: it only ever connects to loopback addresses, it does not follow processes
-//! that leave their process group, and it cannot clean up after being killed with SIGKILL itself.
+//! Whatever happens to the drill itself, nothing that it started stays: see [`guard`], which every
+//! program that runs drills has to call first thing in its `main`.
+//!
+//! What it does not do: it only ever connects to loopback addresses.
 
 mod conduct;
+pub mod guard;
 pub mod measured;
 pub mod own_report;
 pub mod probe;
@@ -106,8 +109,8 @@ pub type Progress = Arc<dyn Fn(Event<'_>) + Send + Sync>;
 ///
 /// A process that behaves badly is not an error: it is what [`Measured`] tells. Errors mean that
 /// the drill could not be played: the command does not start, a port is taken, the load cannot be
-/// sent as written, or somebody interrupted it. However it ends, no process of the target's group
-/// is left.
+/// sent as written, or somebody interrupted it. However it ends, nothing that it
+/// started is left.
 ///
 /// SIGINT, SIGTERM and SIGHUP sent to the drill itself end it early; their usual effect is gone
 /// from then on. Needs a tokio runtime with time and I/O; the load and the probes bring their own.
@@ -120,11 +123,15 @@ pub async fn run(
     script::validate(target, script, load)?;
     let additions = scenario::additions::Additions::default();
     let play = conduct::play(target, script, load, &additions, progress);
-    uninterrupted(play).await.map(|(measured, _)| measured)
+    let (measured, _) = uninterrupted(target, play).await?;
+    Ok(measured)
 }
 
 /// What `play` gives, unless a signal asks the drill itself to end.
-async fn uninterrupted<T>(play: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+async fn uninterrupted<T>(
+    target: &Target,
+    play: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -135,7 +142,11 @@ async fn uninterrupted<T>(play: impl Future<Output = anyhow::Result<T>>) -> anyh
         _ = terminate.recv() => "SIGTERM",
         _ = hangup.recv() => "SIGHUP",
     };
-    bail!("the drill was interrupted by {by}; the process it ran was killed")
+    let left = match target.subject.runs_already() {
+        true => "it had started nothing",
+        false => "what it had started was ended",
+    };
+    bail!("the drill was interrupted by {by}; {left}")
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use lifecycle_manifest::contract;
 use super::trial::Trial;
 use super::{Asks, No};
 use crate::script::{Script, Target};
+use crate::target::Subject;
 use crate::{Progress, uninterrupted};
 
 /// No fault: a program that obeys faults refuses to start with it, before any code of the service's own.
@@ -29,7 +30,7 @@ impl Ability {
     ///
     /// Errors: the program does not start, is not ready in its time, or a port is taken.
     pub async fn of(target: &Target, script: &Script, progress: &Progress) -> anyhow::Result<Self> {
-        uninterrupted(ask(target, script, progress)).await
+        uninterrupted(target, ask(target, script, progress)).await
     }
 }
 
@@ -53,10 +54,13 @@ async fn ask(target: &Target, script: &Script, progress: &Progress) -> anyhow::R
 }
 
 /// Whether a scenario can be asked of a program.
-pub(super) fn suffice(asks: Asks, ability: Option<Ability>) -> Result<(), No> {
+pub(super) fn suffice(asks: Asks, subject: &Subject, ability: Option<Ability>) -> Result<(), No> {
     let no = |why: &str| Err(No::Applicable(why.to_owned()));
+    if asks.starts() && !matches!(subject, Subject::Command(_)) {
+        return no("it has to start the program itself, as a command");
+    }
     match (asks, ability) {
-        (Asks::Nothing | Asks::Http | Asks::Start, _)
+        (Asks::Nothing | Asks::Http | Asks::Command | Asks::Start, _)
         | (Asks::Report, Some(Ability::Report | Ability::Faults))
         | (Asks::Faults, Some(Ability::Faults)) => Ok(()),
         (Asks::Report, _) => no("the program leaves no report of the lifecycle runtime"),
@@ -71,6 +75,10 @@ pub(super) fn suffice(asks: Asks, ability: Option<Ability>) -> Result<(), No> {
 }
 
 impl Asks {
+    const fn starts(self) -> bool {
+        matches!(self, Self::Command | Self::Start) || self.of_the_program()
+    }
+
     /// Whether [`Ability::of`] has to be known.
     #[must_use]
     pub const fn of_the_program(self) -> bool {

@@ -22,7 +22,7 @@ pub(crate) struct Additions {
     /// The same signal once more, so long after the first.
     pub(crate) again: Option<Duration>,
     /// Clients beside the load, from readiness on.
-    pub(crate) client: Option<(Endpoint, Arc<dyn Client>)>,
+    pub(crate) client: Option<Arc<dyn Client>>,
     /// From readiness on the process gets little of the processor.
     pub(crate) starve: bool,
 }
@@ -52,13 +52,14 @@ impl Acting {
         &mut self,
         additions: &Additions,
         pid: u32,
+        base: Option<&Endpoint>,
         stage: &Arc<Stage>,
     ) -> anyhow::Result<()> {
         if additions.starve {
             starve::start(pid, stage)?;
         }
-        if let Some((address, client)) = &additions.client {
-            self.clients = Some(clients::start(address, client, stage)?);
+        if let Some((base, client)) = base.zip(additions.client.as_ref()) {
+            self.clients = Some(clients::start(base, client, stage)?);
         }
         Ok(())
     }

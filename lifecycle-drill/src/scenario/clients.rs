@@ -40,8 +40,8 @@ pub(crate) trait Client: Send + Sync {
     }
 
     /// Holds on to a connection until the program ends it, and says how it did. Calls `hold.taken` once
-    /// it has the program where it wants it.
-    fn hold<'a>(&'a self, stream: TcpStream, hold: &'a Hold<'a>) -> Losing<'a>;
+    /// it has the program where it wants it. `authority` is what the `Host` header says.
+    fn hold<'a>(&'a self, stream: TcpStream, authority: &'a str, hold: &'a Hold<'a>) -> Losing<'a>;
 }
 
 /// What the clients held when the signal went out.
@@ -149,7 +149,7 @@ async fn one(address: &Endpoint, client: &dyn Client, stage: &Stage, seats: &Sea
                     seats,
                     taken: AtomicBool::new(false),
                 };
-                client.hold(stream, &hold).await
+                client.hold(stream, address.authority(), &hold).await
             }
             Err(why) => why,
         };

@@ -7,7 +7,7 @@ use super::{Asks, No, Scenario, Scene};
 pub(super) static SCENARIO: Scenario = Scenario {
     name: "cpu-starvation",
     about: "the process has the lowest priority, and eight threads a processor beside it want all there is",
-    asks: Asks::Nothing,
+    asks: Asks::Command,
     passes: "it is slower, and all else holds: nothing is lost, exit code 0, in time",
     argument: None,
     arrange,

@@ -3,7 +3,6 @@
 //! Any server can be brought there without an endless page: a client that sends request after request and
 //! takes nothing of the answers leaves it standing in the middle of one, once the buffers are full.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -38,23 +37,10 @@ pub(super) static SCENARIO: Scenario = Scenario {
 };
 
 fn arrange(scene: &mut Scene) -> Result<(), No> {
-    let base = scene.base()?;
-    let download = match &scene.argument {
-        Some(path) => {
-            let mut request = super::head(&RequestSpec::get(path.clone()), base.authority());
-            request.extend(b"\r\n");
-            Download {
-                request,
-                repeats: false,
-            }
-        }
-        None => Download {
-            request: scene.plain_request(&base),
-            repeats: true,
-        },
-    };
-    scene.additions.client = Some((base, Arc::new(download)));
-    Ok(())
+    let page = scene.argument.clone().map(RequestSpec::get);
+    let repeats = page.is_none();
+    let request = page.unwrap_or_else(|| scene.plain_request());
+    scene.client(Download { request, repeats })
 }
 
 fn judge(_: &Scene, aside: &Aside, judgement: &mut Judgement<'_>) -> Result<(), No> {
@@ -68,7 +54,7 @@ fn judge(_: &Scene, aside: &Aside, judgement: &mut Judgement<'_>) -> Result<(), 
 }
 
 struct Download {
-    request: Vec<u8>,
+    request: RequestSpec,
     /// One request after the other, and nothing is taken of the answers.
     repeats: bool,
 }
@@ -82,14 +68,12 @@ impl Client for Download {
         true
     }
 
-    fn hold<'a>(&'a self, stream: TcpStream, hold: &'a Hold<'a>) -> Losing<'a> {
+    fn hold<'a>(&'a self, stream: TcpStream, authority: &'a str, hold: &'a Hold<'a>) -> Losing<'a> {
         Box::pin(async move {
             let (mut answers, mut requests) = stream.into_split();
             let asking = async {
-                let batch = match self.repeats {
-                    true => self.request.repeat(BATCH),
-                    false => self.request.clone(),
-                };
+                let request = super::whole(&self.request, authority);
+                let batch = request.repeat(if self.repeats { BATCH } else { 1 });
                 let mut sent = 0;
                 while sent < MOST {
                     let mut written = 0;

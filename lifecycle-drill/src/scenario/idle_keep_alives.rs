@@ -1,6 +1,5 @@
 //! Kept-alive connections at rest, as every pool and every balancer holds them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
@@ -11,6 +10,7 @@ use super::additions::Aside;
 use super::clients::{self, Client, Hold, Losing};
 use super::judgement::Judgement;
 use super::{Asks, No, Scenario, Scene};
+use crate::script::RequestSpec;
 
 const CLIENTS: usize = 64;
 /// An answer that is followed by nothing for so long has come to its end.
@@ -29,10 +29,8 @@ pub(super) static SCENARIO: Scenario = Scenario {
 };
 
 fn arrange(scene: &mut Scene) -> Result<(), No> {
-    let base = scene.base()?;
-    let request = scene.plain_request(&base);
-    scene.additions.client = Some((base, Arc::new(Idle { request })));
-    Ok(())
+    let request = scene.plain_request();
+    scene.client(Idle { request })
 }
 
 fn judge(_: &Scene, aside: &Aside, judgement: &mut Judgement<'_>) -> Result<(), No> {
@@ -45,7 +43,7 @@ fn judge(_: &Scene, aside: &Aside, judgement: &mut Judgement<'_>) -> Result<(), 
 }
 
 struct Idle {
-    request: Vec<u8>,
+    request: RequestSpec,
 }
 
 impl Client for Idle {
@@ -53,9 +51,15 @@ impl Client for Idle {
         CLIENTS
     }
 
-    fn hold<'a>(&'a self, mut stream: TcpStream, hold: &'a Hold<'a>) -> Losing<'a> {
+    fn hold<'a>(
+        &'a self,
+        mut stream: TcpStream,
+        authority: &'a str,
+        hold: &'a Hold<'a>,
+    ) -> Losing<'a> {
         Box::pin(async move {
-            if let Err(lost) = clients::write(&mut stream, &self.request).await {
+            let request = super::whole(&self.request, authority);
+            if let Err(lost) = clients::write(&mut stream, &request).await {
                 return lost;
             }
             let mut patience = ANSWER;

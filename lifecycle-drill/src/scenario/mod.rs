@@ -30,16 +30,18 @@ mod trial;
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
 use crate::measured::Measured;
-use crate::script::{self, Endpoint, Load, RequestSpec, Script, Target};
+use crate::script::{self, Load, RequestSpec, Script, Target};
 use crate::{Progress, conduct, uninterrupted};
 
 pub use abilities::Ability;
 use additions::{Additions, Aside};
+use clients::Client;
 use judgement::Judgement;
 
 /// The load need not run for longer before the stop is asked: what a scenario wants is there by then.
@@ -71,7 +73,9 @@ pub enum Asks {
     Nothing,
     /// That it answers HTTP/1.1 where the drill sends requests.
     Http,
-    /// That it can be started by the drill, several times.
+    /// That the drill starts it, so that it may be given less than it wants.
+    Command,
+    /// That the drill can start it several times.
     Start,
     /// That it leaves the report of the `lifecycle` runtime.
     Report,
@@ -84,7 +88,7 @@ impl fmt::Display for Asks {
         f.write_str(match self {
             Self::Nothing => "any program",
             Self::Http => "any program that answers HTTP/1.1",
-            Self::Start => "any program that the drill starts",
+            Self::Command | Self::Start => "any program that the drill starts as a command",
             Self::Report => "a program with the lifecycle runtime",
             Self::Faults => "a program with the lifecycle runtime and its feature `faults`",
         })
@@ -217,7 +221,7 @@ pub async fn run(
     };
     scene.load.warm_up = scene.load.warm_up.min(WARM_UP);
     let played = async {
-        abilities::suffice(asked.scenario.asks, ability)?;
+        abilities::suffice(asked.scenario.asks, &scene.target.subject, ability)?;
         (asked.scenario.arrange)(&mut scene)?;
         let (mut measured, aside) = match asked.scenario.asks {
             Asks::Start => signal_during_start::play(&mut scene, progress).await?,
@@ -232,7 +236,7 @@ pub async fn run(
         });
         Ok::<_, No>(Played::Measured(Box::new(measured)))
     };
-    match uninterrupted(async { Ok(played.await) }).await? {
+    match uninterrupted(target, async { Ok(played.await) }).await? {
         Ok(played) => Ok(played),
         Err(No::Applicable(why)) => Ok(Played::NotApplicable(why)),
         Err(No::Error(error)) => Err(error),
@@ -251,27 +255,21 @@ impl Scene {
         .await
     }
 
-    /// Where clients connect.
-    fn base(&self) -> Result<Endpoint, No> {
-        let base = self.target.base.clone().filter(|_| self.sends());
-        base.ok_or_else(|| No::Applicable("no requests are sent to this program".to_owned()))
-    }
-
-    /// A request of the load that carries nothing, in the bytes of HTTP/1.1.
-    fn plain_request(&self, base: &Endpoint) -> Vec<u8> {
+    /// A request of the load that carries nothing.
+    fn plain_request(&self) -> RequestSpec {
         let mut plain = self.load.requests.iter();
         let plain = plain.find(|spec| spec.method == "GET" && spec.body.is_empty());
-        let mut request = match plain {
-            Some(spec) => head(spec, base.authority()),
-            None => head(&RequestSpec::get("/"), base.authority()),
-        };
-        request.extend(b"\r\n");
-        request
+        plain.cloned().unwrap_or_else(|| RequestSpec::get("/"))
     }
 
-    /// Whether there is a load to answer.
-    fn sends(&self) -> bool {
-        !self.load.requests.is_empty()
+    /// Clients beside the load, to a program that answers one.
+    fn client(&mut self, client: impl Client + 'static) -> Result<(), No> {
+        if self.load.requests.is_empty() {
+            let why = "no requests are sent to this program";
+            return Err(No::Applicable(why.to_owned()));
+        }
+        self.additions.client = Some(Arc::new(client));
+        Ok(())
     }
 
     /// A fault for the process, beside those that somebody has asked for already.
@@ -321,6 +319,13 @@ fn head(spec: &RequestSpec, authority: &str) -> Vec<u8> {
         head.extend([name, ": ", value, "\r\n"]);
     }
     head.into_bytes()
+}
+
+/// A request without a body in the bytes of HTTP/1.1.
+fn whole(spec: &RequestSpec, authority: &str) -> Vec<u8> {
+    let mut request = head(spec, authority);
+    request.extend(b"\r\n");
+    request
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Clients that send the head of a request byte by byte and never end it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -10,6 +9,7 @@ use super::additions::Aside;
 use super::clients::{self, Client, Hold, Losing};
 use super::judgement::Judgement;
 use super::{Asks, No, Scenario, Scene};
+use crate::script::RequestSpec;
 
 const CLIENTS: usize = 16;
 /// Between two headers.
@@ -26,10 +26,8 @@ pub(super) static SCENARIO: Scenario = Scenario {
 };
 
 fn arrange(scene: &mut Scene) -> Result<(), No> {
-    let base = scene.base()?;
-    let head = format!("GET / HTTP/1.1\r\nhost: {}\r\n", base.authority());
-    scene.additions.client = Some((base, Arc::new(Loris { head })));
-    Ok(())
+    let request = scene.plain_request();
+    scene.client(Loris { request })
 }
 
 fn judge(_: &Scene, aside: &Aside, judgement: &mut Judgement<'_>) -> Result<(), No> {
@@ -42,7 +40,7 @@ fn judge(_: &Scene, aside: &Aside, judgement: &mut Judgement<'_>) -> Result<(), 
 }
 
 struct Loris {
-    head: String,
+    request: RequestSpec,
 }
 
 impl Client for Loris {
@@ -50,9 +48,15 @@ impl Client for Loris {
         CLIENTS
     }
 
-    fn hold<'a>(&'a self, mut stream: TcpStream, hold: &'a Hold<'a>) -> Losing<'a> {
+    fn hold<'a>(
+        &'a self,
+        mut stream: TcpStream,
+        authority: &'a str,
+        hold: &'a Hold<'a>,
+    ) -> Losing<'a> {
         Box::pin(async move {
-            if let Err(lost) = clients::write(&mut stream, self.head.as_bytes()).await {
+            let head = super::head(&self.request, authority);
+            if let Err(lost) = clients::write(&mut stream, &head).await {
                 return lost;
             }
             for line in 0_u64.. {

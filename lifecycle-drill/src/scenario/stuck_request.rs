@@ -1,6 +1,5 @@
 //! A request that never comes to its end: its client has sent half of the body, and no more.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -28,7 +27,6 @@ pub(super) static SCENARIO: Scenario = Scenario {
 };
 
 fn arrange(scene: &mut Scene) -> Result<(), No> {
-    let base = scene.base()?;
     let all = scene.load.requests.iter().chain(&scene.load.slow);
     let with_body = |spec: &&RequestSpec| {
         !spec.body.is_empty() || matches!(spec.method.as_str(), "POST" | "PUT" | "PATCH")
@@ -43,12 +41,7 @@ fn arrange(scene: &mut Scene) -> Result<(), No> {
     if !with_body(&&spec) {
         spec.method = "POST".to_owned();
     }
-    let mut start = super::head(&spec, base.authority());
-    start.extend(format!("content-length: {BODY}\r\n\r\n").bytes());
-    let body = &spec.body[..spec.body.len().min(BODY) / 2];
-    start.extend(if body.is_empty() { b"{" } else { body });
-    scene.additions.client = Some((base, Arc::new(Stuck { start })));
-    Ok(())
+    scene.client(Stuck { spec })
 }
 
 fn judge(_: &Scene, aside: &Aside, judgement: &mut Judgement<'_>) -> Result<(), No> {
@@ -62,7 +55,7 @@ fn judge(_: &Scene, aside: &Aside, judgement: &mut Judgement<'_>) -> Result<(), 
 }
 
 struct Stuck {
-    start: Vec<u8>,
+    spec: RequestSpec,
 }
 
 impl Client for Stuck {
@@ -70,9 +63,18 @@ impl Client for Stuck {
         1
     }
 
-    fn hold<'a>(&'a self, mut stream: TcpStream, hold: &'a Hold<'a>) -> Losing<'a> {
+    fn hold<'a>(
+        &'a self,
+        mut stream: TcpStream,
+        authority: &'a str,
+        hold: &'a Hold<'a>,
+    ) -> Losing<'a> {
         Box::pin(async move {
-            if let Err(lost) = clients::write(&mut stream, &self.start).await {
+            let mut start = super::head(&self.spec, authority);
+            start.extend(format!("content-length: {BODY}\r\n\r\n").bytes());
+            let body = &self.spec.body[..self.spec.body.len().min(BODY) / 2];
+            start.extend(if body.is_empty() { b"{" } else { body });
+            if let Err(lost) = clients::write(&mut stream, &start).await {
                 return lost;
             }
             tokio::select! {

@@ -9,7 +9,8 @@ use tokio::time::timeout;
 
 use crate::own_report::{self, OwnReport};
 use crate::script::{Script, Target};
-use crate::target::process::Running;
+use crate::target::ready::{self, Waiting};
+use crate::target::running::Running;
 use crate::{Event, Progress, conduct};
 
 /// How long the program has to leave once it was told to; then it is killed, and nothing is said of it.
@@ -45,16 +46,19 @@ impl Trial {
         };
         let started = Instant::now();
         let path = scratch.path().join("report.json");
-        let running = Running::start(target, script, &path, &progress)?;
+        let running = Running::start(target, script, &path, &progress).await?;
+        let waiting = Waiting::default();
+        let until_up = ready::until_up(&running, target, &waiting);
         let up = tokio::select! {
-            up = timeout(target.start_timeout, conduct::until_up(target)) => Some(up),
+            up = timeout(target.start_timeout, until_up) => Some(up),
             _ = running.end() => None,
         };
         let ready = match up {
             None => None,
             Some(Err(_)) => bail!(
-                "the program was not ready within {:?}",
-                target.start_timeout
+                "the program was not ready within {:?}: {}",
+                target.start_timeout,
+                waiting.in_vain(&running).words()
             ),
             Some(Ok(up)) => {
                 up?;

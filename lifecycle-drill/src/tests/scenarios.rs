@@ -12,7 +12,7 @@ use crate::{Load, Measured, PlannedStep, RequestSpec, Script, Target};
 
 /// As short as a bad program is to be waited for.
 fn brief(mut script: Script) -> Script {
-    script.grace = Duration::from_secs(4);
+    script.grace = Duration::from_secs(3);
     let step = |name: &str| PlannedStep {
         name: name.to_owned(),
         kind: "custom".to_owned(),
