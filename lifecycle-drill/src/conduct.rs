@@ -1,9 +1,11 @@
 //! Plays the script: starts the process, puts load on it, asks for the stop, signals, kills.
+//!
+//! What a scenario adds is told by [`Additions`]; without them it is an ordinary stop.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, sleep_until, timeout};
@@ -13,11 +15,13 @@ use super::measured::{
 };
 use super::own_report;
 use super::probe::{self, Marks, Samples};
+use super::scenario::additions::{Acting, Additions, Aside};
 use super::script::{Endpoint, Load, Script, Target};
 use super::stage::{Stage, millis_between};
-use super::target::process::{Ended, Running, Status};
+use super::target::process::{Ended, Status, number};
+use super::target::ready::{self, Waited, Waiting};
+use super::target::running::Running;
 use super::target::signalled::Signalled;
-use super::traffic::client::Template;
 use super::traffic::tally::Tally;
 use super::verdict;
 use super::{Event, Progress};
@@ -42,6 +46,10 @@ struct Moments {
     killed: Option<Instant>,
     /// The processes in the moment before the signal.
     seen: Option<Signalled>,
+    /// The target with the addresses it really has, once it is ready.
+    located: Option<Target>,
+    /// What was waited for in vain.
+    waited: Option<Waited>,
 }
 
 /// Plays a whole script and reads what was measured.
@@ -49,16 +57,15 @@ pub(super) async fn play(
     target: &Target,
     script: &Script,
     load: &Load,
+    additions: &Additions,
     progress: &Progress,
-) -> anyhow::Result<Measured> {
-    for endpoint in [&target.base, &target.ready, &target.live]
-        .into_iter()
-        .flatten()
-    {
-        ensure_free(endpoint).await?;
-    }
+) -> anyhow::Result<(Measured, Aside)> {
+    ensure_all_free(target).await?;
     let scratch = tempfile::tempdir().context("could not make a directory for the report")?;
-    let report_path = scratch.path().join("report.json");
+    let report_path = match &additions.report {
+        Some(elsewhere) => elsewhere.clone(),
+        None => scratch.path().join("report.json"),
+    };
 
     let stage = Arc::new(Stage::new());
     // Fires on every way out, so that no thread goes on measuring.
@@ -69,22 +76,46 @@ pub(super) async fn play(
         grace: None,
         killed: None,
         seen: None,
+        located: None,
+        waited: None,
     };
-    let running = Running::start(target, script, &report_path, progress)?;
+    let running = Running::start(target, script, &report_path, progress).await?;
 
     let mut drill = Drill {
         script,
+        additions,
         progress,
         stage,
         running,
         counting: None,
         sampling: None,
+        acting: Acting::default(),
+        again: None,
     };
-    let course = drill.run(target, load, &mut moments).await?;
-    let (tally, samples, left_behind) = drill.wind_up(moments.killed.is_some()).await?;
+    let course = match additions.during_start {
+        Some(after) => drill.run_start(target, after, &mut moments).await?,
+        None => drill.run(target, load, &mut moments).await?,
+    };
+    let (tally, samples, left_behind) = drill.wind_up(&mut moments).await?;
+    let aside = Aside {
+        grip: drill.acting.grip().await?,
+        ready: moments.ready.is_some(),
+        ready_after: drill.marks().and_then(|marks| {
+            probe::last_yes(&samples.ready, marks.signalled + script.readiness_budget)
+                .map(|at| at.duration_since(marks.signalled))
+        }),
+        again: drill.again,
+    };
 
+    let target = moments.located.as_ref().unwrap_or(target);
     let zero = drill.stage.signalled().unwrap_or(moments.started);
-    let own = own_report::read(&report_path);
+    let own = match &additions.report {
+        Some(elsewhere) => Err(format!(
+            "the process was told to leave its report in {}, where nothing can be read",
+            elsewhere.display()
+        )),
+        None => own_report::read(&report_path),
+    };
     let mut not_measured = Vec::new();
     if let Err(why) = &own {
         not_measured.push(format!("steps: {why}"));
@@ -101,6 +132,14 @@ pub(super) async fn play(
         .as_ref()
         .filter(|_| !samples.live.is_empty())
         .map(|_| probe::liveness(&samples.live, zero, drill.stage.ended()));
+    if !drill.running.is_own()
+        && drill.running.ended().map(|ended| ended.status) == Some(Status::Unknown)
+    {
+        not_measured.push(
+            "exit code: the process is not the drill's own, and its parent took note of its end first"
+                .to_owned(),
+        );
+    }
     if target.ready.is_none() {
         not_measured.push("readiness: no readiness URL is known".to_owned());
     } else if readiness.is_none() {
@@ -126,9 +165,13 @@ pub(super) async fn play(
         service: script.service.clone(),
         platform: script.platform.clone(),
         platform_label: script.platform_label.clone(),
+        scenario: None,
+        excused: Vec::new(),
         command: target.subject.words(),
         course,
         findings: Vec::new(),
+        address: target.base.as_ref().map(Endpoint::url),
+        waited: moments.waited.clone(),
         signal: script.signal.name().into(),
         planned: Planned::of(script),
         timeline: drill.timeline(&moments, zero),
@@ -143,9 +186,11 @@ pub(super) async fn play(
         not_measured,
         output: drill.running.last_lines(),
     };
+    let left = drill.running.close();
+    ensure!(left.is_empty(), "{}", left.join("; "));
     measured.findings = verdict::findings(&measured, target.start_timeout);
     measured.passed = verdict::passes(&measured.findings);
-    Ok(measured)
+    Ok((measured, aside))
 }
 
 /// The load generator: at work, or done with its counts.
@@ -177,11 +222,15 @@ impl Counting {
 /// A drill under way.
 struct Drill<'a> {
     script: &'a Script,
+    additions: &'a Additions,
     progress: &'a Progress,
     stage: Arc<Stage>,
     running: Running,
     counting: Option<Counting>,
     sampling: Option<oneshot::Receiver<Samples>>,
+    acting: Acting,
+    /// When the signal went out once more.
+    again: Option<Instant>,
 }
 
 impl Drill<'_> {
@@ -192,12 +241,21 @@ impl Drill<'_> {
         moments: &mut Moments,
     ) -> anyhow::Result<Course> {
         let (script, progress) = (self.script, Arc::clone(self.progress));
-        match timeout(target.start_timeout, self.until_ready(target)).await {
-            Ok(Ok(Some(ready))) => moments.ready = Some(ready),
+        let waiting = Waiting::default();
+        let until_ready = self.until_ready(target, &waiting);
+        let target = match timeout(target.start_timeout, until_ready).await {
+            Ok(Ok(Some((ready, located)))) => {
+                moments.ready = Some(ready);
+                moments.located.insert(located)
+            }
             Ok(Ok(None)) => return Ok(Course::DiedAtStart),
             Ok(Err(error)) => return Err(error),
-            Err(_) => return Ok(Course::NeverReady),
-        }
+            Err(_) => {
+                moments.waited = Some(waiting.in_vain(&self.running));
+                return Ok(Course::NeverReady);
+            }
+        };
+        let target = &*target;
         progress(Event::Ready {
             after: moments.started.elapsed(),
         });
@@ -213,6 +271,12 @@ impl Drill<'_> {
                 &progress,
             )?));
         }
+        self.acting.start(
+            self.additions,
+            self.running.id(),
+            target.base.as_ref(),
+            &self.stage,
+        )?;
         progress(Event::Warming {
             lasts: load.warm_up,
         });
@@ -224,6 +288,7 @@ impl Drill<'_> {
             return Ok(Course::DiedBeforeStop);
         }
 
+        moments.seen = Some(self.running.look(script.signal).await?);
         let asked = self.stage.ask(script.routing_lag);
         progress(Event::StopAsked);
         if let Some(longest) = script.deregistration
@@ -246,7 +311,41 @@ impl Drill<'_> {
             }
         }
 
-        moments.seen = Some(self.running.look(script.signal));
+        self.signal_and_wait(moments).await?;
+        Ok(Course::Played)
+    }
+
+    /// The signal comes while the process starts: nobody waits for readiness, and nothing is sent.
+    async fn run_start(
+        &mut self,
+        target: &Target,
+        after: Duration,
+        moments: &mut Moments,
+    ) -> anyhow::Result<Course> {
+        let until = moments.started + after;
+        let waiting = Waiting::default();
+        // Where it is ready already the signal does not come during the start, and the caller sees it.
+        let ready = tokio::select! {
+            biased;
+            _ = self.running.end() => return Ok(Course::DiedAtStart),
+            up = self.until_ready(target, &waiting) => up?,
+            () = sleep_until(until.into()) => None,
+        };
+        moments.ready = ready.map(|(ready, _)| ready);
+        self.sampling = Some(probe::start(target, &self.stage)?);
+        self.stage.ask(Duration::ZERO);
+        (self.progress)(Event::StopAsked);
+        moments.grace = Some(Instant::now());
+        self.signal_and_wait(moments).await?;
+        Ok(Course::Played)
+    }
+
+    /// Sends the signal, and SIGKILL at the end of the grace period.
+    async fn signal_and_wait(&mut self, moments: &mut Moments) -> anyhow::Result<()> {
+        let (script, progress) = (self.script, Arc::clone(self.progress));
+        if let Some(seen) = &mut moments.seen {
+            seen.look_again(number(script.signal).as_raw());
+        }
         let signalled = Instant::now();
         self.running
             .signal(script.signal)
@@ -255,6 +354,18 @@ impl Drill<'_> {
         progress(Event::Signalled {
             signal: script.signal.name(),
         });
+        if let Some(after) = self.additions.again {
+            if self.alive_until(signalled + after).await.is_err() {
+                return Ok(());
+            }
+            // It may have ended since; then nothing was hit.
+            if self.running.signal(script.signal).is_ok() {
+                self.again = Some(Instant::now());
+                progress(Event::Signalled {
+                    signal: script.signal.name(),
+                });
+            }
+        }
         if self
             .alive_until(signalled + script.signal_to_kill())
             .await
@@ -265,17 +376,19 @@ impl Drill<'_> {
             progress(Event::Killed);
             self.gone().await?;
         }
-        Ok(Course::Played)
+        Ok(())
     }
 
     /// Waits until the process is up; `None` when it ended instead.
-    async fn until_ready(&self, target: &Target) -> anyhow::Result<Option<Instant>> {
-        let probed = match &target.ready {
-            Some(endpoint) => Some((endpoint, probe::template(endpoint)?)),
-            None => None,
-        };
+    async fn until_ready(
+        &self,
+        target: &Target,
+        waiting: &Waiting,
+    ) -> anyhow::Result<Option<(Instant, Target)>> {
         tokio::select! {
-            () = is_up(probed.as_ref(), target.base.as_ref()) => Ok(Some(Instant::now())),
+            located = ready::until_up(&self.running, target, waiting) => {
+                Ok(Some((Instant::now(), located?)))
+            }
             _ = self.running.end() => Ok(None),
         }
     }
@@ -329,23 +442,33 @@ impl Drill<'_> {
     /// Makes sure that the process is gone, and collects what was measured.
     async fn wind_up(
         &mut self,
-        killed: bool,
+        moments: &mut Moments,
     ) -> anyhow::Result<(Option<Tally>, Samples, Option<usize>)> {
         let mut left_behind = None;
         if let Some(ended) = self.running.ended() {
             self.stage.mark_ended(ended.at);
-            left_behind = self.left_behind(killed).await;
+            left_behind = self.left_behind(moments.killed.is_some()).await;
+            if let Some(seen) = moments.seen.as_mut().filter(|_| moments.killed.is_none()) {
+                seen.note_outliving();
+            }
             (self.progress)(Event::Exited);
         }
-        self.running.kill();
-        let ended = self.gone().await?;
+        // A process that somebody else has started is only ever ended by the signal and what follows it.
+        let over = if self.running.is_own() || self.stage.signalled().is_some() {
+            self.running.kill();
+            self.gone().await?.at
+        } else {
+            self.running
+                .ended()
+                .map_or_else(Instant::now, |ended| ended.at)
+        };
 
         // Whoever is still routed here finds nobody, and that is part of what is measured.
         if self.stage.asked().is_none() {
-            self.stage.end_routing(ended.at);
+            self.stage.end_routing(over);
         }
         let routing_ends = *self.stage.routing().borrow();
-        let last = routing_ends.map_or(ended.at, |ends| ends.max(ended.at)) + LAST_ANSWERS;
+        let last = routing_ends.map_or(over, |ends| ends.max(over)) + LAST_ANSWERS;
         let tally = match self.counting.take() {
             None => None,
             Some(mut counting) => {
@@ -419,7 +542,9 @@ impl Drill<'_> {
         let kill_ms = Planned::of(self.script).signal_to_kill_ms;
         Process {
             // The drill's own SIGKILL says nothing about the process.
-            status: status.filter(|_| course != Course::NeverReady),
+            status: status
+                .filter(|_| course != Course::NeverReady)
+                .filter(|status| self.running.is_own() || *status != Status::Unknown),
             exit_ms,
             left_ms: exit_ms
                 .filter(|_| !sigkill_needed)
@@ -431,19 +556,18 @@ impl Drill<'_> {
     }
 }
 
-/// Waits until the readiness probe says yes and the address accepts connections, as far as each is
-/// known.
-async fn is_up(probed: Option<&(&Endpoint, Template)>, base: Option<&Endpoint>) {
-    if let Some((endpoint, template)) = probed {
-        while !probe::says_yes(template, endpoint).await {
-            sleep(LOOK).await;
-        }
+/// Errors when somebody already listens where the target is to.
+pub(super) async fn ensure_all_free(target: &Target) -> anyhow::Result<()> {
+    if target.subject.runs_already() {
+        return Ok(());
     }
-    if let Some(base) = base {
-        while TcpStream::connect(base.address()).await.is_err() {
-            sleep(LOOK).await;
-        }
+    for endpoint in [&target.base, &target.ready, &target.live]
+        .into_iter()
+        .flatten()
+    {
+        ensure_free(endpoint).await?;
     }
+    Ok(())
 }
 
 /// Errors when somebody already listens there: the drill would measure that one.

@@ -65,18 +65,6 @@ pub(super) fn template(endpoint: &Endpoint) -> anyhow::Result<Template> {
     Template::new(&spec, endpoint.authority())
 }
 
-/// Whether the endpoint says yes, right now.
-pub(super) async fn says_yes(template: &Template, endpoint: &Endpoint) -> bool {
-    let began = Instant::now();
-    let status = probe(template, endpoint.address(), LIMIT).await;
-    Sample {
-        began,
-        finished: Instant::now(),
-        status,
-    }
-    .is_up()
-}
-
 /// Starts sampling on a thread of its own; the receiver yields the samples once the process has
 /// ended.
 pub(super) fn start(
@@ -233,6 +221,13 @@ pub(super) fn readiness(samples: &[Sample], marks: Marks, budget: Duration) -> R
         flip,
         changes: changes(samples, marks.signalled),
     }
+}
+
+/// When the last sample began that said yes, of those after this moment.
+pub(super) fn last_yes(samples: &[Sample], after: Instant) -> Option<Instant> {
+    let yes = samples.iter().rfind(|sample| sample.is_up());
+    yes.map(|sample| sample.began)
+        .filter(|began| *began > after)
 }
 
 /// Reads the liveness samples; `zero` is the moment from which times are told.

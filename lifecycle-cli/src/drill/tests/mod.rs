@@ -81,9 +81,13 @@ fn good() -> Measured {
         service: script.service.clone(),
         platform: script.platform.clone(),
         platform_label: script.platform_label.clone(),
+        scenario: None,
+        excused: Vec::new(),
         command: vec!["target/release/checkout-api".to_owned()],
         course: Course::Played,
         findings: Vec::new(),
+        address: None,
+        waited: None,
         signal: script.signal.name().into(),
         planned: Planned::of(&script),
         timeline: Timeline {
