@@ -128,6 +128,7 @@ pub(super) async fn play(
         platform_label: script.platform_label.clone(),
         command: target.subject.words(),
         course,
+        expected: script.expect.clone(),
         findings: Vec::new(),
         signal: script.signal.name(),
         planned: Planned::of(script),
@@ -138,6 +139,8 @@ pub(super) async fn play(
         series: None,
         readiness,
         liveness,
+        idle: samples.idle_from(zero),
+        listener_closed_ms: samples.closed.map(|at| millis_between(zero, at)),
         steps: steps(&script.steps, own.as_ref()),
         report: own,
         not_measured,
@@ -202,7 +205,7 @@ impl Drill<'_> {
             after: moments.started.elapsed(),
         });
 
-        self.sampling = Some(probe::start(target, &self.stage)?);
+        self.sampling = Some(probe::start(target, script, load, &self.stage)?);
         if let Some(base) = &target.base
             && !load.requests.is_empty()
         {

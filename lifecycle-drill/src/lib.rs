@@ -13,6 +13,8 @@
 //! that leave their process group, and it cannot clean up after being killed with SIGKILL itself.
 
 mod conduct;
+pub mod idle;
+mod listener;
 pub mod measured;
 pub mod own_report;
 pub mod probe;
@@ -32,8 +34,9 @@ use anyhow::bail;
 use tokio::signal::unix::{SignalKind, signal};
 
 pub use measured::Measured;
-pub use script::{Endpoint, Load, Pace, PlannedStep, RequestSpec, Script, Target};
+pub use script::{Endpoint, Idle, Load, Pace, PlannedStep, RequestSpec, Script, Target};
 pub use target::Subject;
+pub use verdict::Expectations;
 
 /// What happens while a drill is under way, for whoever shows progress.
 #[derive(Clone, Copy, Debug)]

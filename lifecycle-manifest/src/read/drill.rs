@@ -1,5 +1,6 @@
 //! `drill`: how a rehearsal loads the service.
 
+use super::expect::expect;
 use super::table::{Table, wrong_type};
 use crate::finding::{Finding, Place};
 use crate::manifest::{Drill, DrillRequest, Written};
@@ -15,6 +16,7 @@ pub(super) fn drill(mut table: Table<'_, '_>) -> Drill {
             .into_iter()
             .filter_map(|(route, item)| request(&mut table, route, item))
             .collect(),
+        expect: table.table("expect").map(expect).unwrap_or_default(),
     };
     table.finish();
     drill
