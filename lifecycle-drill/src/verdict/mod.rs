@@ -89,6 +89,3 @@ pub fn findings(measured: &Measured, start_timeout: Duration) -> Vec<Finding> {
     findings.sort_by_key(|finding| finding.severity);
     findings
 }
-
-#[cfg(test)]
-mod tests;
