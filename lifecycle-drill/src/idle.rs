@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, sleep_until, timeout};
 
-use super::script::{Endpoint, Idle, Load, RequestSpec, Script};
+use super::script::{Endpoint, Idle, Load, Protocol, RequestSpec, Script};
 use super::stage::{Stage, millis_between};
 
 /// What is left before SIGKILL when the first connections are let go: this share of the time from the
@@ -88,7 +88,13 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn new(base: &Endpoint, load: &Load, script: &Script) -> Self {
-        let fits = |spec: &&RequestSpec| spec.method == "GET" && spec.weight > 0;
+        let fits = |spec: &&RequestSpec| {
+            spec.protocol == Protocol::Http1
+                && spec.method == "GET"
+                && spec.weight > 0
+                && spec.port.is_none()
+                && spec.read_over.is_zero()
+        };
         let request = load.requests.iter().find(fits).map(|spec| {
             let mut head = format!(
                 "GET {} HTTP/1.1\r\nhost: {}\r\nuser-agent: lifecycle-drill\r\n",

@@ -2,6 +2,7 @@
 
 mod human;
 mod load;
+mod proto;
 mod script;
 mod target;
 #[cfg(test)]
@@ -172,7 +173,8 @@ fn timeline<'a>(resolved: &'a Resolved, asked: Option<&str>) -> Result<&'a Timel
 fn progress(verbose: bool) -> Progress {
     Arc::new(move |event| match event {
         Event::Output(line) if verbose => anstream::eprintln!("  | {line}"),
-        Event::Output(_) => {}
+        // What became of the requests is told at the end.
+        Event::Output(_) | Event::Traffic(_) => {}
         event => say!("· {event}"),
     })
 }

@@ -169,6 +169,11 @@ impl<'a> Evidence<'a> {
         Some((&signalled.main, self.program()?))
     }
 
+    /// Whether processes outlived the first one, and had to be killed.
+    pub(super) fn left_behind(&self) -> bool {
+        self.measured.process.left_behind.is_some_and(|left| left > 0)
+    }
+
     /// Whether anything stands in front of the program.
     pub(super) fn has_launcher(&self) -> bool {
         self.in_front(Role::Shell).is_some() || self.in_front(Role::PackageRunner).is_some()

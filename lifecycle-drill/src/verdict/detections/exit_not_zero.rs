@@ -39,7 +39,7 @@ fn look(seen: &Evidence<'_>) -> Option<Finding> {
         Status::Signal(number) if signal_name(number) == seen.signal() => {
             // A shell, or a program without a handler: told as what it is.
             let handled = matches!(seen.reaction(), Reaction::Handles | Reaction::Blocks);
-            if !handled || seen.in_front(Role::Shell).is_some() {
+            if !handled || seen.has_launcher() {
                 return None;
             }
             DETECTION.failure(

@@ -28,7 +28,7 @@ fn look(seen: &Evidence<'_>) -> Option<Finding> {
         command(runner),
         command(program)
     );
-    let outlived = process.left_behind.is_some_and(|left| left > 0);
+    let outlived = seen.left_behind();
     let shell = seen.is_behind_a_shell(program);
     if outlived {
         let way = match shell {

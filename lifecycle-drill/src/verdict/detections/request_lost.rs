@@ -71,17 +71,14 @@ fn cause(seen: &Evidence<'_>) -> Cow<'static, str> {
         return "the process did not end by itself, and SIGKILL took the requests in flight with it"
             .into();
     }
+    if seen.has_launcher() && seen.left_behind() {
+        return "the program was not told to stop, and was killed with them under way: it outlived the \
+                first process"
+            .into();
+    }
     if seen.measured.timeline.ended_ms.is_some() && taken > 0 {
-        let most = if taken == listed { "" } else { "most of " };
-        return format!(
-            "{most}them were under way when the process left{}",
-            if seen.has_launcher() {
-                ", or when what it had left behind was killed"
-            } else {
-                ": it did not wait for them"
-            }
-        )
-        .into();
+        let who = if taken == listed { "they" } else { "most of them" };
+        return format!("{who} were under way when the process left: it did not wait for them").into();
     }
     if let Some(closed) = seen.measured.listener_closed_ms
         && let Some(first) = seen.requests().and_then(|requests| requests.lost.first())

@@ -71,6 +71,10 @@ fn cause(
         .routing_ended_ms
         .map(moment)
         .unwrap_or_default();
+    if gone.refused_at_connect > 0 && seen.has_launcher() && seen.left_behind() {
+        return "the program outlived the first process and was killed, while routing still sent requests"
+            .into();
+    }
     if let (true, Some(left)) = (gone.refused_at_connect > 0, seen.left_ms()) {
         return format!(
             "the process was gone at {}, and routing went on until {routing}; a longer settle time \

@@ -24,7 +24,7 @@ fn look(seen: &Evidence<'_>) -> Option<Finding> {
     }
     let (shell, program) = seen.in_front(Role::Shell)?;
     let process = &seen.measured.process;
-    let outlived = process.left_behind.is_some_and(|left| left > 0);
+    let outlived = seen.left_behind();
     // A trap may pass it on; whether it did shows in how things ended.
     if shell.reaction == Reaction::Handles && !outlived && !process.sigkill_needed {
         return None;
