@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use crate::idle::{IdleConnection, Kind};
 use crate::measured::{
     Course, Finding, LoadSummary, Measured, Planned, Process, Severity, Step, StepPlan, Timeline,
     Zero, version,
@@ -12,6 +13,7 @@ use crate::series::{Series, Slice};
 use crate::target::process::Status;
 use crate::traffic::outcome::Lost;
 use crate::traffic::tally::{Counts, Latency, LostRequest, Requests};
+use crate::verdict::Expectations;
 
 /// Milliseconds as they are measured: to a tenth.
 fn ms() -> impl Strategy<Value = f64> {
@@ -69,6 +71,7 @@ fn planned() -> impl Strategy<Value = Planned> {
                     liveness_probed: probed,
                     signal_to_kill_ms: spans[4],
                     deadline_ms,
+                    digest: Some(settle_payer.clone()),
                     settle_payer,
                 }
             },
@@ -184,6 +187,7 @@ fn series() -> impl Strategy<Value = Series> {
             in_flight: of[5],
             slowest_ms: latency.map(tenths),
             median_ms: latency.map(tenths),
+            ..Slice::default()
         },
     );
     (ms(), ms(), proptest::collection::vec(slice, 0..5)).prop_map(|(start_ms, slice_ms, slices)| {
@@ -310,6 +314,11 @@ prop_compose! {
             platform_label,
             command: lines.clone(),
             course,
+            expected: Expectations {
+                refused: report.is_some().then_some(7),
+                exit_within_ms: times[0],
+                ..Expectations::default()
+            },
             findings,
             signal: signal.into(),
             planned,
@@ -327,6 +336,12 @@ prop_compose! {
             series,
             readiness,
             liveness,
+            idle: vec![IdleConnection {
+                kind: Kind::Silent,
+                closed_ms: times[0],
+                let_go_ms: times[1],
+            }],
+            listener_closed_ms: times[1],
             steps: vec![step],
             report,
             not_measured: lines.clone(),

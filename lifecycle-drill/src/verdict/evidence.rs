@@ -8,6 +8,7 @@ use crate::idle::{IdleConnection, Kind};
 use crate::measured::{Course, Measured, Zero};
 use crate::own_report::OwnStep;
 use crate::probe::{Change, Flip};
+use crate::series::Slice;
 use crate::target::process::{Status, signal_name};
 use crate::target::signalled::{Reaction, Role, Seen, Signalled};
 use crate::traffic::outcome::Lost;
@@ -109,6 +110,19 @@ impl<'a> Evidence<'a> {
             .rposition(|slice| slice.in_flight > 0)
             .map_or(0.0, |at| series.start_ms + as_f64(at + 1) * series.slice_ms);
         Some(last.max(0.0))
+    }
+
+    /// When the first request left, from the stop asked on, of which this is true, to a slice.
+    pub(super) fn first_from_the_stop(&self, of: impl Fn(&Slice) -> bool) -> Option<f64> {
+        let series = self.measured.series.as_ref()?;
+        let asked = self.measured.timeline.asked_ms?;
+        series
+            .slices
+            .iter()
+            .enumerate()
+            .map(|(at, slice)| (series.start_ms + as_f64(at) * series.slice_ms, slice))
+            .find(|(start, slice)| start + series.slice_ms > asked && of(slice))
+            .map(|(start, _)| start.max(asked))
     }
 
     /// From when on the process had nothing to do for anybody: no request was under way, and none

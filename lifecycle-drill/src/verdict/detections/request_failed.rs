@@ -47,7 +47,9 @@ fn look(seen: &Evidence<'_>) -> Option<Finding> {
         }
         _ => "a resource was closed while requests that use it were still under way",
     };
-    let at = seen.measured.timeline.asked_ms;
+    let at = seen
+        .first_from_the_stop(|slice| slice.server_error > 0)
+        .or(seen.measured.timeline.asked_ms);
     if all <= seen.expected().server_errors {
         return DETECTION.warning(at, message, cause);
     }

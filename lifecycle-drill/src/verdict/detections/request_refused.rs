@@ -38,13 +38,12 @@ fn look(seen: &Evidence<'_>) -> Option<Finding> {
         grouped(all.refused_at_connect),
         wheres.join(", ")
     );
-    let at = if after.refused_at_connect > 0 && requests.stopping.refused == 0 {
-        seen.measured.listener_closed_ms.or(seen.left_ms())
-    } else if refused(&after) > 0 {
-        seen.measured.timeline.asked_ms
-    } else {
-        None
-    };
+    let at = (refused(&after) > 0)
+        .then(|| {
+            seen.first_from_the_stop(|slice| slice.refused + slice.refused_at_connect > 0)
+                .or(seen.measured.timeline.asked_ms)
+        })
+        .flatten();
     let cause = cause(seen, &requests.stopping, &requests.gone, refused(&after) == 0);
     match seen.expected().refused {
         Some(most) if refused(&after) > most => DETECTION.failure(
