@@ -79,18 +79,6 @@ pub(super) fn template(endpoint: &Endpoint) -> anyhow::Result<Template> {
     Template::new(&spec, endpoint.authority())
 }
 
-/// Whether the endpoint says yes, right now.
-pub(super) async fn says_yes(template: &Template, endpoint: &Endpoint) -> bool {
-    let began = Instant::now();
-    let status = probe(template, endpoint.address(), LIMIT).await;
-    Sample {
-        began,
-        finished: Instant::now(),
-        status,
-    }
-    .is_up()
-}
-
 /// Starts looking on a thread of its own; the receiver yields what was seen once the process has
 /// ended.
 pub(super) fn start(

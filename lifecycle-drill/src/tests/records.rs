@@ -344,6 +344,8 @@ prop_compose! {
                 ..Expectations::default()
             },
             findings,
+            address: None,
+            waited: None,
             signal: signal.into(),
             planned,
             timeline,

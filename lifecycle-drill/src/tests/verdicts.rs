@@ -31,6 +31,8 @@ fn clean() -> Measured {
         platform: script.platform.clone(),
         platform_label: script.platform_label.clone(),
         command: vec!["shop".to_owned()],
+        address: None,
+        waited: None,
         course: Course::Played,
         expected: Expectations::default(),
         findings: Vec::new(),
@@ -80,6 +82,7 @@ fn seen(command: &str, role: Role, reaction: Reaction) -> Seen {
         reaction,
         listens: role == Role::Program,
         first: false,
+        outlived: None,
     }
 }
 

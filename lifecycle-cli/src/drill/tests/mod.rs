@@ -85,6 +85,8 @@ fn good() -> Measured {
         course: Course::Played,
         expected: Expectations::default(),
         findings: Vec::new(),
+        address: None,
+        waited: None,
         signal: script.signal.name().into(),
         planned: Planned::of(&script),
         timeline: Timeline {

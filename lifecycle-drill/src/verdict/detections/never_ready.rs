@@ -19,10 +19,29 @@ fn look(seen: &Evidence<'_>) -> Option<Finding> {
         return None;
     }
     let limit = seen.start_timeout.as_secs_f64() * 1_000.0;
+    let waited = seen.measured.waited.as_ref();
+    let words = waited.map_or_else(String::new, |waited| format!(": {}", waited.words()));
+    let cause = match waited {
+        Some(waited) if waited.listens.is_empty() => {
+            "it opened no port: it waits for something that is not there, or it starts more slowly than \
+             this; its last lines are below"
+        }
+        Some(waited) if waited.last.contains("answered") => {
+            "it answers, and says that it is not ready: something that it needs is not there, or the \
+             path is another one; its last lines are below"
+        }
+        Some(_) => {
+            "it listens on another port than the drill was told; give `--port` and `--ready` as the \
+             program has them"
+        }
+        None => {
+            "it listens on another port or path than the drill was told, or it waits for something \
+             that is not there; its last lines are below"
+        }
+    };
     DETECTION.failure(
         Some(seen.measured.timeline.started_ms + limit),
-        format!("the process was not ready within {}", span(limit)),
-        "it listens on another port or path than the drill was told, or it waits for something \
-         that is not there; its last lines are below",
+        format!("the process was not ready within {}{words}", span(limit)),
+        cause,
     )
 }
