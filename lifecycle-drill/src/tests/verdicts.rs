@@ -309,11 +309,12 @@ fn what_is_under_way_at_the_exit_is_told_by_how_it_left() {
     // With another code it does not lie about it, and later it had a limit.
     measured.requests = Some(lost(Lost::Closed, -40.0, 5_001.0));
     ended(&mut measured, 5_000.0, Status::Code(1));
+    measured.series = Some(busy_until(5_000.0));
     assert_eq!(names(&measured), ["request-lost", "exit-before-drain", "exit-not-zero"]);
     let findings = verdict::findings(&measured, Duration::from_secs(1));
     says(&findings[1].cause, &["either its drain has a limit, of about 5s", "or it sleeps"]);
 
-    // Lost long before the exit, it was not the exit's doing.
+    // Lost a moment before the exit, or long before it, it was not the exit's doing.
     measured.requests = Some(lost(Lost::Reset, 10.0, 20.0));
     ended(&mut measured, 300.0, Status::Code(0));
     says(&only(&measured, "request-lost"), &["the process lived on"]);
@@ -405,7 +406,7 @@ fn what_held_the_process_until_sigkill_is_named() {
 fn a_listener_may_close_once_readiness_has_fallen_or_routing_has_ended() {
     let mut measured = clean();
     measured.timeline.routing_ended_ms = Some(1_000.0);
-    ended(&mut measured, 2_000.0, Status::Code(0));
+    ended(&mut measured, 1_900.0, Status::Code(0));
     measured.listener_closed_ms = Some(5.0);
     readiness(&mut measured, 10.0, None);
     says(

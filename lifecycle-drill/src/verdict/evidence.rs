@@ -15,7 +15,10 @@ use crate::traffic::outcome::Lost;
 use crate::traffic::tally::{Counts, LostRequest, Requests};
 use crate::words::{count, span};
 
-/// What ends this close to the end of the process, in milliseconds, ended with it.
+/// What ends no more than this before the end of the process, in milliseconds, ended with it: its
+/// connections go a moment before its end is told.
+const WITH_IT: f64 = 10.0;
+/// What happens more than this before the end of the process, in milliseconds, happened in its life.
 const AT_THE_END: f64 = 60.0;
 /// A process that leaves this soon after connections were let go, in milliseconds, waited for them.
 /// Servers of several processes take a while from the last connection to the end.
@@ -76,7 +79,7 @@ impl<'a> Evidence<'a> {
             return Vec::new();
         };
         let taken = |lost: &&LostRequest| {
-            lost.ended_ms >= ended - AT_THE_END && lost.sent_ms <= ended
+            lost.ended_ms >= ended - WITH_IT && lost.sent_ms <= ended
         };
         requests.lost.iter().filter(taken).collect()
     }
