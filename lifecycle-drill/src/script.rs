@@ -178,6 +178,11 @@ impl Endpoint {
         })
     }
 
+    /// The whole of it: `http://127.0.0.1:8080/ready`.
+    pub fn url(&self) -> String {
+        format!("http://{}{}", self.authority, self.path)
+    }
+
     /// The same host at another port; the same port when `None`.
     #[must_use]
     pub fn at_port(&self, port: Option<u16>) -> Self {
@@ -191,11 +196,6 @@ impl Endpoint {
             authority: format!("{host}:{port}"),
             path: self.path.clone(),
         }
-    }
-
-    /// The whole of it: `http://127.0.0.1:8080/ready`.
-    pub fn url(&self) -> String {
-        format!("http://{}{}", self.authority, self.path)
     }
 
     /// Where to connect.

@@ -4,6 +4,7 @@
 
 mod page;
 mod records;
+mod scenarios;
 mod verdicts;
 mod victim;
 

@@ -344,6 +344,8 @@ prop_compose! {
                 ..Expectations::default()
             },
             findings,
+            scenario: None,
+            excused: Vec::new(),
             address: None,
             waited: None,
             signal: signal.into(),

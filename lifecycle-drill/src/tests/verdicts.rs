@@ -33,6 +33,8 @@ fn clean() -> Measured {
         command: vec!["shop".to_owned()],
         address: None,
         waited: None,
+        excused: Vec::new(),
+        scenario: None,
         course: Course::Played,
         expected: Expectations::default(),
         findings: Vec::new(),
