@@ -2,6 +2,7 @@
 //!
 //! What is asserted is the verdict and what was counted, never how long something took.
 
+mod records;
 mod victim;
 
 use std::io::{BufRead, BufReader};
@@ -54,7 +55,7 @@ fn failures(measured: &Measured) -> Vec<&str> {
         .findings
         .iter()
         .filter(|it| it.severity == Severity::Failure);
-    failures.map(|finding| finding.name).collect()
+    failures.map(|finding| &*finding.name).collect()
 }
 
 /// Warnings about the process; that this machine is busy is not one.
@@ -64,7 +65,7 @@ fn warnings(measured: &Measured) -> Vec<&str> {
         .iter()
         .filter(|it| it.severity == Severity::Warning);
     warnings
-        .map(|finding| finding.name)
+        .map(|finding| &*finding.name)
         .filter(|name| !name.starts_with("load-"))
         .collect()
 }
@@ -139,6 +140,16 @@ async fn a_process_that_is_never_ready_is_not_stopped() {
     assert_eq!(measured.course, Course::NeverReady);
     assert!(measured.requests.is_none());
     assert_eq!(measured.process.status, None);
+    // What was tried, what was seen last, and where it listens instead.
+    let port = target.base.unwrap().address().port();
+    let message = &measured.findings[0].message;
+    assert!(
+        message.ends_with(&format!(
+            ": waited for GET http://127.0.0.1:{port}/ready to answer 2xx or 3xx, \
+             and saw last: it answered 503; it listens on 127.0.0.1:{port}"
+        )),
+        "{message}"
+    );
 }
 
 #[tokio::test]
