@@ -31,6 +31,8 @@ const SMALL: f64 = 12.0;
 const LINE: f64 = 15.0;
 /// A lane with a name of one line.
 const LANE: f64 = 23.0;
+/// From one tick of the ruler to the next, at least.
+const APART: f64 = 64.0;
 /// A bar in a lane.
 const BAR: f64 = 13.0;
 
@@ -265,7 +267,8 @@ impl Page {
         self.y += 6.0;
         let height = 24.0;
         let bottom = self.y + 22.0 + height * count(scene.platforms.len());
-        self.axis(bottom);
+        self.grid(bottom);
+        self.axis();
         for panel in &scene.platforms {
             let name = Text::new(Font::Mono, SMALL, self.names, self.y + 16.0, panel.platform);
             self.drawing.text(name.class("strong"));
@@ -304,12 +307,13 @@ impl Page {
         let heights: Vec<f64> = panel.lanes.iter().map(height).collect();
         let strip = if panel.ended.is_none() { 38.0 } else { 6.0 };
         let bottom = top + 20.0 + strip + heights.iter().sum::<f64>();
-        self.axis(bottom);
+        self.grid(bottom);
         for moment in drawn(panel) {
             let x = self.scale.x(moment.at_ms);
             let (class, _) = moment_classes(panel, moment.what);
             self.drawing.line(class, (x, top), (x, bottom + 4.0));
         }
+        self.axis();
         if panel.ended.is_none() {
             let name = Text::new(
                 Font::Words,
@@ -398,12 +402,19 @@ impl Page {
         self.y = bottom;
     }
 
-    /// The ruler, and its lines through all that is below.
-    fn axis(&mut self, bottom: f64) {
-        let baseline = self.y + 13.0;
-        for tick in ticks(&self.scale, 64.0) {
+    /// The lines of the ruler, through all that is below.
+    fn grid(&mut self, bottom: f64) {
+        for tick in ticks(&self.scale, APART) {
             let x = self.scale.x(tick);
-            self.drawing.line("grid", (x, baseline + 4.0), (x, bottom));
+            self.drawing.line("grid", (x, self.y + 17.0), (x, bottom));
+        }
+    }
+
+    /// The ruler.
+    fn axis(&mut self) {
+        let baseline = self.y + 13.0;
+        for tick in ticks(&self.scale, APART) {
+            let x = self.scale.x(tick);
             let label = Text::new(Font::Mono, 11.0, x, baseline, &ms(tick)).class("muted");
             self.drawing
                 .text(label.anchor(Anchor::Middle).class("halo"));
