@@ -74,7 +74,7 @@ fn scene(resolved: &Resolved, cases: &[&str]) -> Scene {
 /// Every text lies on the paper, and on no other text.
 #[track_caller]
 fn is_laid_out(drawing: &Drawing, what: &str) {
-    let texts: Vec<_> = drawing
+    let mut texts: Vec<_> = drawing
         .items
         .iter()
         .filter_map(|item| match item {
@@ -83,12 +83,15 @@ fn is_laid_out(drawing: &Drawing, what: &str) {
         })
         .collect();
     assert!(texts.len() > 10, "{what}: {} texts", texts.len());
+    texts.sort_by(|(_, a), (_, b)| a.1.total_cmp(&b.1));
     for (at, (text, (left, top, right, bottom))) in texts.iter().enumerate() {
         assert!(
             *left >= 0.0 && *top >= 0.0 && *right <= drawing.width && *bottom <= drawing.height,
             "{what}: `{text}` from {left} to {right}, {top} to {bottom} is cut off"
         );
-        for (other, (l, t, r, b)) in &texts[at + 1..] {
+        // From the top to the bottom: what begins below this one's end is clear of it.
+        let beside = texts[at + 1..].iter();
+        for (other, (l, t, r, b)) in beside.take_while(|(_, (_, t, ..))| t < bottom) {
             let apart = right <= l || r <= left || bottom <= t || b <= top;
             assert!(
                 apart,
@@ -313,11 +316,9 @@ fn the_svg_is_xml_that_points_nowhere_and_says_what_it_shows() {
     let scene = scene(&resolved, &["hang:r3"]);
     let file = svg::write(&scene).unwrap();
     let texts = read(&file);
-    let of = |name: &str| {
-        texts
-            .iter()
-            .filter(move |(of, _)| of == name)
-            .map(move |(_, text)| text)
+    let of = |name: &'static str| {
+        let named = texts.iter().filter(move |(of, _)| of == name);
+        named.map(|(_, text)| text)
     };
     assert!(
         of("style")
