@@ -16,6 +16,7 @@ mod conduct;
 pub mod measured;
 pub mod own_report;
 pub mod probe;
+pub mod rolling;
 pub mod script;
 pub mod series;
 pub mod stage;
@@ -25,6 +26,7 @@ pub mod verdict;
 pub mod words;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,6 +77,20 @@ pub enum Event<'a> {
     Killed,
     /// The process is gone.
     Exited,
+    /// In a rolling deploy, something of this happened to one instance.
+    Instance {
+        /// Which, from 1.
+        number: usize,
+        /// What.
+        event: &'a Event<'a>,
+    },
+    /// In a rolling deploy, where the balancer listens.
+    Balancing {
+        /// A loopback address.
+        address: SocketAddr,
+    },
+    /// A rolling deploy begins, or is over.
+    Rollout(&'a str),
 }
 
 impl fmt::Display for Event<'_> {
@@ -93,6 +109,9 @@ impl fmt::Display for Event<'_> {
             Self::Signalled { signal } => write!(f, "{signal} sent"),
             Self::Killed => f.write_str("grace period over, SIGKILL sent"),
             Self::Exited => f.write_str("gone"),
+            Self::Instance { number, event } => write!(f, "instance {number}: {event}"),
+            Self::Balancing { address } => write!(f, "balancing on {address}"),
+            Self::Rollout(what) => write!(f, "the rolling deploy {what}"),
         }
     }
 }
@@ -116,12 +135,17 @@ pub async fn run(
     progress: &Progress,
 ) -> anyhow::Result<Measured> {
     script::validate(target, script, load)?;
+    interruptible(conduct::play(target, script, load, progress)).await
+}
+
+/// Plays to the end, unless a signal to the drill itself comes first.
+async fn interruptible<T>(play: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
     // Leaving any of these arms drops the others, and with the play its process.
     let by = tokio::select! {
-        measured = conduct::play(target, script, load, progress) => return measured,
+        played = play => return played,
         _ = interrupt.recv() => "SIGINT",
         _ = terminate.recv() => "SIGTERM",
         _ = hangup.recv() => "SIGHUP",

@@ -158,6 +158,17 @@ impl Endpoint {
         })
     }
 
+    /// The same on another port.
+    #[must_use]
+    pub fn at_port(&self, port: u16) -> Self {
+        let host = self.authority.rsplit_once(':').map_or("127.0.0.1", |it| it.0);
+        Self {
+            address: SocketAddr::new(self.address.ip(), port),
+            authority: format!("{host}:{port}"),
+            path: self.path.clone(),
+        }
+    }
+
     /// Where to connect.
     pub const fn address(&self) -> SocketAddr {
         self.address
@@ -401,6 +412,10 @@ mod tests {
             Endpoint::parse("http://[::1]:8080").unwrap().authority(),
             "[::1]:8080"
         );
+        let moved = Endpoint::parse("http://[::1]:8080/x").unwrap().at_port(9);
+        assert_eq!(moved.authority(), "[::1]:9");
+        assert_eq!(moved.address().to_string(), "[::1]:9");
+        assert_eq!(moved.path(), "/x");
     }
 
     #[test]

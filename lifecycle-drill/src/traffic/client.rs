@@ -18,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout_at;
 
-use super::outcome::{Observed, Outcome, classify};
+use super::outcome::{GATEWAY, Observed, Outcome, classify};
 use super::wire::{Traffic, Wire};
 use crate::script::RequestSpec;
 
@@ -176,6 +176,7 @@ impl Connection {
                 Ok(response) => {
                     seen.status = Some(response.status().as_u16());
                     seen.says_when = says_when(response.headers());
+                    seen.by_balancer = response.headers().contains_key(GATEWAY);
                     seen.complete = read_to_end(response).await;
                 }
                 Err(refused) => seen.garbled = refused.error().is_parse(),
