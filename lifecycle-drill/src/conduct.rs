@@ -16,6 +16,7 @@ use super::probe::{self, Marks, Samples};
 use super::script::{Endpoint, Load, Script, Target};
 use super::stage::{Stage, millis_between};
 use super::target::process::{Ended, Running, Status};
+use super::target::signalled::Signalled;
 use super::traffic::client::Template;
 use super::traffic::tally::Tally;
 use super::verdict;
@@ -39,6 +40,8 @@ struct Moments {
     ready: Option<Instant>,
     grace: Option<Instant>,
     killed: Option<Instant>,
+    /// The processes in the moment before the signal.
+    seen: Option<Signalled>,
 }
 
 /// Plays a whole script and reads what was measured.
@@ -65,6 +68,7 @@ pub(super) async fn play(
         ready: None,
         grace: None,
         killed: None,
+        seen: None,
     };
     let running = Running::start(target, script, &report_path, progress)?;
 
@@ -122,7 +126,7 @@ pub(super) async fn play(
         service: script.service.clone(),
         platform: script.platform.clone(),
         platform_label: script.platform_label.clone(),
-        command: target.command.clone(),
+        command: target.subject.words(),
         course,
         findings: Vec::new(),
         signal: script.signal.name(),
@@ -241,6 +245,7 @@ impl Drill<'_> {
             }
         }
 
+        moments.seen = Some(self.running.look(script.signal));
         let signalled = Instant::now();
         self.running
             .signal(script.signal)
@@ -420,6 +425,7 @@ impl Drill<'_> {
                 .map(|exit| (kill_ms - exit).max(0.0)),
             sigkill_needed,
             left_behind,
+            signalled: moments.seen.clone(),
         }
     }
 }

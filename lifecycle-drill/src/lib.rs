@@ -35,6 +35,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 pub use measured::Measured;
 pub use script::{Endpoint, Load, Pace, PlannedStep, RequestSpec, Script, Target};
+pub use target::Subject;
 
 /// What happens while a drill is under way, for whoever shows progress.
 #[derive(Clone, Copy, Debug)]

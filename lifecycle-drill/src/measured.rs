@@ -15,6 +15,7 @@ use super::probe::{Liveness, Readiness};
 use super::script::{Load, Pace, PlannedStep, Script};
 use super::series::Series;
 use super::target::process::Status;
+use super::target::signalled::Signalled;
 use super::traffic::tally::Requests;
 
 /// The version of the JSON.
@@ -182,6 +183,9 @@ pub struct Process {
     /// Processes of its group that outlived it; null where the system does not tell, and when the
     /// whole group was killed.
     pub left_behind: Option<usize>,
+    /// Who was signalled, and who was below it; absent without a signal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signalled: Option<Signalled>,
 }
 
 /// The load, for the heading.

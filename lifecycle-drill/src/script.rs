@@ -11,6 +11,8 @@ use anyhow::{Context, bail, ensure};
 use hyper::Uri;
 use lifecycle_manifest::platform::Signal;
 
+use crate::target::Subject;
+
 /// What the platform does, from the moment a stop is asked until nothing is left.
 ///
 /// ```text
@@ -84,8 +86,8 @@ pub struct PlannedStep {
 /// The process to be drilled.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// The program and its arguments; run as it is, without a shell.
-    pub command: Vec<String>,
+    /// What is drilled, and how it comes to run.
+    pub subject: Subject,
     /// Where it runs; the drill's own working directory when `None`.
     pub directory: Option<PathBuf>,
     /// Set for the process after the script's own, so that these win.
@@ -328,7 +330,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Refuses what cannot be played.
 pub(super) fn validate(target: &Target, script: &Script, load: &Load) -> anyhow::Result<()> {
-    ensure!(!target.command.is_empty(), "there is no command to run");
+    target.subject.validate()?;
     let spans = [
         ("the grace period", script.grace),
         ("the routing lag", script.routing_lag),

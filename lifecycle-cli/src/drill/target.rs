@@ -8,7 +8,7 @@ use lifecycle_manifest::Resolved;
 
 use crate::cli::DrillArgs;
 use crate::talk::say;
-use lifecycle_drill::{Endpoint, Target};
+use lifecycle_drill::{Endpoint, Subject, Target};
 
 /// Builds the crate in a directory and finds its program.
 pub(super) fn build(directory: &Path, profile: &str) -> Result<PathBuf> {
@@ -76,7 +76,7 @@ pub(super) fn target(
     let probe = |path: &str| Some(Endpoint::on_port(own_port.or(port)?, path));
     let drill = resolved.manifest.drill.as_ref();
     Ok(Target {
-        command,
+        subject: Subject::Command(command),
         // A command was written where it was typed, and runs there.
         directory: args.directory.clone().filter(|_| args.command.is_empty()),
         env: drill.map(|drill| drill.env.clone()).unwrap_or_default(),

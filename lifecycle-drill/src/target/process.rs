@@ -17,7 +17,9 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use serde::Serialize;
 use tokio::sync::watch;
 
+use super::Subject;
 use super::output::Output;
+use super::signalled::Signalled;
 use crate::script::{Script, Target};
 use crate::{Event, Progress};
 
@@ -69,7 +71,8 @@ impl Running {
         report: &Path,
         progress: &Progress,
     ) -> anyhow::Result<Self> {
-        let (program, arguments) = target.command.split_first().context("no command to run")?;
+        let Subject::Command(words) = &target.subject;
+        let (program, arguments) = words.split_first().context("no command to run")?;
         let mut command = Command::new(program);
         command.args(arguments).process_group(0);
         command
@@ -156,20 +159,13 @@ impl Running {
 
     /// Sends a signal to the process alone, as kubelet and the others do to the container's first.
     pub(crate) fn signal(&self, signal: StopSignal) -> rustix::io::Result<()> {
-        rustix::process::kill_process(
-            self.pid,
-            match signal {
-                StopSignal::Term => Signal::TERM,
-                StopSignal::Int => Signal::INT,
-                StopSignal::Quit => Signal::QUIT,
-                StopSignal::Hup => Signal::HUP,
-                StopSignal::Usr1 => Signal::USR1,
-                StopSignal::Usr2 => Signal::USR2,
-                StopSignal::Winch => Signal::WINCH,
-                StopSignal::Stop => Signal::STOP,
-                StopSignal::Kill => Signal::KILL,
-            },
-        )
+        rustix::process::kill_process(self.pid, number(signal))
+    }
+
+    /// The process and everything below it, as they are now.
+    pub(crate) fn look(&self, signal: StopSignal) -> Signalled {
+        let pid = self.pid.as_raw_nonzero().get();
+        Signalled::look(pid, number(signal).as_raw(), false)
     }
 
     /// Ends the process and everything in its group.
@@ -235,6 +231,21 @@ fn group_members(group: i32) -> Option<usize> {
         pid != group && group_id == Some(group) && !matches!(state, Some("Z" | "X"))
     });
     Some(members.count())
+}
+
+/// The signal on this system.
+const fn number(signal: StopSignal) -> Signal {
+    match signal {
+        StopSignal::Term => Signal::TERM,
+        StopSignal::Int => Signal::INT,
+        StopSignal::Quit => Signal::QUIT,
+        StopSignal::Hup => Signal::HUP,
+        StopSignal::Usr1 => Signal::USR1,
+        StopSignal::Usr2 => Signal::USR2,
+        StopSignal::Winch => Signal::WINCH,
+        StopSignal::Stop => Signal::STOP,
+        StopSignal::Kill => Signal::KILL,
+    }
 }
 
 /// What a signal is called; numbers differ between systems, so only these few are named.

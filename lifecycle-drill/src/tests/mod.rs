@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::measured::{Course, Severity};
 use super::probe::Flip;
 use super::target::process::Status;
-use super::{Event, Load, Measured, Pace, PlannedStep, Progress, Script, Target, run};
+use super::{Event, Load, Measured, Pace, PlannedStep, Progress, Script, Subject, Target, run};
 use victim::Way;
 
 /// A script as Kubernetes plays it, in little: routing ends when the hook does.
@@ -341,7 +341,7 @@ fn is_zombie(pid: u32) -> bool {
 async fn a_drill_that_cannot_be_played_is_an_error() {
     let (script, load) = (kubernetes(), victim::load());
     let mut target = victim::target(Way::Polite);
-    target.command = vec!["/no/such/program".to_owned()];
+    target.subject = Subject::Command(vec!["/no/such/program".to_owned()]);
     let error = run(&target, &script, &load, &quiet()).await.unwrap_err();
     assert!(format!("{error:#}").contains("could not start `/no/such/program`"));
 
@@ -353,7 +353,7 @@ async fn a_drill_that_cannot_be_played_is_an_error() {
     let error = run(&target, &script, &load, &quiet()).await.unwrap_err();
     assert!(error.to_string().contains("something already listens"));
 
-    target.command.clear();
+    target.subject = Subject::Command(Vec::new());
     let error = run(&target, &script, &load, &quiet()).await.unwrap_err();
     assert!(error.to_string().contains("no command"));
 }

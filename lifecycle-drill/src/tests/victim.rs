@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use super::super::{Endpoint, Load, Pace, Progress, RequestSpec, Script, Target};
+use super::super::{Endpoint, Load, Pace, Progress, RequestSpec, Script, Subject, Target};
 
 const WAY: &str = "DRILL_VICTIM";
 const PORT: &str = "DRILL_VICTIM_PORT";
@@ -104,7 +104,7 @@ pub(super) fn free_port() -> u16 {
 pub(super) fn target(way: Way) -> Target {
     let port = free_port();
     Target {
-        command: command(),
+        subject: Subject::Command(command()),
         directory: None,
         env: env(way, port),
         base: Some(Endpoint::on_port(port, "/")),

@@ -99,6 +99,7 @@ fn good() -> Measured {
             left_ms: Some(38_765.5),
             sigkill_needed: false,
             left_behind: Some(0),
+            signalled: None,
         },
         load: Some(LoadSummary::Open {
             rate: 200,
@@ -152,6 +153,7 @@ fn bad() -> Measured {
         left_ms: None,
         sigkill_needed: true,
         left_behind: Some(2),
+        signalled: None,
     };
     measured.timeline.killed_ms = Some(40_000.4);
     measured.timeline.ended_ms = Some(40_003.0);
@@ -257,6 +259,7 @@ fn never_ready() -> Measured {
         left_ms: None,
         sigkill_needed: false,
         left_behind: None,
+        signalled: None,
     };
     measured.timeline = Timeline {
         zero: Zero::Start,

@@ -1,0 +1,9 @@
+//! What is drilled: how it starts, is signalled, ends, and never outlives the drill.
+
+pub(crate) mod output;
+pub(crate) mod proc;
+pub mod process;
+pub mod signalled;
+pub mod subject;
+
+pub use subject::Subject;

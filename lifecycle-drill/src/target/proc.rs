@@ -1,0 +1,304 @@
+//! What `/proc` says of processes: who descends from whom, what each does with a signal, and where it
+//! listens.
+//!
+//! Nothing here fails: a process may be gone between two looks, and what another user's process holds
+//! is not for everybody to read. What could not be seen is absent.
+
+use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
+
+/// One process of the machine, from `/proc/PID/stat`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) pid: i32,
+    pub(crate) parent: i32,
+    /// When it was started, in ticks since boot: with the id, the one process and no later one.
+    pub(crate) started: u64,
+    /// It has ended, and waits for its parent to take note.
+    pub(crate) zombie: bool,
+}
+
+/// The masks of `/proc/PID/status`: bit 0 is signal 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Masks {
+    pub(crate) blocked: u64,
+    pub(crate) ignored: u64,
+    pub(crate) caught: u64,
+}
+
+/// A socket that takes connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Listening {
+    pub(crate) address: IpAddr,
+    pub(crate) port: u16,
+}
+
+fn of(pid: i32) -> PathBuf {
+    Path::new("/proc").join(pid.to_string())
+}
+
+/// All processes that can be seen; `None` where the system does not tell.
+pub(crate) fn all() -> Option<Vec<Entry>> {
+    let directory = std::fs::read_dir("/proc").ok()?;
+    let pids = directory
+        .filter_map(Result::ok)
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    Some(pids.filter_map(entry).collect())
+}
+
+/// One process, unless it is gone.
+pub(crate) fn entry(pid: i32) -> Option<Entry> {
+    parse_stat(pid, &std::fs::read_to_string(of(pid).join("stat")).ok()?)
+}
+
+fn parse_stat(pid: i32, stat: &str) -> Option<Entry> {
+    // The second field is the program's name in parentheses and may hold anything.
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace();
+    let zombie = matches!(fields.next()?, "Z" | "X");
+    let parent = fields.next()?.parse().ok()?;
+    // The parent is the fourth field of proc(5), the start time the twenty-second.
+    let started = fields.nth(22 - 4 - 1)?.parse().ok()?;
+    Some(Entry {
+        pid,
+        parent,
+        started,
+        zombie,
+    })
+}
+
+/// The live processes below `root`, without it; `None` where the system does not tell.
+pub(crate) fn descendants(root: i32) -> Option<Vec<Entry>> {
+    Some(below(root, &all()?))
+}
+
+fn below(root: i32, all: &[Entry]) -> Vec<Entry> {
+    let parents: HashMap<i32, i32> = all.iter().map(|it| (it.pid, it.parent)).collect();
+    let descends = |pid: i32| {
+        let mut at = pid;
+        // No chain is longer than there are processes, and a list that was read while it changed may
+        // hold a circle.
+        for _ in 0..all.len() {
+            match parents.get(&at) {
+                Some(parent) if *parent == root => return true,
+                Some(parent) => at = *parent,
+                None => return false,
+            }
+        }
+        false
+    };
+    let mut found: Vec<Entry> = all
+        .iter()
+        .filter(|it| !it.zombie && it.pid != root && descends(it.pid))
+        .copied()
+        .collect();
+    found.sort_unstable_by_key(|it| it.pid);
+    found
+}
+
+/// The live processes whose environment holds `NAME=VALUE`, as they were started.
+pub(crate) fn with_variable(name: &str, value: &str) -> Vec<Entry> {
+    let wanted = format!("{name}={value}");
+    let own = i32::try_from(std::process::id()).ok();
+    let has = |pid: i32| {
+        std::fs::read(of(pid).join("environ")).is_ok_and(|environ| {
+            environ
+                .split(|byte| *byte == 0)
+                .any(|variable| variable == wanted.as_bytes())
+        })
+    };
+    all()
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|it| !it.zombie && Some(it.pid) != own && has(it.pid))
+        .collect()
+}
+
+/// What the process does with signals; `None` when it is gone.
+pub(crate) fn masks(pid: i32) -> Option<Masks> {
+    Some(parse_masks(
+        &std::fs::read_to_string(of(pid).join("status")).ok()?,
+    ))
+}
+
+fn parse_masks(status: &str) -> Masks {
+    let mask = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
+            .unwrap_or_default()
+    };
+    Masks {
+        blocked: mask("SigBlk:"),
+        ignored: mask("SigIgn:"),
+        caught: mask("SigCgt:"),
+    }
+}
+
+/// Whether it is the first process of a container: its own namespace calls it 1.
+pub(crate) fn is_first(pid: i32) -> bool {
+    let status = std::fs::read_to_string(of(pid).join("status")).unwrap_or_default();
+    let ids = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    ids.is_some_and(|ids| ids.split_whitespace().last() == Some("1"))
+}
+
+/// The program and its arguments, as the process was started; empty for one of the kernel's own, and
+/// for one that is gone.
+pub(crate) fn arguments(pid: i32) -> Vec<String> {
+    let bytes = std::fs::read(of(pid).join("cmdline")).unwrap_or_default();
+    let bytes = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
+    if bytes.is_empty() {
+        return Vec::new();
+    }
+    bytes
+        .split(|byte| *byte == 0)
+        .map(|word| String::from_utf8_lossy(word).into_owned())
+        .collect()
+}
+
+/// Where these processes take connections, each socket once, in order.
+///
+/// Each is asked in its own network namespace: a process of a container listens there.
+pub(crate) fn listening(pids: &[i32]) -> Vec<Listening> {
+    let mut found = HashSet::new();
+    for pid in pids {
+        let held = sockets(*pid);
+        if held.is_empty() {
+            continue;
+        }
+        for table in ["tcp", "tcp6"] {
+            let text = std::fs::read_to_string(of(*pid).join("net").join(table));
+            let lines = text.unwrap_or_default();
+            found.extend(
+                lines
+                    .lines()
+                    .filter_map(parse_socket)
+                    .filter(|(inode, _)| held.contains(inode))
+                    .map(|(_, listening)| listening),
+            );
+        }
+    }
+    let mut found: Vec<_> = found.into_iter().collect();
+    found.sort_unstable();
+    found
+}
+
+/// The inodes of the sockets that a process holds.
+fn sockets(pid: i32) -> HashSet<u64> {
+    let Ok(descriptors) = std::fs::read_dir(of(pid).join("fd")) else {
+        return HashSet::new();
+    };
+    descriptors
+        .filter_map(Result::ok)
+        .filter_map(|entry| std::fs::read_link(entry.path()).ok())
+        .filter_map(|link| {
+            let inode = link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
+            inode.parse().ok()
+        })
+        .collect()
+}
+
+/// A line of `/proc/net/tcp` or `tcp6` that listens: its inode, and where.
+fn parse_socket(line: &str) -> Option<(u64, Listening)> {
+    const LISTEN: &str = "0A";
+    let mut fields = line.split_whitespace();
+    let local = fields.nth(1)?;
+    if fields.nth(1)? != LISTEN {
+        return None;
+    }
+    // sl, local, remote, state, queues, timer, retransmits, uid, timeout, inode.
+    let inode = fields.nth(5)?.parse().ok()?;
+    let (address, port) = local.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    // Words of 32 bits in the order of this machine's bytes.
+    let words: Vec<u32> = (0..address.len() / 8)
+        .map(|at| u32::from_str_radix(address.get(at * 8..at * 8 + 8)?, 16).ok())
+        .collect::<Option<_>>()?;
+    let address = match words.as_slice() {
+        [word] => IpAddr::V4(Ipv4Addr::from(word.to_ne_bytes())),
+        [a, b, c, d] => {
+            let mut bytes = [0; 16];
+            for (at, word) in [a, b, c, d].into_iter().enumerate() {
+                bytes[at * 4..at * 4 + 4].copy_from_slice(&word.to_ne_bytes());
+            }
+            IpAddr::V6(Ipv6Addr::from(bytes))
+        }
+        _ => return None,
+    };
+    Some((inode, Listening { address, port }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_hold_anything() {
+        let stat = "77 (a) S 1 (b) Z 42 77 77 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 98765 1 2";
+        let entry = parse_stat(77, stat).unwrap();
+        assert_eq!(
+            (entry.parent, entry.started, entry.zombie),
+            (42, 98_765, true)
+        );
+        assert_eq!(parse_stat(77, "77 (sh"), None);
+    }
+
+    #[test]
+    fn descendants_are_found_at_any_depth() {
+        let entry = |pid, parent, zombie| Entry {
+            pid,
+            parent,
+            started: 1,
+            zombie,
+        };
+        let all = [
+            entry(1, 0, false),
+            entry(10, 1, false),
+            entry(11, 10, false),
+            entry(12, 11, true),
+            entry(13, 12, false),
+            entry(20, 1, false),
+            // Read while it changed.
+            entry(30, 31, false),
+            entry(31, 30, false),
+        ];
+        let found: Vec<i32> = below(10, &all).iter().map(|it| it.pid).collect();
+        assert_eq!(found, [11, 13]);
+        assert!(below(99, &all).is_empty());
+    }
+
+    #[test]
+    fn masks_are_read_by_name() {
+        let masks = parse_masks("Name:\tx\nSigBlk:\t0000000000004000\nSigCgt:\t0000000180000002\n");
+        assert_eq!(masks.blocked, 1 << 14);
+        assert_eq!(masks.ignored, 0);
+        assert_eq!(masks.caught, 0x1_8000_0002);
+    }
+
+    #[test]
+    fn sockets_that_listen_are_read() {
+        let head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode";
+        assert_eq!(parse_socket(head), None);
+        let line = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 100 0 0 10 0";
+        let (inode, at) = parse_socket(line).unwrap();
+        assert_eq!((inode, at.port), (4_711, 8_080));
+        if cfg!(target_endian = "little") {
+            assert_eq!(at.address, IpAddr::V4(Ipv4Addr::LOCALHOST));
+        }
+        assert_eq!(parse_socket(&line.replace(" 0A ", " 01 ")), None);
+        let six = "   0: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 12 1 0 100 0 0 10 0";
+        let (inode, at) = parse_socket(six).unwrap();
+        assert_eq!((inode, at.port), (12, 80));
+        assert!(at.address.is_unspecified());
+    }
+
+    #[test]
+    fn this_process_is_seen_as_it_is() {
+        let own = i32::try_from(std::process::id()).unwrap();
+        assert!(!entry(own).unwrap().zombie);
+        assert!(!arguments(own).is_empty());
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(listening(&[own]).iter().any(|it| it.port == port));
+    }
+}

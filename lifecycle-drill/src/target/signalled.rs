@@ -1,0 +1,248 @@
+//! Who the signal went to, and what each process would do with it: looked at the moment before it
+//! went out.
+
+use serde::{Deserialize, Serialize};
+
+use super::proc;
+
+/// No more descendants are described than this; the others are counted.
+const MOST: usize = 32;
+/// No more of a command line is kept.
+const ARGUMENTS: usize = 24;
+const ARGUMENT_CHARS: usize = 200;
+
+/// The processes of the target in the moment of the signal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signalled {
+    /// The process that was started, which the signal went to: in a container, its process 1.
+    pub main: Seen,
+    /// Those below it, the oldest ids first, 32 at most. They get no signal unless
+    /// `everyone` is set.
+    pub descendants: Vec<Seen>,
+    /// How many there were in all.
+    pub descendants_in_all: usize,
+    /// The signal went to the descendants too, as this platform's does.
+    pub everyone: bool,
+}
+
+/// One process, as `/proc` showed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Its id on this machine.
+    pub pid: u32,
+    /// Its parent's.
+    pub parent: u32,
+    /// The program's name, without its directory: `node`.
+    pub program: String,
+    /// Its command line, the program first; long ones are cut.
+    pub command: Vec<String>,
+    /// What sort of program it is.
+    pub role: Role,
+    /// What becomes of the signal there.
+    pub reaction: Reaction,
+    /// It holds a socket that takes connections.
+    pub listens: bool,
+    /// It is process 1 of a container: the kernel keeps from it every signal it has no handler for.
+    pub first: bool,
+}
+
+/// What sort of program a process is, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// A shell: passes no signal on to what it has started.
+    Shell,
+    /// npm, yarn, pnpm and their like, which run the program through a shell of their own.
+    PackageRunner,
+    /// tini, dumb-init and their like, whose work it is to pass signals on.
+    Init,
+    /// Anything else.
+    Program,
+}
+
+/// What a process does with a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reaction {
+    /// It has a handler. That of a language's runtime counts as one: Go and Java have one always.
+    Handles,
+    /// It ignores the signal.
+    Ignores,
+    /// It blocks the signal, as programs do that wait for it (`sigwait`, `signalfd`).
+    Blocks,
+    /// Nothing is set: the system ends it on the spot, unless it is a container's process 1.
+    Default,
+    /// It could not be looked at.
+    Unknown,
+}
+
+impl Signalled {
+    /// The process that takes the connections, as far as one does: what the operator calls the program.
+    pub fn server(&self) -> Option<&Seen> {
+        std::iter::once(&self.main)
+            .chain(&self.descendants)
+            .find(|seen| seen.listens)
+    }
+
+    /// Looks at a process and everything below it.
+    pub(crate) fn look(main: i32, signal: i32, everyone: bool) -> Self {
+        let below = proc::descendants(main).unwrap_or_default();
+        let descendants = below
+            .iter()
+            .take(MOST)
+            .map(|it| seen(it.pid, signal))
+            .collect();
+        Self {
+            main: seen(main, signal),
+            descendants,
+            descendants_in_all: below.len(),
+            everyone,
+        }
+    }
+}
+
+fn seen(pid: i32, signal: i32) -> Seen {
+    let command: Vec<String> = proc::arguments(pid)
+        .into_iter()
+        .take(ARGUMENTS)
+        .map(|word| word.chars().take(ARGUMENT_CHARS).collect())
+        .collect();
+    let parent = proc::entry(pid).map_or(0, |it| it.parent);
+    Seen {
+        pid: pid.cast_unsigned(),
+        parent: parent.cast_unsigned(),
+        program: name_of(&command).to_owned(),
+        role: role(&command),
+        reaction: reaction(proc::masks(pid), signal),
+        listens: !proc::listening(&[pid]).is_empty(),
+        first: proc::is_first(pid),
+        command,
+    }
+}
+
+fn name_of(command: &[String]) -> &str {
+    let program = command.first().map_or("", String::as_str);
+    // Programs may write their own title here: `nginx: master process …`, `npm start`.
+    let program = program.split([' ', ':']).next().unwrap_or_default();
+    // A login shell's begins with a dash.
+    program
+        .rsplit('/')
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches('-')
+}
+
+/// What sort of program a command line is of.
+pub fn role(command: &[String]) -> Role {
+    let runs = |name: &str| {
+        matches!(
+            name,
+            "npm" | "npx" | "yarn" | "yarnpkg" | "pnpm" | "pnpx" | "bun" | "bunx" | "corepack"
+        )
+    };
+    match name_of(command) {
+        "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh" | "mksh" | "fish" => Role::Shell,
+        "busybox"
+            if command
+                .get(1)
+                .is_some_and(|applet| applet == "sh" || applet == "ash") =>
+        {
+            Role::Shell
+        }
+        "tini" | "tini-static" | "dumb-init" | "docker-init" | "catatonit" | "s6-svscan"
+        | "runit" | "runsv" | "supervisord" | "init" => Role::Init,
+        // `bun server.ts` is a program, `bun run start` is not.
+        "bun"
+            if command
+                .get(1)
+                .is_none_or(|word| word != "run" && word != "start") =>
+        {
+            Role::Program
+        }
+        name if runs(name) => Role::PackageRunner,
+        "node" | "nodejs" => {
+            let script = command.iter().skip(1).find(|word| !word.starts_with('-'));
+            let script = script.map_or("", |script| script.rsplit('/').next().unwrap_or_default());
+            let script = script
+                .trim_end_matches(".js")
+                .trim_end_matches(".cjs")
+                .trim_end_matches("-cli");
+            match runs(script) {
+                true => Role::PackageRunner,
+                false => Role::Program,
+            }
+        }
+        _ => Role::Program,
+    }
+}
+
+fn reaction(masks: Option<proc::Masks>, signal: i32) -> Reaction {
+    let Some(masks) = masks else {
+        return Reaction::Unknown;
+    };
+    let has = |mask: u64| {
+        u32::try_from(signal - 1).is_ok_and(|bit| mask.checked_shr(bit).unwrap_or(0) & 1 == 1)
+    };
+    if has(masks.caught) {
+        Reaction::Handles
+    } else if has(masks.ignored) {
+        Reaction::Ignores
+    } else if has(masks.blocked) {
+        Reaction::Blocks
+    } else {
+        Reaction::Default
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_known_by_their_names() {
+        let role = |line: &str| {
+            let words: Vec<String> = line.split('|').map(str::to_owned).collect();
+            super::role(&words)
+        };
+        for shell in ["sh|-c|node x", "/bin/bash", "-bash", "/bin/busybox|sh|-c|x"] {
+            assert_eq!(role(shell), Role::Shell, "{shell}");
+        }
+        for runner in [
+            "npm start",
+            "npm|run|start",
+            "/usr/bin/node|/usr/bin/npm|start",
+            "node|--x|/usr/lib/node_modules/npm/bin/npm-cli.js|start",
+            "/usr/bin/node|/opt/yarn/bin/yarn.js|start",
+            "bun|run|start",
+        ] {
+            assert_eq!(role(runner), Role::PackageRunner, "{runner}");
+        }
+        for program in [
+            "node|server.js",
+            "bun|server.ts",
+            "java|-jar|x.jar",
+            "nginx: master process",
+        ] {
+            assert_eq!(role(program), Role::Program, "{program}");
+        }
+        assert_eq!(role("/sbin/docker-init|--|x"), Role::Init);
+        assert_eq!(super::role(&[]), Role::Program);
+    }
+
+    #[test]
+    fn a_handler_is_told_from_what_is_ignored_and_blocked() {
+        let masks = |caught, ignored, blocked| {
+            let masks = proc::Masks {
+                blocked,
+                ignored,
+                caught,
+            };
+            reaction(Some(masks), 15)
+        };
+        assert_eq!(masks(1 << 14, 0, 0), Reaction::Handles);
+        assert_eq!(masks(0, 1 << 14, 0), Reaction::Ignores);
+        assert_eq!(masks(0, 0, 1 << 14), Reaction::Blocks);
+        assert_eq!(masks(1 << 13, 1 << 1, 1 << 15), Reaction::Default);
+        assert_eq!(reaction(None, 15), Reaction::Unknown);
+    }
+}
