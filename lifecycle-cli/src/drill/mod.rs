@@ -1,6 +1,6 @@
 //! `lifecycle drill`: fills in what the engine is told, from the manifest and the command line.
 
-mod human;
+pub(crate) mod human;
 mod load;
 mod script;
 mod target;
@@ -19,7 +19,7 @@ use crate::cli::{DrillArgs, DrillFormat};
 use crate::input::{self, Input};
 use crate::talk::say;
 use crate::{Outcome, check, picture};
-use lifecycle_drill::{Event, Progress};
+use lifecycle_drill::{Event, Load, Progress, Script, Target};
 
 /// The name of the manifest that a bare command is given.
 const NO_MANIFEST: &str = "<no manifest>";
@@ -56,24 +56,19 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
                 .to_string(),
         ],
     };
-    let target = target::target(args, resolved, command)?;
-    let mut script = script::script(resolved, line);
-    if invented {
-        // Its timeouts are nobody's plan; what is measured is shown beside the platform alone.
-        script.steps.clear();
-        script.deadline = None;
-    }
-    if let Some(lag) = args.routing_lag {
-        script.routing_lag = lag;
-    }
-    let load = load::load(args, resolved)?;
+    let told = told(args, resolved, line, command, invented)?;
     let progress = progress(args.verbose);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .context("could not start the async runtime")?;
-    let measured = runtime.block_on(lifecycle_drill::run(&target, &script, &load, &progress))?;
+    let measured = runtime.block_on(lifecycle_drill::run(
+        &told.target,
+        &told.script,
+        &told.load,
+        &progress,
+    ))?;
     if human {
         write!(anstream::stdout(), "\n{}", human::human(&measured))?;
     } else {
@@ -87,6 +82,40 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
         Outcome::Clean
     } else {
         Outcome::Findings
+    })
+}
+
+/// All that the engine is told.
+pub(crate) struct Told {
+    pub(crate) target: Target,
+    pub(crate) script: Script,
+    pub(crate) load: Load,
+}
+
+/// From the command line and the manifest to what the engine is told. An `invented` manifest is
+/// nobody's plan.
+pub(crate) fn told(
+    args: &DrillArgs,
+    resolved: &Resolved,
+    line: &Timeline,
+    command: Vec<String>,
+    invented: bool,
+) -> Result<Told> {
+    let target = target::target(args, resolved, command)?;
+    let mut script = script::script(resolved, line);
+    if invented {
+        // Its timeouts are nobody's plan; what is measured is shown beside the platform alone.
+        script.steps.clear();
+        script.deadline = None;
+    }
+    if let Some(lag) = args.routing_lag {
+        script.routing_lag = lag;
+    }
+    let load = load::load(args, resolved)?;
+    Ok(Told {
+        target,
+        script,
+        load,
     })
 }
 
@@ -148,7 +177,7 @@ fn manifest(args: &DrillArgs) -> Result<Input> {
     ))
 }
 
-fn timeline<'a>(resolved: &'a Resolved, asked: Option<&str>) -> Result<&'a Timeline> {
+pub(crate) fn timeline<'a>(resolved: &'a Resolved, asked: Option<&str>) -> Result<&'a Timeline> {
     let named: Vec<&str> = resolved.timelines.iter().map(Timeline::platform).collect();
     match asked {
         Some(key) => resolved
