@@ -155,4 +155,4 @@ async fn interruptible<T>(play: impl Future<Output = anyhow::Result<T>>) -> anyh
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

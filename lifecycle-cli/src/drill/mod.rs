@@ -2,6 +2,7 @@
 
 pub(crate) mod human;
 mod load;
+mod rolling;
 mod script;
 mod target;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use crate::cli::{DrillArgs, DrillFormat};
 use crate::input::{self, Input};
 use crate::talk::say;
 use crate::{Outcome, check, picture};
+use lifecycle_drill::rolling::Rolling;
 use lifecycle_drill::{Event, Load, Progress, Script, Target};
 
 /// The name of the manifest that a bare command is given.
@@ -90,6 +92,8 @@ pub(crate) struct Told {
     pub(crate) target: Target,
     pub(crate) script: Script,
     pub(crate) load: Load,
+    /// Several instances, replaced one after the other.
+    pub(crate) rolling: Option<Rolling>,
 }
 
 /// From the command line and the manifest to what the engine is told. An `invented` manifest is
@@ -101,7 +105,7 @@ pub(crate) fn told(
     command: Vec<String>,
     invented: bool,
 ) -> Result<Told> {
-    let target = target::target(args, resolved, command)?;
+    let mut target = target::target(args, resolved, command)?;
     let mut script = script::script(resolved, line);
     if invented {
         // Its timeouts are nobody's plan; what is measured is shown beside the platform alone.
@@ -111,11 +115,22 @@ pub(crate) fn told(
     if let Some(lag) = args.routing_lag {
         script.routing_lag = lag;
     }
+    if let Some(delay) = args.deregistration_delay {
+        script.deregistration = Some(delay);
+    }
     let load = load::load(args, resolved)?;
+    let rolling = match args.rolling {
+        true => Some(rolling::rolling(args, resolved, line, script.routing_lag)?),
+        false => {
+            lifecycle_drill::rolling::alone(&mut target);
+            None
+        }
+    };
     Ok(Told {
         target,
         script,
         load,
+        rolling,
     })
 }
 

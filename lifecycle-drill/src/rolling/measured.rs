@@ -352,7 +352,7 @@ pub(super) fn of(played: Played<'_>) -> RollingMeasured {
         service: script.service.clone(),
         platform: script.platform.clone(),
         platform_label: script.platform_label.clone(),
-        command: target.command.clone(),
+        command: target.subject.words(),
         course,
         findings: Vec::new(),
         deploy: Deploy::of(rolling),

@@ -8,7 +8,7 @@
 //! What it does not do: the balancer never sends a request twice, speaks HTTP/1.1 where it balances by
 //! request, and its clients are the load's.
 
-pub(crate) mod balancer;
+mod balancer;
 mod conduct;
 mod deploy;
 mod instance;
@@ -24,7 +24,7 @@ use anyhow::ensure;
 
 pub use deploy::{Balancing, Rolling};
 pub use measured::RollingMeasured;
-pub use places::Place;
+pub use places::{Place, alone};
 
 use crate::script::{Load, Script, Target};
 use crate::{Progress, interruptible};

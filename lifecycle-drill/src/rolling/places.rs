@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use anyhow::{bail, ensure};
 
 use crate::script::{Endpoint, Target};
+use crate::target::Subject;
 
 /// Where most programs that can be told their port look for it.
 const PORT: &str = "PORT";
@@ -33,12 +34,29 @@ impl Place {
             .replace("{replica}", &self.replica.to_string())
     }
 
-    /// The arguments of a command and the values of an environment, filled in.
-    pub fn fill_in(&self, command: &mut [String], env: &mut [(String, String)]) {
-        for text in command.iter_mut().chain(env.iter_mut().map(|it| &mut it.1)) {
+    /// The arguments of the target's command and the values of its environment, filled in.
+    pub fn fill_in(&self, target: &mut Target) {
+        let Subject::Command(command) = &mut target.subject;
+        let env = target.env.iter_mut().map(|it| &mut it.1);
+        for text in command.iter_mut().chain(env) {
             *text = self.fill(text);
         }
     }
+}
+
+/// Fills in the placeholders of a target that is drilled alone: with the ports that it has anyway.
+pub fn alone(target: &mut Target) {
+    let port = |endpoint: &Option<Endpoint>| endpoint.as_ref().map(|it| it.address().port());
+    let health = port(&target.ready).or(port(&target.live));
+    let Some(port) = port(&target.base).or(health) else {
+        return;
+    };
+    let place = Place {
+        port,
+        health_port: health.unwrap_or(port),
+        replica: 1,
+    };
+    place.fill_in(target);
 }
 
 /// The ports that a target was told to have, before any instance has its own.
@@ -97,7 +115,7 @@ pub(super) fn instance(target: &Target, place: Place) -> Target {
         live: moved(&target.live),
         ..target.clone()
     };
-    place.fill_in(&mut instance.command, &mut instance.env);
+    place.fill_in(&mut instance);
     // What is written wins, except for a port that was meant for one instance.
     let main = target.base.as_ref().map(|base| base.address().port());
     let told = |env: &[(String, String)], name: &str, old: Option<u16>| {
@@ -156,7 +174,7 @@ mod tests {
 
     fn target(env: &[(&str, &str)]) -> Target {
         Target {
-            command: vec!["serve".to_owned(), "--listen=:{port}".to_owned()],
+            subject: Subject::Command(vec!["serve".to_owned(), "--listen=:{port}".to_owned()]),
             directory: None,
             env: env
                 .iter()
@@ -186,7 +204,7 @@ mod tests {
             &target(&[("ADDR", "127.0.0.1:{port}"), ("DB", "/tmp/{replica}.db")]),
             SECOND,
         );
-        assert_eq!(told.command, ["serve", "--listen=:20001"]);
+        assert_eq!(told.subject.words(), ["serve", "--listen=:20001"]);
         assert_eq!(env(&told, "ADDR"), ["127.0.0.1:20001"]);
         assert_eq!(env(&told, "DB"), ["/tmp/2.db"]);
         assert_eq!(env(&told, "PORT"), ["20001"]);
@@ -204,6 +222,16 @@ mod tests {
         assert_eq!(env(&told, "PORT"), ["120001"]);
         let told = instance(&target(&[("PORT", "8080")]), SECOND);
         assert_eq!(env(&told, "PORT").last(), Some(&"20001"));
+    }
+
+    #[test]
+    fn alone_it_has_the_ports_that_it_was_told() {
+        let mut one = target(&[("ADDR", "127.0.0.1:{port}"), ("HEALTH", "{health_port}")]);
+        alone(&mut one);
+        assert_eq!(env(&one, "ADDR"), ["127.0.0.1:8080"]);
+        assert_eq!(env(&one, "HEALTH"), ["9090"]);
+        assert_eq!(one.subject.words(), ["serve", "--listen=:8080"]);
+        assert_eq!(env(&one, "PORT"), [""; 0]);
     }
 
     #[test]

@@ -39,7 +39,7 @@ fn finding(
     severity: Severity,
     name: &'static str,
     message: String,
-    cause: impl Into<String>,
+    cause: impl Into<std::borrow::Cow<'static, str>>,
 ) -> Finding {
     Finding {
         name,

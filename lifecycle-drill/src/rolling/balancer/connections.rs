@@ -4,10 +4,9 @@
 //! A packet filter such as kube-proxy's refuses a connection that its instance refuses. This balancer
 //! has already accepted it then, and resets it: the client learns the same a moment later.
 
-use std::cell::Cell;
 use std::io;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
@@ -55,30 +54,39 @@ fn reset(stream: &TcpStream) {
 /// Who has said what, as far as bytes tell it.
 struct Talk<'a> {
     backend: &'a Arc<Backend>,
+    said: Mutex<Said>,
+}
+
+#[derive(Default)]
+struct Said {
     /// The client has said something that the instance has not begun to answer.
-    waits: Cell<Option<(Instant, Counted)>>,
+    waits: Option<(Instant, Counted)>,
     /// The instance has answered something before.
-    answered: Cell<bool>,
+    answered: bool,
 }
 
 impl Talk<'_> {
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn asked(&self) {
-        let waits = self.waits.take();
-        self.waits.set(Some(waits.unwrap_or_else(|| {
-            (Instant::now(), self.backend.counted(|it| &it.in_flight))
-        })));
+        let in_flight = || (Instant::now(), self.backend.counted(|it| &it.in_flight));
+        self.said().waits.get_or_insert_with(in_flight);
     }
 
     fn answers(&self) {
-        self.waits.set(None);
-        self.answered.set(true);
+        let mut said = self.said();
+        said.waits = None;
+        said.answered = true;
     }
 
     /// What became of a request that the instance left without an answer.
     fn left(&self, end: End) -> Option<Fault> {
-        let (asked, _in_flight) = self.waits.take()?;
+        let mut said = self.said();
+        let (asked, _in_flight) = said.waits.take()?;
         Some(match end {
-            _ if self.answered.get() && asked.elapsed() < IDLE_CLOSE => Fault::IdleClose,
+            _ if said.answered && asked.elapsed() < IDLE_CLOSE => Fault::IdleClose,
             End::Closed => Fault::Closed,
             End::Reset => Fault::Reset,
         })
@@ -88,8 +96,7 @@ impl Talk<'_> {
 async fn talk(mut client: TcpStream, mut server: TcpStream, backend: &Arc<Backend>, router: &Router) {
     let talk = Talk {
         backend,
-        waits: Cell::new(None),
-        answered: Cell::new(false),
+        said: Mutex::default(),
     };
     let (client_reset, server_reset) = {
         let (from_client, to_client) = client.split();
