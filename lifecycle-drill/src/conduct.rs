@@ -129,7 +129,7 @@ pub(super) async fn play(
         command: target.subject.words(),
         course,
         findings: Vec::new(),
-        signal: script.signal.name(),
+        signal: script.signal.name().into(),
         planned: Planned::of(script),
         timeline: drill.timeline(&moments, zero),
         process: drill.process(&moments, course, left_behind),

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 /// A rolling deploy, as its platform does it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rolling {
@@ -31,7 +34,7 @@ pub struct Rolling {
 }
 
 /// How requests are handed out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Balancing {
     /// Each connection goes to one instance, at random, and stays there, whatever becomes of the

@@ -8,7 +8,8 @@
     reason = "in JSON a number carries its unit in its name"
 )]
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::conduct::Played;
 use super::deploy::{Balancing, Rolling};
@@ -26,7 +27,7 @@ use crate::words::grouped;
 const VERSION: u32 = 1;
 
 /// One rolling deploy.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RollingMeasured {
     /// 1.
     pub version: u32,
@@ -70,7 +71,7 @@ pub struct RollingMeasured {
 }
 
 /// Which kind of drill it was.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// A rolling deploy.
@@ -79,7 +80,7 @@ pub enum Kind {
 }
 
 /// How far a deploy came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RolloutCourse {
     /// Every instance was replaced.
@@ -103,7 +104,7 @@ pub enum RolloutCourse {
 }
 
 /// How a deploy was to go. Lengths of time in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Deploy {
     /// How many instances serve when nothing happens.
     pub replicas: u32,
@@ -126,7 +127,7 @@ pub struct Deploy {
 }
 
 /// What clients saw of the requests that they sent in one part of a deploy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Seen {
     /// Answered with 2xx, 3xx or 4xx.
     pub served: u64,
@@ -181,7 +182,7 @@ impl Seen {
 }
 
 /// What clients saw of all requests, by when they were sent.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClientView {
     /// Before the deploy.
     pub before: Seen,
@@ -227,7 +228,7 @@ impl ClientView {
 }
 
 /// Requests that one instance failed to answer in one way, as the balancer saw them.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Losses {
     /// Which; null when there was none to send them to.
     pub instance: Option<usize>,
@@ -244,7 +245,7 @@ pub struct Losses {
 }
 
 /// One instance's part in the deploy.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct InstanceMeasured {
     /// From 1, in the order in which they were started.
     pub number: usize,

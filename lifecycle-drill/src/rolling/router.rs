@@ -9,12 +9,13 @@ use std::time::Instant;
 use http_body_util::combinators::BoxBody;
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::SendRequest;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::deploy::Balancing;
 
 /// How a balancer saw a request fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
     /// Nobody listened at the instance.

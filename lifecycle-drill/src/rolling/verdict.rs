@@ -1,5 +1,6 @@
 //! What a rolling deploy came to, read as findings.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -39,12 +40,13 @@ fn finding(
     severity: Severity,
     name: &'static str,
     message: String,
-    cause: impl Into<std::borrow::Cow<'static, str>>,
+    cause: impl Into<Cow<'static, str>>,
 ) -> Finding {
     Finding {
-        name,
+        name: name.into(),
         severity,
         message,
+        at_ms: None,
         cause: cause.into(),
     }
 }
@@ -139,12 +141,15 @@ fn lost(measured: &RollingMeasured) -> Option<Finding> {
             _ => "were",
         }
     );
-    Some(finding(
+    let mut lost = finding(
         Severity::Failure,
         "request-lost",
         message,
         cause(measured, losses.first().copied()),
-    ))
+    );
+    let firsts = requests.lost.iter().map(|it| it.sent_ms);
+    lost.at_ms = firsts.min_by(f64::total_cmp);
+    Some(lost)
 }
 
 /// One kind of losses: how many, where, and when.

@@ -14,7 +14,8 @@ use anyhow::Context;
 use lifecycle_manifest::contract;
 use lifecycle_manifest::platform::Signal as StopSignal;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::Subject;
@@ -36,7 +37,7 @@ const OWN_VARIABLES: [&str; 4] = [
 const REAPING: Duration = Duration::from_secs(5);
 
 /// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// It left with this exit code.
