@@ -17,7 +17,7 @@ const REPLICAS: u32 = 3;
 const FLY_UNAVAILABLE: f64 = 0.33;
 
 /// How a platform goes about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 struct Manner {
     replicas: Option<u32>,
     /// How many are added and taken at a time.
@@ -27,7 +27,7 @@ struct Manner {
 }
 
 /// How many instances are added and taken at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 enum Pace {
     /// So many more, and so many missing.
     Of { surge: u32, unavailable: u32 },

@@ -1,6 +1,7 @@
 //! Several instances of one program on one machine: each has ports of its own, and is told of them.
 
 use std::net::{Ipv4Addr, TcpListener};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{bail, ensure};
 
@@ -135,19 +136,26 @@ pub(super) fn instance(target: &Target, place: Place) -> Target {
 
 /// So many ports that nobody listens on.
 pub(super) fn free(count: usize) -> anyhow::Result<Vec<u16>> {
-    // Two drills at the same time begin at different ones.
+    /// Where the last ones ended, so that drills side by side do not find the same ones free.
+    static GIVEN: Mutex<usize> = Mutex::new(0);
     let span = usize::from(RANGE.end - RANGE.start);
-    let first = std::process::id() as usize * 61 % span;
-    let ports: Vec<u16> = RANGE
-        .cycle_from(first)
-        .filter(|port| {
-            // Whoever listens on all addresses is seen by the one, on this address alone by the other.
-            [Ipv4Addr::UNSPECIFIED, Ipv4Addr::LOCALHOST]
-                .into_iter()
-                .all(|address| TcpListener::bind((address, *port)).is_ok())
-        })
-        .take(count)
-        .collect();
+    // Two programs that drill at the same time begin at different ones.
+    let first = std::process::id() as usize * 61;
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut ports = Vec::new();
+    for _ in 0..span {
+        if ports.len() == count {
+            break;
+        }
+        let at = u16::try_from((first + *given) % span).unwrap_or_default();
+        *given += 1;
+        let port = RANGE.start + at;
+        // Whoever listens on all addresses is seen by the one, on this address alone by the other.
+        let mut addresses = [Ipv4Addr::UNSPECIFIED, Ipv4Addr::LOCALHOST].into_iter();
+        if addresses.all(|address| TcpListener::bind((address, port)).is_ok()) {
+            ports.push(port);
+        }
+    }
     ensure!(
         ports.len() == count,
         "this machine has no {count} free ports between {} and {}",
@@ -155,17 +163,6 @@ pub(super) fn free(count: usize) -> anyhow::Result<Vec<u16>> {
         RANGE.end
     );
     Ok(ports)
-}
-
-/// All of a range, beginning in its middle.
-trait CycleFrom {
-    fn cycle_from(self, first: usize) -> impl Iterator<Item = u16>;
-}
-
-impl CycleFrom for std::ops::Range<u16> {
-    fn cycle_from(self, first: usize) -> impl Iterator<Item = u16> {
-        self.clone().skip(first).chain(self.take(first))
-    }
 }
 
 #[cfg(test)]

@@ -35,14 +35,18 @@ impl Balancer {
     /// Listens on a port of its own.
     pub(super) fn start(balancing: Balancing, last_resort: bool) -> anyhow::Result<Self> {
         let router = Arc::new(Router::new(balancing, last_resort));
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .context("the balancer found no port to listen on")?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let listener = runtime
-            .block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
-            .context("the balancer found no port to listen on")?;
-        let address = listener.local_addr()?;
         let handle = runtime.handle().clone();
+        let listener = {
+            let _within = handle.enter();
+            TcpListener::from_std(listener)?
+        };
         let over = CancellationToken::new();
         let (accepting, until) = (Arc::clone(&router), over.clone());
         std::thread::Builder::new()
