@@ -1,6 +1,7 @@
 //! Who the signal went to, and what each process would do with it: looked at the moment before it
 //! went out.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::proc;
@@ -12,7 +13,7 @@ const ARGUMENTS: usize = 24;
 const ARGUMENT_CHARS: usize = 200;
 
 /// The processes of the target in the moment of the signal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Signalled {
     /// The process that was started, which the signal went to: in a container, its process 1.
     pub main: Seen,
@@ -26,7 +27,7 @@ pub struct Signalled {
 }
 
 /// One process, as `/proc` showed it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Seen {
     /// Its id on this machine.
     pub pid: u32,
@@ -47,7 +48,7 @@ pub struct Seen {
 }
 
 /// What sort of program a process is, by its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// A shell: passes no signal on to what it has started.
@@ -61,7 +62,7 @@ pub enum Role {
 }
 
 /// What a process does with a signal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reaction {
     /// It has a handler. That of a language's runtime counts as one: Go and Java have one always.

@@ -320,6 +320,7 @@ prop_compose! {
                 left_ms: times[1],
                 sigkill_needed: passed,
                 left_behind: status.map(|_| 3),
+                signalled: None,
             },
             load,
             requests,
