@@ -65,6 +65,28 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
         .enable_all()
         .build()
         .context("could not start the async runtime")?;
+    if let Some(rolling) = &told.rolling {
+        let measured = runtime.block_on(lifecycle_drill::rolling::run(
+            &told.target,
+            &told.script,
+            &told.load,
+            rolling,
+            &progress,
+        ))?;
+        if human {
+            write!(anstream::stdout(), "\n{}", human::rolling(&measured))?;
+        } else {
+            writeln!(
+                anstream::stdout(),
+                "{}",
+                serde_json::to_string_pretty(&measured)?
+            )?;
+        }
+        return Ok(match measured.passed {
+            true => Outcome::Clean,
+            false => Outcome::Findings,
+        });
+    }
     let measured = runtime.block_on(lifecycle_drill::run(
         &told.target,
         &told.script,

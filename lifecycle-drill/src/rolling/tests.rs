@@ -115,7 +115,6 @@ async fn instances_that_die_at_the_signal_are_told_by_connection() {
     assert_eq!(failures(&measured), ["request-lost", "exit-not-zero"]);
     assert!(lost(&measured, Fault::NobodyListened) > 0);
     let requests = measured.requests.as_ref().unwrap();
-    assert_eq!(requests.before.lost, 0);
     assert!(requests.during.lost > 0);
     let finding = &measured.findings[0];
     assert!(finding.message.contains("at instance "), "{}", finding.message);
