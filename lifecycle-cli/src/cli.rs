@@ -8,7 +8,8 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use lifecycle_manifest::Platform;
 
 use crate::catalogue::RulesArgs;
-use crate::check::FormatArgs;
+use crate::check::Format as CheckFormat;
+use crate::formats::Formats;
 use crate::generate::{self, Target};
 use crate::levels::LevelArgs;
 
@@ -59,6 +60,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Play a platform's termination against the real process under load, and measure what was lost.
     Drill(DrillArgs),
+    /// Serve a local page where the manifest is edited with live findings and timeline, and a drill is watched.
+    Serve(ServeArgs),
     /// Print a JSON Schema: of `lifecycle.yaml`, for editors, or of the report of `check --format json`.
     Schema(SchemaArgs),
     /// List the rules: what `check` finds.
@@ -147,7 +150,7 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) against: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) formats: FormatArgs,
+    pub(crate) formats: Formats<CheckFormat>,
     /// Show the sums of every manifest. Without it: of several manifests, only of those with findings.
     #[arg(short, long, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
@@ -272,6 +275,10 @@ fn target() -> impl TypedValueParser<Value = &'static Target> {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 drawn, 1 the manifest has errors, 2 could not run.\n\n\
+Examples:\n  lifecycle plan --format svg=shutdown.svg\n  lifecycle plan --if hang:orders-db --if 'instant:*'"
+)]
 pub(crate) struct PlanArgs {
     /// The manifest. Without it: the nearest lifecycle.yaml, here or above.
     #[arg(value_name = "MANIFEST")]
@@ -279,7 +286,12 @@ pub(crate) struct PlanArgs {
     /// Draw only this platform, by its key in the manifest.
     #[arg(long, value_name = "PLATFORM")]
     pub(crate) platform: Option<String>,
-    /// How wide to draw, in columns. Without it: the terminal's width, 80 where there is none.
+    /// Draw what comes of it if a step does other than planned: `hang:NAME`, `fail:NAME`, `instant:NAME` or `slow:NAME=3s`, with `*` for all that are not named; may be given several times. Steps that are not spoken of take their whole timeout.
+    #[arg(long = "if", value_name = "CASE")]
+    pub(crate) cases: Vec<crate::picture::Case>,
+    #[command(flatten)]
+    pub(crate) formats: Formats<crate::picture::Format>,
+    /// How wide to draw in a terminal, in columns. Without it: the terminal's width, 80 where there is none.
     #[arg(long, value_name = "COLUMNS")]
     pub(crate) width: Option<usize>,
 }
@@ -367,6 +379,29 @@ pub(crate) enum BalancerKind {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 ended with Ctrl-C, 2 could not run.\n\n\
+The page is served on 127.0.0.1 alone, and to nobody without the word in its address. It writes the manifest when asked to save, and nothing else.")]
+pub(crate) struct ServeArgs {
+    /// The manifest. Without it: the nearest lifecycle.yaml, here or above.
+    #[arg(value_name = "MANIFEST")]
+    pub(crate) manifest: Option<PathBuf>,
+    /// Where to listen on 127.0.0.1. Without it: a port that is free.
+    #[arg(
+        long,
+        value_name = "PORT",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    pub(crate) port: u16,
+    /// Open the page in the browser.
+    #[arg(long)]
+    pub(crate) open: bool,
+    /// The program that the page may drill, and its arguments, in any language. Only what stands here is ever run.
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct SchemaArgs {
     /// Of what.
     #[arg(value_name = "DOCUMENT", default_value = "manifest")]
@@ -379,6 +414,8 @@ pub(crate) enum Document {
     Manifest,
     /// What `lifecycle check --format json` prints.
     Report,
+    /// What `lifecycle plan --format json` prints.
+    Plan,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ mod catalogue;
 mod check;
 mod cli;
 mod drill;
+mod formats;
 mod generate;
 mod init;
 mod input;
@@ -17,6 +18,7 @@ mod platforms_table;
 mod progress;
 mod rollout;
 mod schema;
+mod serve;
 mod shell;
 mod talk;
 mod template;
@@ -38,6 +40,7 @@ enum Outcome {
 }
 
 fn main() -> ExitCode {
+    lifecycle_drill::guard::serve_if_asked();
     let cli = cli::Cli::parse();
     cli.color.apply();
     if cli.quiet > 0 {
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         cli::Command::Gen(args) => generate::run(args),
         cli::Command::Plan(args) => picture::run(args),
         cli::Command::Drill(args) => drill::run(args),
+        cli::Command::Serve(args) => serve::run(args),
         cli::Command::Schema(args) => schema::run(args),
         cli::Command::Rules(args) => catalogue::rules(args),
         cli::Command::Explain(args) => catalogue::explain(args),

@@ -9,11 +9,14 @@
 //! It knows no manifest. [`Script`], [`Target`] and [`Load`] are all it is told, and [`Measured`]
 //! is what it answers.
 //!
-//! What it does not do: it only ever connects to loopback addresses, it does not follow processes
-//! that leave their process group, and it cannot clean up after being killed with SIGKILL itself.
+//! Whatever happens to the drill itself, nothing that it started stays: see [`guard`], which every
+//! program that runs drills has to call first thing in its `main`.
+//!
+//! What it does not do: it only ever connects to loopback addresses.
 
 pub mod compare;
 mod conduct;
+pub mod guard;
 pub mod measured;
 pub mod own_report;
 pub mod probe;
@@ -39,8 +42,12 @@ use tokio::signal::unix::{SignalKind, signal};
 pub use compare::Comparison;
 pub use measured::Measured;
 pub use record::Record;
-pub use script::{Endpoint, Load, Pace, PlannedStep, RequestSpec, Script, Target};
+pub use script::{
+    Endpoint, Load, Pace, PlannedStep, Protocol, RequestSpec, Script, SessionKind, SessionSpec,
+    Target,
+};
 pub use target::Subject;
+pub use traffic::tally::SoFar;
 
 /// What happens while a drill is under way, for whoever shows progress.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +69,8 @@ pub enum Event<'a> {
         /// Until the stop is asked.
         lasts: Duration,
     },
+    /// What became of the requests up to now; several times a second while the load runs.
+    Traffic(SoFar),
     /// The platform was asked to stop it.
     StopAsked,
     /// Its targets are being deregistered.
@@ -107,6 +116,13 @@ impl fmt::Display for Event<'_> {
             Self::Output(line) => f.write_str(line),
             Self::Ready { after } => write!(f, "ready after {}", span(after)),
             Self::Warming { lasts } => write!(f, "under load for {}", span(lasts)),
+            Self::Traffic(so_far) => write!(
+                f,
+                "{} served, {} lost, {} in flight",
+                words::grouped(so_far.served),
+                words::grouped(so_far.lost),
+                words::grouped(so_far.in_flight)
+            ),
             Self::StopAsked => f.write_str("stop asked"),
             Self::Deregistering { at_most } => {
                 write!(f, "deregistering, {} at most", span(at_most))
@@ -129,8 +145,8 @@ pub type Progress = Arc<dyn Fn(Event<'_>) + Send + Sync>;
 ///
 /// A process that behaves badly is not an error: it is what [`Measured`] tells. Errors mean that
 /// the drill could not be played: the command does not start, a port is taken, the load cannot be
-/// sent as written, or somebody interrupted it. However it ends, no process of the target's group
-/// is left.
+/// sent as written, or somebody interrupted it. However it ends, nothing that it
+/// started is left.
 ///
 /// SIGINT, SIGTERM and SIGHUP sent to the drill itself end it early; their usual effect is gone
 /// from then on. Needs a tokio runtime with time and I/O; the load and the probes bring their own.
@@ -141,11 +157,14 @@ pub async fn run(
     progress: &Progress,
 ) -> anyhow::Result<Measured> {
     script::validate(target, script, load)?;
-    interruptible(conduct::play(target, script, load, progress)).await
+    interruptible(target, conduct::play(target, script, load, progress)).await
 }
 
 /// Plays to the end, unless a signal to the drill itself comes first.
-async fn interruptible<T>(play: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+async fn interruptible<T>(
+    target: &Target,
+    play: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -156,7 +175,11 @@ async fn interruptible<T>(play: impl Future<Output = anyhow::Result<T>>) -> anyh
         _ = terminate.recv() => "SIGTERM",
         _ = hangup.recv() => "SIGHUP",
     };
-    bail!("the drill was interrupted by {by}; the process it ran was killed")
+    let left = match target.subject.runs_already() {
+        true => "it had started nothing",
+        false => "what it had started was ended",
+    };
+    bail!("the drill was interrupted by {by}; {left}")
 }
 
 #[cfg(test)]

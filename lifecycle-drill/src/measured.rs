@@ -18,6 +18,7 @@ use super::probe::{Liveness, Readiness};
 use super::script::{Load, Pace, PlannedStep, Script};
 use super::series::Series;
 use super::target::process::Status;
+use super::target::ready::Waited;
 use super::target::signalled::Signalled;
 use super::traffic::tally::Requests;
 
@@ -45,6 +46,12 @@ pub struct Measured {
     pub course: Course,
     /// What was found, failures first.
     pub findings: Vec<Finding>,
+    /// Where requests went: `http://127.0.0.1:3000/`; absent without an address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// What was waited for in vain, when the process was never ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waited: Option<Waited>,
     /// The signal that asked the process to stop: `SIGTERM`.
     pub signal: Cow<'static, str>,
     /// What the script said would happen.
@@ -192,7 +199,7 @@ pub struct Process {
     /// Processes of its group that outlived it; null where the system does not tell, and when the
     /// whole group was killed.
     pub left_behind: Option<usize>,
-    /// Who was signalled, and who was below it; absent without a signal.
+    /// Who the signal was for, and who was below it; absent where no stop was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signalled: Option<Signalled>,
 }
@@ -211,6 +218,9 @@ pub enum LoadSummary {
         fresh_share: f64,
         /// The share of slow requests; 0 when none are known.
         slow_share: f64,
+        /// Clients that keep a socket or a stream open.
+        #[serde(default)]
+        clients: usize,
     },
     /// Clients that never rest.
     Closed {
@@ -218,6 +228,9 @@ pub enum LoadSummary {
         kept_alive: usize,
         /// Clients that open one for every request.
         fresh: usize,
+        /// Clients that keep a socket or a stream open.
+        #[serde(default)]
+        clients: usize,
     },
 }
 
@@ -271,13 +284,19 @@ impl Planned {
 
 impl LoadSummary {
     pub(super) fn of(load: &Load) -> Self {
+        let clients = load.sessions.iter().map(|session| session.clients).sum();
         match load.pace {
             Pace::Open {
                 rate,
                 kept_alive,
                 fresh_share,
             } => Self::Open {
-                rate,
+                clients,
+                // A rate of nothing is none.
+                rate: match load.requests.is_empty() && load.slow.is_empty() {
+                    true => 0,
+                    false => rate,
+                },
                 kept_alive,
                 fresh_share,
                 slow_share: if load.slow.is_empty() {
@@ -286,7 +305,11 @@ impl LoadSummary {
                     load.slow_share
                 },
             },
-            Pace::Closed { kept_alive, fresh } => Self::Closed { kept_alive, fresh },
+            Pace::Closed { kept_alive, fresh } => Self::Closed {
+                kept_alive,
+                fresh,
+                clients,
+            },
         }
     }
 }

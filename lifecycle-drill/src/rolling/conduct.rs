@@ -4,9 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use tempfile::TempDir;
-use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout, timeout_at};
 
@@ -64,7 +63,7 @@ pub(super) async fn play(
     let mut course = fleet.first().await?;
     if course.is_none() {
         let address = Endpoint::on_port(fleet.balancer.address.port(), "/");
-        let counts = crate::traffic::start(load, &address, &stage)?;
+        let counts = crate::traffic::start(load, &address, &stage, progress)?;
         progress(Event::Warming {
             lasts: load.warm_up,
         });
@@ -97,7 +96,7 @@ pub(super) async fn play(
         ended,
         tally,
     });
-    fleet.part().await;
+    fleet.part().await?;
     Ok(measured)
 }
 
@@ -172,7 +171,7 @@ impl<'a> Fleet<'a> {
         })
     }
 
-    fn start(&mut self, new: bool) -> anyhow::Result<()> {
+    async fn start(&mut self, new: bool) -> anyhow::Result<()> {
         let place = self
             .places
             .next()
@@ -183,7 +182,7 @@ impl<'a> Fleet<'a> {
             .path()
             .join(format!("report-{}.json", place.replica));
         let instance =
-            Instance::start(&target, self.script, place, new, report, self.progress)?;
+            Instance::start(&target, self.script, place, new, report, self.progress).await?;
         let probing = Probing {
             period: self.rolling.probe_period,
             failures: self.rolling.probe_failures.max(1),
@@ -198,9 +197,8 @@ impl<'a> Fleet<'a> {
     /// it otherwise.
     async fn first(&mut self) -> anyhow::Result<Option<RolloutCourse>> {
         // One before the others: where it listens tells whether there can be others.
-        let elsewhere = Elsewhere::of(self.wanted).await;
         for number in 0..self.rolling.replicas {
-            self.start(false)?;
+            self.start(false).await?;
             let waited_for = match number {
                 0 => 1,
                 _ if number + 1 == self.rolling.replicas => self.instances.len(),
@@ -217,7 +215,7 @@ impl<'a> Fleet<'a> {
                 if ready.count() >= waited_for {
                     break;
                 }
-                if let Some(port) = elsewhere.found().await {
+                if let Some(port) = self.deaf() {
                     bail!(self.wants_the_same(port));
                 }
                 if now > until {
@@ -231,6 +229,15 @@ impl<'a> Fleet<'a> {
             instance.route_at_once(now);
         }
         Ok(None)
+    }
+
+    /// The port that the first instance has opened, though it was told another one.
+    fn deaf(&self) -> Option<u16> {
+        let opened = self.instances.first()?.running.listening();
+        [Some(self.wanted.port), self.wanted.health_port]
+            .into_iter()
+            .flatten()
+            .find(|port| opened.iter().any(|it| it.port == *port))
     }
 
     /// Why the program cannot be run several times.
@@ -292,7 +299,7 @@ impl<'a> Fleet<'a> {
             }
             let step = self.rolling.next(standing);
             for _ in 0..step.start {
-                self.start(true)?;
+                self.start(true).await?;
             }
             // Those that are not ready go first: nobody misses them.
             let mut going: Vec<&mut Instance> = self
@@ -359,7 +366,7 @@ impl<'a> Fleet<'a> {
 
     /// All is measured: the instances that are left may go by themselves, and are killed when they do
     /// not.
-    async fn part(self) {
+    async fn part(mut self) -> anyhow::Result<()> {
         for instance in &self.instances {
             if instance.ended().is_none() {
                 // It may have ended in this moment.
@@ -371,38 +378,14 @@ impl<'a> Fleet<'a> {
                 instance.running.end().await;
             }
         };
-        // What is left then is killed as it is dropped.
+        // What is left then is killed.
         let _left = timeout(PARTING, all).await;
+        let left: Vec<String> = self
+            .instances
+            .iter_mut()
+            .flat_map(|it| it.running.close())
+            .collect();
+        ensure!(left.is_empty(), "{}", left.join("; "));
+        Ok(())
     }
-}
-
-/// Where a program listens that does not hear what it is told.
-struct Elsewhere {
-    /// Nobody listened there before the first instance was started.
-    ports: Vec<u16>,
-}
-
-impl Elsewhere {
-    async fn of(wanted: Wanted) -> Self {
-        let mut ports = Vec::new();
-        for port in [Some(wanted.port), wanted.health_port].into_iter().flatten() {
-            if !listens(port).await {
-                ports.push(port);
-            }
-        }
-        Self { ports }
-    }
-
-    async fn found(&self) -> Option<u16> {
-        for port in &self.ports {
-            if listens(*port).await {
-                return Some(*port);
-            }
-        }
-        None
-    }
-}
-
-async fn listens(port: u16) -> bool {
-    TcpStream::connect(("127.0.0.1", port)).await.is_ok()
 }

@@ -14,7 +14,8 @@ use super::deploy::Rolling;
 use super::places::Place;
 use super::router::Backend;
 use crate::script::{Script, Target};
-use crate::target::process::{Ended, Running};
+use crate::target::process::Ended;
+use crate::target::running::Running;
 use crate::{Event, Progress};
 
 /// How long a killed process may take to be gone.
@@ -73,7 +74,7 @@ pub(super) struct Instance {
 
 impl Instance {
     /// Starts it.
-    pub(super) fn start(
+    pub(super) async fn start(
         target: &Target,
         script: &Script,
         place: Place,
@@ -87,7 +88,7 @@ impl Instance {
             .context("an instance without an address")?
             .address();
         let progress = of(place.replica, progress);
-        let running = Running::start(target, script, &report, &progress)?;
+        let running = Running::start(target, script, &report, &progress).await?;
         Ok(Self {
             place,
             new,

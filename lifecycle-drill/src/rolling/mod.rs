@@ -26,7 +26,8 @@ pub use deploy::{Balancing, Rolling};
 pub use measured::RollingMeasured;
 pub use places::{Place, alone};
 
-use crate::script::{Load, Script, Target};
+use crate::script::{Load, Protocol, Script, Target};
+use crate::target::Subject;
 use crate::{Progress, interruptible};
 
 /// More instances than this are no rehearsal on one machine.
@@ -55,8 +56,39 @@ pub async fn run(
         "with no instance to spare and none that may be missing, nothing can be replaced"
     );
     ensure!(
-        !load.requests.is_empty(),
+        !load.is_empty(),
         "a rolling deploy is told by what clients see, and no request is to be sent"
     );
-    interruptible(conduct::play(target, script, load, rolling, progress)).await
+    ensure!(
+        matches!(target.subject, Subject::Command(_)),
+        "`{}` is one instance; a rolling deploy starts several, and needs the command",
+        target.subject.words().join(" ")
+    );
+    let load = balanced(load, target, rolling)?;
+    let play = conduct::play(target, script, &load, rolling, progress);
+    interruptible(target, play).await
+}
+
+/// The load as the balancer takes it: all of it at one port, and in what the balancer speaks.
+fn balanced(load: &Load, target: &Target, rolling: &Rolling) -> anyhow::Result<Load> {
+    let mut load = load.clone();
+    let main = target.base.as_ref().map(|base| base.address().port());
+    let sessions = load.sessions.iter_mut().map(|session| &mut session.request);
+    let requests = load.requests.iter_mut().chain(&mut load.slow);
+    for spec in requests.chain(sessions) {
+        if let Some(port) = spec.port.take() {
+            ensure!(
+                Some(port) == main,
+                "`{}` goes to port {port}, and one port is balanced: leave it out of this deploy",
+                spec.path
+            );
+        }
+        ensure!(
+            spec.protocol == Protocol::Http1 || rolling.balancing == Balancing::Connections,
+            "`{}` is sent in another protocol than HTTP/1.1, which is all that this balancer of requests \
+             speaks: balance connections instead (`--balancer connections`)",
+            spec.path
+        );
+    }
+    Ok(load)
 }

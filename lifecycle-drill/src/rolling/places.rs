@@ -37,9 +37,12 @@ impl Place {
 
     /// The arguments of the target's command and the values of its environment, filled in.
     pub fn fill_in(&self, target: &mut Target) {
-        let Subject::Command(command) = &mut target.subject;
-        let env = target.env.iter_mut().map(|it| &mut it.1);
-        for text in command.iter_mut().chain(env) {
+        if let Subject::Command(command) = &mut target.subject {
+            for text in command {
+                *text = self.fill(text);
+            }
+        }
+        for (_, text) in &mut target.env {
             *text = self.fill(text);
         }
     }
@@ -108,7 +111,7 @@ pub(super) fn instance(target: &Target, place: Place) -> Target {
             true => place.port,
             false => place.health_port,
         };
-        Some(endpoint.at_port(port))
+        Some(endpoint.at_port(Some(port)))
     };
     let mut instance = Target {
         base: moved(&target.base),
@@ -180,6 +183,7 @@ mod tests {
             base: Some(Endpoint::on_port(8080, "/")),
             ready: Some(Endpoint::on_port(9090, "/ready")),
             live: Some(Endpoint::on_port(9090, "/live")),
+            finds_port: false,
             start_timeout: std::time::Duration::from_secs(1),
         }
     }

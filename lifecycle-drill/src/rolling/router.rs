@@ -131,6 +131,11 @@ impl Backend {
         self.routed.load(SeqCst)
     }
 
+    /// It was asked to stop, and routing has noticed.
+    pub(super) fn has_left(&self) -> bool {
+        !self.is_routed() && self.leaving.load(SeqCst)
+    }
+
     /// New connections or requests go there from now on, or not any more.
     pub(super) fn route(&self, routed: bool) {
         self.routed.store(routed, SeqCst);

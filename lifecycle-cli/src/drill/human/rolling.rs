@@ -59,17 +59,17 @@ fn heading(text: &mut String, measured: &RollingMeasured) {
             false => "",
         }
     ));
-    said(&format!(
-        "balanced by {}; asked every {} whether ready",
-        deploy.balancing.words(),
-        span(deploy.probe_period_ms)
-    ));
+    said(&format!("balanced by {}", deploy.balancing.words()));
     let plan = &measured.planned;
     said(&format!(
-        "out of routing {} after the stop, {} {} after it",
+        "asked every {} whether ready; out of routing {} after the stop, {} {}",
+        span(deploy.probe_period_ms),
         span(plan.routing_lag_ms),
         measured.signal,
-        span(plan.asked_to_signal_ms)
+        match plan.asked_to_signal_ms {
+            0.0 => "at once".to_owned(),
+            after => format!("after {}", span(after)),
+        }
     ));
     said(&match measured.load {
         LoadSummary::Open {
@@ -82,7 +82,9 @@ fn heading(text: &mut String, measured: &RollingMeasured) {
             grouped(u64::from(rate)),
             fresh_share * 100.0
         ),
-        LoadSummary::Closed { kept_alive, fresh } => format!(
+        LoadSummary::Closed {
+            kept_alive, fresh, ..
+        } => format!(
             "saturation: {kept_alive} clients that keep their connection, {fresh} that do not"
         ),
     });

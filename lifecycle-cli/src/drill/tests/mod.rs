@@ -84,6 +84,8 @@ fn good() -> Measured {
         command: vec!["target/release/checkout-api".to_owned()],
         course: Course::Played,
         findings: Vec::new(),
+        address: None,
+        waited: None,
         signal: script.signal.name().into(),
         planned: Planned::of(&script),
         timeline: Timeline {
@@ -110,6 +112,7 @@ fn good() -> Measured {
             kept_alive: 16,
             fresh_share: 0.2,
             slow_share: 0.1,
+            clients: 0,
         }),
         series: None,
         requests: Some(Requests {
@@ -255,6 +258,7 @@ fn other_language() -> Measured {
     measured.load = Some(LoadSummary::Closed {
         kept_alive: 64,
         fresh: 8,
+        clients: 0,
     });
     measured.not_measured = vec![
         "steps: no report was left; the process does not link the lifecycle runtime, or ended \

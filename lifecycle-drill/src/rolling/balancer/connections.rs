@@ -31,13 +31,21 @@ enum End {
 
 /// Carries one connection to its end.
 pub(super) async fn carry(client: TcpStream, router: Arc<Router>) {
-    let Some(backend) = router.pick() else {
-        router.fault(None, Fault::NoInstance);
-        return reset(&client);
-    };
-    let Ok(server) = TcpStream::connect(backend.address).await else {
-        router.fault(Some(&backend), Fault::NobodyListened);
-        return reset(&client);
+    let (backend, server) = loop {
+        let Some(backend) = router.pick() else {
+            router.fault(None, Fault::NoInstance);
+            return reset(&client);
+        };
+        let chosen_in_time = !backend.has_left();
+        let server = TcpStream::connect(backend.address).await;
+        if let Ok(server) = server {
+            break (backend, server);
+        }
+        // Late by the balancer's own fault: nobody is to blame.
+        if !(chosen_in_time && backend.has_left()) {
+            router.fault(Some(&backend), Fault::NobodyListened);
+            return reset(&client);
+        }
     };
     let _open = backend.counted(|it| &it.open);
     backend.taken.fetch_add(1, SeqCst);

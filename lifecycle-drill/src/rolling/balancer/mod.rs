@@ -19,9 +19,12 @@ use super::deploy::Balancing;
 use super::router::{Backend, Router};
 use crate::probe;
 use crate::script::Target;
+use crate::traffic::client;
 
 /// Between two looks at an instance that has never been ready, before the deploy begins.
 const LOOK: Duration = Duration::from_millis(10);
+/// A probe without an answer for this long has failed; Kubernetes' own default.
+const LIMIT: Duration = Duration::from_secs(1);
 
 /// A balancer at work. Dropping it closes every connection.
 pub(super) struct Balancer {
@@ -90,7 +93,9 @@ impl Balancer {
                 let listens = async || TcpStream::connect(backend.address).await.is_ok();
                 let yes = match &asked {
                     Some((endpoint, template)) => {
-                        probe::says_yes(template, endpoint).await
+                        let answer = client::probe(template, endpoint.address(), LIMIT).await;
+                        // What kubelet takes for success.
+                        answer.is_some_and(|status| (200..400).contains(&status))
                             // An instance may answer health before it takes requests.
                             && (was_ready || listens().await)
                     }

@@ -39,22 +39,32 @@ pub(super) async fn serve(stream: TcpStream, router: Arc<Router>) {
 }
 
 async fn forward(mut request: Request<Incoming>, router: &Arc<Router>) -> Response<Answer> {
-    let Some(backend) = router.pick() else {
-        router.fault(None, Fault::NoInstance);
-        return made_up(StatusCode::SERVICE_UNAVAILABLE);
-    };
-    backend.taken.fetch_add(1, SeqCst);
-    let in_flight = backend.counted(|it| &it.in_flight);
     let upgrading = upgrade_of(request.headers());
     strip(request.headers_mut(), upgrading.as_ref());
     let from_client = upgrading
         .is_some()
         .then(|| hyper::upgrade::on(&mut request));
-    let mut answer = match exchange(request, &backend).await {
-        Ok(answer) => answer,
-        Err(fault) => {
-            router.fault(Some(&backend), fault);
-            return made_up(StatusCode::BAD_GATEWAY);
+    let (backend, in_flight, mut answer) = loop {
+        let Some(backend) = router.pick() else {
+            router.fault(None, Fault::NoInstance);
+            return made_up(StatusCode::SERVICE_UNAVAILABLE);
+        };
+        let chosen_in_time = !backend.has_left();
+        let in_flight = backend.counted(|it| &it.in_flight);
+        match exchange(request, &backend).await {
+            Ok(answer) => {
+                backend.taken.fetch_add(1, SeqCst);
+                break (backend, in_flight, answer);
+            }
+            // Late by the balancer's own fault: nobody is to blame.
+            Err((Fault::NobodyListened, Some(unsent))) if chosen_in_time && backend.has_left() => {
+                request = unsent;
+            }
+            Err((fault, _)) => {
+                backend.taken.fetch_add(1, SeqCst);
+                router.fault(Some(&backend), fault);
+                return made_up(StatusCode::BAD_GATEWAY);
+            }
         }
     };
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS
@@ -85,15 +95,19 @@ async fn forward(mut request: Request<Incoming>, router: &Arc<Router>) -> Respon
     })
 }
 
-/// Sends a request to an instance, over a connection that rests or a new one.
+/// Sends a request to an instance, over a connection that rests or a new one. What was never sent comes
+/// back with the fault.
 async fn exchange(
     mut request: Request<Incoming>,
     backend: &Arc<Backend>,
-) -> Result<Response<Incoming>, Fault> {
+) -> Result<Response<Incoming>, (Fault, Option<Request<Incoming>>)> {
     loop {
         let (mut connection, rested) = match backend.rested() {
             Some(connection) => (connection, true),
-            None => (connect(backend).await?, false),
+            None => match connect(backend).await {
+                Some(connection) => (connection, false),
+                None => return Err((Fault::NobodyListened, Some(request))),
+            },
         };
         let sent = Instant::now();
         match connection.try_send_request(request).await {
@@ -107,35 +121,38 @@ async fn exchange(
                 });
                 return Ok(answer);
             }
-            Err(mut failed) => match failed.take_message() {
-                // Never sent, for the connection was closed already. A new one that is closed before it
-                // has carried anything is as good as none.
-                Some(unsent) if rested => request = unsent,
-                Some(_) => return Err(Fault::NobodyListened),
-                None if failed.error().is_parse() => return Err(Fault::Garbled),
-                None if rested && sent.elapsed() < IDLE_CLOSE => return Err(Fault::IdleClose),
-                None if is_reset(failed.error()) => return Err(Fault::Reset),
-                None => return Err(Fault::Closed),
-            },
+            Err(mut failed) => {
+                let fault = match failed.take_message() {
+                    // Never sent, for the connection was closed already.
+                    Some(unsent) if rested => {
+                        request = unsent;
+                        continue;
+                    }
+                    // A new one that is closed before it has carried anything is as good as none.
+                    Some(unsent) => return Err((Fault::NobodyListened, Some(unsent))),
+                    None if failed.error().is_parse() => Fault::Garbled,
+                    None if rested && sent.elapsed() < IDLE_CLOSE => Fault::IdleClose,
+                    None if is_reset(failed.error()) => Fault::Reset,
+                    None => Fault::Closed,
+                };
+                return Err((fault, None));
+            }
         }
     }
 }
 
-async fn connect(backend: &Arc<Backend>) -> Result<Outgoing, Fault> {
-    let stream = TcpStream::connect(backend.address)
-        .await
-        .map_err(|_| Fault::NobodyListened)?;
+/// A new connection; `None` where nobody listens.
+async fn connect(backend: &Arc<Backend>) -> Option<Outgoing> {
+    let stream = TcpStream::connect(backend.address).await.ok()?;
     let _slower = stream.set_nodelay(true);
-    let (sender, connection) = client::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|_| Fault::NobodyListened)?;
+    let (sender, connection) = client::handshake(TokioIo::new(stream)).await.ok()?;
     let open = backend.counted(|it| &it.open);
     tokio::spawn(async move {
         let _open = open;
         // What goes wrong on it is seen by the request that is on it.
         let _seen = connection.with_upgrades().await;
     });
-    Ok(sender)
+    Some(sender)
 }
 
 fn is_reset(error: &hyper::Error) -> bool {
