@@ -22,6 +22,7 @@ pub mod own_report;
 pub mod probe;
 pub mod record;
 pub mod rolling;
+pub mod scenario;
 pub mod script;
 pub mod series;
 pub mod stage;
@@ -157,11 +158,14 @@ pub async fn run(
     progress: &Progress,
 ) -> anyhow::Result<Measured> {
     script::validate(target, script, load)?;
-    interruptible(target, conduct::play(target, script, load, progress)).await
+    let additions = scenario::additions::Additions::default();
+    let play = conduct::play(target, script, load, &additions, progress);
+    let (measured, _) = uninterrupted(target, play).await?;
+    Ok(measured)
 }
 
-/// Plays to the end, unless a signal to the drill itself comes first.
-async fn interruptible<T>(
+/// What `play` gives, unless a signal asks the drill itself to end.
+async fn uninterrupted<T>(
     target: &Target,
     play: impl Future<Output = anyhow::Result<T>>,
 ) -> anyhow::Result<T> {

@@ -28,7 +28,7 @@ pub use places::{Place, alone};
 
 use crate::script::{Load, Protocol, Script, Target};
 use crate::target::Subject;
-use crate::{Progress, interruptible};
+use crate::{Progress, uninterrupted};
 
 /// More instances than this are no rehearsal on one machine.
 const MOST: u32 = 50;
@@ -66,7 +66,7 @@ pub async fn run(
     );
     let load = balanced(load, target, rolling)?;
     let play = conduct::play(target, script, &load, rolling, progress);
-    interruptible(target, play).await
+    uninterrupted(target, play).await
 }
 
 /// The load as the balancer takes it: all of it at one port, and in what the balancer speaks.
