@@ -7,7 +7,7 @@ mod known;
 mod records;
 mod scenarios;
 mod verdicts;
-mod victim;
+pub(crate) mod victim;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -74,7 +74,7 @@ fn warnings(measured: &Measured) -> Vec<&str> {
         .collect()
 }
 
-fn is_alive(pid: u32) -> bool {
+pub(crate) fn is_alive(pid: u32) -> bool {
     rustix::process::Pid::from_raw(i32::try_from(pid).unwrap())
         .is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok())
 }
