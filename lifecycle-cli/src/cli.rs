@@ -9,6 +9,7 @@ use lifecycle_manifest::Platform;
 
 use crate::catalogue::RulesArgs;
 use crate::check::Format as CheckFormat;
+use crate::drill::scenarios::Choice as Scenarios;
 use crate::formats::Formats;
 use crate::generate::{self, Target};
 use crate::levels::LevelArgs;
@@ -325,6 +326,12 @@ pub(crate) struct DrillArgs {
     /// Where liveness is answered, when the manifest does not say.
     #[arg(long, value_name = "URL")]
     pub(crate) live: Option<String>,
+    /// A fault to play the stop with, as `NAME` or `NAME=RESOURCE`: `hanging-close=orders-db`; may be given several times. `all` plays each one after the other, `list` shows them with what each asks of the program. The load runs for a second at most before the stop.
+    #[arg(long = "scenario", value_name = "NAME")]
+    pub(crate) scenarios: Vec<Scenarios>,
+    /// The platform's grace period, shortened: SIGKILL comes so long after the platform's stop. A program that hangs ends sooner; one whose plan needs the whole time is cut.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) grace: Option<std::time::Duration>,
     /// Instead of a rate: 64 clients on kept-alive connections and 8 on fresh ones, each sending its next request as soon as the last was answered.
     #[arg(long, conflicts_with = "rate")]
     pub(crate) saturate: bool,

@@ -21,6 +21,7 @@ pub mod measured;
 pub mod own_report;
 pub mod probe;
 pub mod record;
+pub mod scenario;
 pub mod script;
 pub mod series;
 pub mod stage;
@@ -138,12 +139,23 @@ pub async fn run(
     progress: &Progress,
 ) -> anyhow::Result<Measured> {
     script::validate(target, script, load)?;
+    let additions = scenario::additions::Additions::default();
+    let play = conduct::play(target, script, load, &additions, progress);
+    let (measured, _) = uninterrupted(target, play).await?;
+    Ok(measured)
+}
+
+/// What `play` gives, unless a signal asks the drill itself to end.
+async fn uninterrupted<T>(
+    target: &Target,
+    play: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
     // Leaving any of these arms drops the others, and with the play its process.
     let by = tokio::select! {
-        measured = conduct::play(target, script, load, progress) => return measured,
+        played = play => return played,
         _ = interrupt.recv() => "SIGINT",
         _ = terminate.recv() => "SIGTERM",
         _ = hangup.recv() => "SIGHUP",

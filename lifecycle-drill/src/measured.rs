@@ -40,6 +40,13 @@ pub struct Measured {
     pub platform: String,
     /// The platform's name for people.
     pub platform_label: String,
+    /// The scenario that was played, as it was asked for: `hanging-close=orders-db`. Null for an
+    /// ordinary stop.
+    pub scenario: Option<String>,
+    /// What happened because the scenario makes it happen, in sentences: no finding, and worth
+    /// knowing.
+    #[serde(default)]
+    pub excused: Vec<String>,
     /// What was run.
     pub command: Vec<String>,
     /// How far the drill came.

@@ -3,6 +3,7 @@
 pub(crate) mod human;
 mod load;
 mod proto;
+pub(crate) mod scenarios;
 mod script;
 mod target;
 #[cfg(test)]
@@ -21,11 +22,16 @@ use crate::input::{self, Input};
 use crate::talk::say;
 use crate::{Outcome, check, picture};
 use lifecycle_drill::{Event, Load, Progress, Script, Target};
+use scenarios::Rounds;
 
 /// The name of the manifest that a bare command is given.
 const NO_MANIFEST: &str = "<no manifest>";
 
 pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
+    let Some(asked) = scenarios::asked(&args.scenarios) else {
+        write!(anstream::stdout(), "{}", scenarios::list())?;
+        return Ok(Outcome::Clean);
+    };
     let input = manifest(args)?;
     if input.analysis.has_errors() {
         anstream::eprint!("{}", check::findings(&input));
@@ -52,9 +58,13 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
     let command = match args.command.is_empty() {
         false => args.command.clone(),
         true => vec![
-            target::build(directory.unwrap_or(Path::new(".")), &args.profile)?
-                .display()
-                .to_string(),
+            target::build(
+                directory.unwrap_or(Path::new(".")),
+                &args.profile,
+                scenarios::need_faults(&asked),
+            )?
+            .display()
+            .to_string(),
         ],
     };
     let told = told(args, resolved, line, command, invented)?;
@@ -64,6 +74,10 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
         .enable_all()
         .build()
         .context("could not start the async runtime")?;
+    if !asked.is_empty() {
+        let rounds = runtime.block_on(scenarios::play(&asked, &told, &progress))?;
+        return report(human, &rounds);
+    }
     let measured = runtime.block_on(lifecycle_drill::run(
         &told.target,
         &told.script,
@@ -83,6 +97,30 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
         Outcome::Clean
     } else {
         Outcome::Findings
+    })
+}
+
+/// Shows what was played. A single scenario that says nothing about the program could not be run.
+fn report(human: bool, rounds: &Rounds) -> Result<Outcome> {
+    if let ([], [(name, why)]) = (&*rounds.played, &*rounds.not_applicable) {
+        bail!("scenario {name} is not applicable: {why}");
+    }
+    match (human, &*rounds.played) {
+        (false, played) => {
+            writeln!(
+                anstream::stdout(),
+                "{}",
+                serde_json::to_string_pretty(played)?
+            )?;
+        }
+        (true, [one]) if rounds.not_applicable.is_empty() => {
+            write!(anstream::stdout(), "\n{}", human::human(one))?;
+        }
+        (true, _) => write!(anstream::stdout(), "\n{}", scenarios::table(rounds))?,
+    }
+    Ok(match rounds.played.iter().all(|it| it.passed) {
+        true => Outcome::Clean,
+        false => Outcome::Findings,
     })
 }
 
@@ -111,6 +149,9 @@ pub(crate) fn told(
     }
     if let Some(lag) = args.routing_lag {
         script.routing_lag = lag;
+    }
+    if let Some(grace) = args.grace {
+        scenarios::shorten(&mut script, grace);
     }
     let load = load::load(args, resolved)?;
     Ok(Told {

@@ -3,6 +3,7 @@
 //! What is asserted is the verdict and what was counted, never how long something took.
 
 mod records;
+mod scenarios;
 mod victim;
 
 use std::io::{BufRead, BufReader};

@@ -336,6 +336,8 @@ prop_compose! {
             command: lines.clone(),
             course,
             findings,
+            scenario: None,
+            excused: Vec::new(),
             address: None,
             waited: None,
             signal: signal.into(),

@@ -81,6 +81,8 @@ fn good() -> Measured {
         service: script.service.clone(),
         platform: script.platform.clone(),
         platform_label: script.platform_label.clone(),
+        scenario: None,
+        excused: Vec::new(),
         command: vec!["target/release/checkout-api".to_owned()],
         course: Course::Played,
         findings: Vec::new(),
