@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout_at};
 
-use super::outcome::{Observed, Outcome, classify};
+use super::outcome::{GATEWAY, Observed, Outcome, classify};
 pub(crate) use super::template::Template;
 use super::template::Upload;
 use super::wire::{Traffic, Wire};
@@ -226,6 +226,7 @@ impl Connection {
             let status = response.status().as_u16();
             seen.status = Some(status);
             seen.says_when = says_when(response.headers());
+            seen.by_balancer = response.headers().contains_key(GATEWAY);
             patience.begun(status);
             match patience
                 .rest(read_to_end(response, template.read_over))
