@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use lifecycle_drill::{
-    Endpoint, Load, Pace, Progress, Protocol, RequestSpec, Script, Subject, Target,
+    Endpoint, Idle, Load, Pace, Progress, Protocol, RequestSpec, Script, Subject, Target,
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -43,6 +43,8 @@ async fn main() -> anyhow::Result<()> {
         },
         warm_up: Duration::from_secs(seconds.parse().context("seconds")?),
         requests: vec![request],
+        // Each carries a request that the load does not count.
+        idle: Idle::NONE,
         ..Load::default()
     };
     let script = Script::new("known-server", "Kubernetes", Duration::from_secs(10));
