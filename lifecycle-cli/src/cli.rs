@@ -8,7 +8,9 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use lifecycle_manifest::Platform;
 
 use crate::catalogue::RulesArgs;
-use crate::check::FormatArgs;
+use crate::check::Format as CheckFormat;
+use crate::drill::Format as DrillFormat;
+use crate::formats::Formats;
 use crate::generate::{self, Target};
 use crate::levels::LevelArgs;
 
@@ -59,7 +61,9 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Play a platform's termination against the real process under load, and measure what was lost.
     Drill(DrillArgs),
-    /// Print a JSON Schema: of `lifecycle.yaml`, for editors, or of the report of `check --format json`.
+    /// Draw a recorded drill again, or compare two of them.
+    Replay(ReplayArgs),
+    /// Print a JSON Schema: of `lifecycle.yaml`, for editors, of the report of `check --format json`, or of a drill's.
     Schema(SchemaArgs),
     /// List the rules: what `check` finds.
     Rules(RulesArgs),
@@ -147,7 +151,7 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) against: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) formats: FormatArgs,
+    pub(crate) formats: Formats<CheckFormat>,
     /// Show the sums of every manifest. Without it: of several manifests, only of those with findings.
     #[arg(short, long, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
@@ -165,14 +169,6 @@ pub(crate) struct CheckArgs {
     /// Show what `--fix` would change, and write nothing; exits 1 where there is anything.
     #[arg(long, help_heading = "Fixes", group = "fixing")]
     pub(crate) diff: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DrillFormat {
-    /// For people: the place, the sum, what to write instead.
-    Human,
-    /// For programs: one JSON document, version 1.
-    Json,
 }
 
 #[derive(Debug, Args)]
@@ -328,15 +324,38 @@ pub(crate) struct DrillArgs {
     /// Cargo profile for the first form.
     #[arg(long, value_name = "PROFILE", default_value = "release")]
     pub(crate) profile: String,
-    /// How to print the result.
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub(crate) format: DrillFormat,
+    /// Run it so often, one run after the other, and sum up; it fails where any of them does. A record holds them all.
+    #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) runs: u32,
+    /// Where chance begins: which request comes next, and on which connection. The same number gives the same order; the second of several runs takes the next one. Without it: the same in every drill.
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    #[command(flatten)]
+    pub(crate) formats: Formats<DrillFormat>,
+    /// Keep everything that was measured in this file, as JSON, for `lifecycle replay`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
     /// Show what the program writes.
     #[arg(short, long)]
     pub(crate) verbose: bool,
     /// The program and its arguments, in any language.
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: of one record those of its drill: 0 it passed, 1 it did not; of two 1 where the second has the worse verdict, otherwise 0; 2 could not run."
+)]
+pub(crate) struct ReplayArgs {
+    /// What `drill --record` or `drill --format json` has written, or `-` for standard input.
+    #[arg(value_name = "RUN.json")]
+    pub(crate) record: PathBuf,
+    /// A second one, to be compared with the first: what got better, and what got worse.
+    #[arg(value_name = "OTHER.json")]
+    pub(crate) other: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) formats: Formats<DrillFormat>,
 }
 
 #[derive(Debug, Args)]
@@ -352,6 +371,8 @@ pub(crate) enum Document {
     Manifest,
     /// What `lifecycle check --format json` prints.
     Report,
+    /// What `lifecycle drill --format json`, `drill --record` and `replay --format json` print.
+    Drill,
 }
 
 #[derive(Debug, Args)]

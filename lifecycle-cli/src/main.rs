@@ -6,9 +6,11 @@ mod catalogue;
 mod check;
 mod cli;
 mod drill;
+mod formats;
 mod generate;
 mod init;
 mod input;
+mod junit;
 mod levels;
 mod lsp;
 mod picture;
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         cli::Command::Gen(args) => generate::run(args),
         cli::Command::Plan(args) => picture::run(args),
         cli::Command::Drill(args) => drill::run(args),
+        cli::Command::Replay(args) => drill::replay(args),
         cli::Command::Schema(args) => schema::run(args),
         cli::Command::Rules(args) => catalogue::rules(args),
         cli::Command::Explain(args) => catalogue::explain(args),

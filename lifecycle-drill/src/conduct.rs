@@ -133,6 +133,7 @@ pub(super) async fn play(
         planned: Planned::of(script),
         timeline: drill.timeline(&moments, zero),
         process: drill.process(&moments, course, left_behind),
+        seed: Some(load.seed),
         load: tally.as_ref().map(|_| LoadSummary::of(load)),
         requests: tally.map(|tally| tally.requests(zero)),
         series: None,

@@ -192,6 +192,8 @@ pub struct Load {
     /// Requests that are known to take long, longer than the settle time best of all: those are
     /// the ones still under way when the signal comes.
     pub slow: Vec<RequestSpec>,
+    /// Decides which request comes when: the same seed is the same sequence.
+    pub seed: u64,
     /// No more than this many requests in all.
     pub max_requests: u64,
     /// No more than this many requests at once; those beyond are counted as not sent.
@@ -263,6 +265,7 @@ impl Default for Load {
             slow_share: 0.1,
             requests: Vec::new(),
             slow: Vec::new(),
+            seed: 0x5EED,
             max_requests: 500_000,
             max_in_flight: 4_096,
         }

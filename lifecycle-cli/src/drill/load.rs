@@ -69,6 +69,7 @@ pub(super) fn load(args: &DrillArgs, resolved: &Resolved) -> Result<Load> {
         slow_share: if slow.is_empty() { 0.0 } else { SLOW_SHARE },
         requests,
         slow,
+        seed: args.seed.unwrap_or(Load::default().seed),
         ..Load::default()
     })
 }

@@ -1,7 +1,13 @@
 //! `lifecycle drill`: fills in what the engine is told, from the manifest and the command line.
 
+mod formats;
 mod human;
+mod junit;
 mod load;
+mod page;
+mod replay;
+mod runs;
+mod schema;
 mod script;
 mod target;
 #[cfg(test)]
@@ -9,17 +15,18 @@ mod tests;
 
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use lifecycle_manifest::duration::show;
 use lifecycle_manifest::{Platform, Resolved, Timeline};
 
-use crate::cli::{DrillArgs, DrillFormat};
+use crate::cli::DrillArgs;
 use crate::input::{self, Input};
 use crate::talk::say;
 use crate::{Outcome, check, picture};
-use lifecycle_drill::{Event, Progress};
+pub(crate) use formats::Format;
+pub(crate) use replay::run as replay;
+pub(crate) use schema::schema;
 
 /// The name of the manifest that a bare command is given.
 const NO_MANIFEST: &str = "<no manifest>";
@@ -37,9 +44,9 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
         bail!("{} could not be resolved", input.name);
     };
     let line = timeline(resolved, args.platform.as_deref())?;
-    let human = args.format == DrillFormat::Human;
     let invented = input.name == NO_MANIFEST;
-    if human && !invented {
+    args.formats.ensure_places()?;
+    if args.formats.prints(Format::Human) && !invented {
         write!(
             anstream::stdout(),
             "{}\n{}",
@@ -67,27 +74,7 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
         script.routing_lag = lag;
     }
     let load = load::load(args, resolved)?;
-    let progress = progress(args.verbose);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("could not start the async runtime")?;
-    let measured = runtime.block_on(lifecycle_drill::run(&target, &script, &load, &progress))?;
-    if human {
-        write!(anstream::stdout(), "\n{}", human::human(&measured))?;
-    } else {
-        writeln!(
-            anstream::stdout(),
-            "{}",
-            serde_json::to_string_pretty(&measured)?
-        )?;
-    }
-    Ok(if measured.passed {
-        Outcome::Clean
-    } else {
-        Outcome::Findings
-    })
+    runs::run(args, &target, &script, &load)
 }
 
 /// The manifest of the directory; for a bare command without one, what most pods are.
@@ -166,13 +153,4 @@ fn timeline<'a>(resolved: &'a Resolved, asked: Option<&str>) -> Result<&'a Timel
             .first()
             .context("the manifest names no platform; add one under `platforms`"),
     }
-}
-
-/// What happens goes to standard error: standard output is for the result.
-fn progress(verbose: bool) -> Progress {
-    Arc::new(move |event| match event {
-        Event::Output(line) if verbose => anstream::eprintln!("  | {line}"),
-        Event::Output(_) => {}
-        event => say!("· {event}"),
-    })
 }

@@ -15,7 +15,7 @@ use lifecycle_drill::traffic::outcome::Lost;
 use lifecycle_drill::traffic::tally::{Counts, Latency, LostRequest, Requests};
 use lifecycle_drill::{PlannedStep, Script, verdict};
 
-use super::human::human;
+use super::human;
 
 fn script() -> Script {
     let mut script = Script::new("victim", "Kubernetes", Duration::from_secs(45));
@@ -105,6 +105,7 @@ fn good() -> Measured {
             left_behind: Some(0),
             signalled: None,
         },
+        seed: Some(24_301),
         load: Some(LoadSummary::Open {
             rate: 200,
             kept_alive: 16,
@@ -314,7 +315,7 @@ fn drills_are_shown_as_stored() {
     let assert = snapbox::Assert::new().action_env("SNAPSHOTS");
     let stored = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/drill/tests/shown");
     for (name, measured) in cases {
-        let text = anstream::adapter::strip_str(&human(&measured)).to_string();
+        let text = anstream::adapter::strip_str(&human::run(&measured)).to_string();
         for line in text.lines() {
             assert!(
                 unicode_width::UnicodeWidthStr::width(line) <= 80,
