@@ -40,6 +40,7 @@ enum Outcome {
 }
 
 fn main() -> ExitCode {
+    lifecycle_drill::guard::serve_if_asked();
     let cli = cli::Cli::parse();
     cli.color.apply();
     if cli.quiet > 0 {

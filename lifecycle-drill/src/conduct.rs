@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, sleep_until, timeout};
@@ -15,9 +15,10 @@ use super::own_report;
 use super::probe::{self, Marks, Samples};
 use super::script::{Endpoint, Load, Script, Target};
 use super::stage::{Stage, millis_between};
-use super::target::process::{Ended, Running, Status};
+use super::target::process::{Ended, Status, number};
+use super::target::ready::{self, Waited, Waiting};
+use super::target::running::Running;
 use super::target::signalled::Signalled;
-use super::traffic::client::Template;
 use super::traffic::tally::Tally;
 use super::verdict;
 use super::{Event, Progress};
@@ -42,6 +43,10 @@ struct Moments {
     killed: Option<Instant>,
     /// The processes in the moment before the signal.
     seen: Option<Signalled>,
+    /// The target with the addresses it really has, once it is ready.
+    located: Option<Target>,
+    /// What was waited for in vain.
+    waited: Option<Waited>,
 }
 
 /// Plays a whole script and reads what was measured.
@@ -51,11 +56,13 @@ pub(super) async fn play(
     load: &Load,
     progress: &Progress,
 ) -> anyhow::Result<Measured> {
-    for endpoint in [&target.base, &target.ready, &target.live]
-        .into_iter()
-        .flatten()
-    {
-        ensure_free(endpoint).await?;
+    if !target.subject.runs_already() {
+        for endpoint in [&target.base, &target.ready, &target.live]
+            .into_iter()
+            .flatten()
+        {
+            ensure_free(endpoint).await?;
+        }
     }
     let scratch = tempfile::tempdir().context("could not make a directory for the report")?;
     let report_path = scratch.path().join("report.json");
@@ -69,8 +76,10 @@ pub(super) async fn play(
         grace: None,
         killed: None,
         seen: None,
+        located: None,
+        waited: None,
     };
-    let running = Running::start(target, script, &report_path, progress)?;
+    let running = Running::start(target, script, &report_path, progress).await?;
 
     let mut drill = Drill {
         script,
@@ -81,8 +90,9 @@ pub(super) async fn play(
         sampling: None,
     };
     let course = drill.run(target, load, &mut moments).await?;
-    let (tally, samples, left_behind) = drill.wind_up(moments.killed.is_some()).await?;
+    let (tally, samples, left_behind) = drill.wind_up(&mut moments).await?;
 
+    let target = moments.located.as_ref().unwrap_or(target);
     let zero = drill.stage.signalled().unwrap_or(moments.started);
     let own = own_report::read(&report_path);
     let mut not_measured = Vec::new();
@@ -101,6 +111,14 @@ pub(super) async fn play(
         .as_ref()
         .filter(|_| !samples.live.is_empty())
         .map(|_| probe::liveness(&samples.live, zero, drill.stage.ended()));
+    if !drill.running.is_own()
+        && drill.running.ended().map(|ended| ended.status) == Some(Status::Unknown)
+    {
+        not_measured.push(
+            "exit code: the process is not the drill's own, and its parent took note of its end first"
+                .to_owned(),
+        );
+    }
     if target.ready.is_none() {
         not_measured.push("readiness: no readiness URL is known".to_owned());
     } else if readiness.is_none() {
@@ -129,6 +147,8 @@ pub(super) async fn play(
         command: target.subject.words(),
         course,
         findings: Vec::new(),
+        address: target.base.as_ref().map(Endpoint::url),
+        waited: moments.waited.clone(),
         signal: script.signal.name().into(),
         planned: Planned::of(script),
         timeline: drill.timeline(&moments, zero),
@@ -144,6 +164,8 @@ pub(super) async fn play(
         not_measured,
         output: drill.running.last_lines(),
     };
+    let left = drill.running.close();
+    ensure!(left.is_empty(), "{}", left.join("; "));
     measured.findings = verdict::findings(&measured, target.start_timeout);
     measured.passed = verdict::passes(&measured.findings);
     Ok(measured)
@@ -193,12 +215,21 @@ impl Drill<'_> {
         moments: &mut Moments,
     ) -> anyhow::Result<Course> {
         let (script, progress) = (self.script, Arc::clone(self.progress));
-        match timeout(target.start_timeout, self.until_ready(target)).await {
-            Ok(Ok(Some(ready))) => moments.ready = Some(ready),
+        let waiting = Waiting::default();
+        let until_ready = self.until_ready(target, &waiting);
+        let target = match timeout(target.start_timeout, until_ready).await {
+            Ok(Ok(Some((ready, located)))) => {
+                moments.ready = Some(ready);
+                moments.located.insert(located)
+            }
             Ok(Ok(None)) => return Ok(Course::DiedAtStart),
             Ok(Err(error)) => return Err(error),
-            Err(_) => return Ok(Course::NeverReady),
-        }
+            Err(_) => {
+                moments.waited = Some(waiting.in_vain(&self.running));
+                return Ok(Course::NeverReady);
+            }
+        };
+        let target = &*target;
         progress(Event::Ready {
             after: moments.started.elapsed(),
         });
@@ -224,6 +255,7 @@ impl Drill<'_> {
             return Ok(Course::DiedBeforeStop);
         }
 
+        moments.seen = Some(self.running.look(script.signal).await?);
         let asked = self.stage.ask(script.routing_lag);
         progress(Event::StopAsked);
         if let Some(longest) = script.deregistration
@@ -246,7 +278,9 @@ impl Drill<'_> {
             }
         }
 
-        moments.seen = Some(self.running.look(script.signal));
+        if let Some(seen) = &mut moments.seen {
+            seen.look_again(number(script.signal).as_raw());
+        }
         let signalled = Instant::now();
         self.running
             .signal(script.signal)
@@ -269,13 +303,15 @@ impl Drill<'_> {
     }
 
     /// Waits until the process is up; `None` when it ended instead.
-    async fn until_ready(&self, target: &Target) -> anyhow::Result<Option<Instant>> {
-        let probed = match &target.ready {
-            Some(endpoint) => Some((endpoint, probe::template(endpoint)?)),
-            None => None,
-        };
+    async fn until_ready(
+        &self,
+        target: &Target,
+        waiting: &Waiting,
+    ) -> anyhow::Result<Option<(Instant, Target)>> {
         tokio::select! {
-            () = is_up(probed.as_ref(), target.base.as_ref()) => Ok(Some(Instant::now())),
+            located = ready::until_up(&self.running, target, waiting) => {
+                Ok(Some((Instant::now(), located?)))
+            }
             _ = self.running.end() => Ok(None),
         }
     }
@@ -329,23 +365,33 @@ impl Drill<'_> {
     /// Makes sure that the process is gone, and collects what was measured.
     async fn wind_up(
         &mut self,
-        killed: bool,
+        moments: &mut Moments,
     ) -> anyhow::Result<(Option<Tally>, Samples, Option<usize>)> {
         let mut left_behind = None;
         if let Some(ended) = self.running.ended() {
             self.stage.mark_ended(ended.at);
-            left_behind = self.left_behind(killed).await;
+            left_behind = self.left_behind(moments.killed.is_some()).await;
+            if let Some(seen) = moments.seen.as_mut().filter(|_| moments.killed.is_none()) {
+                seen.note_outliving();
+            }
             (self.progress)(Event::Exited);
         }
-        self.running.kill();
-        let ended = self.gone().await?;
+        // A process that somebody else has started is only ever ended by the signal and what follows it.
+        let over = if self.running.is_own() || self.stage.signalled().is_some() {
+            self.running.kill();
+            self.gone().await?.at
+        } else {
+            self.running
+                .ended()
+                .map_or_else(Instant::now, |ended| ended.at)
+        };
 
         // Whoever is still routed here finds nobody, and that is part of what is measured.
         if self.stage.asked().is_none() {
-            self.stage.end_routing(ended.at);
+            self.stage.end_routing(over);
         }
         let routing_ends = *self.stage.routing().borrow();
-        let last = routing_ends.map_or(ended.at, |ends| ends.max(ended.at)) + LAST_ANSWERS;
+        let last = routing_ends.map_or(over, |ends| ends.max(over)) + LAST_ANSWERS;
         let tally = match self.counting.take() {
             None => None,
             Some(mut counting) => {
@@ -419,7 +465,9 @@ impl Drill<'_> {
         let kill_ms = Planned::of(self.script).signal_to_kill_ms;
         Process {
             // The drill's own SIGKILL says nothing about the process.
-            status: status.filter(|_| course != Course::NeverReady),
+            status: status
+                .filter(|_| course != Course::NeverReady)
+                .filter(|status| self.running.is_own() || *status != Status::Unknown),
             exit_ms,
             left_ms: exit_ms
                 .filter(|_| !sigkill_needed)
@@ -427,21 +475,6 @@ impl Drill<'_> {
             sigkill_needed,
             left_behind,
             signalled: moments.seen.clone(),
-        }
-    }
-}
-
-/// Waits until the readiness probe says yes and the address accepts connections, as far as each is
-/// known.
-async fn is_up(probed: Option<&(&Endpoint, Template)>, base: Option<&Endpoint>) {
-    if let Some((endpoint, template)) = probed {
-        while !probe::says_yes(template, endpoint).await {
-            sleep(LOOK).await;
-        }
-    }
-    if let Some(base) = base {
-        while TcpStream::connect(base.address()).await.is_err() {
-            sleep(LOOK).await;
         }
     }
 }

@@ -9,11 +9,14 @@
 //! It knows no manifest. [`Script`], [`Target`] and [`Load`] are all it is told, and [`Measured`]
 //! is what it answers.
 //!
-//! What it does not do: it only ever connects to loopback addresses, it does not follow processes
-//! that leave their process group, and it cannot clean up after being killed with SIGKILL itself.
+//! Whatever happens to the drill itself, nothing that it started stays: see [`guard`], which every
+//! program that runs drills has to call first thing in its `main`.
+//!
+//! What it does not do: it only ever connects to loopback addresses.
 
 pub mod compare;
 mod conduct;
+pub mod guard;
 pub mod measured;
 pub mod own_report;
 pub mod probe;
@@ -110,8 +113,8 @@ pub type Progress = Arc<dyn Fn(Event<'_>) + Send + Sync>;
 ///
 /// A process that behaves badly is not an error: it is what [`Measured`] tells. Errors mean that
 /// the drill could not be played: the command does not start, a port is taken, the load cannot be
-/// sent as written, or somebody interrupted it. However it ends, no process of the target's group
-/// is left.
+/// sent as written, or somebody interrupted it. However it ends, nothing that it
+/// started is left.
 ///
 /// SIGINT, SIGTERM and SIGHUP sent to the drill itself end it early; their usual effect is gone
 /// from then on. Needs a tokio runtime with time and I/O; the load and the probes bring their own.
@@ -132,7 +135,11 @@ pub async fn run(
         _ = terminate.recv() => "SIGTERM",
         _ = hangup.recv() => "SIGHUP",
     };
-    bail!("the drill was interrupted by {by}; the process it ran was killed")
+    let left = match target.subject.runs_already() {
+        true => "it had started nothing",
+        false => "what it had started was ended",
+    };
+    bail!("the drill was interrupted by {by}; {left}")
 }
 
 #[cfg(test)]

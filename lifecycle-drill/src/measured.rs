@@ -18,6 +18,7 @@ use super::probe::{Liveness, Readiness};
 use super::script::{Load, Pace, PlannedStep, Script};
 use super::series::Series;
 use super::target::process::Status;
+use super::target::ready::Waited;
 use super::target::signalled::Signalled;
 use super::traffic::tally::Requests;
 
@@ -45,6 +46,12 @@ pub struct Measured {
     pub course: Course,
     /// What was found, failures first.
     pub findings: Vec<Finding>,
+    /// Where requests went: `http://127.0.0.1:3000/`; absent without an address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// What was waited for in vain, when the process was never ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waited: Option<Waited>,
     /// The signal that asked the process to stop: `SIGTERM`.
     pub signal: Cow<'static, str>,
     /// What the script said would happen.
@@ -194,7 +201,7 @@ pub struct Process {
     /// Processes of its group that outlived it; null where the system does not tell, and when the
     /// whole group was killed.
     pub left_behind: Option<usize>,
-    /// Who was signalled, and who was below it; absent without a signal.
+    /// Who the signal was for, and who was below it; absent where no stop was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signalled: Option<Signalled>,
 }

@@ -65,18 +65,6 @@ pub(super) fn template(endpoint: &Endpoint) -> anyhow::Result<Template> {
     Template::new(&spec, endpoint.authority())
 }
 
-/// Whether the endpoint says yes, right now.
-pub(super) async fn says_yes(template: &Template, endpoint: &Endpoint) -> bool {
-    let began = Instant::now();
-    let status = probe(template, endpoint.address(), LIMIT).await;
-    Sample {
-        began,
-        finished: Instant::now(),
-        status,
-    }
-    .is_up()
-}
-
 /// Starts sampling on a thread of its own; the receiver yields the samples once the process has
 /// ended.
 pub(super) fn start(

@@ -3,7 +3,7 @@
 //! Plain values without a manifest behind them.
 //! Whoever has a timeline fills them in; the engine decides nothing that these do not say.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,6 +39,9 @@ pub struct Script {
     pub hook: Option<Duration>,
     /// The signal that asks the process to stop.
     pub signal: Signal,
+    /// The signal goes to every process of the service, as it does under systemd's `control-group`,
+    /// PM2's tree kill and Heroku; elsewhere to the first alone.
+    pub signals_everyone: bool,
     /// From the start of the grace period to SIGKILL.
     pub grace: Duration,
     /// The least time between the signal and SIGKILL, however long the hook took.
@@ -96,6 +99,9 @@ pub struct Target {
     ///
     /// Its path is not used: each request brings its own.
     pub base: Option<Endpoint>,
+    /// Without `base`: requests go to the port that the program opens by itself, found among its
+    /// sockets. Of several the lowest, those that only this machine can reach last.
+    pub finds_port: bool,
     /// The readiness probe. Without it the process is ready once `base` accepts a connection.
     pub ready: Option<Endpoint>,
     /// The liveness probe.
@@ -116,7 +122,16 @@ pub struct Endpoint {
 impl Endpoint {
     /// A path on a port of 127.0.0.1.
     pub fn on_port(port: u16, path: impl Into<String>) -> Self {
-        let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        Self::on_loopback(false, port, path)
+    }
+
+    /// The same, or on `::1` for what listens there alone.
+    pub(crate) fn on_loopback(only_six: bool, port: u16, path: impl Into<String>) -> Self {
+        let ip = match only_six {
+            true => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            false => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        };
+        let address = SocketAddr::new(ip, port);
         Self {
             address,
             authority: address.to_string(),
@@ -158,6 +173,11 @@ impl Endpoint {
             authority: format!("{host}:{port}"),
             path: path.to_owned(),
         })
+    }
+
+    /// The whole of it: `http://127.0.0.1:8080/ready`.
+    pub fn url(&self) -> String {
+        format!("http://{}{}", self.authority, self.path)
     }
 
     /// Where to connect.
@@ -304,6 +324,7 @@ impl Script {
             deregistration_ends_early: true,
             hook: None,
             signal: Signal::Term,
+            signals_everyone: false,
             grace,
             kill_floor: Duration::ZERO,
             routing_lag: Duration::ZERO,
@@ -343,7 +364,7 @@ pub(super) fn validate(target: &Target, script: &Script, load: &Load) -> anyhow:
         );
     }
     ensure!(
-        target.base.is_some() || target.ready.is_some(),
+        target.base.is_some() || target.ready.is_some() || target.finds_port,
         "neither an address nor a readiness URL is known, so nothing can tell when the process is up"
     );
     let fresh_share = match load.pace {

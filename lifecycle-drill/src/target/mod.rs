@@ -3,6 +3,8 @@
 pub(crate) mod output;
 pub(crate) mod proc;
 pub mod process;
+pub mod ready;
+pub(crate) mod running;
 pub mod signalled;
 pub mod subject;
 

@@ -4,7 +4,8 @@
 //! Nothing here fails: a process may be gone between two looks, and what another user's process holds
 //! is not for everybody to read. What could not be seen is absent.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io::{BufRead as _, BufReader};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
@@ -68,6 +69,17 @@ fn parse_stat(pid: i32, stat: &str) -> Option<Entry> {
     })
 }
 
+/// How a process ended that nobody has reaped yet, as wait(2) would tell it.
+pub(crate) fn wait_status(pid: i32) -> Option<i32> {
+    let stat = std::fs::read_to_string(of(pid).join("stat")).ok()?;
+    if !parse_stat(pid, &stat)?.zombie {
+        return None;
+    }
+    let (_, rest) = stat.rsplit_once(')')?;
+    // The last field of proc(5), the fifty-second; 0 also for those who may not know.
+    rest.split_whitespace().nth(52 - 3)?.parse().ok()
+}
+
 /// The live processes below `root`, without it; `None` where the system does not tell.
 pub(crate) fn descendants(root: i32) -> Option<Vec<Entry>> {
     Some(below(root, &all()?))
@@ -99,20 +111,22 @@ fn below(root: i32, all: &[Entry]) -> Vec<Entry> {
 
 /// The live processes whose environment holds `NAME=VALUE`, as they were started.
 pub(crate) fn with_variable(name: &str, value: &str) -> Vec<Entry> {
-    let wanted = format!("{name}={value}");
     let own = i32::try_from(std::process::id()).ok();
-    let has = |pid: i32| {
-        std::fs::read(of(pid).join("environ")).is_ok_and(|environ| {
-            environ
-                .split(|byte| *byte == 0)
-                .any(|variable| variable == wanted.as_bytes())
-        })
-    };
     all()
         .unwrap_or_default()
         .into_iter()
-        .filter(|it| !it.zombie && Some(it.pid) != own && has(it.pid))
+        .filter(|it| !it.zombie && Some(it.pid) != own && has_variable(it.pid, name, value))
         .collect()
+}
+
+/// Whether the process was started with `NAME=VALUE` in its environment.
+pub(crate) fn has_variable(pid: i32, name: &str, value: &str) -> bool {
+    let wanted = format!("{name}={value}");
+    std::fs::read(of(pid).join("environ")).is_ok_and(|environ| {
+        environ
+            .split(|byte| *byte == 0)
+            .any(|variable| variable == wanted.as_bytes())
+    })
 }
 
 /// What the process does with signals; `None` when it is gone.
@@ -157,30 +171,48 @@ pub(crate) fn arguments(pid: i32) -> Vec<String> {
 }
 
 /// Where these processes take connections, each socket once, in order.
+pub(crate) fn listening(pids: &[i32]) -> Vec<Listening> {
+    let all = listeners(pids);
+    let all: BTreeSet<Listening> = all.into_values().flatten().collect();
+    all.into_iter().collect()
+}
+
+/// The same by process; those that listen nowhere are left out.
 ///
 /// Each is asked in its own network namespace: a process of a container listens there.
-pub(crate) fn listening(pids: &[i32]) -> Vec<Listening> {
-    let mut found = HashSet::new();
+pub(crate) fn listeners(pids: &[i32]) -> HashMap<i32, Vec<Listening>> {
+    // The tables of a busy machine hold every connection, so each is read once.
+    let mut tables: HashMap<PathBuf, HashMap<u64, Listening>> = HashMap::new();
+    let mut found = HashMap::new();
     for pid in pids {
         let held = sockets(*pid);
-        if held.is_empty() {
+        let Ok(namespace) = std::fs::read_link(of(*pid).join("ns/net")) else {
             continue;
-        }
-        for table in ["tcp", "tcp6"] {
-            let text = std::fs::read_to_string(of(*pid).join("net").join(table));
-            let lines = text.unwrap_or_default();
-            found.extend(
-                lines
-                    .lines()
-                    .filter_map(parse_socket)
-                    .filter(|(inode, _)| held.contains(inode))
-                    .map(|(_, listening)| listening),
-            );
+        };
+        let table = tables.entry(namespace).or_insert_with(|| table(*pid));
+        let at: Vec<Listening> = held
+            .iter()
+            .filter_map(|it| table.get(it))
+            .copied()
+            .collect();
+        if !at.is_empty() {
+            found.insert(*pid, at);
         }
     }
-    let mut found: Vec<_> = found.into_iter().collect();
-    found.sort_unstable();
     found
+}
+
+/// The sockets that listen in the network namespace of a process, by their inodes.
+fn table(pid: i32) -> HashMap<u64, Listening> {
+    ["tcp", "tcp6"]
+        .iter()
+        .filter_map(|name| std::fs::File::open(of(pid).join("net").join(name)).ok())
+        .flat_map(|file| {
+            let lines = BufReader::new(file).lines().map_while(Result::ok);
+            // Those that listen come first; what follows is every connection of the machine.
+            lines.skip(1).map_while(|line| parse_socket(&line))
+        })
+        .collect()
 }
 
 /// The inodes of the sockets that a process holds.

@@ -1,5 +1,7 @@
-//! Who the signal went to, and what each process would do with it: looked at the moment before it
-//! went out.
+//! Who the signal went to, and what each process would do with it.
+//!
+//! The processes are found before the stop is asked, which takes a moment on a busy machine; what each
+//! does with the signal is read again right before it goes out.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,7 +14,7 @@ const MOST: usize = 32;
 const ARGUMENTS: usize = 24;
 const ARGUMENT_CHARS: usize = 200;
 
-/// The processes of the target in the moment of the signal.
+/// The processes of the target when it was to stop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Signalled {
     /// The process that was started, which the signal went to: in a container, its process 1.
@@ -45,6 +47,10 @@ pub struct Seen {
     pub listens: bool,
     /// It is process 1 of a container: the kernel keeps from it every signal it has no handler for.
     pub first: bool,
+    /// It was still there shortly after the first process had left by itself; absent where that did not
+    /// come to pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outlived: Option<bool>,
 }
 
 /// What sort of program a process is, by its name.
@@ -85,24 +91,45 @@ impl Signalled {
             .find(|seen| seen.listens)
     }
 
+    /// Looks again at what each does with the signal: quick enough for the moment before it goes out.
+    pub(crate) fn look_again(&mut self, signal: i32) {
+        for seen in std::iter::once(&mut self.main).chain(&mut self.descendants) {
+            // What has gone meanwhile is told as it was.
+            if let Some(masks) = proc::masks(seen.pid.cast_signed()) {
+                seen.reaction = reaction(Some(masks), signal);
+            }
+        }
+    }
+
+    /// Notes who is still there now that the first process has left.
+    pub(crate) fn note_outliving(&mut self) {
+        for seen in &mut self.descendants {
+            let now = proc::entry(seen.pid.cast_signed());
+            seen.outlived = Some(now.is_some_and(|now| !now.zombie));
+        }
+    }
+
     /// Looks at a process and everything below it.
     pub(crate) fn look(main: i32, signal: i32, everyone: bool) -> Self {
         let below = proc::descendants(main).unwrap_or_default();
-        let descendants = below
-            .iter()
-            .take(MOST)
-            .map(|it| seen(it.pid, signal))
+        let pids: Vec<i32> = std::iter::once(main)
+            .chain(below.iter().take(MOST).map(|it| it.pid))
             .collect();
+        let listeners = proc::listeners(&pids);
+        let mut all = pids
+            .iter()
+            .map(|pid| seen(*pid, signal, listeners.contains_key(pid)));
+        let main = all.next().unwrap_or_else(|| seen(main, signal, false));
         Self {
-            main: seen(main, signal),
-            descendants,
+            main,
+            descendants: all.collect(),
             descendants_in_all: below.len(),
             everyone,
         }
     }
 }
 
-fn seen(pid: i32, signal: i32) -> Seen {
+fn seen(pid: i32, signal: i32, listens: bool) -> Seen {
     let command: Vec<String> = proc::arguments(pid)
         .into_iter()
         .take(ARGUMENTS)
@@ -115,8 +142,9 @@ fn seen(pid: i32, signal: i32) -> Seen {
         program: name_of(&command).to_owned(),
         role: role(&command),
         reaction: reaction(proc::masks(pid), signal),
-        listens: !proc::listening(&[pid]).is_empty(),
+        listens,
         first: proc::is_first(pid),
+        outlived: None,
         command,
     }
 }

@@ -140,6 +140,16 @@ async fn a_process_that_is_never_ready_is_not_stopped() {
     assert_eq!(measured.course, Course::NeverReady);
     assert!(measured.requests.is_none());
     assert_eq!(measured.process.status, None);
+    // What was tried, what was seen last, and where it listens instead.
+    let port = target.base.unwrap().address().port();
+    let message = &measured.findings[0].message;
+    assert!(
+        message.ends_with(&format!(
+            ": waited for GET http://127.0.0.1:{port}/ready to answer 2xx or 3xx, \
+             and saw last: it answered 503; it listens on 127.0.0.1:{port}"
+        )),
+        "{message}"
+    );
 }
 
 #[tokio::test]

@@ -311,6 +311,8 @@ prop_compose! {
             command: lines.clone(),
             course,
             findings,
+            address: None,
+            waited: None,
             signal: signal.into(),
             planned,
             timeline,

@@ -108,6 +108,7 @@ pub(super) fn target(way: Way) -> Target {
         directory: None,
         env: env(way, port),
         base: Some(Endpoint::on_port(port, "/")),
+        finds_port: false,
         ready: Some(Endpoint::on_port(port, "/ready")),
         live: Some(Endpoint::on_port(port, "/live")),
         start_timeout: Duration::from_secs(20),
@@ -129,6 +130,12 @@ pub(super) fn load() -> Load {
         slow_share: 0.3,
         ..Load::default()
     }
+}
+
+/// The guard of a drill that a test plays is this test binary too.
+#[test]
+fn stand_guard() {
+    crate::guard::serve_if_asked();
 }
 
 #[test]

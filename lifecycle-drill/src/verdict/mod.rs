@@ -78,8 +78,12 @@ fn start(measured: &Measured, start_timeout: Duration) -> Option<Finding> {
         Course::NeverReady => failure(
             "never-ready",
             format!(
-                "the process was not ready within {}",
-                span(millis(start_timeout))
+                "the process was not ready within {}{}",
+                span(millis(start_timeout)),
+                match &measured.waited {
+                    Some(waited) => format!(": {}", waited.words()),
+                    None => String::new(),
+                }
             ),
             "it listens on another port or path than the drill was told, or it waits for something \
              that is not there; its last lines are below",

@@ -84,6 +84,8 @@ fn good() -> Measured {
         command: vec!["target/release/checkout-api".to_owned()],
         course: Course::Played,
         findings: Vec::new(),
+        address: None,
+        waited: None,
         signal: script.signal.name().into(),
         planned: Planned::of(&script),
         timeline: Timeline {

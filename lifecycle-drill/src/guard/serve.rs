@@ -1,0 +1,162 @@
+//! The guard's own side.
+
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustix::process::{Pid, WaitId, WaitIdOptions};
+
+use super::order::{Order, Start, Word};
+use super::sweep::sweep;
+use super::{ASKED, MARK};
+use crate::target::proc;
+use crate::target::process::wait_unreaped;
+
+/// How often those who lost their parent are reaped.
+const REAPING: Duration = Duration::from_millis(500);
+
+/// Becomes the guard of a drill, when the process was started as one; then it does not return.
+///
+/// Every program that calls [`run`](crate::run) calls this first thing in its `main`, before it reads
+/// its arguments, starts threads or a runtime.
+pub fn serve_if_asked() {
+    if std::env::var_os(ASKED).is_some() {
+        let done = serve();
+        std::process::exit(match done {
+            Ok(()) => 0,
+            Err(_) => 1,
+        });
+    }
+}
+
+fn serve() -> io::Result<()> {
+    // Whoever signals the drill's session does not mean the guard.
+    rustix::process::setsid()?;
+    #[cfg(target_os = "linux")]
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    let line = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let mut reader = BufReader::new(line.try_clone()?);
+    let line = Mutex::new(line);
+    let say = |word: &Word| -> io::Result<()> {
+        let mut text = serde_json::to_vec(word)?;
+        text.push(b'\n');
+        line.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .write_all(&text)
+    };
+
+    let mut first = String::new();
+    if reader.read_line(&mut first)? == 0 {
+        // The drill was over before it began.
+        return Ok(());
+    }
+    let order: Order = serde_json::from_str(&first)?;
+    let child = order.start.as_ref().map(|start| begin(start, &order.mark));
+    // The streams are the process's alone: their end is its end.
+    let null = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::stdio::dup2_stderr(&null)?;
+    let child = match child.transpose() {
+        Ok(child) => child,
+        Err(error) => return say(&Word::Failed { error }),
+    };
+    let main = child.as_ref().map(Pid::from_child);
+    let told = match main {
+        Some(pid) => say(&Word::Started {
+            pid: pid.as_raw_nonzero().get(),
+        }),
+        None => say(&Word::Ready),
+    };
+
+    let reaping = Arc::new(Mutex::new(true));
+    std::thread::scope(|scope| -> io::Result<()> {
+        if told.is_ok() {
+            if let Some(pid) = main {
+                let say = &say;
+                scope.spawn(move || {
+                    let status = wait_unreaped(pid);
+                    // A drill that does not listen any more is over.
+                    let _over = say(&Word::Ended { status });
+                });
+            }
+            let reaping = Arc::clone(&reaping);
+            std::thread::Builder::new()
+                .name("drill-reaper".to_owned())
+                .spawn(move || {
+                    loop {
+                        std::thread::sleep(REAPING);
+                        let reaping = reaping.lock().unwrap_or_else(PoisonError::into_inner);
+                        if !*reaping {
+                            return;
+                        }
+                        reap(main);
+                    }
+                })?;
+            // Nothing more is ever said to the guard: this ends when the drill does.
+            let mut rest = Vec::new();
+            let _however_it_ends = reader.read_to_end(&mut rest);
+        }
+        // From here on the guard has children of its own, and reaps them itself.
+        *reaping.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        let root = rustix::process::getpid().as_raw_nonzero().get();
+        for what in sweep(&order.mark, Some(root), None, &order.undo) {
+            let _nobody_listens = say(&Word::Left { what });
+        }
+        Ok(())
+    })?;
+    // Nobody is left to be watched; not every machine has an init that reaps what it inherits.
+    drop(child);
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+    while let Ok(Some(_)) = rustix::process::waitid(WaitId::All, options) {}
+    Ok(())
+}
+
+fn begin(start: &Start, mark: &str) -> Result<Child, String> {
+    let Some((program, arguments)) = start.command.split_first() else {
+        return Err("there is no command to run".to_owned());
+    };
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .process_group(0)
+        .stdin(Stdio::null())
+        .env_remove(ASKED)
+        .env(MARK, mark);
+    if let Some(directory) = &start.directory {
+        command.current_dir(directory);
+    }
+    for name in &start.without {
+        command.env_remove(name);
+    }
+    for (name, value) in &start.env {
+        command.env(name, value);
+    }
+    command
+        .spawn()
+        .map_err(|error| format!("could not start `{program}`: {error}"))
+}
+
+/// Reaps the children that have ended, all but the one that the drill watches.
+fn reap(main: Option<Pid>) {
+    let own = rustix::process::getpid().as_raw_nonzero().get();
+    let main = main.map(|pid| pid.as_raw_nonzero().get());
+    for entry in proc::all().unwrap_or_default() {
+        if entry.zombie
+            && entry.parent == own
+            && Some(entry.pid) != main
+            && let Some(pid) = Pid::from_raw(entry.pid)
+        {
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+            // Somebody has reaped it already: just as well.
+            let _gone = rustix::process::waitid(WaitId::Pid(pid), options);
+        }
+    }
+}
