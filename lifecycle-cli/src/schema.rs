@@ -5,13 +5,14 @@ use std::io::Write as _;
 use anyhow::Result;
 
 use crate::cli::{Document, SchemaArgs};
-use crate::{Outcome, check, drill};
+use crate::{Outcome, check, drill, picture};
 
 pub(crate) fn run(args: &SchemaArgs) -> Result<Outcome> {
     let schema = match args.document {
         Document::Manifest => lifecycle_manifest::schema::schema(),
         Document::Report => check::report_schema(),
         Document::Drill => drill::schema(),
+        Document::Plan => picture::schema(),
     };
     let mut out = anstream::stdout().lock();
     serde_json::to_writer_pretty(&mut out, &schema)?;

@@ -35,6 +35,7 @@ pub(super) fn script(resolved: &Resolved, line: &Timeline) -> Script {
             .is_some_and(|platform| platform.ecs().is_some()),
         hook: terms.hook.as_ref().map(|hook| hook.value),
         signal: terms.signal,
+        signals_everyone: false,
         grace: line.grace().value,
         kill_floor: line.facts.kill_floor,
         routing_lag: terms.settle.value,
