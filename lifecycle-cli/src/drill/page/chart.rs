@@ -78,6 +78,7 @@ pub(super) fn small(runs: &[&Measured], ids: &[String]) -> Vec<Chart> {
         let mut chart = Chart::draw(run, "", id, scale, true);
         let kept = |lane: &Lane| ["measured", "outcomes", "not served"].contains(&&*lane.name);
         chart.lanes.retain(kept);
+        chart.keep_marks(&["signal", "exit", "kill"]);
         chart
     };
     runs.iter().zip(ids).map(draw).collect()
@@ -104,7 +105,7 @@ fn whole(run: &Measured) -> Scale {
         Zero::Signal => end.max(plan.signal_to_kill_ms),
         Zero::Start => end,
     };
-    Scale::new(start, end + (end - start) * 0.03)
+    Scale::new(start, end + (end - start) * 0.07)
 }
 
 /// From shortly before the stop to the end of what was measured; `None` where nobody asked for a stop.
@@ -116,7 +117,7 @@ fn close(run: &Measured) -> Option<Scale> {
     let before = (end - asked) * 0.35;
     Some(Scale::new(
         start.max(asked - before),
-        end + (end - asked) * 0.06,
+        end + (end - asked) * 0.1,
     ))
 }
 
@@ -150,6 +151,18 @@ impl Chart {
             mark_rows,
             lanes: lanes(run, &scale),
         }
+    }
+
+    /// Without the marks of other classes, which keep their rows otherwise.
+    fn keep_marks(&mut self, classes: &[&str]) {
+        self.marks.retain(|mark| classes.contains(&mark.class));
+        let mut rows: Vec<usize> = self.marks.iter().map(|mark| mark.row).collect();
+        rows.sort_unstable();
+        rows.dedup();
+        for mark in &mut self.marks {
+            mark.row = rows.iter().position(|row| *row == mark.row).unwrap_or(0);
+        }
+        self.mark_rows = rows.len();
     }
 }
 

@@ -6,8 +6,8 @@ use lifecycle_drill::words::moment;
 
 /// What a lane is wide, in units of its drawing.
 pub(super) const WIDE: f64 = 1_000.0;
-/// At most so many ticks; fewer fit a phone.
-const TICKS: f64 = 6.0;
+/// At most so many ticks; a phone shows every other.
+const TICKS: f64 = 9.0;
 
 /// A stretch of time as it is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -82,7 +82,7 @@ impl Scale {
             .unwrap_or(10.0 * unit);
         let first = (self.start_ms / step).ceil();
         let at = |nth: u8| (first + f64::from(nth)) * step;
-        (0..=8_u8)
+        (0..=10_u8)
             .map(at)
             .take_while(|ms| *ms <= self.end_ms)
             .map(|ms| Tick {
@@ -111,10 +111,15 @@ mod tests {
             let ticks = Scale::new(start, end).ticks();
             ticks.into_iter().map(|tick| tick.text).collect::<Vec<_>>()
         };
-        assert_eq!(ticks(-5_300.0, 1_300.0), ["-4s", "-2s", "0ms"]);
+        assert_eq!(
+            ticks(-5_300.0, 1_300.0),
+            ["-5s", "-4s", "-3s", "-2s", "-1s", "0ms", "+1s"]
+        );
         assert_eq!(
             ticks(0.0, 40_000.0),
-            ["0ms", "+10s", "+20s", "+30s", "+40s"]
+            [
+                "0ms", "+5s", "+10s", "+15s", "+20s", "+25s", "+30s", "+35s", "+40s"
+            ]
         );
         for (start, end) in [
             (0.0, 0.0),
@@ -122,7 +127,7 @@ mod tests {
             (-1e308, 1e308),
             (5.0, -5.0),
         ] {
-            assert!(ticks(start, end).len() <= 9, "{start} {end}");
+            assert!(ticks(start, end).len() <= 11, "{start} {end}");
         }
     }
 

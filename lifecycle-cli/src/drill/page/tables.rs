@@ -222,7 +222,10 @@ fn steps(run: &Measured) -> Option<Table> {
             text: outcome,
             class,
         });
-        row.push(Cell::plain(own.map(said).unwrap_or_default()));
+        row.push(Cell {
+            text: own.map(said).unwrap_or_default(),
+            class: "said",
+        });
         table.rows.push(row);
     }
     Some(table)
