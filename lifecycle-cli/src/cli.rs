@@ -63,6 +63,8 @@ pub(crate) enum Command {
     Drill(DrillArgs),
     /// Draw a recorded drill again, or compare two of them.
     Replay(ReplayArgs),
+    /// Serve a local page where the manifest is edited with live findings and timeline, and a drill is watched.
+    Serve(ServeArgs),
     /// Print a JSON Schema: of `lifecycle.yaml`, for editors, of the report of `check --format json`, or of a drill's.
     Schema(SchemaArgs),
     /// List the rules: what `check` finds.
@@ -365,6 +367,29 @@ pub(crate) struct ReplayArgs {
     pub(crate) other: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) formats: Formats<DrillFormat>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 ended with Ctrl-C, 2 could not run.\n\n\
+The page is served on 127.0.0.1 alone, and to nobody without the word in its address. It writes the manifest when asked to save, and nothing else.")]
+pub(crate) struct ServeArgs {
+    /// The manifest. Without it: the nearest lifecycle.yaml, here or above.
+    #[arg(value_name = "MANIFEST")]
+    pub(crate) manifest: Option<PathBuf>,
+    /// Where to listen on 127.0.0.1. Without it: a port that is free.
+    #[arg(
+        long,
+        value_name = "PORT",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    pub(crate) port: u16,
+    /// Open the page in the browser.
+    #[arg(long)]
+    pub(crate) open: bool,
+    /// The program that the page may drill, and its arguments, in any language. Only what stands here is ever run.
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
 }
 
 #[derive(Debug, Args)]

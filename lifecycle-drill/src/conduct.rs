@@ -129,7 +129,7 @@ pub(super) async fn play(
     } else if liveness.is_none() {
         not_measured.push("liveness: the process was never ready".to_owned());
     }
-    if target.base.is_none() || load.requests.is_empty() {
+    if target.base.is_none() || load.is_empty() {
         not_measured.push("requests: none were to be sent".to_owned());
     } else if let Some(tally) = &tally {
         if tally.requests(zero).all().sent() == 0 {
@@ -155,8 +155,8 @@ pub(super) async fn play(
         process: drill.process(&moments, course, left_behind),
         seed: Some(load.seed),
         load: tally.as_ref().map(|_| LoadSummary::of(load)),
-        requests: tally.map(|tally| tally.requests(zero)),
-        series: None,
+        requests: tally.as_ref().map(|tally| tally.requests(zero)),
+        series: tally.as_ref().map(|tally| tally.series(zero)),
         readiness,
         liveness,
         steps: steps(&script.steps, own.as_ref()),
@@ -236,12 +236,13 @@ impl Drill<'_> {
 
         self.sampling = Some(probe::start(target, &self.stage)?);
         if let Some(base) = &target.base
-            && !load.requests.is_empty()
+            && !load.is_empty()
         {
             self.counting = Some(Counting::Running(super::traffic::start(
                 load,
                 base,
                 &self.stage,
+                &progress,
             )?));
         }
         progress(Event::Warming {

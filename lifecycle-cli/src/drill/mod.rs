@@ -1,10 +1,11 @@
 //! `lifecycle drill`: fills in what the engine is told, from the manifest and the command line.
 
 mod formats;
-mod human;
+pub(crate) mod human;
 mod junit;
 mod load;
 mod page;
+mod proto;
 mod replay;
 mod runs;
 mod schema;
@@ -24,6 +25,8 @@ use crate::cli::DrillArgs;
 use crate::input::{self, Input};
 use crate::talk::say;
 use crate::{Outcome, check, picture};
+use lifecycle_drill::{Load, Script, Target};
+
 pub(crate) use formats::Format;
 pub(crate) use replay::run as replay;
 pub(crate) use schema::schema;
@@ -63,6 +66,26 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
                 .to_string(),
         ],
     };
+    let told = told(args, resolved, line, command, invented)?;
+    runs::run(args, &told)
+}
+
+/// All that the engine is told.
+pub(crate) struct Told {
+    pub(crate) target: Target,
+    pub(crate) script: Script,
+    pub(crate) load: Load,
+}
+
+/// From the command line and the manifest to what the engine is told. An `invented` manifest is
+/// nobody's plan.
+pub(crate) fn told(
+    args: &DrillArgs,
+    resolved: &Resolved,
+    line: &Timeline,
+    command: Vec<String>,
+    invented: bool,
+) -> Result<Told> {
     let target = target::target(args, resolved, command)?;
     let mut script = script::script(resolved, line);
     if invented {
@@ -74,7 +97,11 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
         script.routing_lag = lag;
     }
     let load = load::load(args, resolved)?;
-    runs::run(args, &target, &script, &load)
+    Ok(Told {
+        target,
+        script,
+        load,
+    })
 }
 
 /// The manifest of the directory; for a bare command without one, what most pods are.
@@ -135,7 +162,7 @@ fn manifest(args: &DrillArgs) -> Result<Input> {
     ))
 }
 
-fn timeline<'a>(resolved: &'a Resolved, asked: Option<&str>) -> Result<&'a Timeline> {
+pub(crate) fn timeline<'a>(resolved: &'a Resolved, asked: Option<&str>) -> Result<&'a Timeline> {
     let named: Vec<&str> = resolved.timelines.iter().map(Timeline::platform).collect();
     match asked {
         Some(key) => resolved

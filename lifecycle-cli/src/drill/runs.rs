@@ -4,19 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use lifecycle_drill::{Event, Load, Measured, Progress, Record, Script, Target};
+use lifecycle_drill::{Event, Measured, Progress, Record};
 
+use super::Told;
 use super::formats::{self, Shown};
 use crate::cli::DrillArgs;
 use crate::talk::say;
 use crate::{Outcome, whole};
 
-pub(super) fn run(
-    args: &DrillArgs,
-    target: &Target,
-    script: &Script,
-    load: &Load,
-) -> Result<Outcome> {
+pub(super) fn run(args: &DrillArgs, told: &Told) -> Result<Outcome> {
     if let Some(path) = &args.record {
         whole::ensure_place(path)?;
         let mut reports = args.formats.paths();
@@ -39,9 +35,14 @@ pub(super) fn run(
         if args.runs > 1 {
             say!("· run {} of {}", at + 1, args.runs);
         }
-        let mut load = load.clone();
+        let mut load = told.load.clone();
         load.seed = load.seed.wrapping_add(u64::from(at));
-        match runtime.block_on(lifecycle_drill::run(target, script, &load, &progress)) {
+        match runtime.block_on(lifecycle_drill::run(
+            &told.target,
+            &told.script,
+            &load,
+            &progress,
+        )) {
             Ok(measured) => runs.push(measured),
             Err(error) => {
                 broken = Some(error);
@@ -78,7 +79,8 @@ fn keep(record: &Record, path: &Path) -> Result<()> {
 fn progress(verbose: bool) -> Progress {
     Arc::new(move |event| match event {
         Event::Output(line) if verbose => anstream::eprintln!("  | {line}"),
-        Event::Output(_) => {}
+        // What became of the requests is told at the end.
+        Event::Output(_) | Event::Traffic(_) => {}
         event => say!("· {event}"),
     })
 }

@@ -80,7 +80,6 @@ pub(super) fn target(
         // A command was written where it was typed, and runs there.
         directory: args.directory.clone().filter(|_| args.command.is_empty()),
         env: drill.map(|drill| drill.env.clone()).unwrap_or_default(),
-        finds_port: false,
         base: port.map(|port| Endpoint::on_port(port, "/")),
         ready: match &args.ready {
             Some(url) => Some(Endpoint::parse(url)?),
@@ -91,5 +90,6 @@ pub(super) fn target(
             None => health.and_then(|health| probe(&health.live)),
         },
         start_timeout: args.start_timeout,
+        finds_port: false,
     })
 }

@@ -9,5 +9,6 @@ mod several;
 mod text;
 
 pub(super) use compared::{compared, whole};
-pub(super) use run::run;
+pub(super) use run::load;
+pub(crate) use run::run;
 pub(super) use several::several;

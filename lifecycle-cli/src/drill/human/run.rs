@@ -20,7 +20,7 @@ use super::text::{
 const SHOWN_LINES: usize = 10;
 
 /// The whole run as text.
-pub(in crate::drill) fn run(measured: &Measured) -> String {
+pub(crate) fn run(measured: &Measured) -> String {
     let mut text = String::new();
     heading(&mut text, measured);
     timeline(&mut text, measured);
@@ -59,24 +59,50 @@ pub(super) fn heading(text: &mut String, measured: &Measured) {
         clean(&measured.planned.settle_payer)
     );
     line(text, &format!("  {}", fitted(&payer, WIDTH - 2)));
-    let load = measured.load.as_ref().map(|load| match *load {
+    let load = measured.load.as_ref().map(load);
+    let seed = measured.seed.map(|seed| format!("seed {seed}"));
+    for said in load.into_iter().chain(seed) {
+        line(text, &format!("  {said}"));
+    }
+}
+
+/// The load in words.
+pub(in crate::drill) fn load(load: &LoadSummary) -> String {
+    match *load {
         LoadSummary::Open {
             rate,
             kept_alive,
             fresh_share,
             slow_share,
+            clients,
+        } => match rate {
+            0 => format!("{clients} clients that keep a socket or a stream open"),
+            _ => format!(
+                "{rate} requests a second, {kept_alive} connections kept alive, {} fresh, {} slow{}",
+                percent(fresh_share),
+                percent(slow_share),
+                beside(clients)
+            ),
+        },
+        LoadSummary::Closed {
+            kept_alive,
+            fresh,
+            clients,
         } => format!(
-            "{rate} requests a second, {kept_alive} connections kept alive, {} fresh, {} slow",
-            percent(fresh_share),
-            percent(slow_share)
+            "saturation: {kept_alive} clients that keep their connection, {fresh} that do not{}",
+            beside(clients)
         ),
-        LoadSummary::Closed { kept_alive, fresh } => format!(
-            "saturation: {kept_alive} clients that keep their connection, {fresh} that do not"
+    }
+}
+
+/// The clients of sockets and streams beside the requests.
+fn beside(clients: usize) -> String {
+    match clients {
+        0 => String::new(),
+        clients => format!(
+            "; {} of sockets and streams",
+            counted(clients as u64, "client")
         ),
-    });
-    let seed = measured.seed.map(|seed| format!("seed {seed}"));
-    for said in load.into_iter().chain(seed) {
-        line(text, &format!("  {said}"));
     }
 }
 
@@ -216,6 +242,12 @@ fn requests(text: &mut String, measured: &Measured, seen: &Requests) {
     };
     outcome("served", |counts| counts.served, true, Style::new());
     outcome("  of those 4xx", |counts| counts.client_error, false, WARN);
+    outcome(
+        "  of those let go",
+        |counts| counts.let_go,
+        false,
+        Style::new(),
+    );
     outcome("refused with 503", |counts| counts.refused, false, WARN);
     outcome(
         "refused at connection",

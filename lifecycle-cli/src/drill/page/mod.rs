@@ -14,7 +14,7 @@ use anyhow::Result;
 use minijinja::Value;
 use serde::Serialize;
 
-use lifecycle_drill::measured::{LoadSummary, Measured, Severity};
+use lifecycle_drill::measured::{Measured, Severity};
 use lifecycle_drill::record::Runs;
 use lifecycle_drill::series::Series;
 use lifecycle_drill::summary::Found;
@@ -343,22 +343,7 @@ fn facts(run: &Measured) -> Vec<Fact> {
             value: run.planned.settle_payer.clone(),
         },
     ];
-    let percent = |share: f64| format!("{:.0}%", share * 100.0);
-    let load = run.load.as_ref().map(|load| match *load {
-        LoadSummary::Open {
-            rate,
-            kept_alive,
-            fresh_share,
-            slow_share,
-        } => format!(
-            "{rate} requests a second, {kept_alive} connections kept alive, {} fresh, {} slow",
-            percent(fresh_share),
-            percent(slow_share)
-        ),
-        LoadSummary::Closed { kept_alive, fresh } => format!(
-            "saturation: {kept_alive} clients that keep their connection, {fresh} that do not"
-        ),
-    });
+    let load = run.load.as_ref().map(super::human::load);
     let seed = run.seed.map(|seed| seed.to_string());
     for (name, value) in [("Load", load), ("Seed", seed)] {
         facts.extend(value.map(|value| Fact { name, value }));

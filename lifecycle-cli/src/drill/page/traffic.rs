@@ -39,6 +39,7 @@ pub(super) fn lanes(run: &Measured, scale: &Scale) -> Vec<Lane> {
     let mut lanes = vec![window.outcomes(run)];
     lanes.extend(window.trouble(run));
     lanes.push(window.in_flight());
+    lanes.extend(window.open());
     lanes.extend(window.latency());
     lanes
 }
@@ -171,13 +172,32 @@ impl<'a> Window<'a> {
     }
 
     fn in_flight(&self) -> Lane {
+        self.level(
+            ("in flight", "in-flight", |it| it.in_flight),
+            "requests in flight",
+        )
+    }
+
+    /// Where there were any.
+    fn open(&self) -> Option<Lane> {
+        let any = self.slices.iter().any(|slice| slice.open > 0);
+        any.then(|| {
+            self.level(
+                ("open", "in-flight", |it| it.open),
+                "sockets and streams open",
+            )
+        })
+    }
+
+    /// How many of something there were.
+    fn level(&self, kind: Kind, what: &str) -> Lane {
         let height = 32.0;
-        let most = self.slices.iter().map(|it| it.in_flight).max().unwrap_or(0);
+        let most = self.slices.iter().map(kind.2).max().unwrap_or(0);
         let value = format!("{} at most", grouped(u64::from(most)));
-        let kinds: [Kind; 1] = [("in flight", "in-flight", |it| it.in_flight)];
+        let kinds = [kind];
         Lane {
-            name: "in flight".to_owned(),
-            says: format!("requests in flight over time: {value}"),
+            name: kind.0.to_owned(),
+            says: format!("{what} over time: {value}"),
             value,
             height: number(height),
             shapes: self.stacked(&kinds, f64::from(most.max(1)), height, 0.0),
@@ -296,6 +316,7 @@ fn plus(sum: Slice, one: Slice) -> Slice {
         server_error: sum.server_error.saturating_add(one.server_error),
         lost: sum.lost.saturating_add(one.lost),
         in_flight: sum.in_flight.max(one.in_flight),
+        open: sum.open.max(one.open),
         slowest_ms: most(sum.slowest_ms, one.slowest_ms),
         // The slowest of the medians: a median of medians is none.
         median_ms: most(sum.median_ms, one.median_ms),

@@ -91,16 +91,32 @@ pub(super) fn of_two(comparison: &Comparison) -> String {
         Change::Worse => "worse",
         Change::Same | Change::Unknown => "the same verdict",
     };
-    let of = |change| comparison.rows.iter().filter(|row| row.change == change).count() as u64;
+    let of = |change| {
+        comparison
+            .rows
+            .iter()
+            .filter(|row| row.change == change)
+            .count() as u64
+    };
     let gone = comparison.gone.len() as u64;
     let new = comparison.new.len() as u64;
     let parts = [
-        (of(Change::Better), format!("{} better", count(of(Change::Better), "number"))),
-        (of(Change::Worse), format!("{} worse", count(of(Change::Worse), "number"))),
+        (
+            of(Change::Better),
+            format!("{} better", count(of(Change::Better), "number")),
+        ),
+        (
+            of(Change::Worse),
+            format!("{} worse", count(of(Change::Worse), "number")),
+        ),
         (new, count(new, "new finding")),
         (gone, format!("{} gone", count(gone, "finding"))),
     ];
-    let told: Vec<String> = parts.into_iter().filter(|(number, _)| *number > 0).map(|it| it.1).collect();
+    let told: Vec<String> = parts
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|it| it.1)
+        .collect();
     let told = match told.is_empty() {
         true => "nothing else differs".to_owned(),
         false => told.join(", "),
