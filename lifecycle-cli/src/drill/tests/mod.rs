@@ -2,6 +2,9 @@
 //!
 //! `SNAPSHOTS=overwrite cargo test` writes them anew; the difference is to be read.
 
+mod compared;
+mod page;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -308,18 +311,12 @@ fn judged(mut measured: Measured) -> Measured {
     measured
 }
 
-#[test]
-fn drills_are_shown_as_stored() {
-    let cases = [
-        ("good", judged(good())),
-        ("bad", bad()),
-        ("other-language", other_language()),
-        ("never-ready", never_ready()),
-    ];
+/// Compares with what is stored, without colours; text for people fits 80 columns.
+fn stored(name: &str, text: &str) {
     let assert = snapbox::Assert::new().action_env("SNAPSHOTS");
-    let stored = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/drill/tests/shown");
-    for (name, measured) in cases {
-        let text = anstream::adapter::strip_str(&human::run(&measured)).to_string();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/drill/tests/shown");
+    let text = anstream::adapter::strip_str(text).to_string();
+    if name.ends_with(".txt") {
         for line in text.lines() {
             assert!(
                 unicode_width::UnicodeWidthStr::width(line) <= 80,
@@ -327,14 +324,21 @@ fn drills_are_shown_as_stored() {
             );
             assert_eq!(line, line.trim_end(), "ends in blanks");
         }
-        assert.eq(
-            text,
-            snapbox::Data::read_from(&stored.join(format!("{name}.txt")), None),
-        );
+    }
+    let stored = snapbox::Data::read_from(&path.join(name), None);
+    assert.eq(text, stored.raw());
+}
+
+#[test]
+fn drills_are_shown_as_stored() {
+    for (name, measured) in [
+        ("good", judged(good())),
+        ("bad", bad()),
+        ("other-language", other_language()),
+        ("never-ready", never_ready()),
+    ] {
+        stored(&format!("{name}.txt"), &human::run(&measured));
         let json = serde_json::to_string_pretty(&measured).unwrap() + "\n";
-        assert.eq(
-            json,
-            snapbox::Data::read_from(&stored.join(format!("{name}.json")), None).raw(),
-        );
+        stored(&format!("{name}.json"), &json);
     }
 }
