@@ -10,6 +10,7 @@ use lifecycle_manifest::Platform;
 use crate::catalogue::RulesArgs;
 use crate::check::Format as CheckFormat;
 use crate::drill::Format as DrillFormat;
+use crate::drill::scenarios::Choice as Scenarios;
 use crate::formats::Formats;
 use crate::generate::{self, Target};
 use crate::levels::LevelArgs;
@@ -320,12 +321,36 @@ pub(crate) struct DrillArgs {
     /// Where liveness is answered, when the manifest does not say.
     #[arg(long, value_name = "URL")]
     pub(crate) live: Option<String>,
+    /// A fault to play the stop with, as `NAME` or `NAME=RESOURCE`: `hanging-close=orders-db`; may be given several times. `all` plays each one after the other, `list` shows them with what each asks of the program. The load runs for a second at most before the stop.
+    #[arg(long = "scenario", value_name = "NAME")]
+    pub(crate) scenarios: Vec<Scenarios>,
+    /// The platform's grace period, shortened: SIGKILL comes so long after the platform's stop. A program that hangs ends sooner; one whose plan needs the whole time is cut.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) grace: Option<std::time::Duration>,
     /// Instead of a rate: 64 clients on kept-alive connections and 8 on fresh ones, each sending its next request as soon as the last was answered.
     #[arg(long, conflicts_with = "rate")]
     pub(crate) saturate: bool,
     /// How long clients keep sending new requests after the platform's stop. Without it: the settle time.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) routing_lag: Option<std::time::Duration>,
+    /// How long the platform deregisters before its grace period begins. Without it: what the manifest says of the platform.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) deregistration_delay: Option<std::time::Duration>,
+    /// How long clients go on sending over connections that they keep, once routing opens no new one to the program: what kube-proxy and balancers of TCP let them do. Without it: not at all.
+    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "rolling")]
+    pub(crate) keeps_sending: Option<std::time::Duration>,
+    /// Replaces several instances as the platform rolls out a new version, behind a small balancer that follows readiness and endpoint removal, and tells what clients saw. Each instance is told its port in `PORT`, or where `{port}` stands in the command or in the manifest's `drill.env`.
+    #[arg(long, conflicts_with = "no_traffic")]
+    pub(crate) rolling: bool,
+    /// How many instances serve. Without it: what the manifest says of the platform, or 3.
+    #[arg(long, value_name = "N", requires = "rolling", value_parser = clap::value_parser!(u32).range(1..=50))]
+    pub(crate) replicas: Option<u32>,
+    /// How many instances may be started beside them; with 0, one is stopped before its successor is started. Without it: what the platform does, by the manifest where it says so.
+    #[arg(long, value_name = "N", requires = "rolling", value_parser = clap::value_parser!(u32).range(..=50))]
+    pub(crate) surge: Option<u32>,
+    /// Who is before the instances. Without it: what usually is, on the platform.
+    #[arg(long, value_name = "BY", requires = "rolling")]
+    pub(crate) balancer: Option<BalancerKind>,
     /// How long load runs before the stop.
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration)]
     pub(crate) warm_up: std::time::Duration,
@@ -352,6 +377,15 @@ pub(crate) struct DrillArgs {
     /// The program and its arguments, in any language.
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
+}
+
+/// What a balancer hands out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BalancerKind {
+    /// Connections, as kube-proxy and other balancers of TCP: what an instance does to its connection, the client sees.
+    Connections,
+    /// Requests, as load balancers of HTTP: over connections of their own, and with a 502 where an instance does not answer.
+    Requests,
 }
 
 #[derive(Debug, Args)]

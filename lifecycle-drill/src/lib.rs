@@ -17,10 +17,14 @@
 pub mod compare;
 mod conduct;
 pub mod guard;
+pub mod idle;
+mod listener;
 pub mod measured;
 pub mod own_report;
 pub mod probe;
 pub mod record;
+pub mod rolling;
+pub mod scenario;
 pub mod script;
 pub mod series;
 pub mod stage;
@@ -31,6 +35,7 @@ pub mod verdict;
 pub mod words;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,11 +46,12 @@ pub use compare::Comparison;
 pub use measured::Measured;
 pub use record::Record;
 pub use script::{
-    Endpoint, Load, Pace, PlannedStep, Protocol, RequestSpec, Script, SessionKind, SessionSpec,
-    Target,
+    Endpoint, Idle, Load, Pace, PlannedStep, Protocol, RequestSpec, Script, SessionKind,
+    SessionSpec, Target,
 };
 pub use target::Subject;
 pub use traffic::tally::SoFar;
+pub use verdict::Expectations;
 
 /// What happens while a drill is under way, for whoever shows progress.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +96,20 @@ pub enum Event<'a> {
     Killed,
     /// The process is gone.
     Exited,
+    /// In a rolling deploy, something of this happened to one instance.
+    Instance {
+        /// Which, from 1.
+        number: usize,
+        /// What.
+        event: &'a Event<'a>,
+    },
+    /// In a rolling deploy, where the balancer listens.
+    Balancing {
+        /// A loopback address.
+        address: SocketAddr,
+    },
+    /// A rolling deploy begins, or is over.
+    Rollout(&'a str),
 }
 
 impl fmt::Display for Event<'_> {
@@ -115,6 +135,9 @@ impl fmt::Display for Event<'_> {
             Self::Signalled { signal } => write!(f, "{signal} sent"),
             Self::Killed => f.write_str("grace period over, SIGKILL sent"),
             Self::Exited => f.write_str("gone"),
+            Self::Instance { number, event } => write!(f, "instance {number}: {event}"),
+            Self::Balancing { address } => write!(f, "balancing on {address}"),
+            Self::Rollout(what) => write!(f, "the rolling deploy {what}"),
         }
     }
 }
@@ -138,12 +161,23 @@ pub async fn run(
     progress: &Progress,
 ) -> anyhow::Result<Measured> {
     script::validate(target, script, load)?;
+    let additions = scenario::additions::Additions::default();
+    let play = conduct::play(target, script, load, &additions, progress);
+    let (measured, _) = uninterrupted(target, play).await?;
+    Ok(measured)
+}
+
+/// What `play` gives, unless a signal asks the drill itself to end.
+async fn uninterrupted<T>(
+    target: &Target,
+    play: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
     // Leaving any of these arms drops the others, and with the play its process.
     let by = tokio::select! {
-        measured = conduct::play(target, script, load, progress) => return measured,
+        played = play => return played,
         _ = interrupt.recv() => "SIGINT",
         _ = terminate.recv() => "SIGTERM",
         _ = hangup.recv() => "SIGHUP",
@@ -156,4 +190,4 @@ pub async fn run(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

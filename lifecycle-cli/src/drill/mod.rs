@@ -7,7 +7,9 @@ mod load;
 mod page;
 mod proto;
 mod replay;
+mod rolling;
 mod runs;
+pub(crate) mod scenarios;
 mod schema;
 mod script;
 mod target;
@@ -25,6 +27,7 @@ use crate::cli::DrillArgs;
 use crate::input::{self, Input};
 use crate::talk::say;
 use crate::{Outcome, check, picture};
+use lifecycle_drill::rolling::Rolling;
 use lifecycle_drill::{Load, Script, Target};
 
 pub(crate) use formats::Format;
@@ -35,6 +38,10 @@ pub(crate) use schema::schema;
 const NO_MANIFEST: &str = "<no manifest>";
 
 pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
+    let Some(asked) = scenarios::asked(&args.scenarios) else {
+        write!(anstream::stdout(), "{}", scenarios::list())?;
+        return Ok(Outcome::Clean);
+    };
     let input = manifest(args)?;
     if input.analysis.has_errors() {
         anstream::eprint!("{}", check::findings(&input));
@@ -61,13 +68,17 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
     let command = match args.command.is_empty() {
         false => args.command.clone(),
         true => vec![
-            target::build(directory.unwrap_or(Path::new(".")), &args.profile)?
-                .display()
-                .to_string(),
+            target::build(
+                directory.unwrap_or(Path::new(".")),
+                &args.profile,
+                scenarios::need_faults(&asked),
+            )?
+            .display()
+            .to_string(),
         ],
     };
     let told = told(args, resolved, line, command, invented)?;
-    runs::run(args, &told)
+    runs::run(args, &told, &asked)
 }
 
 /// All that the engine is told.
@@ -75,6 +86,8 @@ pub(crate) struct Told {
     pub(crate) target: Target,
     pub(crate) script: Script,
     pub(crate) load: Load,
+    /// Several instances, replaced one after the other.
+    pub(crate) rolling: Option<Rolling>,
 }
 
 /// From the command line and the manifest to what the engine is told. An `invented` manifest is
@@ -86,7 +99,7 @@ pub(crate) fn told(
     command: Vec<String>,
     invented: bool,
 ) -> Result<Told> {
-    let target = target::target(args, resolved, command)?;
+    let mut target = target::target(args, resolved, command)?;
     let mut script = script::script(resolved, line);
     if invented {
         // Its timeouts are nobody's plan; what is measured is shown beside the platform alone.
@@ -96,11 +109,25 @@ pub(crate) fn told(
     if let Some(lag) = args.routing_lag {
         script.routing_lag = lag;
     }
+    if let Some(delay) = args.deregistration_delay {
+        script.deregistration = Some(delay);
+    }
+    if let Some(grace) = args.grace {
+        scenarios::shorten(&mut script, grace);
+    }
     let load = load::load(args, resolved)?;
+    let rolling = match args.rolling {
+        true => Some(rolling::rolling(args, resolved, line, script.routing_lag)?),
+        false => {
+            lifecycle_drill::rolling::alone(&mut target);
+            None
+        }
+    };
     Ok(Told {
         target,
         script,
         load,
+        rolling,
     })
 }
 

@@ -47,6 +47,9 @@ pub(super) fn heading(text: &mut String, measured: &Measured) {
         clean(&measured.platform_label)
     );
     line(text, &styled(HEADING, &title));
+    if let Some(scenario) = &measured.scenario {
+        line(text, &format!("  scenario {}", clean(scenario)));
+    }
     line(
         text,
         &format!(
@@ -412,6 +415,12 @@ fn last_lines(text: &mut String, measured: &Measured) {
 
 fn findings(text: &mut String, measured: &Measured) {
     line(text, "");
+    for sentence in &measured.excused {
+        wrapped(text, FAINT, "the scenario: ", &clean(sentence));
+    }
+    if !measured.excused.is_empty() {
+        line(text, "");
+    }
     for finding in &measured.findings {
         let (style, word) = match finding.severity {
             Severity::Failure => (BAD, "failure"),
