@@ -20,6 +20,7 @@ use crate::cli::{DrillArgs, DrillFormat};
 use crate::input::{self, Input};
 use crate::talk::say;
 use crate::{Outcome, check, picture};
+use lifecycle_drill::record::Record;
 use lifecycle_drill::{Event, Load, Progress, Script, Target};
 use scenarios::Rounds;
 
@@ -75,7 +76,7 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
         .context("could not start the async runtime")?;
     if !asked.is_empty() {
         let rounds = runtime.block_on(scenarios::play(&asked, &told, &progress))?;
-        return report(human, &rounds);
+        return report(human, rounds);
     }
     let measured = runtime.block_on(lifecycle_drill::run(
         &told.target,
@@ -100,24 +101,27 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
 }
 
 /// Shows what was played. A single scenario that says nothing about the program could not be run.
-fn report(human: bool, rounds: &Rounds) -> Result<Outcome> {
-    if let ([], [(name, why)]) = (&*rounds.played, &*rounds.not_applicable) {
-        bail!("scenario {name} is not applicable: {why}");
+fn report(human: bool, rounds: Rounds) -> Result<Outcome> {
+    if let ([], [none]) = (&*rounds.played, &*rounds.not_played) {
+        bail!("scenario {} is not applicable: {}", none.scenario, none.why);
     }
-    match (human, &*rounds.played) {
-        (false, played) => {
+    let passed = rounds.played.iter().all(|it| it.passed);
+    match &*rounds.played {
+        [one] if human && rounds.not_played.is_empty() => {
+            write!(anstream::stdout(), "\n{}", human::human(one))?;
+        }
+        _ if human => write!(anstream::stdout(), "\n{}", scenarios::table(&rounds))?,
+        _ => {
+            let record = Record::of(rounds.played, rounds.not_played);
+            let record = record.context("none of the scenarios is applicable")?;
             writeln!(
                 anstream::stdout(),
                 "{}",
-                serde_json::to_string_pretty(played)?
+                serde_json::to_string_pretty(&record)?
             )?;
         }
-        (true, [one]) if rounds.not_applicable.is_empty() => {
-            write!(anstream::stdout(), "\n{}", human::human(one))?;
-        }
-        (true, _) => write!(anstream::stdout(), "\n{}", scenarios::table(rounds))?,
     }
-    Ok(match rounds.played.iter().all(|it| it.passed) {
+    Ok(match passed {
         true => Outcome::Clean,
         false => Outcome::Findings,
     })

@@ -62,10 +62,11 @@ impl<'a> Judgement<'a> {
         cause: &'static str,
     ) {
         self.measured.findings.push(Finding {
-            name,
+            name: name.into(),
             severity,
             message,
-            cause,
+            cause: cause.into(),
+            at_ms: None,
         });
     }
 

@@ -4,6 +4,7 @@
 //! health waits behind it.
 
 pub(crate) mod client;
+mod listed;
 pub mod outcome;
 pub mod tally;
 pub(crate) mod wire;

@@ -8,18 +8,18 @@
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
+use super::listed::Listed;
 use super::outcome::{Lost, Outcome};
-use crate::stage::{Phase, Stage, millis_between};
+use crate::stage::{Phase, Stage};
 
-/// How many lost requests are listed one by one.
-const LISTED: usize = 20;
 /// Latencies beyond this, in microseconds, count as this.
 const LONGEST_US: u64 = 3_600_000_000;
 
 /// Outcomes of the requests that were sent in one phase.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     /// Answered with 2xx, 3xx or 4xx.
     pub served: u64,
@@ -87,7 +87,7 @@ impl Counts {
 }
 
 /// Latencies of served requests in milliseconds, from the moment each should have left.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Latency {
     /// Half were faster.
     pub p50_ms: f64,
@@ -116,7 +116,7 @@ impl Latency {
 
 /// One request that was lost. Times are milliseconds from the signal; without a signal, from the
 /// start of the process.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LostRequest {
     /// Method and path.
     pub request: String,
@@ -145,7 +145,7 @@ pub(crate) struct Tally {
     after: Histogram<u64>,
     /// How far the generator was behind its own schedule.
     behind: Histogram<u64>,
-    lost: Vec<(String, Lost, Instant, Instant)>,
+    lost: Listed,
     errors: Option<u16>,
     errors_before: u64,
     /// The generator stopped because it had sent all it may.
@@ -160,7 +160,7 @@ impl Tally {
             before: histogram()?,
             after: histogram()?,
             behind: histogram()?,
-            lost: Vec::new(),
+            lost: Listed::default(),
             errors: None,
             errors_before: 0,
             exhausted: false,
@@ -185,10 +185,7 @@ impl Tally {
                 // Sent before the stop and failed after it is the stop's doing.
                 self.errors_before += u64::from(stage.phase(now) == Phase::Before);
             }
-            Outcome::Lost(how) if self.lost.len() < LISTED => {
-                self.lost
-                    .push((finished.label.to_owned(), how, finished.sent, now));
-            }
+            Outcome::Lost(how) => self.lost.add(finished.label, how, finished.sent, now),
             _ => {}
         }
         self.behind.saturating_record(micros(
@@ -210,22 +207,13 @@ impl Tally {
             last_server_error: self.errors,
             server_errors_before_stop: self.errors_before,
             ended_early: self.exhausted,
-            lost: self
-                .lost
-                .iter()
-                .map(|(request, how, sent, ended)| LostRequest {
-                    request: request.clone(),
-                    how: *how,
-                    sent_ms: millis_between(zero, *sent),
-                    ended_ms: millis_between(zero, *ended),
-                })
-                .collect(),
+            lost: self.lost.told(zero),
         }
     }
 }
 
 /// What became of the requests, by the phase in which each was sent.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Requests {
     /// Before the stop was asked.
     pub before: Counts,
@@ -249,7 +237,7 @@ pub struct Requests {
     pub server_errors_before_stop: u64,
     /// The load ended before routing did, because it had sent as many requests as it may.
     pub ended_early: bool,
-    /// The first lost requests, twenty at most.
+    /// The first lost requests of each kind, twenty at most, in the order in which they were sent.
     pub lost: Vec<LostRequest>,
 }
 
@@ -353,7 +341,7 @@ mod tests {
             record(&mut tally, &stage, Outcome::Lost(Lost::Closed));
         }
         let requests = tally.requests(Instant::now());
-        assert_eq!(requests.lost.len(), LISTED);
+        assert_eq!(requests.lost.len(), 20);
         assert_eq!(requests.before.lost, 1_000);
     }
 
