@@ -61,6 +61,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Play a platform's termination against the real process under load, and measure what was lost.
     Drill(DrillArgs),
+    /// Serve a local page where the manifest is edited with live findings and timeline, and a drill is watched.
+    Serve(ServeArgs),
     /// Print a JSON Schema: of `lifecycle.yaml`, for editors, or of the report of `check --format json`.
     Schema(SchemaArgs),
     /// List the rules: what `check` finds.
@@ -352,6 +354,29 @@ pub(crate) struct DrillArgs {
     #[arg(short, long)]
     pub(crate) verbose: bool,
     /// The program and its arguments, in any language.
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 ended with Ctrl-C, 2 could not run.\n\n\
+The page is served on 127.0.0.1 alone, and to nobody without the word in its address. It writes the manifest when asked to save, and nothing else.")]
+pub(crate) struct ServeArgs {
+    /// The manifest. Without it: the nearest lifecycle.yaml, here or above.
+    #[arg(value_name = "MANIFEST")]
+    pub(crate) manifest: Option<PathBuf>,
+    /// Where to listen on 127.0.0.1. Without it: a port that is free.
+    #[arg(
+        long,
+        value_name = "PORT",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    pub(crate) port: u16,
+    /// Open the page in the browser.
+    #[arg(long)]
+    pub(crate) open: bool,
+    /// The program that the page may drill, and its arguments, in any language. Only what stands here is ever run.
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
 }

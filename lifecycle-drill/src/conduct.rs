@@ -150,7 +150,7 @@ pub(super) async fn play(
     } else if liveness.is_none() {
         not_measured.push("liveness: the process was never ready".to_owned());
     }
-    if target.base.is_none() || load.requests.is_empty() {
+    if target.base.is_none() || load.is_empty() {
         not_measured.push("requests: none were to be sent".to_owned());
     } else if let Some(tally) = &tally {
         if tally.requests(zero).all().sent() == 0 {
@@ -177,8 +177,8 @@ pub(super) async fn play(
         timeline: drill.timeline(&moments, zero),
         process: drill.process(&moments, course, left_behind),
         load: tally.as_ref().map(|_| LoadSummary::of(load)),
-        requests: tally.map(|tally| tally.requests(zero)),
-        series: None,
+        requests: tally.as_ref().map(|tally| tally.requests(zero)),
+        series: tally.as_ref().map(|tally| tally.series(zero)),
         readiness,
         liveness,
         steps: steps(&script.steps, own.as_ref()),
@@ -262,12 +262,13 @@ impl Drill<'_> {
 
         self.sampling = Some(probe::start(target, &self.stage)?);
         if let Some(base) = &target.base
-            && !load.requests.is_empty()
+            && !load.is_empty()
         {
             self.counting = Some(Counting::Running(super::traffic::start(
                 load,
                 base,
                 &self.stage,
+                &progress,
             )?));
         }
         self.acting.start(

@@ -41,8 +41,12 @@ use tokio::signal::unix::{SignalKind, signal};
 pub use compare::Comparison;
 pub use measured::Measured;
 pub use record::Record;
-pub use script::{Endpoint, Load, Pace, PlannedStep, RequestSpec, Script, Target};
+pub use script::{
+    Endpoint, Load, Pace, PlannedStep, Protocol, RequestSpec, Script, SessionKind, SessionSpec,
+    Target,
+};
 pub use target::Subject;
+pub use traffic::tally::SoFar;
 
 /// What happens while a drill is under way, for whoever shows progress.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +68,8 @@ pub enum Event<'a> {
         /// Until the stop is asked.
         lasts: Duration,
     },
+    /// What became of the requests up to now; several times a second while the load runs.
+    Traffic(SoFar),
     /// The platform was asked to stop it.
     StopAsked,
     /// Its targets are being deregistered.
@@ -95,6 +101,13 @@ impl fmt::Display for Event<'_> {
             Self::Output(line) => f.write_str(line),
             Self::Ready { after } => write!(f, "ready after {}", span(after)),
             Self::Warming { lasts } => write!(f, "under load for {}", span(lasts)),
+            Self::Traffic(so_far) => write!(
+                f,
+                "{} served, {} lost, {} in flight",
+                words::grouped(so_far.served),
+                words::grouped(so_far.lost),
+                words::grouped(so_far.in_flight)
+            ),
             Self::StopAsked => f.write_str("stop asked"),
             Self::Deregistering { at_most } => {
                 write!(f, "deregistering, {} at most", span(at_most))

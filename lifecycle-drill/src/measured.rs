@@ -226,6 +226,9 @@ pub enum LoadSummary {
         fresh_share: f64,
         /// The share of slow requests; 0 when none are known.
         slow_share: f64,
+        /// Clients that keep a socket or a stream open.
+        #[serde(default)]
+        clients: usize,
     },
     /// Clients that never rest.
     Closed {
@@ -233,6 +236,9 @@ pub enum LoadSummary {
         kept_alive: usize,
         /// Clients that open one for every request.
         fresh: usize,
+        /// Clients that keep a socket or a stream open.
+        #[serde(default)]
+        clients: usize,
     },
 }
 
@@ -286,13 +292,19 @@ impl Planned {
 
 impl LoadSummary {
     pub(super) fn of(load: &Load) -> Self {
+        let clients = load.sessions.iter().map(|session| session.clients).sum();
         match load.pace {
             Pace::Open {
                 rate,
                 kept_alive,
                 fresh_share,
             } => Self::Open {
-                rate,
+                clients,
+                // A rate of nothing is none.
+                rate: match load.requests.is_empty() && load.slow.is_empty() {
+                    true => 0,
+                    false => rate,
+                },
                 kept_alive,
                 fresh_share,
                 slow_share: if load.slow.is_empty() {
@@ -301,7 +313,11 @@ impl LoadSummary {
                     load.slow_share
                 },
             },
-            Pace::Closed { kept_alive, fresh } => Self::Closed { kept_alive, fresh },
+            Pace::Closed { kept_alive, fresh } => Self::Closed {
+                kept_alive,
+                fresh,
+                clients,
+            },
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod human;
 mod load;
+mod proto;
 pub(crate) mod scenarios;
 mod script;
 mod target;
@@ -246,7 +247,8 @@ pub(crate) fn timeline<'a>(resolved: &'a Resolved, asked: Option<&str>) -> Resul
 fn progress(verbose: bool) -> Progress {
     Arc::new(move |event| match event {
         Event::Output(line) if verbose => anstream::eprintln!("  | {line}"),
-        Event::Output(_) => {}
+        // What became of the requests is told at the end.
+        Event::Output(_) | Event::Traffic(_) => {}
         event => say!("· {event}"),
     })
 }

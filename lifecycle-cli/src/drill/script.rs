@@ -27,6 +27,7 @@ pub(super) fn script(resolved: &Resolved, line: &Timeline) -> Script {
         service: resolved.plan.service.clone(),
         platform: line.platform().to_owned(),
         platform_label: line.facts.name.to_owned(),
+        signals_everyone: false,
         deregistration: terms.outside.as_ref().map(|outside| outside.value),
         deregistration_ends_early: resolved
             .manifest

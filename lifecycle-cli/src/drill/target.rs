@@ -124,5 +124,6 @@ pub(super) fn target(
             None => health.and_then(|health| probe(&health.live)),
         },
         start_timeout: args.start_timeout,
+        finds_port: false,
     })
 }

@@ -87,6 +87,10 @@ async fn a_polite_process_passes() {
     let requests = measured.requests.unwrap();
     assert!(requests.before.served > 0 && requests.settling.served > 0);
     assert_eq!(requests.all().lost, 0);
+    let series = measured.series.unwrap();
+    let served: u32 = series.slices.iter().map(|slice| slice.served).sum();
+    assert_eq!(u64::from(served), requests.all().served);
+    assert!(series.slices.iter().any(|slice| slice.in_flight > 1));
     assert!(matches!(
         measured.readiness.unwrap().flip,
         Flip::Flipped { .. }

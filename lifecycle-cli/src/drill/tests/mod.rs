@@ -114,6 +114,7 @@ fn good() -> Measured {
             kept_alive: 16,
             fresh_share: 0.2,
             slow_share: 0.1,
+            clients: 0,
         }),
         series: None,
         requests: Some(Requests {
@@ -259,6 +260,7 @@ fn other_language() -> Measured {
     measured.load = Some(LoadSummary::Closed {
         kept_alive: 64,
         fresh: 8,
+        clients: 0,
     });
     measured.not_measured = vec![
         "steps: no report was left; the process does not link the lifecycle runtime, or ended \
