@@ -43,7 +43,7 @@ impl<'a> Judgement<'a> {
 
     /// The process did not leave by itself, or not as it should, because of this.
     pub(super) fn held_up_because(&mut self, cause: &'static str) {
-        self.because(&["sigkill-needed", "exit-not-zero", "held-by-idle"], cause);
+        self.because(&["sigkill-needed", "exit-not-zero", "held-by-idle-connections"], cause);
     }
 
     pub(super) fn fail(&mut self, name: &'static str, message: String, cause: &'static str) {
@@ -64,9 +64,9 @@ impl<'a> Judgement<'a> {
         self.measured.findings.push(Finding {
             name: name.into(),
             severity,
+            at_ms: None,
             message,
             cause: cause.into(),
-            at_ms: None,
         });
     }
 
