@@ -306,13 +306,13 @@ pub(crate) struct DrillArgs {
     /// Requests a second. Without it: what the manifest's `drill` says, or 200.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub(crate) rate: Option<u32>,
-    /// A request to send, as `[METHOD ]PATH[=WEIGHT]`; may be given several times. Without it: what the manifest's `drill` says, or `GET /`.
+    /// A request to send, as `[PROTOCOL ][METHOD ]PATH[=WEIGHT]`; may be given several times. PROTOCOL is `http2`, `grpc`, `websocket` or `stream`; without it, HTTP/1.1. Without any: what the manifest's `drill` says, or what its resources answer: `GET /`, gRPC's health check, a WebSocket.
     #[arg(long = "request", value_name = "SPEC")]
     pub(crate) requests: Vec<String>,
     /// Where the program listens, when the manifest does not say.
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<u16>,
-    /// Sends no requests, as to a service that answers no HTTP: what is measured is health, the steps and the end.
+    /// Sends no requests: what is measured is health, the steps and the end.
     #[arg(long, conflicts_with_all = ["rate", "requests", "saturate"])]
     pub(crate) no_traffic: bool,
     /// Where readiness is answered, such as `http://127.0.0.1:9090/ready`, when the manifest does not say.
