@@ -20,6 +20,8 @@ use crate::words::{count, span};
 const WITH_IT: f64 = 10.0;
 /// What happens more than this before the end of the process, in milliseconds, happened in its life.
 const AT_THE_END: f64 = 60.0;
+/// A request that is lost sooner than this, in milliseconds, may never have come to the program.
+const INSTANT: f64 = 20.0;
 /// A process that leaves this soon after connections were let go, in milliseconds, waited for them.
 /// Servers of several processes take a while from the last connection to the end.
 const AT_ONCE: f64 = 500.0;
@@ -78,10 +80,16 @@ impl<'a> Evidence<'a> {
         let (Some(requests), Some(ended)) = (self.requests(), self.ended_ms()) else {
             return Vec::new();
         };
-        let taken = |lost: &&LostRequest| {
-            lost.ended_ms >= ended - WITH_IT && lost.sent_ms <= ended
-        };
+        let taken = |lost: &&LostRequest| lost.ended_ms >= ended - WITH_IT && lost.sent_ms <= ended;
         requests.lost.iter().filter(taken).collect()
+    }
+
+    /// Of those, the ones that the program surely had: what came in the instant of the end may have
+    /// waited in the system's backlog, or met a connection that was being closed.
+    pub(super) fn under_way_at_the_end(&self) -> Vec<&'a LostRequest> {
+        let mut taken = self.taken_by_the_end();
+        taken.retain(|lost| lost.ended_ms - lost.sent_ms >= INSTANT);
+        taken
     }
 
     /// How many kept-alive connections were closed under a request while the process lived on.
@@ -143,7 +151,8 @@ impl<'a> Evidence<'a> {
             return Vec::new();
         };
         let open = |idle: &&IdleConnection| {
-            idle.closed_ms.is_none_or(|closed| closed >= ended - AT_THE_END)
+            idle.closed_ms
+                .is_none_or(|closed| closed >= ended - AT_THE_END)
         };
         self.measured.idle.iter().filter(open).collect()
     }
@@ -156,9 +165,11 @@ impl<'a> Evidence<'a> {
                 .is_some_and(|at| at <= left && left - at < AT_ONCE)
         };
         let before: Vec<_> = self.measured.idle.iter().filter(let_go).collect();
-        let last = before
-            .iter()
-            .max_by(|a, b| a.let_go_ms.partial_cmp(&b.let_go_ms).unwrap_or(Ordering::Equal))?;
+        let last = before.iter().max_by(|a, b| {
+            a.let_go_ms
+                .partial_cmp(&b.let_go_ms)
+                .unwrap_or(Ordering::Equal)
+        })?;
         let same = before.iter().filter(|idle| idle.kind == last.kind).count();
         Some((last.kind, last.let_go_ms?, same))
     }
@@ -174,7 +185,8 @@ impl<'a> Evidence<'a> {
 
     /// What the process that the signal went to does with it.
     pub(super) fn reaction(&self) -> Reaction {
-        self.first().map_or(Reaction::Unknown, |first| first.reaction)
+        self.first()
+            .map_or(Reaction::Unknown, |first| first.reaction)
     }
 
     /// A shell or a package runner that the signal went to alone, and the program behind it.
@@ -188,7 +200,10 @@ impl<'a> Evidence<'a> {
 
     /// Whether processes outlived the first one, and had to be killed.
     pub(super) fn left_behind(&self) -> bool {
-        self.measured.process.left_behind.is_some_and(|left| left > 0)
+        self.measured
+            .process
+            .left_behind
+            .is_some_and(|left| left > 0)
     }
 
     /// Whether anything stands in front of the program.
@@ -226,7 +241,11 @@ impl<'a> Evidence<'a> {
             return None;
         };
         let fell = |change: &&Change| !change.is_up() && change.at_ms >= at_ms;
-        readiness.changes.iter().find(fell).map(|change| change.status)
+        readiness
+            .changes
+            .iter()
+            .find(fell)
+            .map(|change| change.status)
     }
 
     /// When the listener was closed by a process that lived on.
