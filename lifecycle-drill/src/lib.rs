@@ -36,7 +36,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 pub use measured::Measured;
 pub use script::{Endpoint, Load, Pace, PlannedStep, RequestSpec, Script, Target};
-pub use target::Subject;
+pub use target::{Compose, Image, Subject, Unit};
 
 /// What happens while a drill is under way, for whoever shows progress.
 #[derive(Clone, Copy, Debug)]
@@ -130,11 +130,7 @@ pub async fn run(
         _ = terminate.recv() => "SIGTERM",
         _ = hangup.recv() => "SIGHUP",
     };
-    let left = match target.subject.runs_already() {
-        true => "it had started nothing",
-        false => "what it had started was ended",
-    };
-    bail!("the drill was interrupted by {by}; {left}")
+    bail!("the drill was interrupted by {by}; nothing that it had started is left")
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ const SLOW_SHARE: f64 = 0.05;
 fn answers_http(args: &DrillArgs, resolved: &Resolved) -> bool {
     let resources = &resolved.manifest.resources;
     args.port.is_some()
+        || super::target::finds_port(args, resolved)
         || !args.requests.is_empty()
         || resources.iter().any(|resource| {
             let kind = resource.kind.value;

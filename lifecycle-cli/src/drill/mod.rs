@@ -1,6 +1,7 @@
 //! `lifecycle drill`: fills in what the engine is told, from the manifest and the command line.
 
 mod human;
+mod invented;
 mod load;
 mod script;
 mod target;
@@ -12,17 +13,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use lifecycle_manifest::duration::show;
-use lifecycle_manifest::{Platform, Resolved, Timeline};
+use lifecycle_manifest::{Resolved, Timeline};
 
 use crate::cli::{DrillArgs, DrillFormat};
 use crate::input::{self, Input};
 use crate::talk::say;
 use crate::{Outcome, check, picture};
 use lifecycle_drill::{Event, Progress};
-
-/// The name of the manifest that a bare command is given.
-const NO_MANIFEST: &str = "<no manifest>";
 
 pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
     let input = manifest(args)?;
@@ -36,9 +33,9 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
     let Some(resolved) = &input.analysis.resolved else {
         bail!("{} could not be resolved", input.name);
     };
-    let line = timeline(resolved, args.platform.as_deref())?;
+    let line = timeline(resolved, target::platform(args, resolved))?;
     let human = args.format == DrillFormat::Human;
-    let invented = input.name == NO_MANIFEST;
+    let invented = input.name == invented::NAME;
     if human && !invented {
         write!(
             anstream::stdout(),
@@ -48,15 +45,15 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
         )?;
     }
     let directory = args.directory.as_deref();
-    let command = match args.command.is_empty() {
-        false => args.command.clone(),
-        true => vec![
+    let command = match target::is_named(args) {
+        true => args.command.clone(),
+        false => vec![
             target::build(directory.unwrap_or(Path::new(".")), &args.profile)?
                 .display()
                 .to_string(),
         ],
     };
-    let target = target::target(args, resolved, command)?;
+    let target = target::target(args, resolved, line.platform(), command)?;
     let mut script = script::script(resolved, line);
     if invented {
         // Its timeouts are nobody's plan; what is measured is shown beside the platform alone.
@@ -90,62 +87,15 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
     })
 }
 
-/// The manifest of the directory; for a bare command without one, what most pods are.
+/// The manifest of the directory; for what is named on the command line without one, an invented one.
 fn manifest(args: &DrillArgs) -> Result<Input> {
-    if args.command.is_empty() || args.directory.is_some() {
+    if !target::is_named(args) || args.directory.is_some() {
         return input::one(args.directory.as_deref());
     }
     if let Ok(input) = input::one(None) {
         return Ok(input);
     }
-    let Some(port) = args.port else {
-        bail!(
-            "there is no lifecycle.yaml here or above; without one, say where the program listens: `--port PORT`"
-        );
-    };
-    let program = Path::new(&args.command[0])
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy();
-    let name: String = program
-        .to_lowercase()
-        .chars()
-        .take(60)
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .collect();
-    let name = match name.trim_matches(|c: char| c == '-' || c.is_ascii_digit()) {
-        "" => "program",
-        name => name,
-    };
-    let key = args.platform.as_deref().unwrap_or("kubernetes");
-    let Some(facts) = Platform::facts_of(key) else {
-        bail!(
-            "there is no platform `{key}`; there are {}",
-            Platform::KEYS.join(", ")
-        );
-    };
-    // Nobody's plan: shares of the platform's default, so that it fits.
-    let grace = facts.default_grace;
-    let settle = show((grace / 6).min(std::time::Duration::from_secs(1)));
-    let timeout = show(grace / 3);
-    let entry = match key {
-        "kubernetes" => format!("{{ pre_stop: 0s, app_settle: {settle} }}"),
-        _ => "{}".to_owned(),
-    };
-    let text = format!(
-        "lifecycle: 1\nservice: {name}\ntraffic: {{ settle: {settle} }}\nresources:\n  http: {{ kind: http-server, port: {port}, timeout: {timeout} }}\nplatforms:\n  {key}: {entry}\n"
-    );
-    say!(
-        "note: no lifecycle.yaml: drilled with {}'s defaults and nothing before the signal",
-        facts.name
-    );
-    let options = lifecycle_manifest::Options::default();
-    Ok(Input::new(
-        NO_MANIFEST.to_owned(),
-        None,
-        text.as_bytes(),
-        &options,
-    ))
+    invented::manifest(args)
 }
 
 fn timeline<'a>(resolved: &'a Resolved, asked: Option<&str>) -> Result<&'a Timeline> {
