@@ -8,7 +8,8 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use lifecycle_manifest::Platform;
 
 use crate::catalogue::RulesArgs;
-use crate::check::FormatArgs;
+use crate::check::Format as CheckFormat;
+use crate::formats::Formats;
 use crate::generate::{self, Target};
 use crate::levels::LevelArgs;
 
@@ -147,7 +148,7 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) against: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) formats: FormatArgs,
+    pub(crate) formats: Formats<CheckFormat>,
     /// Show the sums of every manifest. Without it: of several manifests, only of those with findings.
     #[arg(short, long, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
@@ -272,6 +273,10 @@ fn target() -> impl TypedValueParser<Value = &'static Target> {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 drawn, 1 the manifest has errors, 2 could not run.\n\n\
+Examples:\n  lifecycle plan --format svg=shutdown.svg\n  lifecycle plan --if hang:orders-db --if 'instant:*'"
+)]
 pub(crate) struct PlanArgs {
     /// The manifest. Without it: the nearest lifecycle.yaml, here or above.
     #[arg(value_name = "MANIFEST")]
@@ -279,7 +284,12 @@ pub(crate) struct PlanArgs {
     /// Draw only this platform, by its key in the manifest.
     #[arg(long, value_name = "PLATFORM")]
     pub(crate) platform: Option<String>,
-    /// How wide to draw, in columns. Without it: the terminal's width, 80 where there is none.
+    /// Draw what comes of it if a step does other than planned: `hang:NAME`, `fail:NAME`, `instant:NAME` or `slow:NAME=3s`, with `*` for all that are not named; may be given several times. Steps that are not spoken of take their whole timeout.
+    #[arg(long = "if", value_name = "CASE")]
+    pub(crate) cases: Vec<crate::picture::Case>,
+    #[command(flatten)]
+    pub(crate) formats: Formats<crate::picture::Format>,
+    /// How wide to draw in a terminal, in columns. Without it: the terminal's width, 80 where there is none.
     #[arg(long, value_name = "COLUMNS")]
     pub(crate) width: Option<usize>,
 }
@@ -382,6 +392,8 @@ pub(crate) enum Document {
     Manifest,
     /// What `lifecycle check --format json` prints.
     Report,
+    /// What `lifecycle plan --format json` prints.
+    Plan,
 }
 
 #[derive(Debug, Args)]

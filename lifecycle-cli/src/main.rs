@@ -6,6 +6,7 @@ mod catalogue;
 mod check;
 mod cli;
 mod drill;
+mod formats;
 mod generate;
 mod init;
 mod input;

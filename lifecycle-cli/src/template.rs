@@ -24,7 +24,7 @@ pub(crate) fn render_as(
     quote: fn(&str) -> String,
     data: impl Serialize,
 ) -> Result<String> {
-    try_render(name, source, quote, data).map_err(|error| {
+    rendered(name, source, quote, None, data).map_err(|error| {
         anyhow!("the template {name} does not render: {error:#}\nthis is a fault of lifecycle itself, please report it")
     })
 }
@@ -36,9 +36,20 @@ pub(crate) fn try_render(
     quote: fn(&str) -> String,
     data: impl Serialize,
 ) -> Result<String, Error> {
+    rendered(name, source, quote, Some(2_000_000), data)
+}
+
+/// A template of ours comes to its end; one of theirs is made to, by its `fuel`.
+fn rendered(
+    name: &str,
+    source: &str,
+    quote: fn(&str) -> String,
+    fuel: Option<u64>,
+    data: impl Serialize,
+) -> Result<String, Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_fuel(Some(2_000_000));
+    environment.set_fuel(fuel);
     environment.set_syntax(
         SyntaxConfig::builder()
             .keep_trailing_newline(true)
@@ -55,6 +66,27 @@ pub(crate) fn try_render(
 pub(crate) fn comment(text: &str) -> Value {
     let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}');
     Value::from_safe_string(text.replace(breaks, " "))
+}
+
+/// Text in SVG and HTML, between tags and in quoted attributes.
+pub(crate) fn markup(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            '\t' | '\n' | '\r' => escaped.push(c),
+            // No document of XML may hold these, however they are written.
+            '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}' => {
+                escaped.push('\u{fffd}');
+            }
+            c => escaped.push(c),
+        }
+    }
+    escaped
 }
 
 fn format(

@@ -154,7 +154,7 @@ pub(super) async fn play(
         findings: Vec::new(),
         address: target.base.as_ref().map(Endpoint::url),
         waited: moments.waited.clone(),
-        signal: script.signal.name(),
+        signal: script.signal.name().into(),
         planned: Planned::of(script),
         timeline: drill.timeline(&moments, zero),
         process: drill.process(&moments, course, left_behind),

@@ -14,14 +14,17 @@
 //!
 //! What it does not do: it only ever connects to loopback addresses.
 
+pub mod compare;
 mod conduct;
 pub mod guard;
 pub mod measured;
 pub mod own_report;
 pub mod probe;
+pub mod record;
 pub mod script;
 pub mod series;
 pub mod stage;
+pub mod summary;
 pub mod target;
 pub mod traffic;
 pub mod verdict;
@@ -34,7 +37,9 @@ use std::time::Duration;
 use anyhow::bail;
 use tokio::signal::unix::{SignalKind, signal};
 
+pub use compare::Comparison;
 pub use measured::Measured;
+pub use record::Record;
 pub use script::{Endpoint, Load, Pace, PlannedStep, RequestSpec, Script, Target};
 pub use target::{Compose, Image, Subject, Unit};
 

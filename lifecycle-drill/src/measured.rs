@@ -8,7 +8,10 @@
     reason = "in JSON a number carries its unit in its name"
 )]
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::own_report::{OwnReport, OwnStep};
 use super::probe::{Liveness, Readiness};
@@ -23,7 +26,9 @@ use super::traffic::tally::Requests;
 const VERSION: u32 = 1;
 
 /// One drill.
-#[derive(Clone, Debug, Serialize)]
+///
+/// Read back from JSON, it is the same. Fields that came later may be missing there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Measured {
     /// 1.
     pub version: u32,
@@ -48,7 +53,7 @@ pub struct Measured {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waited: Option<Waited>,
     /// The signal that asked the process to stop: `SIGTERM`.
-    pub signal: &'static str,
+    pub signal: Cow<'static, str>,
     /// What the script said would happen.
     pub planned: Planned,
     /// When everything happened.
@@ -76,7 +81,7 @@ pub struct Measured {
 }
 
 /// How far a drill came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Course {
     /// The whole script was played.
@@ -92,7 +97,9 @@ pub enum Course {
 }
 
 /// How grave a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// The drill failed because of it.
@@ -102,25 +109,27 @@ pub enum Severity {
 }
 
 /// Something that went otherwise than it should.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// Its stable name: `request-lost`.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// How grave it is.
     pub severity: Severity,
     /// What happened, and when.
     pub message: String,
+    /// When it happened, in milliseconds from the timeline's zero; null where it is no moment.
+    pub at_ms: Option<f64>,
     /// What usually causes it.
-    pub cause: &'static str,
+    pub cause: Cow<'static, str>,
 }
 
 /// The script in milliseconds.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Planned {
     /// Deregistration before the grace period, at most; null when the platform has none.
     pub deregistration_ms: Option<f64>,
     /// It may take less.
-    #[serde(skip)]
+    #[serde(default)]
     pub deregistration_ends_early: bool,
     /// The hook inside the grace period; null when there is none.
     pub hook_ms: Option<f64>,
@@ -143,7 +152,7 @@ pub struct Planned {
 }
 
 /// From where times are counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Zero {
     /// The signal.
@@ -153,7 +162,7 @@ pub enum Zero {
 }
 
 /// Moments in milliseconds from `zero`, negative before it, null when they did not come.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Timeline {
     /// What all times count from.
     pub zero: Zero,
@@ -176,7 +185,7 @@ pub struct Timeline {
 }
 
 /// How the process ended.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Process {
     /// Its exit code or signal; null when it had to be killed by the drill after it never became
     /// ready.
@@ -196,7 +205,7 @@ pub struct Process {
 }
 
 /// The load, for the heading.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "pace", rename_all = "kebab-case")]
 pub enum LoadSummary {
     /// A schedule.
@@ -220,7 +229,7 @@ pub enum LoadSummary {
 }
 
 /// One step: planned, measured, or both. Times in milliseconds from the signal.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// The resource's name.
     pub name: String,
@@ -233,7 +242,7 @@ pub struct Step {
 }
 
 /// A step of the plan in milliseconds from the signal.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepPlan {
     /// The latest beginning.
     pub start_ms: f64,

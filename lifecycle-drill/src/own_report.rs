@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// No report is larger than 4 KiB; what is far beyond is not one.
@@ -9,7 +10,7 @@ const LARGEST: u64 = 64 * 1024;
 
 /// The process's own account of its shutdown, as far as the drill uses it. Milliseconds count from
 /// the moment the process saw the signal.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default)]
 pub struct OwnReport {
     /// The format's version; 1.
@@ -36,7 +37,7 @@ pub struct OwnReport {
 }
 
 /// One step of the process's own account.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default)]
 pub struct OwnStep {
     /// The resource's name.

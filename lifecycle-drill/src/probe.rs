@@ -7,7 +7,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::script::{Endpoint, RequestSpec, Target};
@@ -35,8 +36,7 @@ pub(super) struct Sample {
 impl Sample {
     /// What kubelet takes for success.
     fn is_up(&self) -> bool {
-        self.status
-            .is_some_and(|status| (200..400).contains(&status))
+        self.status.is_some_and(is_success)
     }
 
     /// A failure that is not just the process leaving.
@@ -44,6 +44,10 @@ impl Sample {
         let leaving = || ended.is_some_and(|ended| self.finished + LEAVING >= ended);
         !self.is_up() && (self.status.is_some() || !leaving())
     }
+}
+
+fn is_success(status: u16) -> bool {
+    (200..400).contains(&status)
 }
 
 /// All samples of a drill.
@@ -117,7 +121,7 @@ async fn sample(probed: Option<(Endpoint, Template)>, stage: &Stage) -> Vec<Samp
 }
 
 /// When readiness went down.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "flip", rename_all = "kebab-case")]
 pub enum Flip {
     /// It said no before the stop was asked.
@@ -134,18 +138,40 @@ pub enum Flip {
     NotSeen,
 }
 
+/// From this moment on a probe was answered so.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Change {
+    /// When the first such answer came back, in milliseconds from the timeline's zero.
+    pub at_ms: f64,
+    /// Its status; null when nobody answered properly.
+    pub status: Option<u16>,
+}
+
+impl Change {
+    /// More of them no picture can show; what comes after is left out.
+    pub const MOST: usize = 200;
+
+    /// What kubelet takes for success.
+    pub fn is_up(&self) -> bool {
+        self.status.is_some_and(is_success)
+    }
+}
+
 /// What the readiness probe saw.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Readiness {
     /// Samples taken.
     pub samples: usize,
     /// When it went down.
     #[serde(flatten)]
     pub flip: Flip,
+    /// The first answer, and each that was another than the one before; two hundred at most.
+    #[serde(default)]
+    pub changes: Vec<Change>,
 }
 
 /// What the liveness probe saw while the process was alive.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Liveness {
     /// Samples taken.
     pub samples: usize,
@@ -156,6 +182,9 @@ pub struct Liveness {
     pub first_failure_ms: Option<f64>,
     /// Its status; absent when nobody answered.
     pub first_failure_status: Option<u16>,
+    /// The first answer, and each that was another than the one before; two hundred at most.
+    #[serde(default)]
+    pub changes: Vec<Change>,
 }
 
 /// The marks that samples are read against.
@@ -190,6 +219,7 @@ pub(super) fn readiness(samples: &[Sample], marks: Marks, budget: Duration) -> R
     Readiness {
         samples: samples.len(),
         flip,
+        changes: changes(samples, marks.signalled),
     }
 }
 
@@ -205,7 +235,25 @@ pub(super) fn liveness(samples: &[Sample], zero: Instant, ended: Option<Instant>
         failures: failed.count(),
         first_failure_ms: first.map(|sample| millis_between(zero, sample.finished)),
         first_failure_status: first.and_then(|sample| sample.status),
+        changes: changes(samples, zero),
     }
+}
+
+/// The samples that were answered otherwise than the one before.
+fn changes(samples: &[Sample], zero: Instant) -> Vec<Change> {
+    let mut last = None;
+    let changed = samples.iter().filter(|sample| {
+        let other = last != Some(sample.status);
+        last = Some(sample.status);
+        other
+    });
+    changed
+        .take(Change::MOST)
+        .map(|sample| Change {
+            at_ms: millis_between(zero, sample.finished),
+            status: sample.status,
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -269,6 +317,33 @@ mod tests {
             flip(&[(900, up), (2_999, no)]),
             Flip::Flipped { at_ms: 1_499.0 }
         );
+    }
+
+    #[test]
+    fn changes_are_the_answers_that_differ_from_the_one_before() {
+        let up = Some(200);
+        let seen = [
+            (900, up),
+            (910, up),
+            (1_510, Some(503)),
+            (1_520, None),
+            (1_530, None),
+        ];
+        let (ready, live) = read(&seen);
+        let change = |at_ms, status| Change { at_ms, status };
+        let expected = [
+            change(-600.0, up),
+            change(10.0, Some(503)),
+            change(20.0, None),
+        ];
+        assert_eq!(ready.changes, expected);
+        assert_eq!(live.changes, expected);
+        assert_eq!(expected.map(|it| it.is_up()), [true, false, false]);
+
+        let flapping: Vec<_> = (0..1_000)
+            .map(|at| (at, if at % 2 == 0 { up } else { None }))
+            .collect();
+        assert_eq!(read(&flapping).0.changes.len(), Change::MOST);
     }
 
     #[test]

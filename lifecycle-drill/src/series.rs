@@ -1,10 +1,11 @@
 //! What happened over time, in slices of equal length: what a picture of a drill is drawn from.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A drill in slices. However long it lasted and however many requests it sent, there are at most
 /// [`Series::MOST`] of them.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Series {
     /// When the first slice begins, in milliseconds from the timeline's zero.
     pub start_ms: f64,
@@ -20,7 +21,7 @@ impl Series {
 }
 
 /// One slice. A request belongs to the one in which it was to leave.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Slice {
     /// Answered, and not with a server error.
     pub served: u32,

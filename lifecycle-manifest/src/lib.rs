@@ -42,6 +42,7 @@ pub mod rules;
 pub mod schema;
 pub mod text;
 mod timeline;
+mod what_if;
 
 pub use analysis::{Analysis, Options, Resolved};
 pub use figure::{Figure, Origin};
@@ -58,5 +59,6 @@ pub use platform::{Facts, Platform, Platforms, Terms};
 pub use read::{is_label, nearest};
 pub use rollout::Rollout;
 pub use timeline::{DEFAULT_RESERVE, Timeline, Window, unmanaged};
+pub use what_if::{Course, Ending, Exit, Happened, KILLED, WhatIf};
 
 pub use lints::{Allowed, Level, Levels};

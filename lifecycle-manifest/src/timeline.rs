@@ -175,6 +175,13 @@ impl Timeline {
         self.stop_to_signal().saturating_sub(self.signal_at()) + self.grace().value
     }
 
+    /// From the signal to SIGKILL: what the hook leaves of the grace period, and never less than the
+    /// platform's floor.
+    pub fn signal_to_kill(&self) -> Duration {
+        let left = self.grace().value.saturating_sub(self.signal_at());
+        left.max(self.facts.kill_floor)
+    }
+
     /// From the signal to the end of the last step's window.
     pub fn steps_end(&self) -> Duration {
         self.windows

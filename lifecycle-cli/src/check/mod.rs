@@ -27,7 +27,7 @@ use roots::Roots;
 
 pub(crate) use against::read_all as read_deployed;
 pub(crate) use fix::fix;
-pub(crate) use formats::FormatArgs;
+pub(crate) use formats::Format;
 pub(crate) use human::{findings, summary};
 pub(crate) use json::schema as report_schema;
 pub(crate) use located::{Located, LocatedAllowed, Spot};
@@ -101,7 +101,7 @@ fn print(args: &CheckArgs, quiet: u8, read: &input::Read) -> Result<Outcome> {
         show_allowed: args.show_allowed,
         roots: Roots::of(&read.inputs),
     };
-    args.formats.write(&report, is_output_taken)?;
+    formats::write(&args.formats, &report, is_output_taken)?;
     let mut all = read.inputs.iter().flat_map(|i| &i.analysis.findings);
     Ok(match all.any(|f| f.severity == Severity::Error) {
         true => Outcome::Findings,

@@ -91,7 +91,7 @@ fn row(text: &mut String, label: &str, planned: &str, measured: &str, note: &str
 }
 
 fn timeline(text: &mut String, measured: &Measured) {
-    let (times, plan, signal) = (&measured.timeline, &measured.planned, measured.signal);
+    let (times, plan, signal) = (&measured.timeline, &measured.planned, &measured.signal);
     let zero = match times.zero {
         Zero::Signal => format!("TIMELINE from {signal}"),
         Zero::Start => "TIMELINE from the start".to_owned(),
@@ -391,7 +391,7 @@ fn findings(text: &mut String, measured: &Measured) {
         };
         let label = format!("{word} {}: ", finding.name);
         wrapped_after(text, style, &label, "  ", &finding.message);
-        wrapped_after(text, FAINT, "  usual cause: ", "  ", finding.cause);
+        wrapped_after(text, FAINT, "  usual cause: ", "  ", &finding.cause);
     }
     let of = |severity| {
         measured

@@ -29,7 +29,7 @@ pub(crate) struct Masks {
 }
 
 /// A socket that takes connections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Listening {
     pub(crate) address: IpAddr,
     pub(crate) port: u16,

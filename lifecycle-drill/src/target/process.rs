@@ -5,13 +5,14 @@ use std::time::Instant;
 
 use lifecycle_manifest::platform::Signal as StopSignal;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::proc;
 
 /// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// It left with this exit code.

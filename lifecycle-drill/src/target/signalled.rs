@@ -3,6 +3,7 @@
 //! The processes are found before the stop is asked, which takes a moment on a busy machine; what each
 //! does with the signal is read again right before it goes out.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::proc;
@@ -14,7 +15,7 @@ const ARGUMENTS: usize = 24;
 const ARGUMENT_CHARS: usize = 200;
 
 /// The processes of the target when it was to stop.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Signalled {
     /// The process that was started, which the signal went to: in a container, its process 1.
     pub main: Seen,
@@ -28,7 +29,7 @@ pub struct Signalled {
 }
 
 /// One process, as `/proc` showed it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Seen {
     /// Its id on this machine.
     pub pid: u32,
@@ -53,7 +54,7 @@ pub struct Seen {
 }
 
 /// What sort of program a process is, by its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// A shell: passes no signal on to what it has started.
@@ -67,7 +68,7 @@ pub enum Role {
 }
 
 /// What a process does with a signal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reaction {
     /// It has a handler. That of a language's runtime counts as one: Go and Java have one always.

@@ -2,6 +2,7 @@
 //!
 //! What is asserted is the verdict and what was counted, never how long something took.
 
+mod records;
 mod victim;
 
 use std::io::{BufRead, BufReader};
@@ -54,7 +55,7 @@ fn failures(measured: &Measured) -> Vec<&str> {
         .findings
         .iter()
         .filter(|it| it.severity == Severity::Failure);
-    failures.map(|finding| finding.name).collect()
+    failures.map(|finding| &*finding.name).collect()
 }
 
 /// Warnings about the process; that this machine is busy is not one.
@@ -64,7 +65,7 @@ fn warnings(measured: &Measured) -> Vec<&str> {
         .iter()
         .filter(|it| it.severity == Severity::Warning);
     warnings
-        .map(|finding| finding.name)
+        .map(|finding| &*finding.name)
         .filter(|name| !name.starts_with("load-"))
         .collect()
 }

@@ -22,7 +22,8 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::wire::End;
 
@@ -49,7 +50,9 @@ pub(crate) enum Outcome {
 }
 
 /// How an accepted request was lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Lost {
     /// The connection was closed before a byte of the answer.
@@ -68,7 +71,7 @@ pub enum Lost {
 
 impl Lost {
     /// In words, after "a request was".
-    pub(crate) const fn words(self) -> &'static str {
+    pub const fn words(self) -> &'static str {
         match self {
             Self::Closed => "closed in flight",
             Self::Reset => "reset in flight",

@@ -8,7 +8,8 @@
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::outcome::{Lost, Outcome};
 use crate::stage::{Phase, Stage, millis_between};
@@ -19,7 +20,7 @@ const LISTED: usize = 20;
 const LONGEST_US: u64 = 3_600_000_000;
 
 /// Outcomes of the requests that were sent in one phase.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     /// Answered with 2xx, 3xx or 4xx.
     pub served: u64,
@@ -87,7 +88,7 @@ impl Counts {
 }
 
 /// Latencies of served requests in milliseconds, from the moment each should have left.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Latency {
     /// Half were faster.
     pub p50_ms: f64,
@@ -116,7 +117,7 @@ impl Latency {
 
 /// One request that was lost. Times are milliseconds from the signal; without a signal, from the
 /// start of the process.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LostRequest {
     /// Method and path.
     pub request: String,
@@ -225,7 +226,7 @@ impl Tally {
 }
 
 /// What became of the requests, by the phase in which each was sent.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Requests {
     /// Before the stop was asked.
     pub before: Counts,

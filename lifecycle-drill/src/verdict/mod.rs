@@ -48,10 +48,11 @@ pub fn findings(measured: &Measured, start_timeout: Duration) -> Vec<Finding> {
 )]
 fn failure(name: &'static str, message: String, cause: &'static str) -> Option<Finding> {
     Some(Finding {
-        name,
+        name: name.into(),
         severity: Severity::Failure,
         message,
-        cause,
+        at_ms: None,
+        cause: cause.into(),
     })
 }
 
@@ -61,10 +62,11 @@ fn failure(name: &'static str, message: String, cause: &'static str) -> Option<F
 )]
 fn warning(name: &'static str, message: String, cause: &'static str) -> Option<Finding> {
     Some(Finding {
-        name,
+        name: name.into(),
         severity: Severity::Warning,
         message,
-        cause,
+        at_ms: None,
+        cause: cause.into(),
     })
 }
 
@@ -421,7 +423,7 @@ fn load(measured: &Measured) -> Option<Finding> {
 
 /// The phases with their words.
 fn phases(measured: &Measured) -> impl Iterator<Item = (Counts, String)> {
-    let signal = measured.signal;
+    let signal = &measured.signal;
     measured.requests.iter().flat_map(move |requests| {
         [
             (requests.before, "before the stop was asked".to_owned()),

@@ -9,7 +9,7 @@ use lifecycle_drill::measured::{
     Course, LoadSummary, Measured, Planned, Process, Timeline, Zero, steps, version,
 };
 use lifecycle_drill::own_report::{OwnReport, OwnStep};
-use lifecycle_drill::probe::{Flip, Liveness, Readiness};
+use lifecycle_drill::probe::{Change, Flip, Liveness, Readiness};
 use lifecycle_drill::target::process::Status;
 use lifecycle_drill::traffic::outcome::Lost;
 use lifecycle_drill::traffic::tally::{Counts, Latency, LostRequest, Requests};
@@ -51,6 +51,10 @@ fn own_step(name: &str, outcome: &str, start_ms: f64, end_ms: f64) -> OwnStep {
     }
 }
 
+const fn change(at_ms: f64, status: Option<u16>) -> Change {
+    Change { at_ms, status }
+}
+
 /// A drill in which everything went well.
 fn good() -> Measured {
     let script = script();
@@ -82,7 +86,7 @@ fn good() -> Measured {
         findings: Vec::new(),
         address: None,
         waited: None,
-        signal: script.signal.name(),
+        signal: script.signal.name().into(),
         planned: Planned::of(&script),
         timeline: Timeline {
             zero: Zero::Signal,
@@ -127,12 +131,18 @@ fn good() -> Measured {
         readiness: Some(Readiness {
             samples: 900,
             flip: Flip::Flipped { at_ms: 4.2 },
+            changes: vec![
+                change(-7_995.0, Some(200)),
+                change(4.2, Some(503)),
+                change(1_231.0, None),
+            ],
         }),
         liveness: Some(Liveness {
             samples: 923,
             failures: 0,
             first_failure_ms: None,
             first_failure_status: None,
+            changes: vec![change(-7_995.0, Some(200)), change(1_232.0, None)],
         }),
         steps: steps(&script.steps, Some(&report)),
         report: Some(report),
@@ -162,12 +172,19 @@ fn bad() -> Measured {
     measured.readiness = Some(Readiness {
         samples: 4_800,
         flip: Flip::Never,
+        changes: vec![change(-7_995.0, Some(200)), change(40_003.0, None)],
     });
     measured.liveness = Some(Liveness {
         samples: 4_821,
         failures: 31,
         first_failure_ms: Some(38_100.0),
         first_failure_status: None,
+        changes: vec![
+            change(-7_995.0, Some(200)),
+            change(38_100.0, None),
+            change(38_410.0, Some(200)),
+            change(40_003.0, None),
+        ],
     });
     if let Some(requests) = &mut measured.requests {
         requests.settling.lost = 3;
@@ -232,6 +249,7 @@ fn other_language() -> Measured {
     measured.readiness = Some(Readiness {
         samples: 300,
         flip: Flip::NotSeen,
+        changes: Vec::new(),
     });
     measured.liveness = None;
     measured.report = None;

@@ -1,0 +1,583 @@
+//! The picture as a page: one file, light and dark, with nothing to fetch, for a wide screen, a phone,
+//! paper and a screen reader; and with what comes of it if a step hangs, worked out beforehand.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anyhow::{Context as _, Result};
+use lifecycle_manifest::duration::millis;
+use lifecycle_manifest::{Ending, Plan, Resolved, Timeline, WhatIf};
+use serde::Serialize;
+
+use super::scale::{Scale, share, ticks};
+use super::scene::{Bar, End, Lane, Panel, Scene, Shape, What};
+use super::style;
+use super::svg::{
+    bar_class, bar_title, drawn, group_label, headline, legend, moment_classes, moment_words, ms,
+    verdict,
+};
+use super::text::{Font, plain, width};
+use super::what_if::{Cases, Others};
+use crate::template;
+
+const TEMPLATE: &str = include_str!("../../../templates/picture/plan.html.j2");
+const PAGE: &str = include_str!("../../../templates/picture/page.css");
+const SCRIPT: &str = include_str!("../../../templates/picture/page.js");
+
+/// Of so many steps each can be asked about on the page. Of more, those on the longest paths: a page that
+/// holds every answer grows with their square.
+const ASKABLE: usize = 80;
+
+/// Writes the page.
+pub(crate) fn write(resolved: &Resolved, lines: &[&Timeline], cases: &Cases) -> Result<String> {
+    let plan = Scene::of(resolved, lines, &Cases::default());
+    let shown = Scene::of(resolved, lines, cases);
+    let end_ms = plan.end_ms.max(shown.end_ms);
+    let askable = askable(&resolved.plan, lines);
+    let panels = plan.platforms.iter().zip(&shown.platforms).enumerate();
+    let data = Data {
+        end: end_ms,
+        panels: lines
+            .iter()
+            .zip(&plan.platforms)
+            .zip(&shown.platforms)
+            .map(|((line, panel), shown)| {
+                answers(&resolved.plan, line, (panel, shown), cases, &askable)
+            })
+            .collect(),
+    };
+    let data = serde_json::to_string(&data).context("could not write what the page holds")?;
+    let mut all = legend(&plan);
+    all.extend([
+        ("bar planned", "as planned"),
+        ("bar given-up", "cut off"),
+        ("bar failed", "failed"),
+    ]);
+    let page = Page {
+        title: format!("How {} stops", plain(&plan.service)),
+        digest: plan.digest.clone(),
+        asked: plain(&shown.what_if.join(" ")),
+        style: style::CSS,
+        page_style: PAGE,
+        script: SCRIPT,
+        patterns: style::PATTERNS,
+        choices: choices(&askable, &shown),
+        panels: panels
+            .map(|(at, (plan, shown))| view(at, plan, shown, end_ms))
+            .collect(),
+        legend: all
+            .into_iter()
+            .map(|(class, words)| Mark { class, words })
+            .collect(),
+        // In a script nothing ends it but `</`, and nothing begins a comment but `<!`.
+        data: data.replace('<', "\\u003c"),
+    };
+    template::render_as("picture/plan.html.j2", TEMPLATE, template::markup, page)
+}
+
+#[derive(Serialize)]
+struct Page {
+    title: String,
+    digest: String,
+    asked: String,
+    style: &'static str,
+    page_style: &'static str,
+    script: &'static str,
+    patterns: &'static str,
+    choices: Vec<Choice>,
+    panels: Vec<View>,
+    legend: Vec<Mark>,
+    data: String,
+}
+
+#[derive(Serialize)]
+struct Mark {
+    class: &'static str,
+    words: &'static str,
+}
+
+#[derive(Serialize)]
+struct Choice {
+    key: String,
+    words: String,
+    chosen: bool,
+}
+
+/// One platform, as it is without a script.
+#[derive(Serialize)]
+struct View {
+    id: String,
+    name: &'static str,
+    label: String,
+    headline: String,
+    verdict: String,
+    verdict_class: String,
+    sum: String,
+    outcome: String,
+    is_bad: bool,
+    needed: String,
+    moments: Vec<MomentView>,
+    moments_height: usize,
+    ticks: Vec<Tick>,
+    ticks_y: usize,
+    path: Vec<Rect>,
+    rows: Vec<RowView>,
+}
+
+#[derive(Serialize)]
+struct MomentView {
+    what: What,
+    x: f64,
+    top: usize,
+    y: usize,
+    dx: i32,
+    anchor: &'static str,
+    class: &'static str,
+    label_class: &'static str,
+    label: String,
+}
+
+#[derive(Serialize)]
+struct Tick {
+    x: f64,
+    anchor: &'static str,
+    label: String,
+}
+
+#[derive(Serialize)]
+struct Rect {
+    x: f64,
+    width: f64,
+    class: String,
+    title: String,
+}
+
+#[derive(Serialize)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a class or an attribute of its own"
+)]
+struct RowView {
+    group: &'static str,
+    /// Where it begins a group.
+    group_label: &'static str,
+    name: String,
+    kind: bool,
+    says: String,
+    takes: String,
+    span: String,
+    on_path: bool,
+    is_bad: bool,
+    /// The step, for the script.
+    lane: Option<usize>,
+    /// Shown with the plan only, or with what comes of it only.
+    when: &'static str,
+    is_after_exit: bool,
+    hidden: bool,
+    bars: Vec<Rect>,
+}
+
+/// What the script reads.
+#[derive(Serialize)]
+struct Data {
+    end: u64,
+    panels: Vec<Answers>,
+}
+
+#[derive(Serialize)]
+struct Answers {
+    /// When the process is gone by the plan.
+    exit: u64,
+    /// When it is gone in what the page shows without a script.
+    drawn: u64,
+    kill: u64,
+    lanes: Vec<LaneData>,
+    variants: BTreeMap<String, Variant>,
+}
+
+#[derive(Serialize)]
+struct LaneData {
+    name: String,
+    group: &'static str,
+    path: bool,
+    start: u64,
+    limit: u64,
+    end: u64,
+}
+
+/// What comes of it.
+#[derive(Serialize)]
+struct Variant {
+    exit: u64,
+    code: u8,
+    left: u64,
+    words: String,
+    /// By lane: start, end, and how it ended. Without those that are as in `whole` or `at-once`.
+    steps: BTreeMap<usize, (u64, u64, u8)>,
+}
+
+/// What can be asked of a plan, as `--if` takes it (empty: the plan itself), and in words.
+pub(crate) fn questions(plan: &Plan, lines: &[&Timeline]) -> Vec<(String, String)> {
+    let mut questions = vec![
+        (
+            String::new(),
+            "as planned: every step may take its whole window".to_owned(),
+        ),
+        ("instant:*".to_owned(), "every step ends at once".to_owned()),
+        ("hang:*".to_owned(), "every step hangs".to_owned()),
+    ];
+    let names = askable(plan, lines);
+    for (what, does) in [("hang", "hangs"), ("fail", "fails")] {
+        let of = |name: &String| (format!("{what}:{name}"), format!("{} {does}", plain(name)));
+        questions.extend(names.iter().map(of));
+    }
+    questions
+}
+
+fn choices(askable: &[String], shown: &Scene) -> Vec<Choice> {
+    let asked = !shown.what_if.is_empty();
+    let choice = |key: &str, words: &str| Choice {
+        key: key.to_owned(),
+        words: words.to_owned(),
+        chosen: false,
+    };
+    let mut choices = Vec::new();
+    if shown.platforms.is_empty() {
+        return choices;
+    }
+    if asked {
+        choices.push(Choice {
+            chosen: true,
+            ..choice("asked", &plain(&shown.what_if.join(" and ")))
+        });
+    }
+    choices.push(choice(
+        "",
+        "as planned: every step may take its whole window",
+    ));
+    choices.push(choice("at-once", "every step ends at once"));
+    choices.push(choice("whole", "every step is done at the last moment"));
+    choices.push(choice("hang:*", "every step hangs"));
+    for (what, does) in [("hang", "hangs"), ("fail", "fails")] {
+        choices.extend(askable.iter().map(|name| {
+            let words = format!("{} {does}", plain(name));
+            choice(&format!("{what}:{name}"), &words)
+        }));
+    }
+    choices
+}
+
+/// The steps that can be asked about.
+fn askable(plan: &Plan, lines: &[&Timeline]) -> Vec<String> {
+    let all = plan.steps.iter().map(|step| step.name.clone());
+    if plan.steps.len() <= ASKABLE {
+        return all.collect();
+    }
+    let on_path = |name: &String| {
+        let mut paths = lines.iter().map(|line| line.longest_path_names(plan));
+        paths.any(|path| path.contains(&name.as_str()))
+    };
+    all.filter(on_path).take(ASKABLE).collect()
+}
+
+/// Every answer of one platform.
+fn answers(
+    plan: &Plan,
+    line: &Timeline,
+    (panel, shown): (&Panel, &Panel),
+    cases: &Cases,
+    askable: &[String],
+) -> Answers {
+    let names: HashMap<&str, usize> = plan
+        .steps
+        .iter()
+        .enumerate()
+        .map(|(at, step)| (step.name.as_str(), at))
+        .collect();
+    let lanes: Vec<&Lane> = panel
+        .lanes
+        .iter()
+        .filter(|lane| lane.kind.is_some())
+        .collect();
+    let steps: Vec<usize> = lanes
+        .iter()
+        .filter_map(|lane| names.get(lane.name.as_str()).copied())
+        .collect();
+    let signal = millis(line.stop_to_signal());
+    let variant = |cases: &Cases, base: Option<&Variant>| {
+        let courses = cases.courses(plan).unwrap_or_default();
+        let happened = WhatIf::of(plan, line, &courses);
+        let mut all = BTreeMap::new();
+        for (lane, &step) in steps.iter().enumerate() {
+            let it = &happened.steps[step];
+            let place = (
+                signal + millis(it.start),
+                signal + millis(it.end),
+                code(it.ending),
+            );
+            if base.is_none_or(|base| base.steps.get(&lane) != Some(&place)) {
+                all.insert(lane, place);
+            }
+        }
+        let exit = signal + millis(happened.exit.at);
+        Variant {
+            exit,
+            code: happened.exit.code,
+            left: millis(happened.left()),
+            words: cases.words(plan, &happened, std::time::Duration::from_millis(exit)),
+            steps: all,
+        }
+    };
+    let whole = variant(&Cases::default(), None);
+    let at_once = variant(&Cases::all(false), None);
+    let mut variants = BTreeMap::new();
+    for name in askable {
+        for (key, hangs) in [("hang", true), ("fail", false)] {
+            let of = |others, base| variant(&Cases::one(name, hangs, others), Some(base));
+            variants.insert(format!("{key}:{name}"), of(Others::WholeTimeout, &whole));
+            variants.insert(
+                format!("{key}:{name} at-once"),
+                of(Others::AtOnce, &at_once),
+            );
+        }
+    }
+    variants.insert("hang:*".to_owned(), variant(&Cases::all(true), None));
+    variants.insert("whole".to_owned(), whole);
+    variants.insert("at-once".to_owned(), at_once);
+    if !cases.is_empty() {
+        variants.insert("asked".to_owned(), variant(cases, None));
+    }
+    let lane_data = |(lane, &step): (&&Lane, &usize)| {
+        let window = &line.windows[step];
+        LaneData {
+            name: lane.name.clone(),
+            group: lane.group.as_str(),
+            path: lane.on_longest_path,
+            start: signal + millis(window.start),
+            limit: signal + millis(window.start + window.timeout.value),
+            end: signal + millis(window.end),
+        }
+    };
+    Answers {
+        exit: panel.moment(What::Exit).unwrap_or(0),
+        drawn: shown.moment(What::Exit).unwrap_or(0),
+        kill: panel.kill_ms().unwrap_or(0),
+        lanes: lanes.iter().zip(&steps).map(lane_data).collect(),
+        variants,
+    }
+}
+
+/// As the script counts them.
+const fn code(ending: Ending) -> u8 {
+    match ending {
+        Ending::Done => 0,
+        Ending::Failed => 1,
+        Ending::Cancelled => 2,
+        Ending::Abandoned => 3,
+        Ending::Cut => 4,
+        Ending::NeverBegan => 5,
+    }
+}
+
+fn view(at: usize, plan: &Panel, shown: &Panel, end_ms: u64) -> View {
+    let (words, class) = verdict(shown);
+    let ended = shown.ended.as_ref();
+    // Room for labels of one line each, whatever the width.
+    let moments: Vec<MomentView> = moments(shown, end_ms);
+    let rows = moments.len();
+    View {
+        id: format!("platform-{at}"),
+        name: plan.name,
+        label: svg_label(plan),
+        headline: headline(plan),
+        verdict: words,
+        verdict_class: format!("verdict-{class}"),
+        sum: plan.sum.clone(),
+        outcome: ended.map_or(String::new(), |ended| plain(&ended.words)),
+        is_bad: ended.is_some_and(|ended| ended.exit_code != 0),
+        needed: ms(plan.needed_ms),
+        moments,
+        moments_height: 16 * rows + 18,
+        ticks: ruler(end_ms),
+        ticks_y: 16 * rows + 13,
+        path: plan
+            .path
+            .iter()
+            .map(|bar| rect(bar, true, end_ms))
+            .collect(),
+        rows: rows_of(plan, shown, end_ms),
+    }
+}
+
+fn svg_label(panel: &Panel) -> String {
+    format!("What happens on {}, in the order of time", panel.name)
+}
+
+fn moments(panel: &Panel, end_ms: u64) -> Vec<MomentView> {
+    let mut shown: Vec<_> = drawn(panel).collect();
+    if !shown.iter().any(|moment| moment.what == What::Exit) {
+        shown.extend(
+            panel
+                .moments
+                .iter()
+                .filter(|moment| moment.what == What::Exit),
+        );
+    }
+    let views = shown.iter().enumerate().map(|(row, moment)| {
+        let x = percent(moment.at_ms, end_ms);
+        let (class, label_class) = moment_classes(moment.what);
+        let (anchor, dx) = match x > 50.0 {
+            true => ("end", -5),
+            false => ("start", 5),
+        };
+        let is_killed = panel
+            .ended
+            .as_ref()
+            .is_some_and(|it| it.exit_code == lifecycle_manifest::KILLED);
+        let hidden = moment.what == What::Exit && is_killed;
+        MomentView {
+            what: moment.what,
+            x,
+            top: 16 * row + 2,
+            y: 16 * row + 12,
+            dx,
+            anchor,
+            class,
+            label_class,
+            label: match (hidden, moment.at_ms > end_ms) {
+                (true, _) => String::new(),
+                (false, true) => format!("{} \u{2192}", moment_words(moment)),
+                (false, false) => moment_words(moment),
+            },
+        }
+    });
+    views.collect()
+}
+
+fn ruler(end_ms: u64) -> Vec<Tick> {
+    // As on the narrowest screen.
+    const NARROW: f64 = 330.0;
+    let scale = Scale {
+        from: 0.0,
+        to: NARROW,
+        end_ms,
+    };
+    let widest = width(&ms(end_ms), Font::Mono, 11.0, false);
+    let ticks = ticks(&scale, widest.max(34.0) + 14.0);
+    let view = |at_ms: u64| {
+        let x = percent(at_ms, end_ms);
+        Tick {
+            x,
+            anchor: match x {
+                x if x < 1.0 => "start",
+                x if x > 94.0 => "end",
+                _ => "middle",
+            },
+            label: ms(at_ms),
+        }
+    };
+    ticks.into_iter().map(view).collect()
+}
+
+/// The lanes; those of the plan's end and those of what comes of it, of which one is hidden.
+fn rows_of(plan: &Panel, shown: &Panel, end_ms: u64) -> Vec<RowView> {
+    let asked = shown.ended.is_some();
+    let mut before = None;
+    let mut steps = 0;
+    let after = shown.moment(What::Exit).unwrap_or(u64::MAX);
+    let mut rows = Vec::new();
+    let is_end = |lane: &&Lane| lane.group == super::scene::Group::End;
+    let lanes = shown.lanes.iter().filter(|lane| !is_end(lane));
+    for lane in lanes {
+        let is_step = lane.kind.is_some();
+        let start = lane.bars.first().map_or(0, |bar| bar.start_ms);
+        let view = row(lane, before != Some(lane.group), end_ms);
+        before = Some(lane.group);
+        rows.push(RowView {
+            lane: is_step.then_some(steps),
+            is_after_exit: !is_step && steps > 0 && start >= after,
+            ..view
+        });
+        steps += usize::from(is_step);
+    }
+    let ends = plan.lanes.iter().filter(is_end).enumerate();
+    rows.extend(ends.map(|(at, lane)| RowView {
+        when: "plan",
+        hidden: asked,
+        ..row(lane, at == 0, end_ms)
+    }));
+    let mut left = shown.lanes.iter().filter(|lane| asked && is_end(lane));
+    let left = left.next().map(|lane| row(lane, true, end_ms));
+    let hidden = left.is_none();
+    rows.push(RowView {
+        when: "played",
+        hidden,
+        ..left.unwrap_or_else(|| RowView {
+            group: "end",
+            group_label: group_label(super::scene::Group::End),
+            name: "left before SIGKILL".to_owned(),
+            kind: false,
+            says: "from the end of the last process to SIGKILL".to_owned(),
+            takes: String::new(),
+            span: String::new(),
+            on_path: false,
+            is_bad: false,
+            lane: None,
+            when: "played",
+            is_after_exit: false,
+            hidden: true,
+            bars: Vec::new(),
+        })
+    });
+    rows
+}
+
+fn row(lane: &Lane, is_first: bool, end_ms: u64) -> RowView {
+    let drawn = lane.bars.iter().filter(|bar| bar.shape != Shape::Planned);
+    let (start, end) = drawn.fold((u64::MAX, 0), |(start, end), bar| {
+        (start.min(bar.start_ms), end.max(bar.end_ms))
+    });
+    let span = match start > end {
+        true => String::new(),
+        false => format!("from {} to {}", ms(start), ms(end)),
+    };
+    RowView {
+        group: lane.group.as_str(),
+        group_label: if is_first {
+            group_label(lane.group)
+        } else {
+            ""
+        },
+        name: plain(&lane.name),
+        kind: lane.kind.is_some(),
+        says: plain(&lane.says),
+        takes: lane.takes.clone(),
+        span,
+        on_path: lane.on_longest_path,
+        is_bad: lane.ending.is_some_and(|ending| ending != End::Done),
+        lane: None,
+        when: "",
+        is_after_exit: false,
+        hidden: false,
+        bars: lane
+            .bars
+            .iter()
+            .filter(|bar| bar.start_ms < end_ms)
+            .map(|bar| rect(bar, lane.on_longest_path, end_ms))
+            .collect(),
+    }
+}
+
+fn rect(bar: &Bar, on_path: bool, end_ms: u64) -> Rect {
+    let x = percent(bar.start_ms, end_ms);
+    Rect {
+        x: x.min(99.75),
+        width: (percent(bar.end_ms, end_ms) - x).max(0.25),
+        class: bar_class(bar, on_path),
+        title: plain(&bar_title(bar)),
+    }
+}
+
+/// A place, in hundredths of the width, to a thousandth of that.
+fn percent(at_ms: u64, end_ms: u64) -> f64 {
+    (share(at_ms.min(end_ms), end_ms) * 100_000.0).round() / 1_000.0
+}

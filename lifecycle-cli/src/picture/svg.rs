@@ -1,0 +1,562 @@
+//! The picture as SVG: one file, light and dark, with nothing to fetch.
+//!
+//! Everything has its place computed here; the template only writes it down.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use lifecycle_manifest::duration::human;
+use serde::Serialize;
+
+use super::drawing::{Anchor, Drawing, Text};
+use super::scale::{Scale, ticks};
+use super::scene::{Bar, Ended, Group, Lane, Moment, Panel, Scene, Shape, What};
+use super::style;
+use super::text::{self, Font};
+use crate::template;
+
+const TEMPLATE: &str = include_str!("../../../templates/picture/plan.svg.j2");
+
+/// The whole width.
+const WIDTH: f64 = 960.0;
+/// Around everything.
+const MARGIN: f64 = 16.0;
+/// The column of the groups' names.
+const GROUPS: f64 = 68.0;
+/// A name is broken into lines of so many columns.
+const COLUMNS: usize = 26;
+/// The size of names and times.
+const SMALL: f64 = 12.0;
+/// From one line of text to the next.
+const LINE: f64 = 15.0;
+/// A lane with a name of one line.
+const LANE: f64 = 23.0;
+/// A bar in a lane.
+const BAR: f64 = 13.0;
+
+/// Writes the picture as a file of its own.
+pub(crate) fn write(scene: &Scene) -> Result<String> {
+    render(scene, "", true)
+}
+
+fn render(scene: &Scene, prefix: &str, is_whole: bool) -> Result<String> {
+    #[derive(Serialize)]
+    struct Data<'a> {
+        prefix: &'a str,
+        /// `None` in a page that has it.
+        style: Option<String>,
+        patterns: &'static str,
+        drawing: Drawing,
+    }
+    let data = Data {
+        prefix,
+        style: is_whole.then(style::resolved),
+        patterns: style::PATTERNS,
+        drawing: draw(scene),
+    };
+    template::render_as("picture/plan.svg.j2", TEMPLATE, template::markup, data)
+}
+
+/// The same as a part of a page that has the style sheet and [`style::PATTERNS`] already: classes and
+/// attributes, no style and no script. `prefix` begins the ids of its title and its description.
+pub(crate) fn fragment(scene: &Scene, prefix: &str) -> Result<String> {
+    render(scene, prefix, false)
+}
+
+/// Lays everything out.
+pub(crate) fn draw(scene: &Scene) -> Drawing {
+    let mut page = Page::of(scene);
+    page.title(scene);
+    if scene.platforms.len() > 1 {
+        page.side_by_side(scene);
+    }
+    for panel in &scene.platforms {
+        page.panel(panel);
+    }
+    if scene.platforms.is_empty() {
+        let words = "no platform is named: there is no clock to draw on";
+        page.words(SMALL + 1.0, words, "muted");
+        page.y += 20.0;
+    }
+    page.legend(scene);
+    page.drawing.height = (page.y + MARGIN).ceil();
+    page.drawing.title = format!("How {} stops", text::plain(&scene.service));
+    page.drawing.description = text::plain(&description(scene));
+    page.drawing
+}
+
+/// The picture in words.
+pub(super) fn description(scene: &Scene) -> String {
+    let panels = scene.platforms.iter().map(|panel| {
+        let path = match panel.longest_path.is_empty() {
+            true => String::new(),
+            false => format!(" Longest path: {}.", panel.longest_path.join(", then ")),
+        };
+        let ended = panel.ended.as_ref();
+        let ended = ended.map_or(String::new(), |ended| format!(" {}", ended.words));
+        format!(
+            "{}: {}.{path} {}{ended}",
+            panel.name,
+            headline(panel),
+            panel.sum
+        )
+    });
+    panels.collect::<Vec<_>>().join(" ")
+}
+
+/// What is needed of what there is.
+pub(super) fn headline(panel: &Panel) -> String {
+    format!(
+        "needs {} of {} grace period ({})",
+        ms(panel.needed_ms),
+        ms(panel.grace_ms),
+        panel.grace_origin
+    )
+}
+
+/// What is left, or missing.
+pub(super) fn verdict(panel: &Panel) -> (String, &'static str) {
+    let time = ms(panel.spare_ms.unsigned_abs());
+    match panel.spare_ms < 0 {
+        true => (format!("{time} missing"), "bad"),
+        false => (format!("{time} to spare"), "good"),
+    }
+}
+
+/// Milliseconds for people.
+pub(super) fn ms(time: u64) -> String {
+    human(Duration::from_millis(time))
+}
+
+/// The words of a moment, with its time.
+pub(super) fn moment_words(moment: &Moment) -> String {
+    match moment.what {
+        What::Exit if moment.label.starts_with("gone") => format!("gone by {}", ms(moment.at_ms)),
+        _ => format!("{} {}", moment.label, ms(moment.at_ms)),
+    }
+}
+
+/// The moments that are drawn, of those that there are.
+pub(super) fn drawn(panel: &Panel) -> impl Iterator<Item = &Moment> {
+    panel.moments.iter().filter(|moment| match moment.what {
+        What::Signal | What::Kill => true,
+        // Who is killed is gone at SIGKILL.
+        What::Exit => panel.kill_ms() != Some(moment.at_ms),
+        What::IntakeStops | What::Watchdog => false,
+    })
+}
+
+/// The class of a moment's line, and that of its words.
+pub(super) fn moment_classes(what: What) -> (&'static str, &'static str) {
+    match what {
+        What::Signal => ("moment moment-signal", "strong"),
+        What::Exit => ("moment moment-exit", "good"),
+        What::Kill => ("moment moment-kill", "bad strong"),
+        What::IntakeStops | What::Watchdog => ("moment", "muted"),
+    }
+}
+
+/// The classes of a bar.
+pub(super) fn bar_class(bar: &Bar, on_path: bool) -> String {
+    let group = bar.group.as_str();
+    match bar.shape {
+        Shape::Time if on_path => format!("bar {group} path"),
+        Shape::Time => format!("bar {group}"),
+        Shape::Unwind => format!("bar {group} unwind"),
+        shape => format!("bar {}", shape.as_str()),
+    }
+}
+
+/// What a bar says when it is pointed at.
+pub(super) fn bar_title(bar: &Bar) -> String {
+    format!(
+        "{}: {}, from {} to {}",
+        bar.label,
+        ms(bar.end_ms.saturating_sub(bar.start_ms)),
+        ms(bar.start_ms),
+        ms(bar.end_ms)
+    )
+}
+
+/// A page that fills from the top.
+struct Page {
+    drawing: Drawing,
+    y: f64,
+    /// Where names begin.
+    names: f64,
+    scale: Scale,
+}
+
+impl Page {
+    fn of(scene: &Scene) -> Self {
+        let lanes = || scene.platforms.iter().flat_map(|panel| &panel.lanes);
+        let widest = |words: &mut dyn Iterator<Item = f64>| words.fold(0.0, f64::max);
+        let names = lanes()
+            .flat_map(|lane| text::wrapped(&text::plain(&lane.name), COLUMNS))
+            .chain(
+                scene
+                    .platforms
+                    .iter()
+                    .map(|panel| panel.platform.to_owned()),
+            )
+            .chain(["longest path".to_owned()]);
+        let mut names = names.map(|line| text::width(&line, Font::Mono, SMALL, false));
+        let left = MARGIN + GROUPS;
+        let from = (left + widest(&mut names) + 14.0).round();
+        // Behind the last moment stands its label, and behind the last bar its time.
+        let moments = scene.platforms.iter().flat_map(drawn);
+        let mut labels = moments
+            .map(|moment| text::width(&moment_words(moment), Font::Words, SMALL, true) + 6.0);
+        let times = lanes().map(|lane| {
+            let end = lane.bars.iter().map(|bar| bar.end_ms).max().unwrap_or(0);
+            let beyond = text::width(&lane.takes, Font::Mono, 11.0, false) + 8.0;
+            // What ends earlier needs less room to its right.
+            beyond - (WIDTH - MARGIN - from) * 0.8 * (1.0 - share(end, scene.end_ms))
+        });
+        let behind = widest(&mut labels).max(widest(&mut times.into_iter()));
+        let to = WIDTH - MARGIN - behind.max(40.0);
+        Self {
+            drawing: Drawing::new(WIDTH),
+            y: MARGIN,
+            names: left,
+            scale: Scale {
+                from,
+                to: to.max(from + 120.0),
+                end_ms: scene.end_ms,
+            },
+        }
+    }
+
+    fn title(&mut self, scene: &Scene) {
+        self.y += 20.0;
+        let service = Text::new(Font::Words, 19.0, MARGIN, self.y, &scene.service).class("strong");
+        let beside = MARGIN + service.width() + 12.0;
+        self.drawing.text(service);
+        let what = match scene.what_if.is_empty() {
+            true => "stops like this".to_owned(),
+            false => format!("stops like this, if {}", scene.what_if.join(", ")),
+        };
+        let room = WIDTH - MARGIN - beside;
+        let lines = text::lines(&text::plain(&what), 14.0, room);
+        for (at, line) in lines.iter().enumerate() {
+            let x = if at == 0 { beside } else { MARGIN };
+            self.y += if at == 0 { 0.0 } else { 19.0 };
+            let words = Text::new(Font::Words, 14.0, x, self.y, line).class("muted");
+            self.drawing.text(words);
+        }
+        self.y += 14.0;
+    }
+
+    /// A line of text of its own, or several.
+    fn words(&mut self, size: f64, sentence: &str, class: &str) {
+        for line in text::lines(&text::plain(sentence), size, WIDTH - 2.0 * MARGIN) {
+            self.y += size + 4.0;
+            let words = Text::new(Font::Words, size, MARGIN, self.y, &line).class(class);
+            self.drawing.text(words);
+        }
+    }
+
+    /// Every platform in one line, on one scale.
+    fn side_by_side(&mut self, scene: &Scene) {
+        self.y += 6.0;
+        let height = 24.0;
+        let bottom = self.y + 22.0 + height * count(scene.platforms.len());
+        self.axis(bottom);
+        for panel in &scene.platforms {
+            let name = Text::new(Font::Mono, SMALL, self.names, self.y + 16.0, panel.platform);
+            self.drawing.text(name.class("strong"));
+            self.path(panel, 14.0, 5.0, false);
+            for moment in drawn(panel).filter(|moment| moment.what != What::Exit) {
+                let x = self.scale.x(moment.at_ms);
+                let (class, _) = moment_classes(moment.what);
+                let (top, bottom) = (self.y + 2.0, self.y + height - 2.0);
+                self.drawing.line(class, (x, top), (x, bottom));
+            }
+            let (words, class) = verdict(panel);
+            let beyond = self
+                .scale
+                .x(panel.kill_ms().unwrap_or(0).max(last(&panel.path)));
+            let words = Text::new(Font::Mono, 11.0, beyond + 7.0, self.y + 16.0, &words);
+            self.drawing.text(words.class(class).class("halo"));
+            self.y += height;
+        }
+        self.y += 18.0;
+    }
+
+    fn panel(&mut self, panel: &Panel) {
+        self.y += 12.0;
+        self.drawing
+            .line("grid", (MARGIN, self.y), (WIDTH - MARGIN, self.y));
+        self.headline(panel);
+        if let Some(ended) = &panel.ended {
+            self.ended(ended);
+        }
+        self.moments(panel);
+        let top = self.y;
+        let heights: Vec<f64> = panel.lanes.iter().map(height).collect();
+        let strip = if panel.ended.is_none() { 38.0 } else { 6.0 };
+        let bottom = top + 20.0 + strip + heights.iter().sum::<f64>();
+        self.axis(bottom);
+        for moment in drawn(panel) {
+            let x = self.scale.x(moment.at_ms);
+            let (class, _) = moment_classes(moment.what);
+            self.drawing.line(class, (x, top), (x, bottom + 4.0));
+        }
+        if panel.ended.is_none() {
+            let name = Text::new(
+                Font::Words,
+                SMALL,
+                self.names,
+                self.y + 19.0,
+                "longest path",
+            );
+            self.drawing.text(name.class("strong"));
+            self.path(panel, 22.0, 4.0, true);
+        }
+        self.y += strip;
+        let mut before = None;
+        for (lane, height) in panel.lanes.iter().zip(heights) {
+            let is_first = before != Some(lane.group);
+            before = Some(lane.group);
+            self.lane(lane, height, is_first);
+        }
+        self.y = bottom + 8.0;
+    }
+
+    fn headline(&mut self, panel: &Panel) {
+        self.y += 24.0;
+        let name = Text::new(Font::Words, 15.0, MARGIN, self.y, panel.name).class("strong");
+        let mut x = MARGIN + name.width() + 12.0;
+        self.drawing.text(name);
+        let (words, class) = verdict(panel);
+        let verdict = Text::new(Font::Words, 14.0, x, self.y, &words).class("strong");
+        x += verdict.width() + 12.0;
+        self.drawing.text(verdict.class(class));
+        let room = WIDTH - MARGIN - x;
+        let words = text::plain(&headline(panel));
+        if text::width(&words, Font::Words, 13.0, false) <= room {
+            let words = Text::new(Font::Words, 13.0, x, self.y, &words).class("muted");
+            self.drawing.text(words);
+        } else {
+            self.words(13.0, &words, "muted");
+        }
+        self.y += 6.0;
+    }
+
+    /// What comes of it, in words.
+    fn ended(&mut self, ended: &Ended) {
+        let class = match ended.exit_code {
+            0 => "good",
+            _ => "bad",
+        };
+        self.words(13.0, &ended.words, class);
+        self.y += 6.0;
+    }
+
+    /// The labels of the moments, each beside its line, in as many rows as they need.
+    ///
+    /// From the last to the first: a label reaches to the right of its line, and lines of labels above
+    /// must not run through it.
+    fn moments(&mut self, panel: &Panel) {
+        let mut placed: Vec<(f64, usize, Text)> = Vec::new();
+        let mut moments: Vec<&Moment> = drawn(panel).collect();
+        moments.sort_by_key(|moment| std::cmp::Reverse(moment.at_ms));
+        for moment in moments {
+            let x = self.scale.x(moment.at_ms);
+            let (_, class) = moment_classes(moment.what);
+            let mut words = moment_words(moment);
+            if moment.at_ms > self.scale.end_ms {
+                words.push_str(" \u{2192}");
+            }
+            let label = Text::new(Font::Words, SMALL, x + 5.0, 0.0, &words).class("strong");
+            let end = x + 5.0 + label.width() + 8.0;
+            let row = placed
+                .iter()
+                .filter(|(other, ..)| *other < end)
+                .map(|(_, row, _)| row + 1)
+                .max()
+                .unwrap_or(0);
+            placed.push((x, row, label.class(class)));
+        }
+        let rows = placed.iter().map(|(_, row, _)| row + 1).max().unwrap_or(0);
+        let bottom = self.y + 16.0 * count(rows);
+        for (x, row, mut label) in placed {
+            let y = bottom - 16.0 * count(row);
+            label.y = (y - 3.0).round();
+            self.drawing.line("grid", (x, y - 13.0), (x, bottom));
+            self.drawing.text(label);
+        }
+        self.y = bottom;
+    }
+
+    /// The ruler, and its lines through all that is below.
+    fn axis(&mut self, bottom: f64) {
+        let baseline = self.y + 13.0;
+        for tick in ticks(&self.scale, 64.0) {
+            let x = self.scale.x(tick);
+            self.drawing.line("grid", (x, baseline + 4.0), (x, bottom));
+            let label = Text::new(Font::Mono, 11.0, x, baseline, &ms(tick)).class("muted");
+            self.drawing
+                .text(label.anchor(Anchor::Middle).class("halo"));
+        }
+        self.y += 20.0;
+    }
+
+    /// The longest way, bar after bar; with what each is where there is room.
+    fn path(&mut self, panel: &Panel, height: f64, down: f64, is_labelled: bool) {
+        let top = self.y + down;
+        for bar in &panel.path {
+            let (x, width) = self.scale.span(bar.start_ms, bar.end_ms);
+            let class = bar_class(bar, true);
+            self.drawing
+                .bar(class, (x, top), (width, height), &bar_title(bar));
+            if !is_labelled || matches!(bar.shape, Shape::Unwind) {
+                continue;
+            }
+            let time = ms(bar.end_ms - bar.start_ms);
+            let words = [format!("{} {time}", bar.label), time.clone()];
+            let class = match bar.shape {
+                Shape::Time => "on-solid",
+                Shape::Spare => "good strong",
+                Shape::Missing => "bad strong",
+                _ => "halo",
+            };
+            let words = match bar.shape {
+                Shape::Spare | Shape::Missing => [format!("{time} {}", bar.label), time],
+                _ => words,
+            };
+            let label = |words: &String| {
+                let (x, y) = (x + width / 2.0, top + height / 2.0 + 4.0);
+                let label = Text::new(Font::Words, 11.5, x, y, words).anchor(Anchor::Middle);
+                label.class(class)
+            };
+            let fits = |label: &Text| label.width() + 8.0 <= width;
+            if let Some(label) = words.iter().map(label).find(fits) {
+                self.drawing.text(label);
+            }
+        }
+    }
+
+    fn lane(&mut self, lane: &Lane, height: f64, is_first: bool) {
+        if is_first {
+            let class = format!("label-{}", lane.group.as_str());
+            let label = group_label(lane.group);
+            let label = Text::new(Font::Words, 11.0, MARGIN, self.y + 16.0, label).class("strong");
+            self.drawing.text(label.class(&class));
+        }
+        let class = if lane.on_longest_path { "strong" } else { "" };
+        for (at, line) in text::wrapped(&text::plain(&lane.name), COLUMNS)
+            .iter()
+            .enumerate()
+        {
+            let y = self.y + 16.0 + LINE * count(at);
+            let name = Text::new(Font::Mono, SMALL, self.names, y, line);
+            self.drawing.text(name.class(class));
+        }
+        let top = self.y + 5.0;
+        for bar in &lane.bars {
+            let (x, width) = self.scale.span(bar.start_ms, bar.end_ms);
+            let title = format!("{}: {}. {}", lane.name, bar_title(bar), lane.says);
+            let class = bar_class(bar, lane.on_longest_path);
+            self.drawing.bar(class, (x, top), (width, BAR), &title);
+        }
+        let end = lane.bars.iter().map(|bar| self.scale.x(bar.end_ms));
+        let x = end.fold(self.scale.from, f64::max) + 7.0;
+        let class = match lane.ending {
+            Some(super::scene::End::Done) | None => "",
+            Some(_) => "bad strong",
+        };
+        let time = Text::new(Font::Mono, 11.0, x, self.y + 16.0, &lane.takes);
+        self.drawing.text(time.class(class).class("halo"));
+        self.y += height;
+    }
+
+    /// What the marks mean, of those that are there.
+    fn legend(&mut self, scene: &Scene) {
+        self.y += 10.0;
+        let mut x = MARGIN;
+        for (class, words) in legend(scene) {
+            let label = Text::new(Font::Words, 11.5, 0.0, 0.0, words).class("muted");
+            let width = 26.0 + label.width() + 18.0;
+            if x + width > WIDTH - MARGIN && x > MARGIN {
+                x = MARGIN;
+                self.y += 20.0;
+            }
+            self.drawing
+                .bar(class.to_owned(), (x, self.y), (20.0, 11.0), words);
+            let label = Text::new(Font::Words, 11.5, x + 26.0, self.y + 10.0, words);
+            self.drawing.text(label.class("muted"));
+            x += width;
+        }
+        self.y += 12.0;
+    }
+}
+
+/// What a group is called in a picture.
+pub(super) const fn group_label(group: Group) -> &'static str {
+    match group {
+        Group::Platform => "PLATFORM",
+        Group::Traffic => "TRAFFIC",
+        Group::Drain => "DRAIN",
+        Group::Flush => "FLUSH",
+        Group::Close => "CLOSE",
+        Group::End => "THE END",
+    }
+}
+
+/// The marks that a scene uses, and what each means.
+pub(super) fn legend(scene: &Scene) -> Vec<(&'static str, &'static str)> {
+    let lanes = || scene.platforms.iter().flat_map(|panel| &panel.lanes);
+    let has = |shape: Shape| {
+        let bars = lanes().flat_map(|lane| &lane.bars);
+        bars.into_iter().any(|bar| bar.shape == shape)
+    };
+    let steps = || lanes().filter(|lane| lane.kind.is_some());
+    let all = [
+        (
+            steps().any(|lane| lane.on_longest_path),
+            "bar drain path",
+            "on the longest path",
+        ),
+        (
+            steps().any(|lane| !lane.on_longest_path),
+            "bar drain",
+            "beside it",
+        ),
+        (
+            has(Shape::Unwind),
+            "bar drain unwind",
+            "unwind: cancelled work lets go",
+        ),
+        (has(Shape::Planned), "bar planned", "as planned"),
+        (has(Shape::GivenUp), "bar given-up", "cut off"),
+        (has(Shape::Failed), "bar failed", "failed"),
+        (
+            has(Shape::Reserve),
+            "bar reserve",
+            "reserve: nothing is planned for it",
+        ),
+        (has(Shape::Spare), "bar spare", "left before SIGKILL"),
+        (has(Shape::Missing), "bar missing", "planned beyond SIGKILL"),
+    ];
+    let used = all.into_iter().filter(|(used, ..)| *used);
+    used.map(|(_, class, words)| (class, words)).collect()
+}
+
+fn height(lane: &Lane) -> f64 {
+    let lines = text::wrapped(&text::plain(&lane.name), COLUMNS).len();
+    LANE + LINE * count(lines.saturating_sub(1))
+}
+
+fn last(bars: &[Bar]) -> u64 {
+    bars.iter().map(|bar| bar.end_ms).max().unwrap_or(0)
+}
+
+fn share(part: u64, whole: u64) -> f64 {
+    super::scale::share(part, whole)
+}
+
+/// As a number to multiply with; pictures have no more than that.
+fn count(of: usize) -> f64 {
+    f64::from(u32::try_from(of).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,147 @@
+//! Runs as they are kept: one document, to be drawn again and compared later.
+
+use anyhow::{Context as _, bail};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::measured::{Measured, version};
+use crate::summary::Summary;
+
+/// A drill as it is kept: the run itself where there was one, otherwise all of them.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Record {
+    /// A drill of one run.
+    One(Box<Measured>),
+    /// A drill that was repeated.
+    Several(Runs),
+}
+
+/// The runs of a drill that was repeated.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Runs {
+    /// 1.
+    #[schemars(range(min = 1, max = 1))]
+    pub version: u32,
+    /// Every run passed.
+    pub passed: bool,
+    /// The runs in a few numbers.
+    pub summary: Summary,
+    /// What was asked for and not played, and why.
+    #[serde(default)]
+    pub not_played: Vec<NotPlayed>,
+    /// The runs, in the order in which they were made.
+    pub runs: Vec<Measured>,
+}
+
+/// A scenario that does not apply to what was drilled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NotPlayed {
+    /// Its name.
+    pub scenario: String,
+    /// Why not, in a sentence.
+    pub why: String,
+}
+
+impl Record {
+    /// Of these runs, and of what was not played; `None` where there is no run.
+    pub fn of(mut runs: Vec<Measured>, not_played: Vec<NotPlayed>) -> Option<Self> {
+        match runs.len() {
+            0 => None,
+            1 if not_played.is_empty() => Some(Self::One(Box::new(runs.remove(0)))),
+            _ => Some(Self::Several(Runs {
+                version: version(),
+                passed: runs.iter().all(|run| run.passed),
+                summary: Summary::of(&runs),
+                not_played,
+                runs,
+            })),
+        }
+    }
+
+    /// Reads what was kept.
+    ///
+    /// Fields that are not known are passed over, and fields that came later may be missing.
+    /// Errors: no JSON, another document, or one of another version; each says which.
+    pub fn read(text: &[u8]) -> anyhow::Result<Self> {
+        let document: Value = serde_json::from_slice(text).context("it is not JSON")?;
+        let is_known = document.get("runs").is_some() || document.get("course").is_some();
+        if !is_known {
+            bail!(
+                "it is not a drill: `lifecycle drill --record FILE` writes one, and so does `--format json`"
+            );
+        }
+        match document["version"].as_u64() {
+            Some(known) if known == u64::from(version()) => {}
+            Some(other) => bail!(
+                "it has version {other}, and this program reads version {}",
+                version()
+            ),
+            None => bail!("it names no version"),
+        }
+        let whole = "a field is not what a drill writes";
+        if document.get("runs").is_some() {
+            let kept: Runs = serde_json::from_value(document).context(whole)?;
+            // What is derived is derived anew, so that an edited document cannot contradict itself.
+            return Self::of(kept.runs, kept.not_played).context("it holds no run");
+        }
+        let run = serde_json::from_value(document).context(whole)?;
+        Ok(Self::One(Box::new(run)))
+    }
+
+    /// Its runs, in their order.
+    pub fn runs(&self) -> &[Measured] {
+        match self {
+            Self::One(run) => std::slice::from_ref(&**run),
+            Self::Several(several) => &several.runs,
+        }
+    }
+
+    /// The first run: what was drilled, and on what.
+    pub fn first(&self) -> &Measured {
+        match self {
+            Self::One(run) => run,
+            // There is one at least.
+            Self::Several(several) => &several.runs[0],
+        }
+    }
+
+    /// Every run passed.
+    pub fn passed(&self) -> bool {
+        self.runs().iter().all(|run| run.passed)
+    }
+
+    /// The runs in a few numbers, even where there is but one.
+    pub fn summary(&self) -> Summary {
+        match self {
+            Self::One(run) => Summary::of(std::slice::from_ref(&**run)),
+            Self::Several(several) => several.summary.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        format!("{:#}", Record::read(text.as_bytes()).unwrap_err())
+    }
+
+    #[test]
+    fn what_is_no_record_is_said_to_be_none() {
+        assert!(refused("").starts_with("it is not JSON"));
+        assert!(refused("[1]").starts_with("it is not a drill"));
+        assert!(refused(r#"{"version": 1, "findings": []}"#).starts_with("it is not a drill"));
+        let newer = refused(r#"{"version": 2, "course": "played"}"#);
+        assert_eq!(newer, "it has version 2, and this program reads version 1");
+        assert_eq!(refused(r#"{"course": "played"}"#), "it names no version");
+        let half = refused(r#"{"version": 1, "course": "played"}"#);
+        assert!(half.contains("missing field"), "{half}");
+        let empty = r#"{"version": 1, "passed": true, "runs": [], "summary": {"runs": 0, "passed": 0,
+            "sent": 0, "lost": 0, "refused": 0, "server_errors": 0, "killed": 0, "steps": [],
+            "findings": []}}"#;
+        assert_eq!(refused(empty), "it holds no run");
+    }
+}
