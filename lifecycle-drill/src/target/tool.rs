@@ -104,7 +104,8 @@ impl Tool {
         // The last lines hold the reason; before it there is progress.
         let lines: Vec<&str> = said.trim().lines().collect();
         let last = lines[lines.len().saturating_sub(6)..].join("\n");
-        bail!("`{}`: {last}", self.line(arguments).join(" "))
+        let asked = arguments.first().copied().unwrap_or_default();
+        bail!("`{} {asked}`: {last}", self.words.join(" "))
     }
 
     /// Starts a command that goes on telling until it is dropped.

@@ -2,6 +2,7 @@
 //!
 //! What is asserted is the verdict and what was counted, never how long something took.
 
+mod left;
 mod records;
 mod victim;
 

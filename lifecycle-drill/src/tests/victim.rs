@@ -48,11 +48,15 @@ pub(super) enum Way {
     Crashes,
     /// Leaves a child behind.
     LeavesChild,
+    /// Ignores the signal, and has started children that leave its group and daemons of theirs.
+    Scatters,
     /// Runs a drill of [`Way::Ignores`] itself.
     Driller,
+    /// Runs a drill of [`Way::Scatters`] itself.
+    KilledDriller,
 }
 
-const WAYS: [Way; 15] = [
+const WAYS: [Way; 17] = [
     Way::Polite,
     Way::Reporting,
     Way::DiesAtOnce,
@@ -67,7 +71,9 @@ const WAYS: [Way; 15] = [
     Way::DiesAtStart,
     Way::Crashes,
     Way::LeavesChild,
+    Way::Scatters,
     Way::Driller,
+    Way::KilledDriller,
 ];
 
 /// This test binary as a victim.
@@ -151,15 +157,16 @@ fn play_the_victim() {
             eprintln!("no database at postgres://localhost");
             std::process::exit(9);
         }
-        Way::Driller => drill_another(port),
+        Way::Driller => drill_another(Way::Ignores, port),
+        Way::KilledDriller => drill_another(Way::Scatters, port),
         _ => Victim::serve(way, port),
     }
 }
 
 /// A driller that is itself interrupted.
-fn drill_another(port: u16) {
-    let mut target = target(Way::Ignores);
-    target.env = env(Way::Ignores, port);
+fn drill_another(way: Way, port: u16) {
+    let mut target = target(way);
+    target.env = env(way, port);
     let address = |path| Endpoint::on_port(port, path);
     (target.base, target.ready, target.live) = (
         Some(address("/")),
@@ -199,13 +206,21 @@ impl Victim {
             served: AtomicUsize::new(0),
         });
         if way == Way::LeavesChild {
-            let child = std::process::Command::new("sleep")
-                .arg("300")
+            // In a session, and so a group, of its own.
+            let child = std::process::Command::new("setsid")
+                .args(["sleep", "300"])
                 .spawn()
                 .unwrap();
             println!("child {}", child.id());
             // To be left behind, and ended by whoever cleans up.
             drop(child);
+        }
+        if way == Way::Scatters {
+            // One in its group, one in a session of its own, and a family of orphans.
+            let words =
+                "sleep 300 & setsid sleep 300 & (setsid sh -c 'sleep 301 & wait' &) ; exit 0";
+            let mut shell = std::process::Command::new("sh");
+            assert!(shell.args(["-c", words]).status().unwrap().success());
         }
         // A listener that a program opens by itself has a backlog of 128; so has this one.
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
@@ -223,7 +238,7 @@ impl Victim {
             let mut term = tokio::signal::unix::signal(kind).unwrap();
             loop {
                 term.recv().await;
-                if way != Way::Ignores {
+                if !matches!(way, Way::Ignores | Way::Scatters) {
                     return;
                 }
             }
