@@ -9,6 +9,7 @@ use lifecycle_manifest::Platform;
 
 use crate::catalogue::RulesArgs;
 use crate::check::Format as CheckFormat;
+use crate::drill::scenarios::Choice as Scenarios;
 use crate::formats::Formats;
 use crate::generate::{self, Target};
 use crate::levels::LevelArgs;
@@ -60,6 +61,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Play a platform's termination against the real process under load, and measure what was lost.
     Drill(DrillArgs),
+    /// Serve a local page where the manifest is edited with live findings and timeline, and a drill is watched.
+    Serve(ServeArgs),
     /// Print a JSON Schema: of `lifecycle.yaml`, for editors, or of the report of `check --format json`.
     Schema(SchemaArgs),
     /// List the rules: what `check` finds.
@@ -353,6 +356,12 @@ pub(crate) struct DrillArgs {
     /// Where liveness is answered, when the manifest does not say.
     #[arg(long, value_name = "URL")]
     pub(crate) live: Option<String>,
+    /// A fault to play the stop with, as `NAME` or `NAME=RESOURCE`: `hanging-close=orders-db`; may be given several times. `all` plays each one after the other, `list` shows them with what each asks of the program. The load runs for a second at most before the stop.
+    #[arg(long = "scenario", value_name = "NAME")]
+    pub(crate) scenarios: Vec<Scenarios>,
+    /// The platform's grace period, shortened: SIGKILL comes so long after the platform's stop. A program that hangs ends sooner; one whose plan needs the whole time is cut.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) grace: Option<std::time::Duration>,
     /// Instead of a rate: 64 clients on kept-alive connections and 8 on fresh ones, each sending its next request as soon as the last was answered.
     #[arg(long, conflicts_with = "rate")]
     pub(crate) saturate: bool,
@@ -375,6 +384,29 @@ pub(crate) struct DrillArgs {
     #[arg(short, long)]
     pub(crate) verbose: bool,
     /// The program and its arguments, in any language.
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 ended with Ctrl-C, 2 could not run.\n\n\
+The page is served on 127.0.0.1 alone, and to nobody without the word in its address. It writes the manifest when asked to save, and nothing else.")]
+pub(crate) struct ServeArgs {
+    /// The manifest. Without it: the nearest lifecycle.yaml, here or above.
+    #[arg(value_name = "MANIFEST")]
+    pub(crate) manifest: Option<PathBuf>,
+    /// Where to listen on 127.0.0.1. Without it: a port that is free.
+    #[arg(
+        long,
+        value_name = "PORT",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    pub(crate) port: u16,
+    /// Open the page in the browser.
+    #[arg(long)]
+    pub(crate) open: bool,
+    /// The program that the page may drill, and its arguments, in any language. Only what stands here is ever run.
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
 }

@@ -128,6 +128,16 @@ fn one_with(path: Option<&Path>, options: &Options) -> Result<Input> {
     }
 }
 
+/// The directory that a manifest's own paths count from, by the way in which [`one`] finds it.
+pub(crate) fn directory_of(path: Option<&Path>) -> PathBuf {
+    let file = match path {
+        Some(path) if path.is_dir() => return path.to_owned(),
+        Some(path) => path.to_owned(),
+        None => nearest().unwrap_or_default(),
+    };
+    file.parent().map(Path::to_owned).unwrap_or_default()
+}
+
 /// What was read of many paths, and what was not.
 #[derive(Debug, Default)]
 pub(crate) struct Read {

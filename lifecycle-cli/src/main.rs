@@ -18,6 +18,7 @@ mod platforms_table;
 mod progress;
 mod rollout;
 mod schema;
+mod serve;
 mod shell;
 mod talk;
 mod template;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         cli::Command::Gen(args) => generate::run(args),
         cli::Command::Plan(args) => picture::run(args),
         cli::Command::Drill(args) => drill::run(args),
+        cli::Command::Serve(args) => serve::run(args),
         cli::Command::Schema(args) => schema::run(args),
         cli::Command::Rules(args) => catalogue::rules(args),
         cli::Command::Explain(args) => catalogue::explain(args),

@@ -1,4 +1,6 @@
 //! Plays the script: starts the process, puts load on it, asks for the stop, signals, kills.
+//!
+//! What a scenario adds is told by [`Additions`]; without them it is an ordinary stop.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,6 +15,7 @@ use super::measured::{
 };
 use super::own_report;
 use super::probe::{self, Marks, Samples};
+use super::scenario::additions::{Acting, Additions, Aside};
 use super::script::{Endpoint, Load, Script, Target};
 use super::stage::{Stage, millis_between};
 use super::target::process::{Ended, Status, number};
@@ -59,18 +62,15 @@ pub(super) async fn play(
     target: &Target,
     script: &Script,
     load: &Load,
+    additions: &Additions,
     progress: &Progress,
-) -> anyhow::Result<Measured> {
-    if target.subject.takes_ports() {
-        for endpoint in [&target.base, &target.ready, &target.live]
-            .into_iter()
-            .flatten()
-        {
-            ensure_free(endpoint).await?;
-        }
-    }
+) -> anyhow::Result<(Measured, Aside)> {
+    ensure_all_free(target).await?;
     let scratch = tempfile::tempdir().context("could not make a directory for the report")?;
-    let report_path = scratch.path().join("report.json");
+    let report_path = match &additions.report {
+        Some(elsewhere) => elsewhere.clone(),
+        None => scratch.path().join("report.json"),
+    };
 
     let stage = Arc::new(Stage::new());
     // Fires on every way out, so that no thread goes on measuring.
@@ -88,18 +88,39 @@ pub(super) async fn play(
 
     let mut drill = Drill {
         script,
+        additions,
         progress,
         stage,
         running,
         counting: None,
         sampling: None,
+        acting: Acting::default(),
+        again: None,
     };
-    let course = drill.run(target, load, &mut moments).await?;
+    let course = match additions.during_start {
+        Some(after) => drill.run_start(target, after, &mut moments).await?,
+        None => drill.run(target, load, &mut moments).await?,
+    };
     let (tally, samples, left_behind) = drill.wind_up(&mut moments).await?;
+    let aside = Aside {
+        grip: drill.acting.grip().await?,
+        ready: moments.ready.is_some(),
+        ready_after: drill.marks().and_then(|marks| {
+            probe::last_yes(&samples.ready, marks.signalled + script.readiness_budget)
+                .map(|at| at.duration_since(marks.signalled))
+        }),
+        again: drill.again,
+    };
 
     let target = moments.located.as_ref().unwrap_or(target);
     let zero = drill.stage.signalled().unwrap_or(moments.started);
-    let own = own_report::read(&report_path);
+    let own = match &additions.report {
+        Some(elsewhere) => Err(format!(
+            "the process was told to leave its report in {}, where nothing can be read",
+            elsewhere.display()
+        )),
+        None => own_report::read(&report_path),
+    };
     let mut not_measured = Vec::new();
     if let Err(why) = &own {
         not_measured.push(format!("steps: {why}"));
@@ -134,7 +155,7 @@ pub(super) async fn play(
     } else if liveness.is_none() {
         not_measured.push("liveness: the process was never ready".to_owned());
     }
-    if target.base.is_none() || load.requests.is_empty() {
+    if target.base.is_none() || load.is_empty() {
         not_measured.push("requests: none were to be sent".to_owned());
     } else if let Some(tally) = &tally {
         if tally.requests(zero).all().sent() == 0 {
@@ -149,6 +170,8 @@ pub(super) async fn play(
         service: script.service.clone(),
         platform: script.platform.clone(),
         platform_label: script.platform_label.clone(),
+        scenario: None,
+        excused: Vec::new(),
         command: target.subject.words(),
         course,
         findings: Vec::new(),
@@ -159,8 +182,8 @@ pub(super) async fn play(
         timeline: drill.timeline(&moments, zero),
         process: drill.process(&moments, course, left_behind),
         load: tally.as_ref().map(|_| LoadSummary::of(load)),
-        requests: tally.map(|tally| tally.requests(zero)),
-        series: None,
+        requests: tally.as_ref().map(|tally| tally.requests(zero)),
+        series: tally.as_ref().map(|tally| tally.series(zero)),
         readiness,
         liveness,
         steps: steps(&script.steps, own.as_ref()),
@@ -172,7 +195,7 @@ pub(super) async fn play(
     ensure!(left.is_empty(), "{}", left.join("; "));
     measured.findings = verdict::findings(&measured, target.start_timeout);
     measured.passed = verdict::passes(&measured.findings);
-    Ok(measured)
+    Ok((measured, aside))
 }
 
 /// The load generator: at work, or done with its counts.
@@ -204,11 +227,15 @@ impl Counting {
 /// A drill under way.
 struct Drill<'a> {
     script: &'a Script,
+    additions: &'a Additions,
     progress: &'a Progress,
     stage: Arc<Stage>,
     running: Running,
     counting: Option<Counting>,
     sampling: Option<oneshot::Receiver<Samples>>,
+    acting: Acting,
+    /// When the signal went out once more.
+    again: Option<Instant>,
 }
 
 impl Drill<'_> {
@@ -240,14 +267,21 @@ impl Drill<'_> {
 
         self.sampling = Some(probe::start(target, &self.stage)?);
         if let Some(base) = &target.base
-            && !load.requests.is_empty()
+            && !load.is_empty()
         {
             self.counting = Some(Counting::Running(super::traffic::start(
                 load,
                 base,
                 &self.stage,
+                &progress,
             )?));
         }
+        self.acting.start(
+            self.additions,
+            self.running.id(),
+            target.base.as_ref(),
+            &self.stage,
+        )?;
         progress(Event::Warming {
             lasts: load.warm_up,
         });
@@ -285,6 +319,38 @@ impl Drill<'_> {
             }
         }
 
+        self.signal_and_wait(moments).await?;
+        Ok(Course::Played)
+    }
+
+    /// The signal comes while the process starts: nobody waits for readiness, and nothing is sent.
+    async fn run_start(
+        &mut self,
+        target: &Target,
+        after: Duration,
+        moments: &mut Moments,
+    ) -> anyhow::Result<Course> {
+        let until = moments.started + after;
+        let waiting = Waiting::default();
+        // Where it is ready already the signal does not come during the start, and the caller sees it.
+        let ready = tokio::select! {
+            biased;
+            _ = self.running.end() => return Ok(Course::DiedAtStart),
+            up = self.until_ready(target, &waiting) => up?,
+            () = sleep_until(until.into()) => None,
+        };
+        moments.ready = ready.map(|(ready, _)| ready);
+        self.sampling = Some(probe::start(target, &self.stage)?);
+        self.stage.ask(Duration::ZERO);
+        (self.progress)(Event::StopAsked);
+        moments.grace = Some(Instant::now());
+        self.signal_and_wait(moments).await?;
+        Ok(Course::Played)
+    }
+
+    /// Sends the signal, and SIGKILL at the end of the grace period.
+    async fn signal_and_wait(&mut self, moments: &mut Moments) -> anyhow::Result<()> {
+        let (script, progress) = (self.script, Arc::clone(self.progress));
         if let Some(seen) = &mut moments.seen {
             seen.look_again(number(script.signal).as_raw());
         }
@@ -296,6 +362,18 @@ impl Drill<'_> {
         progress(Event::Signalled {
             signal: script.signal.name(),
         });
+        if let Some(after) = self.additions.again {
+            if self.alive_until(signalled + after).await.is_err() {
+                return Ok(());
+            }
+            // It may have ended since; then nothing was hit.
+            if self.running.signal(script.signal).is_ok() {
+                self.again = Some(Instant::now());
+                progress(Event::Signalled {
+                    signal: script.signal.name(),
+                });
+            }
+        }
         if self
             .alive_until(signalled + script.signal_to_kill())
             .await
@@ -306,7 +384,7 @@ impl Drill<'_> {
             progress(Event::Killed);
             self.gone().await?;
         }
-        Ok(Course::Played)
+        Ok(())
     }
 
     /// Waits until the process is up; `None` when it ended instead.
@@ -532,6 +610,20 @@ impl Drill<'_> {
             signalled: moments.seen.clone(),
         }
     }
+}
+
+/// Errors when somebody already listens where the target is to.
+pub(super) async fn ensure_all_free(target: &Target) -> anyhow::Result<()> {
+    if !target.subject.takes_ports() {
+        return Ok(());
+    }
+    for endpoint in [&target.base, &target.ready, &target.live]
+        .into_iter()
+        .flatten()
+    {
+        ensure_free(endpoint).await?;
+    }
+    Ok(())
 }
 
 /// Errors when somebody already listens there: the drill would measure that one.

@@ -21,6 +21,7 @@ pub mod measured;
 pub mod own_report;
 pub mod probe;
 pub mod record;
+pub mod scenario;
 pub mod script;
 pub mod series;
 pub mod stage;
@@ -40,8 +41,12 @@ use tokio::signal::unix::{SignalKind, signal};
 pub use compare::Comparison;
 pub use measured::Measured;
 pub use record::Record;
-pub use script::{Endpoint, Load, Pace, PlannedStep, RequestSpec, Script, Target};
+pub use script::{
+    Endpoint, Load, Pace, PlannedStep, Protocol, RequestSpec, Script, SessionKind, SessionSpec,
+    Target,
+};
 pub use target::{Compose, Image, Subject, Unit};
+pub use traffic::tally::SoFar;
 
 /// What happens while a drill is under way, for whoever shows progress.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +68,8 @@ pub enum Event<'a> {
         /// Until the stop is asked.
         lasts: Duration,
     },
+    /// What became of the requests up to now; several times a second while the load runs.
+    Traffic(SoFar),
     /// The platform was asked to stop it.
     StopAsked,
     /// Its targets are being deregistered.
@@ -94,6 +101,13 @@ impl fmt::Display for Event<'_> {
             Self::Output(line) => f.write_str(line),
             Self::Ready { after } => write!(f, "ready after {}", span(after)),
             Self::Warming { lasts } => write!(f, "under load for {}", span(lasts)),
+            Self::Traffic(so_far) => write!(
+                f,
+                "{} served, {} lost, {} in flight",
+                words::grouped(so_far.served),
+                words::grouped(so_far.lost),
+                words::grouped(so_far.in_flight)
+            ),
             Self::StopAsked => f.write_str("stop asked"),
             Self::Deregistering { at_most } => {
                 write!(f, "deregistering, {} at most", span(at_most))
@@ -125,12 +139,20 @@ pub async fn run(
     progress: &Progress,
 ) -> anyhow::Result<Measured> {
     script::validate(target, script, load)?;
+    let additions = scenario::additions::Additions::default();
+    let play = conduct::play(target, script, load, &additions, progress);
+    let (measured, _) = uninterrupted(play).await?;
+    Ok(measured)
+}
+
+/// What `play` gives, unless a signal asks the drill itself to end.
+async fn uninterrupted<T>(play: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
     // Leaving any of these arms drops the others, and with the play its process.
     let by = tokio::select! {
-        measured = conduct::play(target, script, load, progress) => return measured,
+        played = play => return played,
         _ = interrupt.recv() => "SIGINT",
         _ = terminate.recv() => "SIGTERM",
         _ = hangup.recv() => "SIGHUP",

@@ -40,6 +40,13 @@ pub struct Measured {
     pub platform: String,
     /// The platform's name for people.
     pub platform_label: String,
+    /// The scenario that was played, as it was asked for: `hanging-close=orders-db`. Null for an
+    /// ordinary stop.
+    pub scenario: Option<String>,
+    /// What happened because the scenario makes it happen, in sentences: no finding, and worth
+    /// knowing.
+    #[serde(default)]
+    pub excused: Vec<String>,
     /// What was run.
     pub command: Vec<String>,
     /// How far the drill came.
@@ -218,6 +225,9 @@ pub enum LoadSummary {
         fresh_share: f64,
         /// The share of slow requests; 0 when none are known.
         slow_share: f64,
+        /// Clients that keep a socket or a stream open.
+        #[serde(default)]
+        clients: usize,
     },
     /// Clients that never rest.
     Closed {
@@ -225,6 +235,9 @@ pub enum LoadSummary {
         kept_alive: usize,
         /// Clients that open one for every request.
         fresh: usize,
+        /// Clients that keep a socket or a stream open.
+        #[serde(default)]
+        clients: usize,
     },
 }
 
@@ -278,13 +291,19 @@ impl Planned {
 
 impl LoadSummary {
     pub(super) fn of(load: &Load) -> Self {
+        let clients = load.sessions.iter().map(|session| session.clients).sum();
         match load.pace {
             Pace::Open {
                 rate,
                 kept_alive,
                 fresh_share,
             } => Self::Open {
-                rate,
+                clients,
+                // A rate of nothing is none.
+                rate: match load.requests.is_empty() && load.slow.is_empty() {
+                    true => 0,
+                    false => rate,
+                },
                 kept_alive,
                 fresh_share,
                 slow_share: if load.slow.is_empty() {
@@ -293,7 +312,11 @@ impl LoadSummary {
                     load.slow_share
                 },
             },
-            Pace::Closed { kept_alive, fresh } => Self::Closed { kept_alive, fresh },
+            Pace::Closed { kept_alive, fresh } => Self::Closed {
+                kept_alive,
+                fresh,
+                clients,
+            },
         }
     }
 }

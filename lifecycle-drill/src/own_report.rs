@@ -23,6 +23,9 @@ pub struct OwnReport {
     pub outcome: String,
     /// The exit code it meant to leave with.
     pub exit_code: Option<i32>,
+    /// Why it stopped without a signal, or did not start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
     /// The whole shutdown.
     pub total_ms: f64,
     /// The settle time it paid itself.
@@ -46,6 +49,9 @@ pub struct OwnStep {
     pub kind: String,
     /// `done`, `timed-out`, `failed`, `panicked`, `skipped`, `running`.
     pub outcome: String,
+    /// However it ended, the exit code does not tell.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub best_effort: bool,
     /// When it began.
     pub start_ms: Option<f64>,
     /// When it ended.

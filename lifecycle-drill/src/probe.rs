@@ -223,6 +223,13 @@ pub(super) fn readiness(samples: &[Sample], marks: Marks, budget: Duration) -> R
     }
 }
 
+/// When the last sample began that said yes, of those after this moment.
+pub(super) fn last_yes(samples: &[Sample], after: Instant) -> Option<Instant> {
+    let yes = samples.iter().rfind(|sample| sample.is_up());
+    yes.map(|sample| sample.began)
+        .filter(|began| *began > after)
+}
+
 /// Reads the liveness samples; `zero` is the moment from which times are told.
 pub(super) fn liveness(samples: &[Sample], zero: Instant, ended: Option<Instant>) -> Liveness {
     let mut failed = samples

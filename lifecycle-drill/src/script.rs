@@ -180,6 +180,21 @@ impl Endpoint {
         format!("http://{}{}", self.authority, self.path)
     }
 
+    /// The same host at another port; the same port when `None`.
+    #[must_use]
+    pub fn at_port(&self, port: Option<u16>) -> Self {
+        let Some(port) = port else {
+            return self.clone();
+        };
+        let host = self.authority.rsplit_once(':');
+        let host = host.map_or(self.authority.as_str(), |(host, _)| host);
+        Self {
+            address: SocketAddr::new(self.address.ip(), port),
+            authority: format!("{host}:{port}"),
+            path: self.path.clone(),
+        }
+    }
+
     /// Where to connect.
     pub const fn address(&self) -> SocketAddr {
         self.address
@@ -207,11 +222,15 @@ pub struct Load {
     pub timeout: Duration,
     /// The share of requests taken from `slow`, 0 to 1; without meaning while `slow` is empty.
     pub slow_share: f64,
-    /// The ordinary requests; empty means no load.
+    /// The ordinary requests.
     pub requests: Vec<RequestSpec>,
     /// Requests that are known to take long, longer than the settle time best of all: those are
     /// the ones still under way when the signal comes.
     pub slow: Vec<RequestSpec>,
+    /// Sockets and streams that clients keep open beside the requests.
+    pub sessions: Vec<SessionSpec>,
+    /// Decides which request comes when: the same seed is the same sequence.
+    pub seed: u64,
     /// No more than this many requests in all.
     pub max_requests: u64,
     /// No more than this many requests at once; those beyond are counted as not sent.
@@ -240,30 +259,114 @@ pub enum Pace {
     },
 }
 
+impl Load {
+    /// Nothing would be sent.
+    pub const fn is_empty(&self) -> bool {
+        self.requests.is_empty() && self.slow.is_empty() && self.sessions.is_empty()
+    }
+}
+
 /// One kind of request.
 #[derive(Clone, Debug)]
 pub struct RequestSpec {
+    /// What it is sent in.
+    pub protocol: Protocol,
     /// `GET`, `POST`, …
     pub method: String,
-    /// Path and query, with the leading slash.
+    /// Path and query, with the leading slash; in gRPC the service and its method.
     pub path: String,
     /// Further headers, `content-type` for instance.
     pub headers: Vec<(String, String)>,
-    /// The body; empty for none.
+    /// The body; empty for none. In gRPC the message, without its frame.
     pub body: Vec<u8>,
     /// How often it is chosen beside the others of its list; 0 is never.
     pub weight: u32,
+    /// The port it goes to, of the target's own host; the target's own port when `None`.
+    pub port: Option<u16>,
+    /// The body leaves in pieces over this time; zero for at once.
+    pub send_over: Duration,
+    /// The answer is read in pieces over this time; zero for as it comes.
+    pub read_over: Duration,
+}
+
+/// What a request is sent in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1: a connection carries one request at a time.
+    #[default]
+    Http1,
+    /// HTTP/2 by prior knowledge: a connection carries many at once.
+    Http2,
+    /// A gRPC call with one message, over HTTP/2.
+    Grpc,
 }
 
 impl RequestSpec {
     /// A GET of this path, with weight 1.
     pub fn get(path: impl Into<String>) -> Self {
         Self {
+            protocol: Protocol::Http1,
             method: "GET".to_owned(),
             path: path.into(),
             headers: Vec::new(),
             body: Vec::new(),
             weight: 1,
+            port: None,
+            send_over: Duration::ZERO,
+            read_over: Duration::ZERO,
+        }
+    }
+
+    /// A gRPC call of this method (`/shop.Quotes/Get`) with this encoded message, with weight 1.
+    pub fn grpc(path: impl Into<String>, message: Vec<u8>) -> Self {
+        Self {
+            protocol: Protocol::Grpc,
+            method: "POST".to_owned(),
+            body: message,
+            ..Self::get(path)
+        }
+    }
+
+    /// For people: `GET /`, `http2 GET /`, `grpc /shop.Quotes/Get`.
+    pub fn label(&self) -> String {
+        match self.protocol {
+            Protocol::Http1 => format!("{} {}", self.method, self.path),
+            Protocol::Http2 => format!("http2 {} {}", self.method, self.path),
+            Protocol::Grpc => format!("grpc {}", self.path),
+        }
+    }
+}
+
+/// Clients that each keep a socket or a stream open until the server ends it, and then open it
+/// again, for as long as they are routed to the process.
+#[derive(Clone, Debug)]
+pub struct SessionSpec {
+    /// What is kept open.
+    pub kind: SessionKind,
+    /// How it is opened: path, headers and port, and for a stream protocol, method and body. The body
+    /// of a WebSocket is what its client says.
+    pub request: RequestSpec,
+    /// How many clients.
+    pub clients: usize,
+    /// How often a client says its message on a WebSocket; once when `None`. Not zero.
+    pub every: Option<Duration>,
+}
+
+/// What a client keeps open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionKind {
+    /// A WebSocket (RFC 6455, over HTTP/1.1).
+    WebSocket,
+    /// An answer that goes on: server-sent events, a long poll, a gRPC stream.
+    Stream,
+}
+
+impl SessionSpec {
+    /// For people: `websocket /chat`, `stream GET /events`.
+    pub fn label(&self) -> String {
+        match self.kind {
+            SessionKind::WebSocket => format!("websocket {}", self.request.path),
+            SessionKind::Stream => format!("stream {}", self.request.label()),
         }
     }
 }
@@ -283,6 +386,8 @@ impl Default for Load {
             slow_share: 0.1,
             requests: Vec::new(),
             slow: Vec::new(),
+            sessions: Vec::new(),
+            seed: 0x5EED,
             max_requests: 500_000,
             max_in_flight: 4_096,
         }
@@ -378,13 +483,25 @@ pub(super) fn validate(target: &Target, script: &Script, load: &Load) -> anyhow:
         load.requests.is_empty() || load.requests.iter().any(|spec| spec.weight > 0),
         "every request has weight 0, so none would be sent"
     );
-    for spec in load.requests.iter().chain(&load.slow) {
+    let sessions = load.sessions.iter().map(|session| &session.request);
+    for spec in load.requests.iter().chain(&load.slow).chain(sessions) {
+        ensure!(
+            spec.send_over <= LONGEST && spec.read_over <= LONGEST,
+            "`{}` takes longer than a day; no drill lasts that long",
+            spec.label()
+        );
         ensure!(
             spec.path.starts_with('/'),
             "the path `{}` does not begin with a slash",
             spec.path
         );
     }
+    ensure!(
+        load.sessions
+            .iter()
+            .all(|it| it.every != Some(Duration::ZERO)),
+        "a client of a WebSocket says its message without a pause"
+    );
     Ok(())
 }
 
@@ -424,6 +541,21 @@ mod tests {
             Endpoint::parse("http://[::1]:8080").unwrap().authority(),
             "[::1]:8080"
         );
+    }
+
+    #[test]
+    fn another_port_is_on_the_same_host() {
+        for (url, other) in [
+            ("http://localhost:8080/x", "localhost:9090"),
+            ("http://[::1]:8080", "[::1]:9090"),
+        ] {
+            let endpoint = Endpoint::parse(url).unwrap();
+            assert_eq!(endpoint.at_port(None), endpoint);
+            let there = endpoint.at_port(Some(9_090));
+            assert_eq!(there.authority(), other);
+            assert_eq!(there.address().ip(), endpoint.address().ip());
+            assert_eq!(there.address().port(), 9_090);
+        }
     }
 
     #[test]

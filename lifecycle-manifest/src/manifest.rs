@@ -204,25 +204,100 @@ pub struct Drill {
     pub rate: Option<Written<u32>>,
     /// `env`: set for the process.
     pub env: Vec<(String, String)>,
+    /// `connections`: how requests share them.
+    pub connections: DrillConnections,
     /// `requests`: what is sent.
     pub requests: Vec<DrillRequest>,
 }
 
+/// `drill.connections`: how requests share connections.
+#[derive(Debug, Clone, Default)]
+pub struct DrillConnections {
+    /// `kept_alive`: how many are kept alive.
+    pub kept_alive: Option<Written<u32>>,
+    /// `fresh`: of a hundred requests, how many have a connection of their own.
+    pub fresh: Option<Written<u8>>,
+}
+
 /// One entry of `drill.requests`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DrillRequest {
-    /// `method`; GET when not written.
-    pub method: String,
+    /// `protocol`; plain HTTP when not written.
+    pub protocol: DrillProtocol,
+    /// `method`; `None` when not written.
+    pub method: Option<String>,
     /// `path`.
     pub path: String,
     /// `headers`.
     pub headers: Vec<(String, String)>,
-    /// `body`.
-    pub body: String,
-    /// `weight`: how often beside the others; 1 when not written.
-    pub weight: u32,
+    /// `body` or `body_bytes`.
+    pub body: DrillBody,
+    /// `proto`: the file that describes a gRPC call's messages, from the manifest's own directory.
+    pub proto: Option<String>,
+    /// `weight`: how often beside the others; `None`, which is 1, when not written.
+    pub weight: Option<u32>,
     /// `slow`: known to take long, and kept in flight when the signal comes.
     pub slow: bool,
+    /// `send_over`: how long its body takes to be sent.
+    pub send_over: Option<Duration>,
+    /// `read_over`: how long its answer takes to be read.
+    pub read_over: Option<Duration>,
+    /// `clients`: how many keep it open.
+    pub clients: Option<u32>,
+    /// `every`: how often a client says the body on its socket.
+    pub every: Option<Duration>,
+}
+
+/// What a request carries.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum DrillBody {
+    /// Nothing.
+    #[default]
+    None,
+    /// `body`: text, as it stands.
+    Text(String),
+    /// `body_bytes`: so many bytes of no meaning.
+    Bytes(u32),
+}
+
+/// What a request of a drill is sent in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
+pub enum DrillProtocol {
+    /// HTTP/1.1.
+    #[default]
+    Http,
+    /// HTTP/2 without TLS, by prior knowledge.
+    Http2,
+    /// A gRPC call; with `clients`, a gRPC stream that they keep open.
+    Grpc,
+    /// A WebSocket that clients keep open.
+    Websocket,
+    /// An answer that goes on, such as server-sent events, and that clients keep open.
+    Stream,
+}
+
+impl DrillProtocol {
+    /// All of them, in the order of the documentation.
+    pub const ALL: [Self; 5] = [
+        Self::Http,
+        Self::Http2,
+        Self::Grpc,
+        Self::Websocket,
+        Self::Stream,
+    ];
+
+    /// The name in the manifest.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Http2 => "http2",
+            Self::Grpc => "grpc",
+            Self::Websocket => "websocket",
+            Self::Stream => "stream",
+        }
+    }
 }
 
 /// `generate`: what `lifecycle gen` does with its files. It decides nothing about a shutdown.

@@ -111,7 +111,7 @@ enum Reached {
 pub(crate) enum Verdict {
     /// The first: the stop begins, or gets its deadline.
     Begin,
-    /// A second SIGINT: the process leaves at once.
+    /// A SIGINT that is somebody's at a keyboard: the process leaves at once.
     Leave,
     /// Any other: nothing changes.
     Ignore,
@@ -193,7 +193,9 @@ impl Control {
             return Verdict::Begin;
         };
         let same_press = first == Signal::Interrupt && now - at < SAME_KEY_PRESS;
-        if signal != Signal::Interrupt || same_press {
+        // One that stops its programs with SIGINT repeats itself as those do that send SIGTERM.
+        let platform = first == Signal::Interrupt && self.platform.is_some() && !at_terminal;
+        if signal != Signal::Interrupt || same_press || platform {
             return Verdict::Ignore;
         }
         drop(inner);

@@ -43,6 +43,12 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Outcome> {
     Ok(Outcome::Clean)
 }
 
+/// A rule's page without colours, by its code or its name.
+pub(crate) fn plain(rule: &str) -> Option<String> {
+    let page = page(&Entry::of(rules::find(rule)?), USUAL);
+    Some(anstream::adapter::strip_str(&page).to_string())
+}
+
 fn page(entry: &Entry, width: usize) -> String {
     let rule = entry.rule;
     let mut text = format!("{BOLD}{} {}{BOLD:#}\n\n", rule.code, rule.name);

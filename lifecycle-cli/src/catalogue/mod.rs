@@ -19,7 +19,7 @@ use lifecycle_manifest::rules::{self, Rule};
 
 use crate::Outcome;
 
-pub(crate) use explain::run as explain;
+pub(crate) use explain::{plain as explained, run as explain};
 
 #[derive(Debug, Args)]
 #[command(

@@ -50,7 +50,7 @@ pub(crate) fn fix(analysis: &Analysis, at_most: Safety, options: &Options) -> Op
 }
 
 /// How many findings `--fix`, and how many `--unsafe-fixes`, would take up.
-pub(super) fn fixable(analysis: &Analysis, at_most: Safety) -> usize {
+pub(crate) fn fixable(analysis: &Analysis, at_most: Safety) -> usize {
     candidates(analysis, at_most).len()
 }
 

@@ -26,7 +26,7 @@ use report::{Detail, Report};
 use roots::Roots;
 
 pub(crate) use against::read_all as read_deployed;
-pub(crate) use fix::fix;
+pub(crate) use fix::{fix, fixable};
 pub(crate) use formats::Format;
 pub(crate) use human::{findings, summary};
 pub(crate) use json::schema as report_schema;

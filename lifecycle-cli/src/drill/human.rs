@@ -52,6 +52,9 @@ fn heading(text: &mut String, measured: &Measured) {
         clean(&measured.platform_label)
     );
     line(text, &styled(HEADING, &title));
+    if let Some(scenario) = &measured.scenario {
+        line(text, &format!("  scenario {}", clean(scenario)));
+    }
     line(
         text,
         &format!(
@@ -70,17 +73,38 @@ fn heading(text: &mut String, measured: &Measured) {
             kept_alive,
             fresh_share,
             slow_share,
+            clients,
+        } => match rate {
+            0 => format!("{clients} clients that keep a socket or a stream open"),
+            _ => format!(
+                "{rate} requests a second, {kept_alive} connections kept alive, {} fresh, {} slow{}",
+                percent(fresh_share),
+                percent(slow_share),
+                beside(clients)
+            ),
+        },
+        LoadSummary::Closed {
+            kept_alive,
+            fresh,
+            clients,
         } => format!(
-            "{rate} requests a second, {kept_alive} connections kept alive, {} fresh, {} slow",
-            percent(fresh_share),
-            percent(slow_share)
-        ),
-        LoadSummary::Closed { kept_alive, fresh } => format!(
-            "saturation: {kept_alive} clients that keep their connection, {fresh} that do not"
+            "saturation: {kept_alive} clients that keep their connection, {fresh} that do not{}",
+            beside(clients)
         ),
     });
     if let Some(load) = load {
         line(text, &format!("  {load}"));
+    }
+}
+
+/// The clients of sockets and streams beside the requests.
+fn beside(clients: usize) -> String {
+    match clients {
+        0 => String::new(),
+        clients => format!(
+            "; {} of sockets and streams",
+            counted(clients as u64, "client")
+        ),
     }
 }
 
@@ -221,6 +245,12 @@ fn requests(text: &mut String, measured: &Measured, seen: &Requests) {
     };
     outcome("served", |counts| counts.served, true, Style::new());
     outcome("  of those 4xx", |counts| counts.client_error, false, WARN);
+    outcome(
+        "  of those let go",
+        |counts| counts.let_go,
+        false,
+        Style::new(),
+    );
     outcome("refused with 503", |counts| counts.refused, false, WARN);
     outcome(
         "refused at connection",
@@ -385,6 +415,12 @@ fn last_lines(text: &mut String, measured: &Measured) {
 
 fn findings(text: &mut String, measured: &Measured) {
     line(text, "");
+    for sentence in &measured.excused {
+        wrapped(text, FAINT, "the scenario: ", &clean(sentence));
+    }
+    if !measured.excused.is_empty() {
+        line(text, "");
+    }
     for finding in &measured.findings {
         let (style, word) = match finding.severity {
             Severity::Failure => (BAD, "failure"),

@@ -1,54 +1,32 @@
 //! The load of a drill, from the command line and the manifest's `drill`.
 
-use anyhow::{Result, bail};
-use lifecycle_manifest::{DrillRequest, Kind, Resolved};
+use std::path::Path;
+use std::time::Duration;
 
+use anyhow::{Context as _, Result, bail, ensure};
+use lifecycle_drill::traffic::grpc::HEALTH_CHECK;
+use lifecycle_drill::{Load, Pace, Protocol, RequestSpec, SessionKind, SessionSpec};
+use lifecycle_manifest::{DrillBody, DrillProtocol, DrillRequest, Kind, Resolved};
+
+use super::proto;
 use crate::cli::DrillArgs;
-use lifecycle_drill::{Load, Pace, RequestSpec};
+use crate::input;
 
-/// Idle connections in the pool of kept-alive ones.
-const KEPT_ALIVE: usize = 16;
-/// The share of requests on a connection of their own, and the share of slow ones.
-const FRESH_SHARE: f64 = 0.2;
+/// Connections in each pool of kept-alive ones.
+const KEPT_ALIVE: u32 = 16;
+/// The share of requests on a connection of their own, in a hundred; and the share of slow ones.
+const FRESH: u8 = 20;
 const SLOW_SHARE: f64 = 0.05;
-
-/// Whether there is somebody to send requests to. A gRPC server would not understand them, and what
-/// only claims jobs has no port at all.
-fn answers_http(args: &DrillArgs, resolved: &Resolved) -> bool {
-    let resources = &resolved.manifest.resources;
-    args.port.is_some()
-        || super::target::finds_port(args, resolved)
-        || !args.requests.is_empty()
-        || resources.iter().any(|resource| {
-            let kind = resource.kind.value;
-            resource.port.is_some() && kind.takes_traffic() && kind != Kind::GrpcServer
-        })
-}
+/// Clients of a socket or a stream.
+const CLIENTS: usize = 10;
 
 pub(super) fn load(args: &DrillArgs, resolved: &Resolved) -> Result<Load> {
     let drill = resolved.manifest.drill.clone().unwrap_or_default();
-    let mut requests: Vec<RequestSpec> = Vec::new();
-    let mut slow = Vec::new();
-    for spec in &args.requests {
-        requests.push(asked(spec)?);
-    }
-    if args.requests.is_empty() {
-        for request in &drill.requests {
-            let list = if request.slow {
-                &mut slow
-            } else {
-                &mut requests
-            };
-            list.push(written(request));
-        }
-    }
-    let sends = !args.no_traffic && answers_http(args, resolved);
-    if !sends {
-        requests.clear();
-        slow.clear();
-    } else if requests.is_empty() {
-        requests.push(RequestSpec::get("/"));
-    }
+    let connections = &drill.connections;
+    let kept_alive = connections.kept_alive.as_ref();
+    let kept_alive = kept_alive.map_or(KEPT_ALIVE, |kept| kept.value) as usize;
+    let fresh = connections.fresh.as_ref();
+    let fresh = fresh.map_or(FRESH, |fresh| fresh.value);
     let rate = args
         .rate
         .or(drill.rate.as_ref().map(|rate| rate.value))
@@ -60,46 +38,194 @@ pub(super) fn load(args: &DrillArgs, resolved: &Resolved) -> Result<Load> {
         },
         false => Pace::Open {
             rate,
-            kept_alive: KEPT_ALIVE,
-            fresh_share: FRESH_SHARE,
+            kept_alive,
+            fresh_share: f64::from(fresh) / 100.0,
         },
     };
-    Ok(Load {
+    let mut load = Load {
         pace,
         warm_up: args.warm_up,
-        slow_share: if slow.is_empty() { 0.0 } else { SLOW_SHARE },
-        requests,
-        slow,
+        slow_share: SLOW_SHARE,
         ..Load::default()
-    })
+    };
+    if args.no_traffic {
+        return Ok(load);
+    }
+    let ports = Ports { args, resolved };
+    let directory = input::directory_of(args.directory.as_deref());
+    if !args.requests.is_empty() {
+        for spec in &args.requests {
+            add(&mut load, &asked(spec)?, &ports, &directory)?;
+        }
+    } else if !drill.requests.is_empty() {
+        for request in &drill.requests {
+            add(&mut load, request, &ports, &directory)?;
+        }
+    } else {
+        for request in by_kinds(args, resolved) {
+            add(&mut load, &request, &ports, &directory)?;
+        }
+    }
+    if load.requests.is_empty() && !load.slow.is_empty() && !args.requests.is_empty() {
+        std::mem::swap(&mut load.requests, &mut load.slow);
+    }
+    if load.slow.is_empty() {
+        load.slow_share = 0.0;
+    }
+    Ok(load)
 }
 
-fn written(request: &DrillRequest) -> RequestSpec {
-    RequestSpec {
-        method: request.method.clone(),
-        path: request.path.clone(),
-        headers: request.headers.clone(),
-        body: request.body.clone().into_bytes(),
-        weight: request.weight,
+/// What a service is sent whose manifest does not say: what its resources answer. What only claims
+/// jobs is sent nothing.
+fn by_kinds(args: &DrillArgs, resolved: &Resolved) -> Vec<DrillRequest> {
+    let plain = |protocol, path: &str| DrillRequest {
+        protocol,
+        path: path.to_owned(),
+        ..DrillRequest::default()
+    };
+    let listens = |wanted: Kind| {
+        let mut resources = resolved.manifest.resources.iter();
+        resources.any(|it| it.kind.value == wanted && it.port.is_some())
+    };
+    let mut requests = Vec::new();
+    if listens(Kind::HttpServer) {
+        requests.push(plain(DrillProtocol::Http, "/"));
+    }
+    if listens(Kind::GrpcServer) {
+        requests.push(plain(DrillProtocol::Grpc, HEALTH_CHECK));
+    }
+    // One without a port is let in by another server, at a path that only its manifest can tell.
+    if listens(Kind::Websocket) {
+        requests.push(plain(DrillProtocol::Websocket, "/"));
+    }
+    if listens(Kind::Stream) {
+        requests.push(plain(DrillProtocol::Stream, "/"));
+    }
+    if requests.is_empty() && (args.port.is_some() || super::target::finds_port(args, resolved)) {
+        requests.push(plain(DrillProtocol::Http, "/"));
+    }
+    requests
+}
+
+/// Where requests go.
+struct Ports<'a> {
+    args: &'a DrillArgs,
+    resolved: &'a Resolved,
+}
+
+impl Ports<'_> {
+    /// The port of the first resource that speaks a protocol; `None` for the main one.
+    fn of(&self, protocol: DrillProtocol) -> Option<u16> {
+        let kind = match protocol {
+            DrillProtocol::Http | DrillProtocol::Http2 => Kind::HttpServer,
+            DrillProtocol::Grpc => Kind::GrpcServer,
+            DrillProtocol::Websocket => Kind::Websocket,
+            DrillProtocol::Stream => Kind::Stream,
+        };
+        let mut resources = self.resolved.manifest.resources.iter();
+        let port = resources
+            .find_map(|it| it.port.as_ref().filter(|_| it.kind.value == kind))
+            .map(|port| port.value);
+        let main = self.resolved.plan.main_port(&self.resolved.manifest);
+        // What the command line says is where everything is.
+        port.filter(|port| self.args.port.is_none() && Some(*port) != main)
     }
 }
 
-/// `[METHOD ]PATH[=WEIGHT]`.
-fn asked(spec: &str) -> Result<RequestSpec> {
-    let (method, rest) = spec.split_once(' ').unwrap_or(("GET", spec));
+/// Adds an entry of the mix.
+fn add(load: &mut Load, request: &DrillRequest, ports: &Ports<'_>, directory: &Path) -> Result<()> {
+    let spec = RequestSpec {
+        protocol: match request.protocol {
+            DrillProtocol::Http2 => Protocol::Http2,
+            DrillProtocol::Grpc => Protocol::Grpc,
+            DrillProtocol::Http | DrillProtocol::Websocket | DrillProtocol::Stream => {
+                Protocol::Http1
+            }
+        },
+        method: match (request.protocol, &request.method) {
+            (DrillProtocol::Grpc, _) => "POST".to_owned(),
+            (_, Some(method)) => method.clone(),
+            (_, None) => "GET".to_owned(),
+        },
+        path: request.path.clone(),
+        headers: request.headers.clone(),
+        body: body(request, directory)?,
+        weight: request.weight.unwrap_or(1),
+        port: ports.of(request.protocol),
+        send_over: request.send_over.unwrap_or(Duration::ZERO),
+        read_over: request.read_over.unwrap_or(Duration::ZERO),
+    };
+    let kind = match request.protocol {
+        DrillProtocol::Websocket => Some(SessionKind::WebSocket),
+        DrillProtocol::Stream => Some(SessionKind::Stream),
+        DrillProtocol::Grpc if request.clients.is_some() => Some(SessionKind::Stream),
+        _ => None,
+    };
+    if let Some(kind) = kind {
+        load.sessions.push(SessionSpec {
+            kind,
+            request: spec,
+            clients: request.clients.map_or(CLIENTS, |clients| clients as usize),
+            every: request.every,
+        });
+    } else if request.slow || request.send_over.is_some() || request.read_over.is_some() {
+        load.slow.push(spec);
+    } else {
+        load.requests.push(spec);
+    }
+    Ok(())
+}
+
+fn body(request: &DrillRequest, directory: &Path) -> Result<Vec<u8>> {
+    let text = match &request.body {
+        DrillBody::None => "",
+        DrillBody::Bytes(bytes) => return Ok(vec![b'x'; *bytes as usize]),
+        DrillBody::Text(text) => text,
+    };
+    match &request.proto {
+        Some(proto) => proto::message(&directory.join(proto), &request.path, text)
+            .with_context(|| format!("the message of `{}` cannot be made", request.path)),
+        None => Ok(text.as_bytes().to_owned()),
+    }
+}
+
+/// `[PROTOCOL ][METHOD ]PATH[=WEIGHT]`.
+fn asked(spec: &str) -> Result<DrillRequest> {
+    let mut rest = spec;
+    let mut protocol = DrillProtocol::Http;
+    if let Some((word, behind)) = spec.split_once(' ')
+        && let Some(named) = DrillProtocol::ALL.iter().find(|it| it.as_str() == word)
+    {
+        (protocol, rest) = (*named, behind.trim_start());
+    }
+    let (method, rest) = match rest.split_once(' ') {
+        Some((method, rest)) => (Some(method.to_owned()), rest),
+        None => (None, rest),
+    };
     let (path, weight) = match rest.rsplit_once('=') {
         // In a query, `=` belongs to the path.
         Some((path, weight)) if !path.contains('?') && weight.parse::<u32>().is_ok() => {
-            (path, weight.parse()?)
+            (path, Some(weight.parse()?))
         }
-        _ => (rest, 1),
+        _ => (rest, None),
     };
     if !path.starts_with('/') {
-        bail!("`{spec}` is not a request; write `GET /path` or `POST /path=3`");
+        bail!(
+            "`{spec}` is not a request; write `GET /path`, `POST /path=3`, `http2 GET /path`, \
+             `grpc /shop.Quotes/Get`, `websocket /path` or `stream /path`"
+        );
     }
-    Ok(RequestSpec {
-        method: method.to_owned(),
+    ensure!(
+        method.is_none() || !matches!(protocol, DrillProtocol::Grpc | DrillProtocol::Websocket),
+        "`{spec}`: {} has no method; write `{} {path}`",
+        protocol.as_str(),
+        protocol.as_str()
+    );
+    Ok(DrillRequest {
+        protocol,
+        method,
+        path: path.to_owned(),
         weight,
-        ..RequestSpec::get(path)
+        ..DrillRequest::default()
     })
 }

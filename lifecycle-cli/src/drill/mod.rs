@@ -1,8 +1,10 @@
 //! `lifecycle drill`: fills in what the engine is told, from the manifest and the command line.
 
-mod human;
+pub(crate) mod human;
 mod invented;
 mod load;
+mod proto;
+pub(crate) mod scenarios;
 mod script;
 mod target;
 #[cfg(test)]
@@ -19,9 +21,14 @@ use crate::cli::{DrillArgs, DrillFormat};
 use crate::input::{self, Input};
 use crate::talk::say;
 use crate::{Outcome, check, picture};
-use lifecycle_drill::{Event, Progress};
+use lifecycle_drill::{Event, Load, Progress, Script, Target};
+use scenarios::Rounds;
 
 pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
+    let Some(asked) = scenarios::asked(&args.scenarios) else {
+        write!(anstream::stdout(), "{}", scenarios::list())?;
+        return Ok(Outcome::Clean);
+    };
     let input = manifest(args)?;
     if input.analysis.has_errors() {
         anstream::eprint!("{}", check::findings(&input));
@@ -48,29 +55,32 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
     let command = match target::is_named(args) {
         true => args.command.clone(),
         false => vec![
-            target::build(directory.unwrap_or(Path::new(".")), &args.profile)?
-                .display()
-                .to_string(),
+            target::build(
+                directory.unwrap_or(Path::new(".")),
+                &args.profile,
+                scenarios::need_faults(&asked),
+            )?
+            .display()
+            .to_string(),
         ],
     };
-    let target = target::target(args, resolved, line.platform(), command)?;
-    let mut script = script::script(resolved, line);
-    if invented {
-        // Its timeouts are nobody's plan; what is measured is shown beside the platform alone.
-        script.steps.clear();
-        script.deadline = None;
-    }
-    if let Some(lag) = args.routing_lag {
-        script.routing_lag = lag;
-    }
-    let load = load::load(args, resolved)?;
+    let told = told(args, resolved, line, command, invented)?;
     let progress = progress(args.verbose);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .context("could not start the async runtime")?;
-    let measured = runtime.block_on(lifecycle_drill::run(&target, &script, &load, &progress))?;
+    if !asked.is_empty() {
+        let rounds = runtime.block_on(scenarios::play(&asked, &told, &progress))?;
+        return report(human, &rounds);
+    }
+    let measured = runtime.block_on(lifecycle_drill::run(
+        &told.target,
+        &told.script,
+        &told.load,
+        &progress,
+    ))?;
     if human {
         write!(anstream::stdout(), "\n{}", human::human(&measured))?;
     } else {
@@ -87,6 +97,67 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
     })
 }
 
+/// Shows what was played. A single scenario that says nothing about the program could not be run.
+fn report(human: bool, rounds: &Rounds) -> Result<Outcome> {
+    if let ([], [(name, why)]) = (&*rounds.played, &*rounds.not_applicable) {
+        bail!("scenario {name} is not applicable: {why}");
+    }
+    match (human, &*rounds.played) {
+        (false, played) => {
+            writeln!(
+                anstream::stdout(),
+                "{}",
+                serde_json::to_string_pretty(played)?
+            )?;
+        }
+        (true, [one]) if rounds.not_applicable.is_empty() => {
+            write!(anstream::stdout(), "\n{}", human::human(one))?;
+        }
+        (true, _) => write!(anstream::stdout(), "\n{}", scenarios::table(rounds))?,
+    }
+    Ok(match rounds.played.iter().all(|it| it.passed) {
+        true => Outcome::Clean,
+        false => Outcome::Findings,
+    })
+}
+
+/// All that the engine is told.
+pub(crate) struct Told {
+    pub(crate) target: Target,
+    pub(crate) script: Script,
+    pub(crate) load: Load,
+}
+
+/// From the command line and the manifest to what the engine is told. An `invented` manifest is
+/// nobody's plan.
+pub(crate) fn told(
+    args: &DrillArgs,
+    resolved: &Resolved,
+    line: &Timeline,
+    command: Vec<String>,
+    invented: bool,
+) -> Result<Told> {
+    let target = target::target(args, resolved, line.platform(), command)?;
+    let mut script = script::script(resolved, line);
+    if invented {
+        // Its timeouts are nobody's plan; what is measured is shown beside the platform alone.
+        script.steps.clear();
+        script.deadline = None;
+    }
+    if let Some(lag) = args.routing_lag {
+        script.routing_lag = lag;
+    }
+    if let Some(grace) = args.grace {
+        scenarios::shorten(&mut script, grace);
+    }
+    let load = load::load(args, resolved)?;
+    Ok(Told {
+        target,
+        script,
+        load,
+    })
+}
+
 /// The manifest of the directory; for what is named on the command line without one, an invented one.
 fn manifest(args: &DrillArgs) -> Result<Input> {
     if !target::is_named(args) || args.directory.is_some() {
@@ -98,7 +169,7 @@ fn manifest(args: &DrillArgs) -> Result<Input> {
     invented::manifest(args)
 }
 
-fn timeline<'a>(resolved: &'a Resolved, asked: Option<&str>) -> Result<&'a Timeline> {
+pub(crate) fn timeline<'a>(resolved: &'a Resolved, asked: Option<&str>) -> Result<&'a Timeline> {
     let named: Vec<&str> = resolved.timelines.iter().map(Timeline::platform).collect();
     match asked {
         Some(key) => resolved
@@ -122,7 +193,8 @@ fn timeline<'a>(resolved: &'a Resolved, asked: Option<&str>) -> Result<&'a Timel
 fn progress(verbose: bool) -> Progress {
     Arc::new(move |event| match event {
         Event::Output(line) if verbose => anstream::eprintln!("  | {line}"),
-        Event::Output(_) => {}
+        // What became of the requests is told at the end.
+        Event::Output(_) | Event::Traffic(_) => {}
         event => say!("· {event}"),
     })
 }

@@ -1,5 +1,6 @@
 //! What is drilled: a command, or the program that a directory builds.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -10,8 +11,9 @@ use crate::cli::DrillArgs;
 use crate::talk::say;
 use lifecycle_drill::{Compose, Endpoint, Image, Subject, Target, Unit};
 
-/// Builds the crate in a directory and finds its program.
-pub(super) fn build(directory: &Path, profile: &str) -> Result<PathBuf> {
+/// Builds the crate in a directory and finds its program. With `faults` it obeys `LIFECYCLE_FAULTS`, as
+/// far as it links the runtime.
+pub(super) fn build(directory: &Path, profile: &str, faults: bool) -> Result<PathBuf> {
     if !directory.join("Cargo.toml").is_file() {
         bail!(
             "there is no Cargo.toml in {}; name the program: `lifecycle drill {} -- COMMAND`",
@@ -21,6 +23,11 @@ pub(super) fn build(directory: &Path, profile: &str) -> Result<PathBuf> {
     }
     say!("building {} ({profile})", directory.display());
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let runtime = match faults {
+        true => runtime_of(&cargo, directory)?,
+        false => None,
+    };
+    let faults = runtime.map(|name| format!("--features={name}/faults"));
     let output = std::process::Command::new(cargo)
         .args([
             "build",
@@ -30,6 +37,7 @@ pub(super) fn build(directory: &Path, profile: &str) -> Result<PathBuf> {
             "--message-format",
             "json-render-diagnostics",
         ])
+        .args(faults)
         .current_dir(directory)
         .stderr(Stdio::inherit())
         .output()
@@ -120,6 +128,32 @@ pub(super) fn finds_port(args: &DrillArgs, resolved: &Resolved) -> bool {
             let kind = resource.kind.value;
             kind.takes_traffic() && kind != Kind::GrpcServer
         })
+}
+
+/// What the crate in a directory calls its dependency on the runtime; `None`: it has none.
+fn runtime_of(cargo: &OsStr, directory: &Path) -> Result<Option<String>> {
+    let output = std::process::Command::new(cargo)
+        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .current_dir(directory)
+        .stderr(Stdio::inherit())
+        .output()
+        .context("could not run cargo")?;
+    if !output.status.success() {
+        bail!("cargo does not understand the crate; its words are above");
+    }
+    let metadata: serde_json::Value =
+        serde_json::from_slice(&output.stdout).context("cargo's metadata is no JSON")?;
+    let root = std::fs::canonicalize(directory.join("Cargo.toml"))
+        .with_context(|| format!("could not find {}", directory.display()))?;
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let mut own = packages
+        .filter(|package| package["manifest_path"].as_str().map(Path::new) == Some(root.as_path()))
+        .flat_map(|package| package["dependencies"].as_array().into_iter().flatten())
+        .filter(|dependency| dependency["name"] == "lifecycle-runtime");
+    Ok(own.next().map(|dependency| {
+        let renamed = dependency["rename"].as_str();
+        renamed.unwrap_or("lifecycle-runtime").to_owned()
+    }))
 }
 
 pub(super) fn target(

@@ -11,7 +11,7 @@ mod diagnostics;
 mod documents;
 mod hints;
 mod hover;
-mod position;
+pub(crate) mod position;
 mod server;
 mod wire;
 

@@ -5,7 +5,7 @@ use lsp_types::{Position, Range, TextDocumentContentChangeEvent};
 
 /// What a column counts, agreed upon when the session begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Encoding {
+pub(crate) enum Encoding {
     /// Bytes.
     Utf8,
     /// UTF-16 units, which every client knows.
@@ -14,14 +14,14 @@ pub(super) enum Encoding {
 
 /// A text as the editor holds it, a byte order mark included.
 #[derive(Debug)]
-pub(super) struct Text {
+pub(crate) struct Text {
     content: String,
     line_starts: Vec<usize>,
     encoding: Encoding,
 }
 
 impl Text {
-    pub(super) fn new(text: String, encoding: Encoding) -> Self {
+    pub(crate) fn new(text: String, encoding: Encoding) -> Self {
         let line_starts = line_starts(&text);
         Self {
             content: text,
@@ -30,7 +30,7 @@ impl Text {
         }
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.content
     }
 
@@ -43,7 +43,7 @@ impl Text {
     }
 
     /// Where an analysis's byte offset is.
-    pub(super) fn position(&self, offset: usize) -> Position {
+    pub(crate) fn position(&self, offset: usize) -> Position {
         let offset = self.clamp(offset.saturating_add(self.mark()));
         let line = self.line_starts.partition_point(|&start| start <= offset) - 1;
         let before = &self.content[self.line_starts[line]..offset];
@@ -55,13 +55,13 @@ impl Text {
     }
 
     /// The range of an analysis's span.
-    pub(super) fn range(&self, span: Span) -> Range {
+    pub(crate) fn range(&self, span: Span) -> Range {
         Range::new(self.position(span.start), self.position(span.end))
     }
 
     /// The byte that an analysis counts for a position: the end of the line for a column behind it,
     /// the end of the text for a line behind it, the begin of a character for a place inside it.
-    pub(super) fn offset(&self, position: Position) -> usize {
+    pub(crate) fn offset(&self, position: Position) -> usize {
         self.raw_offset(position).saturating_sub(self.mark())
     }
 
@@ -88,7 +88,7 @@ impl Text {
     }
 
     /// Takes an edit: of a range, or of everything.
-    pub(super) fn change(&mut self, change: &TextDocumentContentChangeEvent) {
+    pub(crate) fn change(&mut self, change: &TextDocumentContentChangeEvent) {
         match change.range {
             None => self.content.clone_from(&change.text),
             Some(range) => {

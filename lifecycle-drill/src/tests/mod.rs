@@ -4,6 +4,7 @@
 
 mod left;
 mod records;
+mod scenarios;
 mod victim;
 
 use std::io::{BufRead, BufReader};
@@ -87,6 +88,10 @@ async fn a_polite_process_passes() {
     let requests = measured.requests.unwrap();
     assert!(requests.before.served > 0 && requests.settling.served > 0);
     assert_eq!(requests.all().lost, 0);
+    let series = measured.series.unwrap();
+    let served: u32 = series.slices.iter().map(|slice| slice.served).sum();
+    assert_eq!(u64::from(served), requests.all().served);
+    assert!(series.slices.iter().any(|slice| slice.in_flight > 1));
     assert!(matches!(
         measured.readiness.unwrap().flip,
         Flip::Flipped { .. }

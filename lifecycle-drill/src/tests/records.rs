@@ -11,7 +11,7 @@ use crate::probe::{Change, Flip, Liveness, Readiness};
 use crate::series::{Series, Slice};
 use crate::target::process::Status;
 use crate::traffic::outcome::Lost;
-use crate::traffic::tally::{Counts, Latency, LostRequest, Requests};
+use crate::traffic::tally::{Counts, KindOfRequest, Latency, LostRequest, Requests, Sessions};
 
 /// Milliseconds as they are measured: to a tenth.
 fn ms() -> impl Strategy<Value = f64> {
@@ -95,23 +95,25 @@ fn timeline() -> impl Strategy<Value = Timeline> {
 fn load() -> impl Strategy<Value = LoadSummary> {
     let share = || (0..=100_u8).prop_map(|percent| f64::from(percent) / 100.0);
     prop_oneof![
-        (any::<u32>(), any::<u32>(), share(), share()).prop_map(
-            |(rate, kept_alive, fresh_share, slow_share)| LoadSummary::Open {
-                rate,
-                kept_alive: kept_alive as usize,
+        (any::<[u32; 3]>(), share(), share()).prop_map(|(of, fresh_share, slow_share)| {
+            LoadSummary::Open {
+                rate: of[0],
+                kept_alive: of[1] as usize,
                 fresh_share,
                 slow_share,
+                clients: of[2] as usize,
             }
-        ),
-        (any::<u32>(), any::<u32>()).prop_map(|(kept_alive, fresh)| LoadSummary::Closed {
-            kept_alive: kept_alive as usize,
-            fresh: fresh as usize,
+        }),
+        any::<[u32; 3]>().prop_map(|of| LoadSummary::Closed {
+            kept_alive: of[0] as usize,
+            fresh: of[1] as usize,
+            clients: of[2] as usize,
         }),
     ]
 }
 
 fn counts() -> impl Strategy<Value = Counts> {
-    proptest::array::uniform9(0..1_000_000_u64).prop_map(|of| Counts {
+    proptest::array::uniform10(0..1_000_000_u64).prop_map(|of| Counts {
         served: of[0],
         client_error: of[1],
         refused: of[2],
@@ -121,6 +123,7 @@ fn counts() -> impl Strategy<Value = Counts> {
         lost_to_idle_close: of[6],
         lost_unanswered: of[7],
         not_sent: of[8],
+        let_go: of[9],
     })
 }
 
@@ -149,7 +152,7 @@ fn requests() -> impl Strategy<Value = Requests> {
     let lost = proptest::collection::vec(lost, 0..3);
     (
         [counts(), counts(), counts(), counts()],
-        [maybe(latency()), maybe(latency())],
+        [(); 4].map(|()| maybe(latency())),
         ms(),
         maybe(any::<u16>()),
         any::<bool>(),
@@ -163,18 +166,39 @@ fn requests() -> impl Strategy<Value = Requests> {
                 gone: phases[3],
                 latency_before: latencies[0],
                 latency_after: latencies[1],
+                latency_settling: latencies[2],
+                latency_stopping: latencies[3],
                 behind_p99_ms,
                 last_server_error,
                 ended_early,
                 lost,
+                kinds: vec![kind(phases, latencies)],
                 ..Requests::default()
             },
         )
 }
 
+fn kind(phases: [Counts; 4], latencies: [Option<Latency>; 4]) -> KindOfRequest {
+    KindOfRequest {
+        request: "websocket /chat".to_owned(),
+        before: phases[0],
+        settling: phases[1],
+        stopping: phases[2],
+        gone: phases[3],
+        latency_before: latencies[0],
+        latency_after: latencies[1],
+        sessions: latencies[2].map(|_| Sessions {
+            clients: 10,
+            opened: phases[0].served,
+            messages_sent: phases[1].served,
+            messages_received: phases[2].served,
+        }),
+    }
+}
+
 fn series() -> impl Strategy<Value = Series> {
     let tenths = |tenths: u32| f32::from(u16::try_from(tenths % 60_000).unwrap()) / 10.0;
-    let slice = (proptest::array::uniform6(any::<u32>()), maybe(any::<u32>())).prop_map(
+    let slice = (proptest::array::uniform7(any::<u32>()), maybe(any::<u32>())).prop_map(
         move |(of, latency)| Slice {
             served: of[0],
             refused: of[1],
@@ -182,6 +206,7 @@ fn series() -> impl Strategy<Value = Series> {
             server_error: of[3],
             lost: of[4],
             in_flight: of[5],
+            open: of[6],
             slowest_ms: latency.map(tenths),
             median_ms: latency.map(tenths),
         },
@@ -311,6 +336,8 @@ prop_compose! {
             command: lines.clone(),
             course,
             findings,
+            scenario: None,
+            excused: Vec::new(),
             address: None,
             waited: None,
             signal: signal.into(),

@@ -16,6 +16,12 @@ const WAY: &str = "DRILL_VICTIM";
 const PORT: &str = "DRILL_VICTIM_PORT";
 /// How long a polite victim goes on accepting after the signal.
 const LINGER: Duration = Duration::from_millis(150);
+/// How long a polite victim waits for what does not come to its end.
+const PATIENCE: Duration = Duration::from_millis(1_500);
+/// How long a slow start takes.
+const START: Duration = Duration::from_millis(400);
+/// The processor time that toil takes.
+const TOIL: Duration = Duration::from_millis(400);
 
 /// How a victim behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,13 +56,33 @@ pub(super) enum Way {
     LeavesChild,
     /// Ignores the signal, and has started children that leave its group and daemons of theirs.
     Scatters,
+    /// Leaves in the moment of the signal, in order.
+    LeavesAtOnce,
+    /// Leaves at once when the signal comes again.
+    DiesAtSecond,
+    /// Takes a while to start, and leaves at once when the signal comes meanwhile.
+    StartsSlowly,
+    /// Takes a while to start, and forgets the signal that comes meanwhile.
+    StartsAnyway,
+    /// Waits without a limit for requests that are under way.
+    WaitsForRequests,
+    /// Waits for connections with half a request.
+    WaitsForHeads,
+    /// Waits until its clients close their connections.
+    WaitsForIdle,
+    /// Knows `LIFECYCLE_FAULTS` and does worse than what it is asked for.
+    FaultsBadly,
+    /// Has a lot to compute before it leaves.
+    Toils,
+    /// Answers nothing more from the signal on.
+    SitsOn,
     /// Runs a drill of [`Way::Ignores`] itself.
     Driller,
     /// Runs a drill of [`Way::Scatters`] itself.
     KilledDriller,
 }
 
-const WAYS: [Way; 17] = [
+const WAYS: [Way; 27] = [
     Way::Polite,
     Way::Reporting,
     Way::DiesAtOnce,
@@ -72,6 +98,16 @@ const WAYS: [Way; 17] = [
     Way::Crashes,
     Way::LeavesChild,
     Way::Scatters,
+    Way::LeavesAtOnce,
+    Way::DiesAtSecond,
+    Way::StartsSlowly,
+    Way::StartsAnyway,
+    Way::WaitsForRequests,
+    Way::WaitsForHeads,
+    Way::WaitsForIdle,
+    Way::FaultsBadly,
+    Way::Toils,
+    Way::SitsOn,
     Way::Driller,
     Way::KilledDriller,
 ];
@@ -222,6 +258,20 @@ impl Victim {
             let mut shell = std::process::Command::new("sh");
             assert!(shell.args(["-c", words]).status().unwrap().success());
         }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        if matches!(way, Way::StartsSlowly | Way::StartsAnyway) {
+            runtime.block_on(start_slowly(way));
+        }
+        let fault = std::env::var("LIFECYCLE_FAULTS").unwrap_or_default();
+        if way == Way::FaultsBadly && fault == "does-it-obey" {
+            let report = r#"{"version":1,"outcome":"start-failed","exit_code":1,
+                "cause":"LIFECYCLE_FAULTS: what is that?"}"#;
+            std::fs::write(report_path(), report).unwrap();
+            std::process::exit(1);
+        }
         // A listener that a program opens by itself has a backlog of 128; so has this one.
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let accepting = Arc::clone(&victim);
@@ -229,21 +279,21 @@ impl Victim {
         if way == Way::DiesAtOnce {
             std::thread::sleep(Duration::from_secs(600));
         }
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
         runtime.block_on(async {
-            let kind = tokio::signal::unix::SignalKind::terminate();
-            let mut term = tokio::signal::unix::signal(kind).unwrap();
+            let mut term = terminations();
             loop {
                 term.recv().await;
                 if !matches!(way, Way::Ignores | Way::Scatters) {
-                    return;
+                    break;
                 }
             }
+            if way == Way::DiesAtSecond {
+                std::thread::spawn(move || victim.stop(Instant::now()));
+                term.recv().await;
+                std::process::exit(130);
+            }
+            victim.stop(Instant::now());
         });
-        victim.stop(Instant::now());
     }
 
     /// What happens from the signal on.
@@ -254,19 +304,28 @@ impl Victim {
             Way::StaysReady | Way::FailsLiveness | Way::Errors | Way::Refuses => {
                 Duration::from_millis(800)
             }
+            Way::LeavesAtOnce => std::process::exit(0),
             _ => LINGER,
         };
         std::thread::sleep(stay);
-        while self.busy.load(SeqCst) > 0 {
+        let endless = matches!(self.way, Way::WaitsForRequests | Way::SitsOn);
+        let waited = Instant::now();
+        while self.busy.load(SeqCst) > 0 && (endless || waited.elapsed() < PATIENCE) {
             std::thread::sleep(Duration::from_millis(2));
         }
         self.closed.store(true, SeqCst);
-        while self.connections.load(SeqCst) > 0 {
+        // Of connections it waits for those that end by themselves now.
+        while self.connections.load(SeqCst) > self.busy.load(SeqCst) {
             std::thread::sleep(Duration::from_millis(5));
+        }
+        match self.way {
+            Way::FaultsBadly => fault_badly(),
+            Way::Toils => toil(),
+            _ => {}
         }
         if self.way == Way::Reporting {
             let total = signalled.elapsed().as_millis();
-            let path = PathBuf::from(std::env::var_os("LIFECYCLE_REPORT").unwrap());
+            let path = report_path();
             let report = format!(
                 r#"{{"version":1,"service":"victim","outcome":"clean","exit_code":0,"total_ms":{total},
                 "steps":[{{"name":"http","kind":"http-server","phase":"drain","outcome":"done",
@@ -303,20 +362,25 @@ impl Victim {
             .unwrap();
         let mut received = Vec::new();
         let mut requests = 0;
+        let mut chunk = [0; 4_096];
         loop {
-            let mut chunk = [0; 4_096];
-            match stream.read(&mut chunk) {
-                Ok(0) => return,
-                Ok(count) => received.extend_from_slice(&chunk[..count]),
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    if self.closed.load(SeqCst) && received.is_empty() {
-                        return;
+            let head = received.windows(4).position(|window| window == b"\r\n\r\n");
+            let Some(end) = head else {
+                match stream.read(&mut chunk) {
+                    Ok(0) => return,
+                    Ok(count) => received.extend_from_slice(&chunk[..count]),
+                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                        let stays = match self.way {
+                            Way::WaitsForIdle => received.is_empty(),
+                            Way::WaitsForHeads => !received.is_empty(),
+                            _ => false,
+                        };
+                        if self.closed.load(SeqCst) && !stays {
+                            return;
+                        }
                     }
-                    continue;
+                    Err(_) => return,
                 }
-                Err(_) => return,
-            }
-            let Some(end) = received.windows(4).position(|window| window == b"\r\n\r\n") else {
                 continue;
             };
             let head = String::from_utf8_lossy(&received[..end]).into_owned();
@@ -328,6 +392,25 @@ impl Victim {
             }
             let close = head.contains("connection: close");
             self.busy.fetch_add(1, SeqCst);
+            let body = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "));
+            let body = body.map_or(0, |length| length.parse::<usize>().unwrap());
+            while path != "/early" && received.len() < body {
+                match stream.read(&mut chunk) {
+                    Ok(count) if count > 0 => received.extend_from_slice(&chunk[..count]),
+                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                    _ => {
+                        self.busy.fetch_sub(1, SeqCst);
+                        return;
+                    }
+                }
+            }
+            received.drain(..body.min(received.len()));
+            let probed = matches!(&*path, "/ready" | "/live");
+            while !probed && self.way == Way::SitsOn && self.stopping.load(SeqCst) {
+                std::thread::sleep(Duration::from_millis(20));
+            }
             let (status, extra) = self.answer(&path);
             let close = close || self.stopping.load(SeqCst);
             let connection = if close { "connection: close\r\n" } else { "" };
@@ -354,11 +437,71 @@ impl Victim {
                 if self.served.fetch_add(1, SeqCst) == 100 && self.way == Way::Crashes {
                     std::process::abort();
                 }
-                if path == "/slow" {
-                    std::thread::sleep(Duration::from_millis(300));
+                match path {
+                    "/slow" => std::thread::sleep(Duration::from_millis(300)),
+                    "/slower" => std::thread::sleep(Duration::from_secs(10)),
+                    _ => {}
                 }
                 (200, "")
             }
+        }
+    }
+}
+
+fn report_path() -> PathBuf {
+    PathBuf::from(std::env::var_os("LIFECYCLE_REPORT").unwrap())
+}
+
+fn terminations() -> tokio::signal::unix::Signal {
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).unwrap()
+}
+
+/// Waits for something before it listens.
+async fn start_slowly(way: Way) {
+    let mut term = terminations();
+    tokio::select! {
+        () = tokio::time::sleep(START) => {}
+        _ = term.recv(), if way == Way::StartsSlowly => std::process::exit(0),
+    }
+}
+
+/// Whatever it is asked for goes wrong as far as it can.
+fn fault_badly() {
+    let faults = std::env::var("LIFECYCLE_FAULTS").unwrap_or_default();
+    // A fault that is not noticed.
+    if faults.contains("die:") {
+        let report = r#"{"version":1,"outcome":"clean","exit_code":0,
+            "steps":[{"name":"db","outcome":"done"}]}"#;
+        std::fs::write(report_path(), report).unwrap();
+        return;
+    }
+    if faults.contains("panic") {
+        std::process::abort();
+    }
+    // What hangs, hangs.
+    if !faults.is_empty() {
+        std::thread::sleep(Duration::from_secs(600));
+    }
+    // And what cannot be written is a failure.
+    if std::fs::write(report_path(), r#"{"version":1}"#).is_err() {
+        std::process::exit(101);
+    }
+}
+
+/// So much work as takes so long when there is a processor for it.
+fn toil() {
+    use nix::sys::resource::{UsageWho, getrusage};
+    use nix::sys::time::TimeValLike;
+    let used = || {
+        getrusage(UsageWho::RUSAGE_THREAD)
+            .unwrap()
+            .user_time()
+            .num_milliseconds()
+    };
+    let until = used() + i64::try_from(TOIL.as_millis()).unwrap();
+    while used() < until {
+        for _ in 0..10_000 {
+            std::hint::spin_loop();
         }
     }
 }

@@ -8,60 +8,27 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::BodyExt;
+use hyper::Response;
+use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{CONNECTION, HOST, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
-use hyper::{Request, Response};
+use hyper::header::{CONNECTION, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
-use tokio::time::timeout_at;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::{sleep, timeout_at};
 
 use super::outcome::{Observed, Outcome, classify};
+pub(crate) use super::template::Template;
+use super::template::Upload;
 use super::wire::{Traffic, Wire};
-use crate::script::RequestSpec;
 
-/// A request, checked once and built as often as it is sent.
-pub(crate) struct Template {
-    request: Request<Bytes>,
-    /// For the list of lost requests.
-    pub(crate) label: String,
-    pub(crate) weight: u32,
-}
-
-impl Template {
-    pub(crate) fn new(spec: &RequestSpec, authority: &str) -> anyhow::Result<Self> {
-        let label = format!("{} {}", spec.method, spec.path);
-        let mut request = Request::builder()
-            .method(spec.method.as_str())
-            .uri(spec.path.as_str())
-            .header(HOST, authority)
-            .header(USER_AGENT, "lifecycle-drill");
-        for (name, value) in &spec.headers {
-            request = request.header(name, value);
-        }
-        let request = request
-            .body(Bytes::from(spec.body.clone()))
-            .with_context(|| format!("the request `{label}` cannot be sent as written"))?;
-        Ok(Self {
-            request,
-            label,
-            weight: spec.weight,
-        })
-    }
-
-    fn build(&self) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(self.request.body().clone()));
-        request.method_mut().clone_from(self.request.method());
-        request.uri_mut().clone_from(self.request.uri());
-        request.headers_mut().clone_from(self.request.headers());
-        request
-    }
-}
+/// How much the kernel takes in for a client that reads slowly: the server is to feel it.
+const SMALL_BUFFER: u32 = 8 * 1_024;
+/// In how many pauses an answer of unknown length is read that is read slowly.
+const PAUSES: u32 = 10;
 
 /// The state machine between the sender and the socket.
-type Driver = Pin<Box<http1::Connection<TokioIo<Wire>, Full<Bytes>>>>;
+type Driver = Pin<Box<http1::Connection<TokioIo<Wire>, Upload>>>;
 
 /// A connection, and what passed over it.
 ///
@@ -70,7 +37,7 @@ type Driver = Pin<Box<http1::Connection<TokioIo<Wire>, Full<Bytes>>>>;
 /// would write it a scheduling round later, and at saturation would notice first that the server
 /// has closed, which hides the very race that the drill is to find.
 pub(crate) struct Connection {
-    sender: SendRequest<Full<Bytes>>,
+    sender: SendRequest<Upload>,
     /// Dropped as soon as it is over: only then does the sender learn of it.
     driver: Option<Driver>,
     traffic: Arc<Traffic>,
@@ -78,7 +45,7 @@ pub(crate) struct Connection {
     manner: Manner,
 }
 
-/// How a client uses a connection that it kept.
+/// How a client uses a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manner {
     /// It looks first whether the server has closed the connection, as a pool does.
@@ -96,23 +63,92 @@ pub(crate) enum NoConnection {
     Local,
 }
 
+impl NoConnection {
+    pub(crate) const fn outcome(&self) -> Outcome {
+        match self {
+            Self::Refused => Outcome::RefusedAtConnect,
+            Self::Local => Outcome::NotSent,
+        }
+    }
+}
+
+/// How long an exchange may take.
+#[derive(Clone, Copy)]
+pub(crate) enum Patience<'a> {
+    /// All of it has until then.
+    Whole(Instant),
+    /// The answer has until then to begin, and may go on for as long as it likes; called when it
+    /// has begun.
+    Head(Instant, &'a (dyn Fn() + Send + Sync)),
+}
+
+impl Patience<'_> {
+    pub(crate) const fn until(self) -> Instant {
+        match self {
+            Self::Whole(until) | Self::Head(until, _) => until,
+        }
+    }
+
+    /// Tells that an answer has begun, to whoever waits for it.
+    pub(crate) fn begun(self, status: u16) {
+        if let Self::Head(_, begun) = self
+            && (200..300).contains(&status)
+        {
+            begun();
+        }
+    }
+
+    /// Waits for what follows the beginning of an answer; `None` when it takes too long.
+    pub(crate) async fn rest<T>(self, rest: impl Future<Output = T>) -> Option<T> {
+        match self {
+            Self::Whole(until) => timeout_at(until.into(), rest).await.ok(),
+            Self::Head(..) => Some(rest.await),
+        }
+    }
+}
+
+/// Connects. A `trickling` client takes in little at a time.
+pub(crate) async fn connect(
+    address: SocketAddr,
+    until: Instant,
+    trickling: bool,
+) -> Result<TcpStream, NoConnection> {
+    let connecting = async {
+        if !trickling {
+            return TcpStream::connect(address).await;
+        }
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        socket.set_recv_buffer_size(SMALL_BUFFER)?;
+        socket.connect(address).await
+    };
+    let stream = match timeout_at(until.into(), connecting).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) if is_local(&error) => return Err(NoConnection::Local),
+        Ok(Err(_)) | Err(_) => return Err(NoConnection::Refused),
+    };
+    // Without it a small request waits for an acknowledgement; not setting it costs time, not
+    // truth.
+    let _slower = stream.set_nodelay(true);
+    Ok(stream)
+}
+
 impl Connection {
     pub(crate) async fn open(
         address: SocketAddr,
         until: Instant,
         manner: Manner,
+        trickling: bool,
     ) -> Result<Self, NoConnection> {
-        let connected = timeout_at(until.into(), TcpStream::connect(address)).await;
-        let stream = match connected {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) if is_local(&error) => return Err(NoConnection::Local),
-            Ok(Err(_)) | Err(_) => return Err(NoConnection::Refused),
-        };
-        // Without it a small request waits for an acknowledgement; not setting it costs time, not
-        // truth.
-        let _slower = stream.set_nodelay(true);
+        let stream = connect(address, until, trickling).await?;
         let (wire, traffic) = Wire::new(stream);
-        let Ok((sender, connection)) = http1::handshake(TokioIo::new(wire)).await else {
+        let mut builder = http1::Builder::new();
+        if trickling {
+            builder.max_buf_size(SMALL_BUFFER as usize);
+        }
+        let Ok((sender, connection)) = builder.handshake(TokioIo::new(wire)).await else {
             return Err(NoConnection::Refused);
         };
         let driver = Some(Box::pin(connection));
@@ -142,7 +178,7 @@ impl Connection {
     pub(crate) async fn exchange(
         &mut self,
         template: &Template,
-        until: Instant,
+        patience: Patience<'_>,
     ) -> Option<Outcome> {
         let started = Instant::now();
         self.traffic.begin();
@@ -150,10 +186,7 @@ impl Connection {
             reused: self.used,
             ..Observed::default()
         };
-        let answer = self.answer(template, &mut seen);
-        if timeout_at(until.into(), answer).await.is_err() {
-            seen.timed_out = true;
-        }
+        self.answer(template, &mut seen, patience).await;
         self.used = true;
         if self.manner == Manner::Writes && seen.complete {
             self.traffic.stop_listening();
@@ -165,20 +198,38 @@ impl Connection {
         classify(&seen)
     }
 
-    async fn answer(&mut self, template: &Template, seen: &mut Observed) {
+    async fn answer(&mut self, template: &Template, seen: &mut Observed, patience: Patience<'_>) {
         let Self { sender, driver, .. } = self;
         let request = template.build();
         let answer = async {
-            if sender.ready().await.is_err() {
-                return;
-            }
-            match sender.try_send_request(request).await {
-                Ok(response) => {
-                    seen.status = Some(response.status().as_u16());
-                    seen.says_when = says_when(response.headers());
-                    seen.complete = read_to_end(response).await;
+            let response = async {
+                sender.ready().await.ok()?;
+                match sender.try_send_request(request).await {
+                    Ok(response) => Some(response),
+                    Err(refused) => {
+                        seen.garbled = refused.error().is_parse();
+                        None
+                    }
                 }
-                Err(refused) => seen.garbled = refused.error().is_parse(),
+            };
+            let response = match timeout_at(patience.until().into(), response).await {
+                Ok(Some(response)) => response,
+                Ok(None) => return,
+                Err(_) => {
+                    seen.timed_out = true;
+                    return;
+                }
+            };
+            let status = response.status().as_u16();
+            seen.status = Some(status);
+            seen.says_when = says_when(response.headers());
+            patience.begun(status);
+            match patience
+                .rest(read_to_end(response, template.read_over))
+                .await
+            {
+                Some(complete) => seen.complete = complete,
+                None => seen.timed_out = true,
             }
         };
         driving(driver, answer).await;
@@ -206,19 +257,65 @@ async fn driving<T>(driver: &mut Option<Driver>, work: impl Future<Output = T>) 
     .await
 }
 
-/// Reads an answer to its end without keeping it; `false` when it broke off.
-async fn read_to_end(response: Response<Incoming>) -> bool {
+/// Reads an answer to its end without keeping it, evenly over a time if one is given; `false` when
+/// it broke off.
+async fn read_to_end(response: Response<Incoming>, over: Duration) -> bool {
     let mut body = response.into_body();
+    let mut pace = ReadPace::new(over, body.size_hint().exact());
     while let Some(frame) = body.frame().await {
-        if frame.is_err() {
-            return false;
-        }
+        let Ok(frame) = frame else { return false };
+        pace.took(frame.data_ref().map_or(0, hyper::body::Bytes::len))
+            .await;
     }
     true
 }
 
+/// Holds a reader back, so that an answer takes its time.
+pub(crate) struct ReadPace {
+    began: Instant,
+    over: Duration,
+    length: Option<u64>,
+    read: u64,
+    pauses: u32,
+}
+
+impl ReadPace {
+    /// An answer of `length` bytes, where that is known.
+    pub(crate) fn new(over: Duration, length: Option<u64>) -> Self {
+        Self {
+            began: Instant::now(),
+            over,
+            length: length.filter(|length| *length > 0),
+            read: 0,
+            pauses: 0,
+        }
+    }
+
+    /// Waits as long as this many bytes more should have taken.
+    pub(crate) async fn took(&mut self, bytes: usize) {
+        if self.over.is_zero() {
+            return;
+        }
+        self.read += bytes as u64;
+        self.pauses += 1;
+        let due = match self.length {
+            Some(length) => self.over.mul_f64(share(self.read, length)),
+            None => self.over / PAUSES * self.pauses.min(PAUSES),
+        };
+        sleep((self.began + due).saturating_duration_since(Instant::now())).await;
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "answers are far shorter than 2^52 bytes"
+)]
+fn share(part: u64, whole: u64) -> f64 {
+    (part as f64 / whole as f64).clamp(0.0, 1.0)
+}
+
 /// Whether an answer tells the client to go elsewhere or to come back later.
-fn says_when(headers: &HeaderMap<HeaderValue>) -> bool {
+pub(crate) fn says_when(headers: &HeaderMap<HeaderValue>) -> bool {
     let closes = headers
         .get_all(CONNECTION)
         .iter()
@@ -251,11 +348,12 @@ pub(crate) async fn probe(
     limit: Duration,
 ) -> Option<u16> {
     let until = Instant::now() + limit;
-    let mut connection = Connection::open(address, until, Manner::Looks).await.ok()?;
+    let opened = Connection::open(address, until, Manner::Looks, false).await;
+    let mut connection = opened.ok()?;
     let mut seen = Observed::default();
-    timeout_at(until.into(), connection.answer(template, &mut seen))
-        .await
-        .ok()?;
+    connection
+        .answer(template, &mut seen, Patience::Whole(until))
+        .await;
     seen.status.filter(|_| seen.complete)
 }
 

@@ -13,6 +13,14 @@
 //! the program closed its listener without emptying the backlog, count as accepted, for their users
 //! cannot tell the difference.
 //!
+//! HTTP/2 says it by itself: a stream beyond the last one that a GOAWAY names, or one that is reset as
+//! refused, was never begun, and its client sends it elsewhere. It counts as refused politely, as do
+//! gRPC's `UNAVAILABLE` and a 503 on a connection that is going away.
+//!
+//! A socket or stream, once it is open, stays open until the server ends it. Where it does so as the
+//! protocol asks (a close frame with a reason such as 1001, the last chunk, a gRPC status), its
+//! client was **let go**; where the connection just ends, it was lost.
+//!
 //! A request on a kept-alive connection that the server closes in the same instant is lost too.
 //! Many clients would send it again; a POST may not be, and a client without retries cannot. It is
 //! counted as its own kind, [`Lost::IdleClose`].
@@ -37,6 +45,9 @@ pub(crate) const IDLE_CLOSE: Duration = Duration::from_millis(20);
 pub(crate) enum Outcome {
     /// Answered, and not with a server error.
     Served(u16),
+    /// A socket or stream that the server ended as its protocol asks: its client knows that it may
+    /// go elsewhere.
+    LetGo,
     /// 503 with `Connection: close` or `Retry-After`: turned away in a way that clients understand.
     Refused,
     /// No connection, or none that took the request.
@@ -65,7 +76,7 @@ pub enum Lost {
     Cut,
     /// No answer within the time a request is given.
     Unanswered,
-    /// What came back was not HTTP.
+    /// What came back was not the protocol of the request.
     Garbled,
 }
 
@@ -78,8 +89,15 @@ impl Lost {
             Self::IdleClose => "closed on a kept-alive connection as it was sent",
             Self::Cut => "cut in the middle of the answer",
             Self::Unanswered => "never answered",
-            Self::Garbled => "answered with something that is not HTTP",
+            Self::Garbled => "answered in another protocol",
         }
+    }
+}
+
+impl Outcome {
+    /// Whether the connection is of further use after it.
+    pub(crate) const fn answered(self) -> bool {
+        matches!(self, Self::Served(_) | Self::Refused | Self::Failed(_))
     }
 }
 

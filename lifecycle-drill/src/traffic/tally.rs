@@ -7,11 +7,14 @@
 
 use std::time::{Duration, Instant};
 
-use hdrhistogram::Histogram;
+use hdrhistogram::{Counter, Histogram};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Kind;
 use super::outcome::{Lost, Outcome};
+use super::websocket::Messages;
+use crate::series::{Recorder, Series};
 use crate::stage::{Phase, Stage, millis_between};
 
 /// How many lost requests are listed one by one.
@@ -22,11 +25,15 @@ const LONGEST_US: u64 = 3_600_000_000;
 /// Outcomes of the requests that were sent in one phase.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
-    /// Answered with 2xx, 3xx or 4xx.
+    /// Answered with 2xx, 3xx or 4xx, or let go.
     pub served: u64,
     /// Of those: answered with 4xx.
     pub client_error: u64,
-    /// 503 with `Connection: close` or `Retry-After`.
+    /// Of those: sockets and streams that the server ended as their protocol asks.
+    #[serde(default)]
+    pub let_go: u64,
+    /// 503 with `Connection: close` or `Retry-After`, a GOAWAY before the request was begun, gRPC's
+    /// `UNAVAILABLE`, a socket closed with 1013.
     pub refused: u64,
     /// No connection, or one that closed before the request was written.
     pub refused_at_connect: u64,
@@ -47,6 +54,10 @@ impl Counts {
         let field = match outcome {
             Outcome::Served(status) => {
                 self.client_error += u64::from((400..500).contains(&status));
+                &mut self.served
+            }
+            Outcome::LetGo => {
+                self.let_go += 1;
                 &mut self.served
             }
             Outcome::Refused => &mut self.refused,
@@ -76,6 +87,7 @@ impl Counts {
         Self {
             served: self.served + other.served,
             client_error: self.client_error + other.client_error,
+            let_go: self.let_go + other.let_go,
             refused: self.refused + other.refused,
             refused_at_connect: self.refused_at_connect + other.refused_at_connect,
             server_error: self.server_error + other.server_error,
@@ -101,7 +113,7 @@ pub struct Latency {
 }
 
 impl Latency {
-    fn of(histogram: &Histogram<u64>) -> Option<Self> {
+    fn of<C: Counter>(histogram: &Histogram<C>) -> Option<Self> {
         if histogram.is_empty() {
             return None;
         }
@@ -131,7 +143,7 @@ pub struct LostRequest {
 
 /// One finished request.
 pub(crate) struct Finished<'a> {
-    pub(crate) label: &'a str,
+    pub(crate) kind: &'a Kind,
     /// When it should have left; latency counts from here.
     pub(crate) intended: Instant,
     /// When it left.
@@ -139,62 +151,198 @@ pub(crate) struct Finished<'a> {
     pub(crate) outcome: Outcome,
 }
 
+/// What a kind of request is called.
+#[derive(Clone)]
+pub(crate) struct Label {
+    pub(crate) request: String,
+    /// How many clients keep one open; `None` for requests.
+    pub(crate) clients: Option<usize>,
+}
+
 /// What the load generator counted.
 pub(crate) struct Tally {
     phases: [Counts; 4],
-    before: Histogram<u64>,
-    after: Histogram<u64>,
+    latencies: [Histogram<u64>; 4],
     /// How far the generator was behind its own schedule.
     behind: Histogram<u64>,
+    kinds: Vec<OfKind>,
     lost: Vec<(String, Lost, Instant, Instant)>,
     errors: Option<u16>,
     errors_before: u64,
+    /// The same over time.
+    over_time: Recorder,
     /// The generator stopped because it had sent all it may.
     pub(crate) exhausted: bool,
 }
 
+/// What was counted of one kind.
+struct OfKind {
+    label: Label,
+    phases: [Counts; 4],
+    before: Histogram<u32>,
+    after: Histogram<u32>,
+    sessions: Sessions,
+}
+
+impl OfKind {
+    fn new(label: Label) -> anyhow::Result<Self> {
+        let sessions = Sessions {
+            clients: label.clients.unwrap_or_default(),
+            ..Sessions::default()
+        };
+        Ok(Self {
+            label,
+            phases: [Counts::default(); 4],
+            before: Histogram::new(2)?,
+            after: Histogram::new(2)?,
+            sessions,
+        })
+    }
+
+    fn frozen(&self) -> KindOfRequest {
+        let [before, settling, stopping, gone] = self.phases;
+        KindOfRequest {
+            request: self.label.request.clone(),
+            before,
+            settling,
+            stopping,
+            gone,
+            latency_before: Latency::of(&self.before),
+            latency_after: Latency::of(&self.after),
+            sessions: self.label.clients.map(|_| self.sessions),
+        }
+    }
+}
+
 impl Tally {
-    pub(crate) fn new() -> anyhow::Result<Self> {
+    pub(crate) fn new(kinds: &[Label]) -> anyhow::Result<Self> {
         let histogram = || Histogram::new_with_bounds(1, LONGEST_US, 3);
         Ok(Self {
             phases: [Counts::default(); 4],
-            before: histogram()?,
-            after: histogram()?,
+            latencies: [histogram()?, histogram()?, histogram()?, histogram()?],
             behind: histogram()?,
+            kinds: kinds
+                .iter()
+                .cloned()
+                .map(OfKind::new)
+                .collect::<anyhow::Result<_>>()?,
             lost: Vec::new(),
             errors: None,
             errors_before: 0,
+            over_time: Recorder::new(Instant::now()),
             exhausted: false,
         })
     }
 
+    /// A request leaves now.
+    pub(crate) fn leaves(&mut self, at: Instant) {
+        self.over_time.leaves(at);
+    }
+
+    /// A request that left has come to its end, and is recorded beside it.
+    pub(crate) fn ends(&mut self) {
+        self.over_time.ends(Instant::now());
+    }
+
+    /// A socket or stream of this kind is open.
+    pub(crate) fn opened(&mut self, kind: usize) {
+        if let Some(of_kind) = self.kinds.get_mut(kind) {
+            of_kind.sessions.opened += 1;
+        }
+        self.over_time.opened(Instant::now());
+    }
+
     pub(crate) fn record(&mut self, stage: &Stage, finished: &Finished<'_>) {
         let now = Instant::now();
-        let phase = stage.phase(finished.sent);
-        self.phases[phase as usize].add(finished.outcome);
-        match finished.outcome {
-            Outcome::Served(_) => {
-                let latencies = if phase == Phase::Before {
-                    &mut self.before
-                } else {
-                    &mut self.after
+        let latency = now.saturating_duration_since(finished.intended);
+        let phase = self.count(stage, finished, now, Some(latency));
+        if matches!(finished.outcome, Outcome::Served(_)) {
+            let latency = micros(latency);
+            self.latencies[phase as usize].saturating_record(latency);
+            if let Some(of_kind) = self.kinds.get_mut(finished.kind.number) {
+                let latencies = match phase {
+                    Phase::Before => &mut of_kind.before,
+                    _ => &mut of_kind.after,
                 };
-                latencies.saturating_record(micros(now.duration_since(finished.intended)));
+                // It grows with what it is given, up to far beyond any drill.
+                let recorded = latencies.record(latency.min(LONGEST_US));
+                debug_assert!(recorded.is_ok());
             }
+        }
+        self.behind.saturating_record(micros(
+            finished.sent.saturating_duration_since(finished.intended),
+        ));
+    }
+
+    /// A socket or stream that came to its end, or was never open. How long it lasted is no latency.
+    pub(crate) fn record_session(
+        &mut self,
+        stage: &Stage,
+        finished: &Finished<'_>,
+        opened: bool,
+        messages: Messages,
+    ) {
+        let now = Instant::now();
+        if opened {
+            self.over_time.closed(now);
+        }
+        self.count(stage, finished, now, None);
+        if let Some(of_kind) = self.kinds.get_mut(finished.kind.number) {
+            of_kind.sessions.messages_sent += messages.sent;
+            of_kind.sessions.messages_received += messages.received;
+        }
+    }
+
+    /// What requests and sessions have in common.
+    fn count(
+        &mut self,
+        stage: &Stage,
+        finished: &Finished<'_>,
+        now: Instant,
+        latency: Option<Duration>,
+    ) -> Phase {
+        let (phase, outcome) = (stage.phase(finished.sent), finished.outcome);
+        self.over_time.count(finished.intended, outcome, latency);
+        self.phases[phase as usize].add(outcome);
+        if let Some(of_kind) = self.kinds.get_mut(finished.kind.number) {
+            of_kind.phases[phase as usize].add(outcome);
+        }
+        match outcome {
             Outcome::Failed(status) => {
                 self.errors = Some(status);
                 // Sent before the stop and failed after it is the stop's doing.
                 self.errors_before += u64::from(stage.phase(now) == Phase::Before);
             }
             Outcome::Lost(how) if self.lost.len() < LISTED => {
-                self.lost
-                    .push((finished.label.to_owned(), how, finished.sent, now));
+                let label = finished.kind.template.label.clone();
+                self.lost.push((label, how, finished.sent, now));
             }
             _ => {}
         }
-        self.behind.saturating_record(micros(
-            finished.sent.saturating_duration_since(finished.intended),
-        ));
+        phase
+    }
+
+    /// The sums up to now.
+    pub(crate) fn so_far(&self) -> SoFar {
+        let all = self
+            .phases
+            .iter()
+            .fold(Counts::default(), |all, phase| all.plus(*phase));
+        let (in_flight, open) = self.over_time.under_way();
+        SoFar {
+            served: all.served,
+            refused: all.refused,
+            refused_at_connect: all.refused_at_connect,
+            server_error: all.server_error,
+            lost: all.lost,
+            in_flight: in_flight.into(),
+            open: open.into(),
+        }
+    }
+
+    /// The counts over time; `zero` is the moment from which times are told.
+    pub(crate) fn series(&self, zero: Instant) -> Series {
+        self.over_time.series(zero)
     }
 
     /// Freezes the counts; `zero` is the moment from which times are told.
@@ -205,8 +353,10 @@ impl Tally {
             settling: phases[1].1,
             stopping: phases[2].1,
             gone: phases[3].1,
-            latency_before: Latency::of(&self.before),
-            latency_after: Latency::of(&self.after),
+            latency_before: self.latency(&[Phase::Before]),
+            latency_settling: self.latency(&[Phase::Settling]),
+            latency_stopping: self.latency(&[Phase::Stopping]),
+            latency_after: self.latency(&[Phase::Settling, Phase::Stopping, Phase::Gone]),
             behind_p99_ms: millis_of(self.behind.value_at_quantile(0.99)),
             last_server_error: self.errors,
             server_errors_before_stop: self.errors_before,
@@ -221,8 +371,41 @@ impl Tally {
                     ended_ms: millis_between(zero, *ended),
                 })
                 .collect(),
+            kinds: self.kinds.iter().map(OfKind::frozen).collect(),
         }
     }
+
+    fn latency(&self, phases: &[Phase]) -> Option<Latency> {
+        let mut all: Option<Histogram<u64>> = None;
+        for phase in phases {
+            let histogram = &self.latencies[*phase as usize];
+            match &mut all {
+                // All have the same bounds, so that nothing is too large for another.
+                Some(all) => all.add(histogram).ok()?,
+                None => all = Some(histogram.clone()),
+            }
+        }
+        Latency::of(&all?)
+    }
+}
+
+/// The counts while a load runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SoFar {
+    /// As [`Counts::served`].
+    pub served: u64,
+    /// As [`Counts::refused`].
+    pub refused: u64,
+    /// As [`Counts::refused_at_connect`].
+    pub refused_at_connect: u64,
+    /// As [`Counts::server_error`].
+    pub server_error: u64,
+    /// As [`Counts::lost`].
+    pub lost: u64,
+    /// Requests that are under way.
+    pub in_flight: u64,
+    /// Sockets and streams that are open.
+    pub open: u64,
 }
 
 /// What became of the requests, by the phase in which each was sent.
@@ -238,7 +421,13 @@ pub struct Requests {
     pub gone: Counts,
     /// Latency of the served requests that were sent before the stop was asked.
     pub latency_before: Option<Latency>,
-    /// Latency of those sent after it.
+    /// Latency of those sent from then on until the signal.
+    #[serde(default)]
+    pub latency_settling: Option<Latency>,
+    /// Latency of those sent from the signal to the end of the process.
+    #[serde(default)]
+    pub latency_stopping: Option<Latency>,
+    /// Latency of all that were sent after the stop was asked.
     pub latency_after: Option<Latency>,
     /// How late the drill itself was with its requests, ninety-nine in a hundred, in milliseconds;
     /// part of every latency above.
@@ -252,6 +441,54 @@ pub struct Requests {
     pub ended_early: bool,
     /// The first lost requests, twenty at most.
     pub lost: Vec<LostRequest>,
+    /// The same counts by kind of request, in the order of the mix.
+    #[serde(default)]
+    pub kinds: Vec<KindOfRequest>,
+}
+
+/// What became of the requests of one kind, by the phase in which each was sent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct KindOfRequest {
+    /// What was sent: `GET /`, `grpc /shop.Quotes/Get`.
+    pub request: String,
+    /// Before the stop was asked.
+    pub before: Counts,
+    /// From the stop asked to the signal.
+    pub settling: Counts,
+    /// From the signal to the end of the process.
+    pub stopping: Counts,
+    /// After the end of the process.
+    pub gone: Counts,
+    /// Latency of the served ones that were sent before the stop was asked; null for sockets and
+    /// streams.
+    pub latency_before: Option<Latency>,
+    /// Latency of those sent after it.
+    pub latency_after: Option<Latency>,
+    /// There for sockets and streams.
+    pub sessions: Option<Sessions>,
+}
+
+impl KindOfRequest {
+    /// All phases.
+    pub const fn all(&self) -> Counts {
+        self.before
+            .plus(self.settling)
+            .plus(self.stopping)
+            .plus(self.gone)
+    }
+}
+
+/// What passed over the sockets or streams of one kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Sessions {
+    /// Clients that each kept one open.
+    pub clients: usize,
+    /// How many were opened, those included that were opened again.
+    pub opened: u64,
+    /// Messages that the clients sent on them; 0 for streams.
+    pub messages_sent: u64,
+    /// Messages that they received; 0 for streams.
+    pub messages_received: u64,
 }
 
 impl Requests {
@@ -279,12 +516,32 @@ fn millis_of(micros: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::Arc;
 
-    fn record(tally: &mut Tally, stage: &Stage, outcome: Outcome) {
+    use super::super::client::{Manner, Template};
+    use super::super::lane::Lane;
+    use super::*;
+    use crate::script::{Endpoint, RequestSpec};
+
+    fn tally() -> (Tally, Kind) {
+        let base = Endpoint::on_port(1, "/");
+        let lane = Lane::new(base.address(), Manner::Looks, 1);
+        let kind = Kind {
+            number: 0,
+            template: Template::new(&RequestSpec::get("/"), base.authority()).unwrap(),
+            lane: Arc::new(lane),
+        };
+        let label = Label {
+            request: "GET /".to_owned(),
+            clients: None,
+        };
+        (Tally::new(&[label]).unwrap(), kind)
+    }
+
+    fn record((tally, kind): &mut (Tally, Kind), stage: &Stage, outcome: Outcome) {
         let now = Instant::now();
         let finished = Finished {
-            label: "GET /",
+            kind,
             intended: now,
             sent: now,
             outcome,
@@ -295,7 +552,7 @@ mod tests {
     #[test]
     fn outcomes_are_counted_in_the_phase_in_which_they_were_sent() {
         let stage = Stage::new();
-        let mut tally = Tally::new().unwrap();
+        let mut tally = tally();
         record(&mut tally, &stage, Outcome::Served(200));
         let asked = stage.ask(Duration::ZERO);
         record(&mut tally, &stage, Outcome::Refused);
@@ -307,7 +564,7 @@ mod tests {
         record(&mut tally, &stage, Outcome::RefusedAtConnect);
         record(&mut tally, &stage, Outcome::NotSent);
 
-        let requests = tally.requests(asked);
+        let requests = tally.0.requests(asked);
         assert_eq!(
             requests.before,
             Counts {
@@ -344,16 +601,19 @@ mod tests {
         assert_eq!(requests.server_errors_before_stop, 0);
         assert!(requests.latency_before.is_some());
         assert!(requests.latency_after.is_none());
+        // There is one kind, and it is all there is.
+        assert_eq!(requests.kinds[0].request, "GET /");
+        assert_eq!(requests.kinds[0].all(), requests.all());
     }
 
     #[test]
     fn the_list_of_lost_requests_is_bounded() {
         let stage = Stage::new();
-        let mut tally = Tally::new().unwrap();
+        let mut tally = tally();
         for _ in 0..1_000 {
             record(&mut tally, &stage, Outcome::Lost(Lost::Closed));
         }
-        let requests = tally.requests(Instant::now());
+        let requests = tally.0.requests(Instant::now());
         assert_eq!(requests.lost.len(), LISTED);
         assert_eq!(requests.before.lost, 1_000);
     }

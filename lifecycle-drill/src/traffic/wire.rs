@@ -6,12 +6,14 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+
+use super::frames::{Frames, GO_AWAY, HEADERS};
 
 /// How the other side left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,6 +39,21 @@ pub(crate) struct Traffic {
     deaf: AtomicBool,
     /// Who wanted to read meanwhile.
     reader: Mutex<Option<Waker>>,
+    /// There for HTTP/2 alone.
+    http2: Option<Http2>,
+}
+
+/// What passed over an HTTP/2 connection, from its beginning.
+struct Http2 {
+    written: Mutex<Frames>,
+    read: Mutex<Frames>,
+    /// The last stream whose head was handed to the kernel in full.
+    last_stream: AtomicU32,
+    going_away: AtomicBool,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Traffic {
@@ -62,7 +79,19 @@ impl Traffic {
     }
 
     fn lock_reader(&self) -> MutexGuard<'_, Option<Waker>> {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.reader)
+    }
+
+    /// Whether the head of this stream of HTTP/2 was handed to the kernel in full.
+    pub(crate) fn stream_written(&self, stream: u32) -> bool {
+        let last = |http2: &Http2| http2.last_stream.load(Relaxed);
+        self.http2.as_ref().is_some_and(|it| last(it) >= stream)
+    }
+
+    /// Whether the other side has said that it takes no new streams.
+    pub(crate) fn going_away(&self) -> bool {
+        let goes = |http2: &Http2| http2.going_away.load(Relaxed);
+        self.http2.as_ref().is_some_and(goes)
     }
 
     /// Whether the head of the current request was handed to the kernel in full.
@@ -87,6 +116,14 @@ impl Traffic {
     }
 
     fn wrote(&self, bytes: &[u8]) {
+        if let Some(http2) = &self.http2 {
+            locked(&http2.written).follow(bytes, |kind, stream| {
+                if kind == HEADERS {
+                    http2.last_stream.fetch_max(stream, Relaxed);
+                }
+            });
+            return;
+        }
         let mut seen = self.head.load(Relaxed);
         for byte in bytes {
             if seen == 4 {
@@ -104,6 +141,17 @@ impl Traffic {
             if let Some(reader) = reader {
                 reader.wake();
             }
+        }
+    }
+
+    fn read(&self, bytes: &[u8]) {
+        self.received.fetch_add(bytes.len() as u64, Relaxed);
+        if let Some(http2) = &self.http2 {
+            locked(&http2.read).follow(bytes, |kind, _| {
+                if kind == GO_AWAY {
+                    http2.going_away.store(true, Relaxed);
+                }
+            });
         }
     }
 
@@ -126,8 +174,28 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
+    /// Over which HTTP/1.1 passes, or anything that begins with it.
     pub(crate) fn new(stream: TcpStream) -> (Self, Arc<Traffic>) {
-        let traffic = Arc::new(Traffic::default());
+        Self::watched(stream, Traffic::default())
+    }
+
+    /// Over which HTTP/2 passes.
+    pub(crate) fn http2(stream: TcpStream) -> (Self, Arc<Traffic>) {
+        let http2 = Http2 {
+            written: Mutex::new(Frames::of_client()),
+            read: Mutex::default(),
+            last_stream: AtomicU32::new(0),
+            going_away: AtomicBool::new(false),
+        };
+        let traffic = Traffic {
+            http2: Some(http2),
+            ..Traffic::default()
+        };
+        Self::watched(stream, traffic)
+    }
+
+    fn watched(stream: TcpStream, traffic: Traffic) -> (Self, Arc<Traffic>) {
+        let traffic = Arc::new(traffic);
         (
             Self {
                 stream,
@@ -152,11 +220,11 @@ impl AsyncRead for Wire {
         let result = ready!(Pin::new(&mut this.stream).poll_read(cx, buffer));
         match &result {
             Ok(()) => {
-                let count = buffer.filled().len() - before;
-                if count == 0 && buffer.remaining() > 0 {
+                let bytes = buffer.filled().get(before..).unwrap_or_default();
+                if bytes.is_empty() && buffer.remaining() > 0 {
                     this.traffic.closed.store(true, Relaxed);
                 }
-                this.traffic.received.fetch_add(count as u64, Relaxed);
+                this.traffic.read(bytes);
             }
             Err(error) => this.traffic.failed(error),
         }

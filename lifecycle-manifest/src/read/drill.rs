@@ -1,15 +1,22 @@
 //! `drill`: how a rehearsal loads the service.
 
-use super::table::{Table, wrong_type};
-use crate::finding::{Finding, Place};
-use crate::manifest::{Drill, DrillRequest, Written};
+use super::table::{Table, Zero, wrong_type};
+use crate::finding::{Edit, Finding, Fix, Place, Safety};
+use crate::manifest::{Drill, DrillBody, DrillConnections, DrillProtocol, DrillRequest, Written};
 use crate::rules::shape;
 use crate::text::{Node, Route, Value};
+
+/// A body is made in memory, and there are many requests.
+const LONGEST_BODY: u32 = 64 << 20;
 
 pub(super) fn drill(mut table: Table<'_, '_>) -> Drill {
     let drill = Drill {
         rate: table.number("rate", 1..=20_000),
         env: pairs(&mut table, "env"),
+        connections: table
+            .table("connections")
+            .map(connections)
+            .unwrap_or_default(),
         requests: table
             .items("requests", "a list, such as `[GET /]`")
             .into_iter()
@@ -20,61 +27,186 @@ pub(super) fn drill(mut table: Table<'_, '_>) -> Drill {
     drill
 }
 
-/// `GET /path`, or a mapping with everything.
+fn connections(mut table: Table<'_, '_>) -> DrillConnections {
+    let connections = DrillConnections {
+        kept_alive: table.number("kept_alive", 0..=10_000),
+        fresh: share(&mut table, "fresh"),
+    };
+    table.finish();
+    connections
+}
+
+/// A percentage, such as `20%`.
+fn share(table: &mut Table<'_, '_>, key: &'static str) -> Option<Written<u8>> {
+    let entry = table.entry(key)?;
+    let route = table.route().key(key);
+    let what = "a percentage, such as `20%`";
+    let text = table.scalar(&entry.value, route, what)?;
+    let digits = text.value.strip_suffix('%').filter(|digits| {
+        let plain = *digits == "0" || !digits.starts_with('0');
+        plain && digits.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    let percent = digits.and_then(|digits| digits.parse().ok());
+    match percent.filter(|percent| *percent <= 100) {
+        Some(value) => Some(text.map(|_| value)),
+        None => {
+            table.push(wrong_type(&text.route, what, &entry.value));
+            None
+        }
+    }
+}
+
+/// `GET /path`, with a protocol before it, or a mapping with everything.
 fn request(table: &mut Table<'_, '_>, route: Route, item: &Node) -> Option<DrillRequest> {
     if !matches!(item.value, Value::Mapping(_)) {
         let text = table.scalar(item, route, "a request, such as `GET /`")?;
-        let (method, path) = text
-            .value
-            .split_once(' ')
-            .unwrap_or(("GET", text.value.as_str()));
-        let (method, path) = (method.to_owned(), path.trim().to_owned());
-        let at = text.map(|_| ());
-        return checked(
-            table,
-            at,
-            DrillRequest {
-                method,
-                path,
-                ..plain()
-            },
-        );
+        let request = short(&text.value);
+        return checked(table, text.map(|_| ()), request);
     }
     let mut inner = Table::new(item, route.clone(), table.findings())?;
     let path = inner.text("path");
     if item.entry("path").is_none() {
         inner.missing("path", "add `path: /`");
     }
-    let method = inner
-        .text("method")
-        .map_or_else(|| "GET".to_owned(), |method| method.value);
+    let words = DrillProtocol::ALL.map(|protocol| (protocol.as_str(), protocol));
+    let protocol = inner.word("protocol", "a protocol", &words);
+    let body = inner.text("body").map(|body| body.value);
+    let bytes = inner.number("body_bytes", 1..=LONGEST_BODY);
+    if let (Some(_), Some(bytes)) = (&body, &bytes) {
+        let finding = Finding::new(
+            &shape::OUT_OF_RANGE,
+            "a request has one body: `body` or `body_bytes`",
+            Place::Value(bytes.route.clone()),
+        );
+        inner.push(finding.help("keep one of them"));
+    }
     let request = DrillRequest {
-        method,
+        protocol: protocol.as_ref().map(|it| it.value).unwrap_or_default(),
+        method: inner.text("method").map(|method| method.value),
         path: path
             .as_ref()
             .map_or_else(String::new, |path| path.value.clone()),
         headers: pairs(&mut inner, "headers"),
-        body: inner
-            .text("body")
-            .map_or_else(String::new, |body| body.value),
-        weight: inner
-            .number("weight", 0..=1_000_000)
-            .map_or(1, |weight| weight.value),
+        body: match (body, bytes) {
+            (Some(text), _) => DrillBody::Text(text),
+            (None, Some(bytes)) => DrillBody::Bytes(bytes.value),
+            (None, None) => DrillBody::None,
+        },
+        proto: inner.text("proto").map(|proto| proto.value),
+        weight: inner.number("weight", 0..=1_000_000).map(|it| it.value),
         slow: inner.boolean("slow").is_some_and(|slow| slow.value),
+        send_over: inner
+            .duration("send_over", Zero::Refused)
+            .map(|it| it.value),
+        read_over: inner
+            .duration("read_over", Zero::Refused)
+            .map(|it| it.value),
+        clients: inner.number("clients", 1..=10_000).map(|it| it.value),
+        every: inner.duration("every", Zero::Refused).map(|it| it.value),
     };
+    // With a protocol that could not be read, nothing can be said of what goes with it.
+    if protocol.is_some() || item.entry("protocol").is_none() {
+        fitting(&mut inner, item, &request);
+    }
     inner.finish();
     let at = path?.map(|_| ());
     checked(table, at, request)
 }
 
-fn plain() -> DrillRequest {
+/// `[PROTOCOL ][METHOD ]PATH`.
+fn short(text: &str) -> DrillRequest {
+    let mut rest = text;
+    let mut protocol = DrillProtocol::Http;
+    if let Some((word, behind)) = text.split_once(' ')
+        && let Some(named) = DrillProtocol::ALL.iter().find(|it| it.as_str() == word)
+    {
+        (protocol, rest) = (*named, behind.trim_start());
+    }
+    let (method, path) = match rest.split_once(' ') {
+        Some((method, path)) => (Some(method.to_owned()), path.trim()),
+        None => (None, rest),
+    };
     DrillRequest {
-        method: String::new(),
-        path: String::new(),
-        headers: Vec::new(),
-        body: String::new(),
-        weight: 1,
-        slow: false,
+        protocol,
+        method,
+        path: path.to_owned(),
+        ..DrillRequest::default()
+    }
+}
+
+/// Finds keys that mean nothing in the request's protocol, or without one another.
+fn fitting(table: &mut Table<'_, '_>, item: &Node, request: &DrillRequest) {
+    use DrillProtocol::{Grpc, Http, Http2, Stream, Websocket};
+    let of = |protocols: &[DrillProtocol]| protocols.contains(&request.protocol);
+    let kept = request.clients.is_some() || of(&[Websocket, Stream]);
+    let keys = [
+        (
+            "method",
+            of(&[Http, Http2, Stream]),
+            "http, http2 and stream",
+        ),
+        ("body_bytes", of(&[Http, Http2]), "http and http2"),
+        ("proto", of(&[Grpc]), "grpc"),
+        ("send_over", of(&[Http, Http2]), "http and http2"),
+        ("read_over", of(&[Http, Http2]), "http and http2"),
+        (
+            "clients",
+            of(&[Websocket, Stream, Grpc]),
+            "websocket, stream and grpc",
+        ),
+        ("every", of(&[Websocket]), "websocket"),
+        (
+            "weight",
+            !kept,
+            "requests that are sent at a rate, not to what clients keep open",
+        ),
+        (
+            "slow",
+            !kept,
+            "requests that are sent at a rate, not to what clients keep open",
+        ),
+    ];
+    let route = table.route().clone();
+    for (key, fits, owner) in keys {
+        if fits || item.entry(key).is_none() {
+            continue;
+        }
+        let message = format!("`{}` has no `{key}`", request.protocol.as_str());
+        let finding = Finding::new(&shape::OUT_OF_RANGE, message, Place::Key(route.key(key)));
+        let remove = Edit::Remove {
+            entry: route.key(key),
+        };
+        table.push(finding.fix_with(
+            format!("take it away: `{key}` belongs to {owner}"),
+            Fix::new(Safety::Unsafe, [remove]),
+        ));
+    }
+    let needs = [
+        (
+            "send_over",
+            request.body == DrillBody::None,
+            "a body to send",
+            "`body_bytes: 65536`",
+        ),
+        (
+            "body",
+            request.protocol == Grpc && request.proto.is_none(),
+            "the file that describes its message",
+            "`proto: proto/shop.proto`",
+        ),
+        (
+            "every",
+            request.body == DrillBody::None,
+            "something to say",
+            "`body: hello`",
+        ),
+    ];
+    for (key, lacks, what, add) in needs {
+        if lacks && item.entry(key).is_some() {
+            let message = format!("`{key}` needs {what}");
+            let finding = Finding::new(&shape::OUT_OF_RANGE, message, Place::Key(route.key(key)));
+            table.push(finding.help(format!("add {add}")));
+        }
     }
 }
 
@@ -84,8 +216,9 @@ fn checked(
     request: DrillRequest,
 ) -> Option<DrillRequest> {
     let path = request.path.starts_with('/') && request.path.bytes().all(|b| b.is_ascii_graphic());
-    let method =
-        !request.method.is_empty() && request.method.bytes().all(|b| b.is_ascii_uppercase());
+    let method = request.method.as_ref().is_none_or(|method| {
+        !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase())
+    });
     if path && method {
         return Some(request);
     }

@@ -16,7 +16,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use crate::duration::PATTERN;
 use crate::kind::{Kind, Phase};
 use crate::lints::Level;
-use crate::manifest::{Drift, OnFailure};
+use crate::manifest::{Drift, DrillProtocol, OnFailure};
 use crate::platform::{Platform, PlatformsSchema};
 
 /// The schema of format 1.
@@ -36,6 +36,7 @@ const MAY_BE_EMPTY: &[&str] = &[
     "traffic",
     "health",
     "drill",
+    "connections",
     "generate",
     "lints",
     "logical_ids",
@@ -140,7 +141,7 @@ struct ManifestSchema {
     resources: BTreeMap<String, ResourceSchema>,
     /// Where it runs; each may be empty (`{}`) for the platform's defaults.
     platforms: Option<PlatformsSchema>,
-    /// How `lifecycle drill` starts and loads the service. Unset: `GET /`, 200 times a second.
+    /// How `lifecycle drill` starts and loads the service. Unset: what its resources answer, 200 times a second.
     drill: Option<DrillSchema>,
     /// What `lifecycle gen` does with its files. Unset: the defaults of its keys.
     generate: Option<GenerateSchema>,
@@ -337,31 +338,61 @@ struct DrillSchema {
     rate: Option<u32>,
     /// Environment variables that the process is started with, by name; none when not written.
     env: Option<BTreeMap<String, String>>,
-    /// What is sent: `GET /`, or a mapping with method, path and body. Unset: `GET /`.
+    /// How requests share connections. Unset: the defaults of its keys.
+    connections: Option<ConnectionsSchema>,
+    /// What is sent: `GET /`, `grpc /shop.Quotes/Get`, or a mapping with everything. Unset: what the resources answer.
     #[schemars(extend("examples" = [["GET /"]]))]
     requests: Option<Vec<RequestSchema>>,
 }
 
 #[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, title = "connections")]
+struct ConnectionsSchema {
+    /// How many connections are kept alive, each way; 16 when not written.
+    #[schemars(range(min = 0, max = 10_000))]
+    kept_alive: Option<u32>,
+    /// The share of requests that open a connection of their own; `20%` when not written.
+    #[schemars(regex(pattern = "^(100|[1-9]?[0-9])%$"))]
+    #[schemars(extend("patternErrorMessage" = "write a percentage, such as `20%`"))]
+    fresh: Option<String>,
+}
+
+#[derive(JsonSchema)]
 #[schemars(untagged, deny_unknown_fields)]
 enum RequestSchema {
-    /// A method and a path, such as `GET /`.
+    /// A method and a path, such as `GET /`, with the protocol before it where that is another: `http2 GET /`, `grpc /shop.Quotes/Get`, `websocket /chat`, `stream /events`.
     Plain(String),
     /// A request with everything.
     #[schemars(title = "request")]
     Whole {
-        /// Where the request goes, such as `/orders`.
+        /// Where the request goes, such as `/orders`; in gRPC the service and its method.
         path: String,
+        /// What it is sent in; `http` when not written.
+        protocol: Option<DrillProtocol>,
         /// The method; `GET` when not written.
         method: Option<String>,
         /// Headers of the request, by name; none when not written.
         headers: Option<BTreeMap<String, String>>,
-        /// The request's body, sent as it stands; empty when not written.
+        /// The request's body, sent as it stands; on a WebSocket what its client says, in gRPC the message as JSON. Empty when not written.
         body: Option<String>,
+        /// A body of so many bytes without a meaning, instead of `body`.
+        #[schemars(range(min = 1, max = 67_108_864))]
+        body_bytes: Option<u32>,
+        /// The `.proto` file that describes a gRPC call's messages, from the manifest's own directory. Unset: the message is empty.
+        proto: Option<String>,
         /// How often beside the others; 1 when not written.
         weight: Option<u32>,
         /// Known to take long: kept in flight when the signal comes; `false` when not written.
         slow: Option<bool>,
+        /// The body is sent slowly, over this time. Unset: at once.
+        send_over: Option<DurationSchema>,
+        /// The answer is read slowly, over this time. Unset: as it comes.
+        read_over: Option<DurationSchema>,
+        /// How many clients keep the socket or the stream open; 10 when not written.
+        #[schemars(range(min = 1, max = 10_000))]
+        clients: Option<u32>,
+        /// How often a client says the body on its WebSocket. Unset: once.
+        every: Option<DurationSchema>,
     },
 }
 

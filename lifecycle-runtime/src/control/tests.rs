@@ -120,6 +120,27 @@ async fn further_signals_go_by_the_rule() {
     assert_eq!(control.forced().outcome, Outcome::Forced);
 }
 
+/// PM2 and Fly.io stop a program with SIGINT.
+#[tokio::test(start_paused = true)]
+async fn a_platform_that_sends_sigint_may_repeat_itself() {
+    for (first, at_terminal, verdict) in [
+        (Signal::Interrupt, false, Verdict::Ignore),
+        // `docker run -it`, and Ctrl-C twice.
+        (Signal::Interrupt, true, Verdict::Leave),
+        // No platform sends both: this is somebody's `kill -INT`.
+        (Signal::Terminate, false, Verdict::Leave),
+    ] {
+        let (mut control, _orders) = control();
+        control.platform = Some("fly".to_owned());
+        assert!(control.wired(Vec::new()));
+        control.ready();
+        assert_eq!(control.signal(first, at_terminal), Verdict::Begin);
+        tokio::time::advance(ms(1000)).await;
+        let again = control.signal(Signal::Interrupt, at_terminal);
+        assert_eq!(again, verdict, "{first:?}, at a terminal: {at_terminal}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn somebody_at_a_terminal_does_not_wait_for_routing() {
     let (control, _orders) = control();

@@ -81,6 +81,8 @@ fn good() -> Measured {
         service: script.service.clone(),
         platform: script.platform.clone(),
         platform_label: script.platform_label.clone(),
+        scenario: None,
+        excused: Vec::new(),
         command: vec!["target/release/checkout-api".to_owned()],
         course: Course::Played,
         findings: Vec::new(),
@@ -112,6 +114,7 @@ fn good() -> Measured {
             kept_alive: 16,
             fresh_share: 0.2,
             slow_share: 0.1,
+            clients: 0,
         }),
         series: None,
         requests: Some(Requests {
@@ -257,6 +260,7 @@ fn other_language() -> Measured {
     measured.load = Some(LoadSummary::Closed {
         kept_alive: 64,
         fresh: 8,
+        clients: 0,
     });
     measured.not_measured = vec![
         "steps: no report was left; the process does not link the lifecycle runtime, or ended \
