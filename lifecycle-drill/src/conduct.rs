@@ -269,8 +269,9 @@ impl Drill<'_> {
         if let Some(base) = &target.base
             && !load.is_empty()
         {
+            let load = self.running.reached(load)?;
             self.counting = Some(Counting::Running(super::traffic::start(
-                load,
+                &load,
                 base,
                 &self.stage,
                 &progress,

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -21,7 +21,7 @@ use super::process::{Ended, Status, hold, status_of_another, watch as watch_end}
 use super::stopping::{Seen, Stopping, moment_of};
 use super::tool::{Follower, Tool};
 use crate::guard::{Guard, MARK, Order, Undo, new_mark};
-use crate::script::{Endpoint, Script, Target};
+use crate::script::{Endpoint, Load, Script, Target};
 use crate::{Event, Progress};
 
 /// Where the container finds the directory for its report.
@@ -106,6 +106,8 @@ pub(crate) struct Container {
     id: String,
     /// Its first process on this machine, when it can be seen.
     pub(crate) pid: Option<i32>,
+    /// The published ports, once they have been asked for.
+    published: OnceLock<BTreeMap<u16, (bool, u16)>>,
     /// What stops it, when the engine does.
     stop: Option<(Tool, Vec<String>)>,
     _followers: Vec<Follower>,
@@ -204,16 +206,15 @@ pub(crate) async fn run_image(
     };
     let config: Value = serde_json::from_str(&config).context("the engine's answer is no JSON")?;
     let mut ports = wanted(target);
-    if ports.is_empty() {
-        let exposed = config["ExposedPorts"].as_object();
-        ports.extend(
-            exposed
-                .into_iter()
-                .flat_map(|it| it.keys())
-                .filter_map(|it| tcp(it)),
-        );
-        ports.sort_unstable();
-    }
+    let exposed = config["ExposedPorts"].as_object();
+    ports.extend(
+        exposed
+            .into_iter()
+            .flat_map(|it| it.keys())
+            .filter_map(|it| tcp(it)),
+    );
+    ports.sort_unstable();
+    ports.dedup();
     ensure!(
         !ports.is_empty() || target.base.is_none() && !target.finds_port,
         "the image {} says nothing of its ports (EXPOSE); say where the program listens: --port PORT",
@@ -425,6 +426,7 @@ async fn watched(
         engine,
         id,
         pid,
+        published: OnceLock::new(),
         stop,
         _followers: vec![logs, end],
     };
@@ -459,7 +461,7 @@ impl Container {
             .await?;
         let ports: Value =
             serde_json::from_str(&ports).context("the engine's answer is no JSON")?;
-        let published = published(&ports);
+        let published = self.published.get_or_init(|| published(&ports));
         let at = |endpoint: &Endpoint| {
             let inside = endpoint.address().port();
             let Some((only_six, port)) = published.get(&inside) else {
@@ -481,6 +483,24 @@ impl Container {
             located.base = Some(Endpoint::on_loopback(*only_six, *port, "/"));
         }
         Ok(located)
+    }
+
+    /// The load with the ports that it names where they are published.
+    pub(crate) fn reached(&self, load: &Load) -> anyhow::Result<Load> {
+        let published = self.published.get();
+        let mut load = load.clone();
+        let requests = load.requests.iter_mut().chain(&mut load.slow);
+        let sessions = load.sessions.iter_mut().map(|session| &mut session.request);
+        for request in requests.chain(sessions) {
+            if let Some(inside) = request.port {
+                let at = published.and_then(|published| published.get(&inside));
+                let (_, port) = at.with_context(|| {
+                    format!("port {inside} of the container is not published on loopback")
+                })?;
+                request.port = Some(*port);
+            }
+        }
+        Ok(load)
     }
 
     /// Sends a signal to its first process.

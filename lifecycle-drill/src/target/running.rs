@@ -19,7 +19,7 @@ use super::signalled::Signalled;
 use super::stopping::Stopping;
 use super::unit::{self, UnitUp};
 use crate::guard::{Guard, Order, Start, kill, new_mark};
-use crate::script::{Endpoint, Script, Target};
+use crate::script::{Endpoint, Load, Script, Target};
 use crate::{Event, Progress};
 
 /// Where the process leaves its own report.
@@ -333,6 +333,14 @@ impl Running {
             }
         }
         Ok(located)
+    }
+
+    /// The load with the ports that it names where they really are.
+    pub(crate) fn reached(&self, load: &Load) -> anyhow::Result<Load> {
+        match &self.through {
+            Through::Container(container) => container.reached(load),
+            Through::Nothing | Through::Unit(_) => Ok(load.clone()),
+        }
     }
 
     /// Ends and removes everything the drill has started; what could not be is told in sentences.
