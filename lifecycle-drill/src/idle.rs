@@ -233,12 +233,7 @@ fn is_complete(received: &[u8]) -> Option<bool> {
 
 /// Waits until the server closes the connection, or it is to be let go; `None` when it was closed
 /// before the signal.
-async fn watch_one(
-    plan: &Plan,
-    kind: Kind,
-    mut stream: TcpStream,
-    stage: &Stage,
-) -> Option<Held> {
+async fn watch_one(plan: &Plan, kind: Kind, mut stream: TcpStream, stage: &Stage) -> Option<Held> {
     let closed = async {
         let mut ignored = [0; 512];
         // What a server says on its way out, a 408 for instance, keeps the connection open no longer.
@@ -263,7 +258,11 @@ async fn watch_one(
     drop(stream);
     let signalled = stage.signalled()?;
     let open_at_signal = closed.is_none_or(|closed| closed >= signalled);
-    open_at_signal.then_some(Held { kind, closed, let_go })
+    open_at_signal.then_some(Held {
+        kind,
+        closed,
+        let_go,
+    })
 }
 
 #[cfg(test)]
@@ -273,8 +272,14 @@ mod tests {
     #[test]
     fn an_answer_is_complete_when_its_connection_rests() {
         let complete = |text: &str| is_complete(text.as_bytes());
-        assert_eq!(complete("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no"), Some(false));
-        assert_eq!(complete("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), Some(true));
+        assert_eq!(
+            complete("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no"),
+            Some(false)
+        );
+        assert_eq!(
+            complete("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
+            Some(true)
+        );
         assert_eq!(complete("HTTP/1.1 204 No Content\r\n\r\n"), Some(true));
         let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n";
         assert_eq!(complete(chunked), Some(false));

@@ -46,8 +46,8 @@ pub use compare::Comparison;
 pub use measured::Measured;
 pub use record::Record;
 pub use script::{
-    Endpoint, Idle, Load, Pace, PlannedStep, Protocol, RequestSpec, Script, SessionKind, SessionSpec,
-    Target,
+    Endpoint, Idle, Load, Pace, PlannedStep, Protocol, RequestSpec, Script, SessionKind,
+    SessionSpec, Target,
 };
 pub use target::Subject;
 pub use traffic::tally::SoFar;

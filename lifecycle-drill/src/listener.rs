@@ -68,7 +68,10 @@ fn listed(mut table: impl std::io::Read, port: u16) -> bool {
             if fields.nth(1) != Some(LISTENING) {
                 return false;
             }
-            if local.rsplit_once(':').is_some_and(|(_, found)| found == port) {
+            if local
+                .rsplit_once(':')
+                .is_some_and(|(_, found)| found == port)
+            {
                 return true;
             }
         }
@@ -89,7 +92,10 @@ mod tests {
                      3: 0100007F:1F92 00000000:0000 0A 00000000:00000000 00:00000000\n";
         assert!(listed(table.as_bytes(), 8080));
         assert!(listed(table.as_bytes(), 22));
-        assert!(!listed(table.as_bytes(), 8081), "a connection is no listener");
+        assert!(
+            !listed(table.as_bytes(), 8081),
+            "a connection is no listener"
+        );
         assert!(!listed(table.as_bytes(), 8082), "read no further");
         assert!(!listed(&b""[..], 8080));
     }

@@ -25,7 +25,8 @@ const AT_ONCE: usize = 4;
 /// The marks around the table in the page.
 const BEGIN: &str = "<!-- servers: written by tests/field/table -->";
 const END: &str = "<!-- servers: end -->";
-const HEAD: &str = "| Server | Started as | Lost | Refused | Left | Verdict |\n|---|---|---|---|---|---|\n";
+const HEAD: &str =
+    "| Server | Started as | Lost | Refused | Left | Verdict |\n|---|---|---|---|---|---|\n";
 
 /// What a server needs that is not on every machine.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,7 +66,10 @@ const SERVERS: &[Server] = &[
         options: "",
         command: &["BIN/field-axum-plain", "PORT"],
         found: &[
-            ("signal-not-handled", "the program has no handler for SIGTERM"),
+            (
+                "signal-not-handled",
+                "the program has no handler for SIGTERM",
+            ),
             ("request-lost", "under way when the process left"),
             ("request-refused", "the process was gone at"),
         ],
@@ -87,7 +91,10 @@ const SERVERS: &[Server] = &[
         options: "",
         command: &["BIN/field-axum-graceful", "PORT"],
         found: &[
-            ("request-lost", "SIGKILL took the requests in flight with it"),
+            (
+                "request-lost",
+                "SIGKILL took the requests in flight with it",
+            ),
             ("sigkill-needed", "the oldest is GET /forever"),
         ],
         may: &["keep-alive-reset"],
@@ -99,7 +106,10 @@ const SERVERS: &[Server] = &[
         options: "--platform docker",
         command: &["node", "express_close.js", "PORT"],
         found: &[
-            ("held-by-idle-connections", "connections on which nothing was ever sent"),
+            (
+                "held-by-idle-connections",
+                "connections on which nothing was ever sent",
+            ),
             ("request-refused", "the listener was closed at"),
         ],
         may: RACES,
@@ -150,7 +160,10 @@ const SERVERS: &[Server] = &[
         options: "",
         command: &["npm", "start", "--silent", "--prefix", "npm", "--", "PORT"],
         found: &[
-            ("package-runner-first", "the shell ends without passing it on"),
+            (
+                "package-runner-first",
+                "the shell ends without passing it on",
+            ),
             ("request-refused", ""),
         ],
         may: &["request-lost"],
@@ -162,7 +175,10 @@ const SERVERS: &[Server] = &[
         options: "",
         command: &["PYTHON", "http_server.py", "PORT"],
         found: &[
-            ("signal-not-handled", "the program has no handler for SIGTERM"),
+            (
+                "signal-not-handled",
+                "the program has no handler for SIGTERM",
+            ),
             ("request-lost", "under way when the process left"),
             ("request-refused", "the process was gone at"),
         ],
@@ -174,11 +190,22 @@ const SERVERS: &[Server] = &[
         manifest: None,
         options: "--platform docker",
         command: &[
-            "PYTHON", "-m", "gunicorn", "-k", "gthread", "--threads", "32", "-b", "127.0.0.1:PORT",
+            "PYTHON",
+            "-m",
+            "gunicorn",
+            "-k",
+            "gthread",
+            "--threads",
+            "32",
+            "-b",
+            "127.0.0.1:PORT",
             "gunicorn_app:app",
         ],
         found: &[
-            ("held-by-idle-connections", "connections on which nothing was ever sent"),
+            (
+                "held-by-idle-connections",
+                "connections on which nothing was ever sent",
+            ),
             ("request-refused", "the listener was closed at"),
         ],
         may: RACES,

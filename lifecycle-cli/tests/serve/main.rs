@@ -2,7 +2,10 @@
 //! in a browser, by `tests/served.rs` of the workspace.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-#![allow(clippy::cast_possible_truncation, reason = "lines and columns of short texts")]
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "lines and columns of short texts"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -251,25 +254,38 @@ fn is_told(text: &str) {
     assert!(!known.is_empty(), "nothing to compare: {text}");
     assert_eq!(told.len(), known.len());
     for (told, known) in told.iter().zip(&known) {
-        for key in ["code", "name", "severity", "platform", "message", "label", "notes"] {
+        for key in [
+            "code", "name", "severity", "platform", "message", "label", "notes",
+        ] {
             assert_eq!(told[key], known[key], "{key}");
         }
         // A column of a page is one of UTF-16, a column of `check` is a character.
-        let line = text.lines().nth(told["start"][0].as_u64().unwrap() as usize).unwrap_or_default();
+        let line = text
+            .lines()
+            .nth(told["start"][0].as_u64().unwrap() as usize)
+            .unwrap_or_default();
         let column = told["start"][1].as_u64().unwrap() as usize;
         let units: Vec<u16> = line.encode_utf16().take(column).collect();
         let characters = String::from_utf16(&units).unwrap().chars().count() as u64;
-        assert_eq!(told["start"][0].as_u64().unwrap() + 1, known["line"], "{told:#}");
+        assert_eq!(
+            told["start"][0].as_u64().unwrap() + 1,
+            known["line"],
+            "{told:#}"
+        );
         assert_eq!(characters + 1, known["column"], "{told:#}");
         let words = |of: &Value| -> Vec<String> {
             let help = of["help"].as_array().unwrap().iter();
-            help.map(|help| help["text"].as_str().unwrap().to_owned()).collect()
+            help.map(|help| help["text"].as_str().unwrap().to_owned())
+                .collect()
         };
         assert_eq!(words(told), words(known));
     }
     // And mended as `check --fix` mends it.
     let fixed = server.post("/api/fix", &json!({ "text": text }));
-    lifecycle(project.path()).args(["check", "--fix"]).output().unwrap();
+    lifecycle(project.path())
+        .args(["check", "--fix"])
+        .output()
+        .unwrap();
     let mended = std::fs::read_to_string(project.path().join("lifecycle.yaml")).unwrap();
     match fixed["text"].as_str() {
         Some(fixed) => assert_eq!(fixed, mended),

@@ -2,8 +2,8 @@
 //!
 //! What is asserted is the verdict and what was counted, never how long something took.
 
-mod page;
 mod known;
+mod page;
 mod records;
 mod scenarios;
 mod verdicts;

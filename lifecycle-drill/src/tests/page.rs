@@ -34,7 +34,10 @@ fn the_page_tells_every_finding() {
 fn names_are_in_kebab_case_and_nobody_has_two() {
     let mut names: Vec<_> = verdict::ALL.iter().map(|it| it.name).collect();
     for name in &names {
-        assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{name}");
+        assert!(
+            name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'),
+            "{name}"
+        );
     }
     names.sort_unstable();
     let all = names.len();

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::Script;
 use crate::idle::{IdleConnection, Kind};
 use crate::measured::{
     Course, Measured, Planned, Process, Step, StepPlan, Timeline, Zero, version,
@@ -15,7 +16,6 @@ use crate::target::signalled::{Reaction, Role, Seen, Signalled};
 use crate::traffic::outcome::Lost;
 use crate::traffic::tally::{Counts, Latency, LostRequest, Requests};
 use crate::verdict::{self, Expectations};
-use crate::Script;
 
 const TERM: i32 = 15;
 
@@ -254,12 +254,18 @@ fn a_package_runner_is_a_warning_while_it_works() {
         descendants_in_all: 2,
         ..one(npm)
     });
-    says(&only(&measured, "package-runner-first"), &["this time the signal came through"]);
+    says(
+        &only(&measured, "package-runner-first"),
+        &["this time the signal came through"],
+    );
     measured.process.left_behind = Some(1);
     ended(&mut measured, 3.0, Status::Signal(TERM));
     says(
         &only(&measured, "package-runner-first"),
-        &["did not end your program", "the shell ends without passing it on"],
+        &[
+            "did not end your program",
+            "the shell ends without passing it on",
+        ],
     );
 }
 
@@ -283,7 +289,10 @@ fn a_missing_handler_is_told_from_one_that_ends_itself_by_the_signal() {
     measured.process.signalled = None;
     says(
         &only(&measured, "signal-not-handled"),
-        &["either no handler", "or its handler ends it in the same way"],
+        &[
+            "either no handler",
+            "or its handler ends it in the same way",
+        ],
     );
     measured.expected.exit_code = 143;
     assert_eq!(names(&measured), [""; 0]);
@@ -301,36 +310,58 @@ fn what_is_under_way_at_the_exit_is_told_by_how_it_left() {
     ended(&mut measured, 1.0, Status::Code(0));
     assert_eq!(
         names(&measured),
-        ["request-lost", "exit-before-drain", "exit-zero-after-abandoning"]
+        [
+            "request-lost",
+            "exit-before-drain",
+            "exit-zero-after-abandoning"
+        ]
     );
     let findings = verdict::findings(&measured, Duration::from_secs(1));
     says(&findings[1].message, &["GET /slow, under way for 41ms"]);
-    says(&findings[1].cause, &["does not wait for the requests in flight"]);
+    says(
+        &findings[1].cause,
+        &["does not wait for the requests in flight"],
+    );
     assert_eq!(findings[1].at_ms, Some(1.0));
 
     // With another code it does not lie about it, and later it had a limit.
     measured.requests = Some(lost(Lost::Closed, -40.0, 5_001.0));
     ended(&mut measured, 5_000.0, Status::Code(1));
     measured.series = Some(busy_until(5_000.0));
-    assert_eq!(names(&measured), ["request-lost", "exit-before-drain", "exit-not-zero"]);
+    assert_eq!(
+        names(&measured),
+        ["request-lost", "exit-before-drain", "exit-not-zero"]
+    );
     let findings = verdict::findings(&measured, Duration::from_secs(1));
-    says(&findings[1].cause, &["either its drain has a limit, of about 5s", "or it sleeps"]);
+    says(
+        &findings[1].cause,
+        &["either its drain has a limit, of about 5s", "or it sleeps"],
+    );
 
     // Lost a moment before the exit, or long before it, it was not the exit's doing.
     measured.requests = Some(lost(Lost::Reset, 10.0, 20.0));
     ended(&mut measured, 300.0, Status::Code(0));
     says(&only(&measured, "request-lost"), &["the process lived on"]);
     measured.listener_closed_ms = Some(22.0);
-    says(&only(&measured, "request-lost"), &["as the listener closed", "backlog"]);
+    says(
+        &only(&measured, "request-lost"),
+        &["as the listener closed", "backlog"],
+    );
     measured.expected.lost = 1;
-    assert!(verdict::passes(&verdict::findings(&measured, Duration::ZERO)));
+    assert!(verdict::passes(&verdict::findings(
+        &measured,
+        Duration::ZERO
+    )));
 }
 
 #[test]
 fn a_kept_alive_connection_is_reset_only_by_a_process_that_lives_on() {
     let mut measured = clean();
     measured.requests = Some(lost(Lost::IdleClose, 10.0, 11.0));
-    says(&only(&measured, "keep-alive-reset"), &["GET /slow, at +11ms", "Connection: close"]);
+    says(
+        &only(&measured, "keep-alive-reset"),
+        &["GET /slow, at +11ms", "Connection: close"],
+    );
     ended(&mut measured, 12.0, Status::Code(0));
     assert!(names(&measured).contains(&"request-lost".to_owned()));
     assert!(!names(&measured).contains(&"keep-alive-reset".to_owned()));
@@ -351,14 +382,23 @@ fn idle_connections_are_blamed_only_when_their_end_was_the_end() {
     ];
     says(
         &only(&measured, "held-by-idle-connections"),
-        &["left at +9.01s", "1 silent connection", "SIGKILL was due at +10s"],
+        &[
+            "left at +9.01s",
+            "1 silent connection",
+            "SIGKILL was due at +10s",
+        ],
     );
     // It left with them open: a limit, a sleep, or something else.
     ended(&mut measured, 5_000.0, Status::Code(0));
     measured.idle = vec![idle(Kind::Silent, Some(5_000.0), None)];
     says(
         &only(&measured, "waited-with-nothing-to-do"),
-        &["from +200ms on", "4.80s later", "either it waits for idle connections", "or it sleeps"],
+        &[
+            "from +200ms on",
+            "4.80s later",
+            "either it waits for idle connections",
+            "or it sleeps",
+        ],
     );
     measured.idle = vec![idle(Kind::Silent, Some(100.0), None)];
     let said = only(&measured, "waited-with-nothing-to-do");
@@ -371,7 +411,10 @@ fn idle_connections_are_blamed_only_when_their_end_was_the_end() {
     measured.idle = vec![idle(Kind::Silent, None, Some(9_000.0))];
     says(
         &only(&measured, "sigkill-needed"),
-        &["the program has a handler for the signal", "It is not the 1 silent connection"],
+        &[
+            "the program has a handler for the signal",
+            "It is not the 1 silent connection",
+        ],
     );
 }
 
@@ -384,8 +427,14 @@ fn what_held_the_process_until_sigkill_is_named() {
     measured.requests = Some(requests);
     assert_eq!(names(&measured), ["request-lost", "sigkill-needed"]);
     let findings = verdict::findings(&measured, Duration::ZERO);
-    says(&findings[1].cause, &["the oldest is GET /slow, under way for 10.50s"]);
-    says(&findings[0].cause, &["SIGKILL took the requests in flight with it"]);
+    says(
+        &findings[1].cause,
+        &["the oldest is GET /slow, under way for 10.50s"],
+    );
+    says(
+        &findings[0].cause,
+        &["SIGKILL took the requests in flight with it"],
+    );
 
     measured.requests = Some(Requests::default());
     measured.process.signalled = None;
@@ -401,7 +450,10 @@ fn what_held_the_process_until_sigkill_is_named() {
         }],
         ..OwnReport::default()
     });
-    says(&only(&measured, "sigkill-needed"), &["the step orders-db was still under way"]);
+    says(
+        &only(&measured, "sigkill-needed"),
+        &["the step orders-db was still under way"],
+    );
 }
 
 #[test]
@@ -413,10 +465,16 @@ fn a_listener_may_close_once_readiness_has_fallen_or_routing_has_ended() {
     readiness(&mut measured, 10.0, None);
     says(
         &only(&measured, "listener-closed-before-readiness"),
-        &["at +5ms, 995ms before routing ended", "readiness never said no"],
+        &[
+            "at +5ms, 995ms before routing ended",
+            "readiness never said no",
+        ],
     );
     readiness(&mut measured, 60.0, Some(503));
-    says(&only(&measured, "listener-closed-before-readiness"), &["said no at +60ms only"]);
+    says(
+        &only(&measured, "listener-closed-before-readiness"),
+        &["said no at +60ms only"],
+    );
     // It said so in time.
     readiness(&mut measured, 1.0, Some(503));
     assert_eq!(names(&measured), [""; 0]);
@@ -437,9 +495,15 @@ fn readiness_that_falls_late_is_told_by_how_it_fell() {
     let mut measured = clean();
     measured.planned.readiness_budget_ms = 100.0;
     readiness(&mut measured, 150.0, Some(503));
-    says(&only(&measured, "readiness-late"), &["150ms after SIGTERM; it has 100ms", "and late"]);
+    says(
+        &only(&measured, "readiness-late"),
+        &["150ms after SIGTERM; it has 100ms", "and late"],
+    );
     readiness(&mut measured, 150.0, None);
-    says(&only(&measured, "readiness-late"), &["nobody answered any more"]);
+    says(
+        &only(&measured, "readiness-late"),
+        &["nobody answered any more"],
+    );
 }
 
 #[test]
@@ -470,25 +534,46 @@ fn time_beyond_the_plan_is_told_by_step() {
     ended(&mut measured, 950.0, Status::Code(0));
     assert_eq!(names(&measured), ["exit-late", "step-over-plan"]);
     let findings = verdict::findings(&measured, Duration::ZERO);
-    says(&findings[0].message, &["at +950ms, 150ms later than planned"]);
-    says(&findings[0].cause, &["the step http ended at +900ms and was planned to by +500ms"]);
+    says(
+        &findings[0].message,
+        &["at +950ms, 150ms later than planned"],
+    );
+    says(
+        &findings[0].cause,
+        &["the step http ended at +900ms and was planned to by +500ms"],
+    );
     assert!(verdict::passes(&findings));
     // Said in the manifest, it is more than a warning.
     measured.expected.exit_within_ms = Some(900.0);
-    assert!(!verdict::passes(&verdict::findings(&measured, Duration::ZERO)));
+    assert!(!verdict::passes(&verdict::findings(
+        &measured,
+        Duration::ZERO
+    )));
     measured.expected.exit_within_ms = Some(1_000.0);
-    says(&only(&measured, "step-over-plan"), &["another plan, or the machine was too busy"]);
+    says(
+        &only(&measured, "step-over-plan"),
+        &["another plan, or the machine was too busy"],
+    );
     measured.planned.digest = Some("aa".to_owned());
-    says(&only(&measured, "step-over-plan"), &["was built from this plan"]);
+    says(
+        &only(&measured, "step-over-plan"),
+        &["was built from this plan"],
+    );
     measured.planned.digest = Some("bb".to_owned());
-    assert_eq!(names(&measured), ["step-over-plan", "built-from-another-plan"]);
+    assert_eq!(
+        names(&measured),
+        ["step-over-plan", "built-from-another-plan"]
+    );
 }
 
 #[test]
 fn what_the_program_says_of_its_failure_is_the_cause() {
     let mut measured = clean();
     ended(&mut measured, 300.0, Status::Code(80));
-    says(&only(&measured, "exit-not-zero"), &["either the shutdown failed, or the program"]);
+    says(
+        &only(&measured, "exit-not-zero"),
+        &["either the shutdown failed, or the program"],
+    );
     measured.report = Some(OwnReport {
         outcome: "abandoned".to_owned(),
         steps: vec![OwnStep {
@@ -504,7 +589,10 @@ fn what_the_program_says_of_its_failure_is_the_cause() {
         &["the step emails ran into its timeout with 3 still active"],
     );
     ended(&mut measured, 300.0, Status::Code(0));
-    says(&only(&measured, "exit-zero-after-abandoning"), &["calls the shutdown abandoned"]);
+    says(
+        &only(&measured, "exit-zero-after-abandoning"),
+        &["calls the shutdown abandoned"],
+    );
 }
 
 #[test]
@@ -525,10 +613,19 @@ fn refusals_and_latency_fail_only_where_it_is_asked() {
     };
     measured.requests = Some(requests);
     measured.timeline.routing_ended_ms = Some(1_000.0);
-    says(&only(&measured, "request-refused"), &["gone at +300ms", "until +1s"]);
-    assert!(verdict::passes(&verdict::findings(&measured, Duration::ZERO)));
+    says(
+        &only(&measured, "request-refused"),
+        &["gone at +300ms", "until +1s"],
+    );
+    assert!(verdict::passes(&verdict::findings(
+        &measured,
+        Duration::ZERO
+    )));
     measured.expected.refused = Some(11);
-    assert!(!verdict::passes(&verdict::findings(&measured, Duration::ZERO)));
+    assert!(!verdict::passes(&verdict::findings(
+        &measured,
+        Duration::ZERO
+    )));
     measured.expected.p99_ms = Some(800.0);
     assert_eq!(names(&measured), ["request-refused", "slow-while-stopping"]);
 }

@@ -78,9 +78,7 @@ impl<'a> Evidence<'a> {
         let (Some(requests), Some(ended)) = (self.requests(), self.ended_ms()) else {
             return Vec::new();
         };
-        let taken = |lost: &&LostRequest| {
-            lost.ended_ms >= ended - WITH_IT && lost.sent_ms <= ended
-        };
+        let taken = |lost: &&LostRequest| lost.ended_ms >= ended - WITH_IT && lost.sent_ms <= ended;
         requests.lost.iter().filter(taken).collect()
     }
 
@@ -143,7 +141,8 @@ impl<'a> Evidence<'a> {
             return Vec::new();
         };
         let open = |idle: &&IdleConnection| {
-            idle.closed_ms.is_none_or(|closed| closed >= ended - AT_THE_END)
+            idle.closed_ms
+                .is_none_or(|closed| closed >= ended - AT_THE_END)
         };
         self.measured.idle.iter().filter(open).collect()
     }
@@ -156,9 +155,11 @@ impl<'a> Evidence<'a> {
                 .is_some_and(|at| at <= left && left - at < AT_ONCE)
         };
         let before: Vec<_> = self.measured.idle.iter().filter(let_go).collect();
-        let last = before
-            .iter()
-            .max_by(|a, b| a.let_go_ms.partial_cmp(&b.let_go_ms).unwrap_or(Ordering::Equal))?;
+        let last = before.iter().max_by(|a, b| {
+            a.let_go_ms
+                .partial_cmp(&b.let_go_ms)
+                .unwrap_or(Ordering::Equal)
+        })?;
         let same = before.iter().filter(|idle| idle.kind == last.kind).count();
         Some((last.kind, last.let_go_ms?, same))
     }
@@ -174,7 +175,8 @@ impl<'a> Evidence<'a> {
 
     /// What the process that the signal went to does with it.
     pub(super) fn reaction(&self) -> Reaction {
-        self.first().map_or(Reaction::Unknown, |first| first.reaction)
+        self.first()
+            .map_or(Reaction::Unknown, |first| first.reaction)
     }
 
     /// A shell or a package runner that the signal went to alone, and the program behind it.
@@ -188,7 +190,10 @@ impl<'a> Evidence<'a> {
 
     /// Whether processes outlived the first one, and had to be killed.
     pub(super) fn left_behind(&self) -> bool {
-        self.measured.process.left_behind.is_some_and(|left| left > 0)
+        self.measured
+            .process
+            .left_behind
+            .is_some_and(|left| left > 0)
     }
 
     /// Whether anything stands in front of the program.
@@ -226,7 +231,11 @@ impl<'a> Evidence<'a> {
             return None;
         };
         let fell = |change: &&Change| !change.is_up() && change.at_ms >= at_ms;
-        readiness.changes.iter().find(fell).map(|change| change.status)
+        readiness
+            .changes
+            .iter()
+            .find(fell)
+            .map(|change| change.status)
     }
 
     /// When the listener was closed by a process that lived on.

@@ -31,7 +31,8 @@ fn look(seen: &Evidence<'_>) -> Option<Finding> {
     let left = seen.left_ms()?;
     let oldest = oldest(&taken, left)?;
     let requests = seen.requests()?;
-    let at_least = if taken.len() == requests.lost.len() && requests.all().lost > taken.len() as u64 {
+    let at_least = if taken.len() == requests.lost.len() && requests.all().lost > taken.len() as u64
+    {
         "at least "
     } else {
         ""

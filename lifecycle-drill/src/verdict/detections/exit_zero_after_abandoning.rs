@@ -22,7 +22,11 @@ fn look(seen: &Evidence<'_>) -> Option<Finding> {
     }
     let left = seen.left_ms()?;
     let taken = seen.taken_by_the_end().len() as u64;
-    let own = seen.measured.report.as_ref().map(|report| &report.outcome[..]);
+    let own = seen
+        .measured
+        .report
+        .as_ref()
+        .map(|report| &report.outcome[..]);
     let (what, cause) = match own {
         Some(own @ ("abandoned" | "forced")) => (
             format!("its own report calls the shutdown {own}"),
@@ -36,7 +40,10 @@ fn look(seen: &Evidence<'_>) -> Option<Finding> {
     };
     DETECTION.failure(
         Some(left),
-        format!("the process left with exit code 0 at {}, and {what}", moment(left)),
+        format!(
+            "the process left with exit code 0 at {}, and {what}",
+            moment(left)
+        ),
         cause,
     )
 }

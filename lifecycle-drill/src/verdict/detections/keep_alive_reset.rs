@@ -23,7 +23,10 @@ fn look(seen: &Evidence<'_>) -> Option<Finding> {
         return None;
     }
     let requests = seen.requests()?;
-    let first = requests.lost.iter().find(|lost| lost.how == Lost::IdleClose)?;
+    let first = requests
+        .lost
+        .iter()
+        .find(|lost| lost.how == Lost::IdleClose)?;
     let message = format!(
         "{} {} lost on kept-alive connections that were closed as it came; the first, {}, at {}",
         count(reset, "request"),

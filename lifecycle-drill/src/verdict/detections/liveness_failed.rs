@@ -22,7 +22,8 @@ fn look(seen: &Evidence<'_>) -> Option<Finding> {
         None => "found nobody, or no answer within a second".to_owned(),
     };
     let asked = seen.measured.timeline.asked_ms;
-    let unseen = !seen.measured.planned.liveness_probed && asked.is_some_and(|asked| first >= asked);
+    let unseen =
+        !seen.measured.planned.liveness_probed && asked.is_some_and(|asked| first >= asked);
     let message = format!(
         "liveness failed {} while the process was alive; the first, at {}, {what}",
         count(live.failures as u64, "time"),
@@ -34,7 +35,9 @@ fn look(seen: &Evidence<'_>) -> Option<Finding> {
             "its handler says no while it stops; liveness is about being alive, and readiness about \
              taking requests"
         }
-        (None, Some(closed)) if first >= closed && seen.measured.timeline.signalled_ms.is_some() => {
+        (None, Some(closed))
+            if first >= closed && seen.measured.timeline.signalled_ms.is_some() =>
+        {
             "it is served by the listener that closes at the signal; a platform that probes it then \
              restarts the process in the middle of its shutdown"
         }

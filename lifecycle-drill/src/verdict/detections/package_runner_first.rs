@@ -32,7 +32,9 @@ fn look(seen: &Evidence<'_>) -> Option<Finding> {
     let shell = seen.is_behind_a_shell(program);
     if outlived {
         let way = match shell {
-            true => "the runner passes the signal to its shell, and the shell ends without passing it on",
+            true => {
+                "the runner passes the signal to its shell, and the shell ends without passing it on"
+            }
             false => "the runner left without having ended what it started",
         };
         let never = match program.reaction {

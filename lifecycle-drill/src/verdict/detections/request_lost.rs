@@ -77,8 +77,13 @@ fn cause(seen: &Evidence<'_>) -> Cow<'static, str> {
             .into();
     }
     if seen.measured.timeline.ended_ms.is_some() && taken > 0 {
-        let who = if taken == listed { "they" } else { "most of them" };
-        return format!("{who} were under way when the process left: it did not wait for them").into();
+        let who = if taken == listed {
+            "they"
+        } else {
+            "most of them"
+        };
+        return format!("{who} were under way when the process left: it did not wait for them")
+            .into();
     }
     if let Some(closed) = seen.measured.listener_closed_ms
         && let Some(first) = seen.requests().and_then(|requests| requests.lost.first())

@@ -44,13 +44,16 @@ fn look(seen: &Evidence<'_>) -> Option<Finding> {
                 .or(seen.measured.timeline.asked_ms)
         })
         .flatten();
-    let cause = cause(seen, &requests.stopping, &requests.gone, refused(&after) == 0);
+    let cause = cause(
+        seen,
+        &requests.stopping,
+        &requests.gone,
+        refused(&after) == 0,
+    );
     match seen.expected().refused {
-        Some(most) if refused(&after) > most => DETECTION.failure(
-            at,
-            format!("{message}; {most} are expected at most"),
-            cause,
-        ),
+        Some(most) if refused(&after) > most => {
+            DETECTION.failure(at, format!("{message}; {most} are expected at most"), cause)
+        }
         _ => DETECTION.warning(at, message, cause),
     }
 }

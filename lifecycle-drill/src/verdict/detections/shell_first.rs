@@ -30,7 +30,11 @@ fn look(seen: &Evidence<'_>) -> Option<Finding> {
         return None;
     }
     let signal = seen.signal();
-    let which = if shell.first { "PID 1" } else { "the first process" };
+    let which = if shell.first {
+        "PID 1"
+    } else {
+        "the first process"
+    };
     let became = match (process.sigkill_needed, seen.left_with()) {
         (true, _) => format!(
             "both were still there {} later and were killed",
