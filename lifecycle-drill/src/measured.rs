@@ -74,6 +74,8 @@ pub struct Measured {
     pub timeline: Timeline,
     /// How the process ended.
     pub process: Process,
+    /// What decided which request came when: the same seed is the same sequence.
+    pub seed: Option<u64>,
     /// What was sent; null when there was no address to send to, or nothing to send.
     pub load: Option<LoadSummary>,
     /// What became of the requests.

@@ -91,6 +91,7 @@ pub(crate) async fn play(asked: &[Asked], told: &Told, progress: &Progress) -> R
         target,
         script,
         load,
+        ..
     } = told;
     let mut ability = None;
     if asked.iter().any(|one| one.scenario.asks.of_the_program()) {
@@ -139,12 +140,12 @@ const BAD: Style = AnsiColor::Red.on_default().bold();
 const FAINT: Style = Style::new().dimmed();
 
 /// A row for each, failures with what was found.
-pub(crate) fn table(rounds: &Rounds) -> String {
+pub(crate) fn table(played: &[Measured], not_played: &[NotPlayed]) -> String {
     let mut text = String::new();
-    let names = rounds.played.iter().filter_map(|it| it.scenario.as_deref());
-    let names = names.chain(rounds.not_played.iter().map(|it| &*it.scenario));
+    let names = played.iter().filter_map(|it| it.scenario.as_deref());
+    let names = names.chain(not_played.iter().map(|it| &*it.scenario));
     let width = names.map(str::len).max().unwrap_or_default();
-    for measured in &rounds.played {
+    for measured in played {
         let name = measured.scenario.as_deref().unwrap_or_default();
         let (style, word) = match measured.passed {
             true => (GOOD, "passed"),
@@ -167,18 +168,18 @@ pub(crate) fn table(rounds: &Rounds) -> String {
             let _ = writeln!(text, "{:<width$}          {more}", "");
         }
     }
-    for NotPlayed { scenario, why } in &rounds.not_played {
+    for NotPlayed { scenario, why } in not_played {
         let _ = writeln!(
             text,
             "{scenario:<width$}  {FAINT}not applicable{FAINT:#}: {why}"
         );
     }
-    let passed = rounds.played.iter().filter(|it| it.passed).count();
+    let passed = played.iter().filter(|it| it.passed).count();
     let _ = writeln!(
         text,
         "\n{passed} passed, {} failed, {} not applicable",
-        rounds.played.len() - passed,
-        rounds.not_played.len()
+        played.len() - passed,
+        not_played.len()
     );
     text
 }

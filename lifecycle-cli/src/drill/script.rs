@@ -29,7 +29,6 @@ pub(super) fn script(resolved: &Resolved, line: &Timeline) -> Script {
         service: resolved.plan.service.clone(),
         platform: line.platform().to_owned(),
         platform_label: line.facts.name.to_owned(),
-        signals_everyone: false,
         deregistration: terms.outside.as_ref().map(|outside| outside.value),
         deregistration_ends_early: resolved
             .manifest
@@ -38,6 +37,7 @@ pub(super) fn script(resolved: &Resolved, line: &Timeline) -> Script {
             .is_some_and(|platform| platform.ecs().is_some()),
         hook: terms.hook.as_ref().map(|hook| hook.value),
         signal: terms.signal,
+        signals_everyone: false,
         grace: line.grace().value,
         kill_floor: line.facts.kill_floor,
         routing_lag: terms.settle.value,

@@ -12,7 +12,7 @@ use super::scale::{Scale, share, ticks};
 use super::scene::{Bar, End, Lane, Panel, Scene, Shape, What};
 use super::style;
 use super::svg::{
-    bar_class, bar_title, drawn, group_label, headline, legend, moment_classes, moment_words, ms,
+    bar_class, bar_title, drawn, group_label, headline, legend, moment_classes, moment_label, ms,
     verdict,
 };
 use super::text::{Font, plain, width};
@@ -454,10 +454,9 @@ fn moments(panel: &Panel, end_ms: u64) -> Vec<MomentView> {
             anchor,
             class,
             label_class,
-            label: match (hidden, moment.at_ms > end_ms) {
-                (true, _) => String::new(),
-                (false, true) => format!("{} \u{2192}", moment_words(moment)),
-                (false, false) => moment_words(moment),
+            label: match hidden {
+                true => String::new(),
+                false => moment_label(moment, end_ms),
             },
         }
     });

@@ -360,6 +360,7 @@ prop_compose! {
                 left_behind: status.map(|_| 3),
                 signalled: None,
             },
+            seed: load.as_ref().map(|_| 7),
             load,
             requests,
             series,
