@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lifecycle_manifest::duration::human;
-use lifecycle_manifest::{DrillExpect, Resolved, Timeline, Written, contract};
+use lifecycle_manifest::{DrillExpect, Platform, Resolved, Timeline, Written, contract};
 
 use lifecycle_drill::{Expectations, PlannedStep, Script};
 
@@ -25,19 +25,16 @@ pub(super) fn script(resolved: &Resolved, line: &Timeline) -> Script {
         (None, None) if line.app_settle.value.is_zero() => "nobody".to_owned(),
         (None, None) => format!("the program, {}", human(line.app_settle.value)),
     };
+    let platform = resolved.manifest.platforms.get(line.platform());
     Script {
         service: resolved.plan.service.clone(),
         platform: line.platform().to_owned(),
         platform_label: line.facts.name.to_owned(),
         deregistration: terms.outside.as_ref().map(|outside| outside.value),
-        deregistration_ends_early: resolved
-            .manifest
-            .platforms
-            .get(line.platform())
-            .is_some_and(|platform| platform.ecs().is_some()),
+        deregistration_ends_early: platform.is_some_and(|platform| platform.ecs().is_some()),
         hook: terms.hook.as_ref().map(|hook| hook.value),
         signal: terms.signal,
-        signals_everyone: false,
+        signals_everyone: platform.is_some_and(Platform::signals_everyone),
         grace: line.grace().value,
         kill_floor: line.facts.kill_floor,
         routing_lag: terms.settle.value,
