@@ -86,6 +86,7 @@ pub(crate) fn page_and_text(run: Measured) -> Result<(String, String)> {
 }
 
 /// All that the engine is told.
+#[derive(Clone)]
 pub(crate) struct Told {
     pub(crate) target: Target,
     pub(crate) script: Script,
