@@ -1,7 +1,7 @@
 //! `lifecycle drill`: fills in what the engine is told, from the manifest and the command line.
 
 mod formats;
-pub(crate) mod human;
+mod human;
 mod invented;
 mod junit;
 mod load;
@@ -28,7 +28,7 @@ use crate::input::{self, Input};
 use crate::talk::say;
 use crate::{Outcome, check, picture};
 use lifecycle_drill::rolling::Rolling;
-use lifecycle_drill::{Load, Script, Target};
+use lifecycle_drill::{Load, Measured, Record, Script, Target};
 
 pub(crate) use formats::Format;
 pub(crate) use replay::run as replay;
@@ -76,6 +76,13 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
     };
     let told = told(args, resolved, line, command, invented)?;
     runs::run(args, &told, &asked)
+}
+
+/// One run as the page that `--format html` writes, and as what `--format human` prints, without colours.
+pub(crate) fn page_and_text(run: Measured) -> Result<(String, String)> {
+    let text = anstream::adapter::strip_str(&human::run(&run)).to_string();
+    let record = Record::One(Box::new(run));
+    Ok((page::html(formats::Shown::Drill(&record))?, text))
 }
 
 /// All that the engine is told.
