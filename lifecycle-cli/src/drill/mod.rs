@@ -1,9 +1,16 @@
 //! `lifecycle drill`: fills in what the engine is told, from the manifest and the command line.
 
+mod formats;
 pub(crate) mod human;
+mod junit;
 mod load;
+mod page;
 mod proto;
+mod replay;
+mod rolling;
+mod runs;
 pub(crate) mod scenarios;
+mod schema;
 mod script;
 mod target;
 #[cfg(test)]
@@ -11,18 +18,21 @@ mod tests;
 
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use lifecycle_manifest::duration::show;
 use lifecycle_manifest::{Platform, Resolved, Timeline};
 
-use crate::cli::{DrillArgs, DrillFormat};
+use crate::cli::DrillArgs;
 use crate::input::{self, Input};
 use crate::talk::say;
 use crate::{Outcome, check, picture};
-use lifecycle_drill::{Event, Load, Progress, Script, Target};
-use scenarios::Rounds;
+use lifecycle_drill::rolling::Rolling;
+use lifecycle_drill::{Load, Script, Target};
+
+pub(crate) use formats::Format;
+pub(crate) use replay::run as replay;
+pub(crate) use schema::schema;
 
 /// The name of the manifest that a bare command is given.
 const NO_MANIFEST: &str = "<no manifest>";
@@ -44,9 +54,9 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
         bail!("{} could not be resolved", input.name);
     };
     let line = timeline(resolved, args.platform.as_deref())?;
-    let human = args.format == DrillFormat::Human;
     let invented = input.name == NO_MANIFEST;
-    if human && !invented {
+    args.formats.ensure_places()?;
+    if args.formats.prints(Format::Human) && !invented {
         write!(
             anstream::stdout(),
             "{}\n{}",
@@ -68,60 +78,7 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
         ],
     };
     let told = told(args, resolved, line, command, invented)?;
-    let progress = progress(args.verbose);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("could not start the async runtime")?;
-    if !asked.is_empty() {
-        let rounds = runtime.block_on(scenarios::play(&asked, &told, &progress))?;
-        return report(human, &rounds);
-    }
-    let measured = runtime.block_on(lifecycle_drill::run(
-        &told.target,
-        &told.script,
-        &told.load,
-        &progress,
-    ))?;
-    if human {
-        write!(anstream::stdout(), "\n{}", human::human(&measured))?;
-    } else {
-        writeln!(
-            anstream::stdout(),
-            "{}",
-            serde_json::to_string_pretty(&measured)?
-        )?;
-    }
-    Ok(if measured.passed {
-        Outcome::Clean
-    } else {
-        Outcome::Findings
-    })
-}
-
-/// Shows what was played. A single scenario that says nothing about the program could not be run.
-fn report(human: bool, rounds: &Rounds) -> Result<Outcome> {
-    if let ([], [(name, why)]) = (&*rounds.played, &*rounds.not_applicable) {
-        bail!("scenario {name} is not applicable: {why}");
-    }
-    match (human, &*rounds.played) {
-        (false, played) => {
-            writeln!(
-                anstream::stdout(),
-                "{}",
-                serde_json::to_string_pretty(played)?
-            )?;
-        }
-        (true, [one]) if rounds.not_applicable.is_empty() => {
-            write!(anstream::stdout(), "\n{}", human::human(one))?;
-        }
-        (true, _) => write!(anstream::stdout(), "\n{}", scenarios::table(rounds))?,
-    }
-    Ok(match rounds.played.iter().all(|it| it.passed) {
-        true => Outcome::Clean,
-        false => Outcome::Findings,
-    })
+    runs::run(args, &told, &asked)
 }
 
 /// All that the engine is told.
@@ -129,6 +86,8 @@ pub(crate) struct Told {
     pub(crate) target: Target,
     pub(crate) script: Script,
     pub(crate) load: Load,
+    /// Several instances, replaced one after the other.
+    pub(crate) rolling: Option<Rolling>,
 }
 
 /// From the command line and the manifest to what the engine is told. An `invented` manifest is
@@ -140,7 +99,7 @@ pub(crate) fn told(
     command: Vec<String>,
     invented: bool,
 ) -> Result<Told> {
-    let target = target::target(args, resolved, command)?;
+    let mut target = target::target(args, resolved, command)?;
     let mut script = script::script(resolved, line);
     if invented {
         // Its timeouts are nobody's plan; what is measured is shown beside the platform alone.
@@ -150,14 +109,25 @@ pub(crate) fn told(
     if let Some(lag) = args.routing_lag {
         script.routing_lag = lag;
     }
+    if let Some(delay) = args.deregistration_delay {
+        script.deregistration = Some(delay);
+    }
     if let Some(grace) = args.grace {
         scenarios::shorten(&mut script, grace);
     }
     let load = load::load(args, resolved)?;
+    let rolling = match args.rolling {
+        true => Some(rolling::rolling(args, resolved, line, script.routing_lag)?),
+        false => {
+            lifecycle_drill::rolling::alone(&mut target);
+            None
+        }
+    };
     Ok(Told {
         target,
         script,
         load,
+        rolling,
     })
 }
 
@@ -237,14 +207,4 @@ pub(crate) fn timeline<'a>(resolved: &'a Resolved, asked: Option<&str>) -> Resul
             .first()
             .context("the manifest names no platform; add one under `platforms`"),
     }
-}
-
-/// What happens goes to standard error: standard output is for the result.
-fn progress(verbose: bool) -> Progress {
-    Arc::new(move |event| match event {
-        Event::Output(line) if verbose => anstream::eprintln!("  | {line}"),
-        // What became of the requests is told at the end.
-        Event::Output(_) | Event::Traffic(_) => {}
-        event => say!("· {event}"),
-    })
 }
