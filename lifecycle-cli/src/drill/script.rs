@@ -23,6 +23,14 @@ pub(super) fn script(resolved: &Resolved, line: &Timeline) -> Script {
         (None, None) if line.app_settle.value.is_zero() => "nobody".to_owned(),
         (None, None) => format!("the program, {}", human(line.app_settle.value)),
     };
+    // A balancer before the cluster that says how long it goes on sending is taken at its word.
+    let propagation = resolved
+        .manifest
+        .platforms
+        .get(line.platform())
+        .and_then(|platform| platform.kubernetes()?.load_balancer.as_ref())
+        .and_then(|balancer| balancer.propagation.as_ref())
+        .map_or(Duration::ZERO, |written| written.value);
     Script {
         service: resolved.plan.service.clone(),
         platform: line.platform().to_owned(),
@@ -38,7 +46,7 @@ pub(super) fn script(resolved: &Resolved, line: &Timeline) -> Script {
         signal: terms.signal,
         grace: line.grace().value,
         kill_floor: line.facts.kill_floor,
-        routing_lag: terms.settle.value,
+        routing_lag: terms.settle.value.max(propagation),
         readiness_budget: READINESS_BUDGET,
         // Kubernetes would not ask any more; a program that calls itself dead is a fault all the same.
         liveness_probed: true,
