@@ -17,6 +17,8 @@
 pub mod compare;
 mod conduct;
 pub mod guard;
+pub mod idle;
+mod listener;
 pub mod measured;
 pub mod own_report;
 pub mod probe;
@@ -44,11 +46,12 @@ pub use compare::Comparison;
 pub use measured::Measured;
 pub use record::Record;
 pub use script::{
-    Endpoint, Load, Pace, PlannedStep, Protocol, RequestSpec, Script, SessionKind, SessionSpec,
-    Target,
+    Endpoint, Idle, Load, Pace, PlannedStep, Protocol, RequestSpec, Script, SessionKind,
+    SessionSpec, Target,
 };
 pub use target::Subject;
 pub use traffic::tally::SoFar;
+pub use verdict::Expectations;
 
 /// What happens while a drill is under way, for whoever shows progress.
 #[derive(Clone, Copy, Debug)]

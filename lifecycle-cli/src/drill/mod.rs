@@ -1,10 +1,16 @@
 //! `lifecycle drill`: fills in what the engine is told, from the manifest and the command line.
 
+mod formats;
 pub(crate) mod human;
+mod junit;
 mod load;
+mod page;
 mod proto;
+mod replay;
 mod rolling;
+mod runs;
 pub(crate) mod scenarios;
+mod schema;
 mod script;
 mod target;
 #[cfg(test)]
@@ -12,19 +18,21 @@ mod tests;
 
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use lifecycle_manifest::duration::show;
 use lifecycle_manifest::{Platform, Resolved, Timeline};
 
-use crate::cli::{DrillArgs, DrillFormat};
+use crate::cli::DrillArgs;
 use crate::input::{self, Input};
 use crate::talk::say;
 use crate::{Outcome, check, picture};
 use lifecycle_drill::rolling::Rolling;
-use lifecycle_drill::{Event, Load, Progress, Script, Target};
-use scenarios::Rounds;
+use lifecycle_drill::{Load, Script, Target};
+
+pub(crate) use formats::Format;
+pub(crate) use replay::run as replay;
+pub(crate) use schema::schema;
 
 /// The name of the manifest that a bare command is given.
 const NO_MANIFEST: &str = "<no manifest>";
@@ -46,9 +54,9 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
         bail!("{} could not be resolved", input.name);
     };
     let line = timeline(resolved, args.platform.as_deref())?;
-    let human = args.format == DrillFormat::Human;
     let invented = input.name == NO_MANIFEST;
-    if human && !invented {
+    args.formats.ensure_places()?;
+    if args.formats.prints(Format::Human) && !invented {
         write!(
             anstream::stdout(),
             "{}\n{}",
@@ -70,82 +78,7 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
         ],
     };
     let told = told(args, resolved, line, command, invented)?;
-    let progress = progress(args.verbose);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("could not start the async runtime")?;
-    if let Some(rolling) = &told.rolling {
-        let measured = runtime.block_on(lifecycle_drill::rolling::run(
-            &told.target,
-            &told.script,
-            &told.load,
-            rolling,
-            &progress,
-        ))?;
-        if human {
-            write!(anstream::stdout(), "\n{}", human::rolling(&measured))?;
-        } else {
-            writeln!(
-                anstream::stdout(),
-                "{}",
-                serde_json::to_string_pretty(&measured)?
-            )?;
-        }
-        return Ok(match measured.passed {
-            true => Outcome::Clean,
-            false => Outcome::Findings,
-        });
-    }
-    if !asked.is_empty() {
-        let rounds = runtime.block_on(scenarios::play(&asked, &told, &progress))?;
-        return report(human, &rounds);
-    }
-    let measured = runtime.block_on(lifecycle_drill::run(
-        &told.target,
-        &told.script,
-        &told.load,
-        &progress,
-    ))?;
-    if human {
-        write!(anstream::stdout(), "\n{}", human::human(&measured))?;
-    } else {
-        writeln!(
-            anstream::stdout(),
-            "{}",
-            serde_json::to_string_pretty(&measured)?
-        )?;
-    }
-    Ok(if measured.passed {
-        Outcome::Clean
-    } else {
-        Outcome::Findings
-    })
-}
-
-/// Shows what was played. A single scenario that says nothing about the program could not be run.
-fn report(human: bool, rounds: &Rounds) -> Result<Outcome> {
-    if let ([], [(name, why)]) = (&*rounds.played, &*rounds.not_applicable) {
-        bail!("scenario {name} is not applicable: {why}");
-    }
-    match (human, &*rounds.played) {
-        (false, played) => {
-            writeln!(
-                anstream::stdout(),
-                "{}",
-                serde_json::to_string_pretty(played)?
-            )?;
-        }
-        (true, [one]) if rounds.not_applicable.is_empty() => {
-            write!(anstream::stdout(), "\n{}", human::human(one))?;
-        }
-        (true, _) => write!(anstream::stdout(), "\n{}", scenarios::table(rounds))?,
-    }
-    Ok(match rounds.played.iter().all(|it| it.passed) {
-        true => Outcome::Clean,
-        false => Outcome::Findings,
-    })
+    runs::run(args, &told, &asked)
 }
 
 /// All that the engine is told.
@@ -274,14 +207,4 @@ pub(crate) fn timeline<'a>(resolved: &'a Resolved, asked: Option<&str>) -> Resul
             .first()
             .context("the manifest names no platform; add one under `platforms`"),
     }
-}
-
-/// What happens goes to standard error: standard output is for the result.
-fn progress(verbose: bool) -> Progress {
-    Arc::new(move |event| match event {
-        Event::Output(line) if verbose => anstream::eprintln!("  | {line}"),
-        // What became of the requests is told at the end.
-        Event::Output(_) | Event::Traffic(_) => {}
-        event => say!("· {event}"),
-    })
 }

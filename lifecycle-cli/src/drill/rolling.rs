@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use lifecycle_drill::rolling::{Balancing, Rolling};
-use lifecycle_manifest::platform::FlyStrategy;
 use lifecycle_manifest::plan::Health;
+use lifecycle_manifest::platform::FlyStrategy;
 use lifecycle_manifest::{Platform, Resolved, Rollout, Timeline};
 
 use crate::cli::{BalancerKind, DrillArgs};
@@ -78,12 +78,10 @@ pub(super) fn rolling(
     let (surge, unavailable) = match (args.surge, platform.kubernetes()) {
         (Some(0), _) => (0, 1),
         (Some(surge), _) => (surge, 0),
-        (None, Some(kubernetes)) => {
-            match Rollout::of_pods(kubernetes, line, Some(replicas)) {
-                Some(rollout) => (rollout.surge, rollout.missing),
-                None => manner.pace.of(replicas),
-            }
-        }
+        (None, Some(kubernetes)) => match Rollout::of_pods(kubernetes, line, Some(replicas)) {
+            Some(rollout) => (rollout.surge, rollout.missing),
+            None => manner.pace.of(replicas),
+        },
         (None, None) => manner.pace.of(replicas),
     };
     let health = resolved.plan.health.as_ref();
@@ -237,17 +235,62 @@ mod tests {
     #[test]
     fn each_platform_replaces_in_its_own_way() {
         for (platform, entry, expected, balancing) in [
-            ("kubernetes", "{ replicas: 4 }", (4, 1, 0, false), Balancing::Connections),
-            ("ecs", "{ desired_count: 2 }", (2, 2, 0, false), Balancing::Requests),
+            (
+                "kubernetes",
+                "{ replicas: 4 }",
+                (4, 1, 0, false),
+                Balancing::Connections,
+            ),
+            (
+                "ecs",
+                "{ desired_count: 2 }",
+                (2, 2, 0, false),
+                Balancing::Requests,
+            ),
             ("cloud_run", "{}", (3, 3, 0, false), Balancing::Requests),
-            ("fly", "{ kill_signal: SIGTERM }", (3, 0, 1, true), Balancing::Requests),
-            ("fly", "{ strategy: bluegreen }", (3, 3, 0, false), Balancing::Requests),
-            ("fly", "{ strategy: immediate }", (3, 0, 3, true), Balancing::Requests),
+            (
+                "fly",
+                "{ kill_signal: SIGTERM }",
+                (3, 0, 1, true),
+                Balancing::Requests,
+            ),
+            (
+                "fly",
+                "{ strategy: bluegreen }",
+                (3, 3, 0, false),
+                Balancing::Requests,
+            ),
+            (
+                "fly",
+                "{ strategy: immediate }",
+                (3, 0, 3, true),
+                Balancing::Requests,
+            ),
             ("heroku", "{}", (3, 3, 0, false), Balancing::Requests),
-            ("azure_container_apps", "{}", (3, 3, 0, false), Balancing::Requests),
-            ("nomad", "{ count: 5 }", (5, 0, 1, false), Balancing::Connections),
-            ("pm2", "{ grace_period: 10s }", (3, 1, 0, false), Balancing::Connections),
-            ("compose", "{ replicas: 2 }", (2, 0, 1, true), Balancing::Connections),
+            (
+                "azure_container_apps",
+                "{}",
+                (3, 3, 0, false),
+                Balancing::Requests,
+            ),
+            (
+                "nomad",
+                "{ count: 5 }",
+                (5, 0, 1, false),
+                Balancing::Connections,
+            ),
+            (
+                "pm2",
+                "{ grace_period: 10s }",
+                (3, 1, 0, false),
+                Balancing::Connections,
+            ),
+            (
+                "compose",
+                "{ replicas: 2 }",
+                (2, 0, 1, true),
+                Balancing::Connections,
+            ),
             ("systemd", "{}", (3, 0, 1, true), Balancing::Connections),
             ("docker", "{}", (3, 0, 1, true), Balancing::Connections),
         ] {

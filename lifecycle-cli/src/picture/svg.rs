@@ -21,8 +21,6 @@ const TEMPLATE: &str = include_str!("../../../templates/picture/plan.svg.j2");
 const WIDTH: f64 = 960.0;
 /// Around everything.
 const MARGIN: f64 = 16.0;
-/// The column of the groups' names.
-const GROUPS: f64 = 68.0;
 /// A name is broken into lines of so many columns.
 const COLUMNS: usize = 26;
 /// The size of names and times.
@@ -31,6 +29,8 @@ const SMALL: f64 = 12.0;
 const LINE: f64 = 15.0;
 /// A lane with a name of one line.
 const LANE: f64 = 23.0;
+/// From one tick of the ruler to the next, at least.
+const APART: f64 = 64.0;
 /// A bar in a lane.
 const BAR: f64 = 13.0;
 
@@ -131,8 +131,19 @@ pub(super) fn ms(time: u64) -> String {
 /// The words of a moment, with its time.
 pub(super) fn moment_words(moment: &Moment) -> String {
     match moment.what {
-        What::Exit if moment.label.starts_with("gone") => format!("gone by {}", ms(moment.at_ms)),
-        _ => format!("{} {}", moment.label, ms(moment.at_ms)),
+        What::Exit if moment.label.ends_with(" by") => {
+            format!("{} {}", moment.label, ms(moment.at_ms))
+        }
+        _ => format!("{} at {}", moment.label, ms(moment.at_ms)),
+    }
+}
+
+/// The same, with an arrow where it lies beyond the end.
+pub(super) fn moment_label(moment: &Moment, end_ms: u64) -> String {
+    let words = moment_words(moment);
+    match moment.at_ms > end_ms {
+        true => format!("{words} \u{2192}"),
+        false => words,
     }
 }
 
@@ -147,8 +158,10 @@ pub(super) fn drawn(panel: &Panel) -> impl Iterator<Item = &Moment> {
 }
 
 /// The class of a moment's line, and that of its words.
-pub(super) fn moment_classes(what: What) -> (&'static str, &'static str) {
+pub(super) fn moment_classes(panel: &Panel, what: What) -> (&'static str, &'static str) {
+    let is_bad = panel.ended.as_ref().is_some_and(|it| it.exit_code != 0);
     match what {
+        What::Exit if is_bad => ("moment moment-exit moment-bad", "bad"),
         What::Signal => ("moment moment-signal", "strong"),
         What::Exit => ("moment moment-exit", "good"),
         What::Kill => ("moment moment-kill", "bad strong"),
@@ -201,19 +214,27 @@ impl Page {
             )
             .chain(["longest path".to_owned()]);
         let mut names = names.map(|line| text::width(&line, Font::Mono, SMALL, false));
-        let left = MARGIN + GROUPS;
-        let from = (left + widest(&mut names) + 14.0).round();
-        // Behind the last moment stands its label, and behind the last bar its time.
-        let moments = scene.platforms.iter().flat_map(drawn);
-        let mut labels = moments
-            .map(|moment| text::width(&moment_words(moment), Font::Words, SMALL, true) + 6.0);
-        let times = lanes().map(|lane| {
-            let end = lane.bars.iter().map(|bar| bar.end_ms).max().unwrap_or(0);
-            let beyond = text::width(&lane.takes, Font::Mono, 11.0, false) + 8.0;
-            // What ends earlier needs less room to its right.
-            beyond - (WIDTH - MARGIN - from) * 0.8 * (1.0 - share(end, scene.end_ms))
+        let groups = lanes().map(|lane| {
+            let label = group_label(lane.group);
+            text::width(label, Font::Words, 11.0, true)
         });
-        let behind = widest(&mut labels).max(widest(&mut times.into_iter()));
+        let left = (MARGIN + widest(&mut groups.into_iter()) + 8.0).round();
+        let from = (left + widest(&mut names) + 14.0).round();
+        // Behind the last moment stands its label, behind the last bar its time, and behind a platform's
+        // strip what it has to spare.
+        let moments = scene.platforms.iter().flat_map(drawn).map(|moment| {
+            let words = moment_label(moment, scene.end_ms);
+            text::width(&words, Font::Words, SMALL, true)
+        });
+        let late = |lane: &&Lane| share(last(&lane.bars), scene.end_ms) > 0.55;
+        let times = lanes()
+            .filter(late)
+            .map(|lane| text::width(&lane.takes, Font::Mono, 11.0, false));
+        let spares = scene
+            .platforms
+            .iter()
+            .map(|panel| text::width(&verdict(panel).0, Font::Mono, 11.0, false));
+        let behind = widest(&mut moments.chain(times).chain(spares)) + 12.0;
         let to = WIDTH - MARGIN - behind.max(40.0);
         Self {
             drawing: Drawing::new(WIDTH),
@@ -228,28 +249,28 @@ impl Page {
     }
 
     fn title(&mut self, scene: &Scene) {
-        self.y += 20.0;
-        let service = Text::new(Font::Words, 19.0, MARGIN, self.y, &scene.service).class("strong");
-        let beside = MARGIN + service.width() + 12.0;
-        self.drawing.text(service);
+        self.words(19.0, &scene.service, "strong");
+        let beside = match self.drawing.items.last() {
+            Some(super::drawing::Item::Text(service)) => MARGIN + service.width() + 12.0,
+            _ => MARGIN,
+        };
         let what = match scene.what_if.is_empty() {
             true => "stops like this".to_owned(),
             false => format!("stops like this, if {}", scene.what_if.join(", ")),
         };
-        let room = WIDTH - MARGIN - beside;
-        let lines = text::lines(&text::plain(&what), 14.0, room);
-        for (at, line) in lines.iter().enumerate() {
-            let x = if at == 0 { beside } else { MARGIN };
-            self.y += if at == 0 { 0.0 } else { 19.0 };
-            let words = Text::new(Font::Words, 14.0, x, self.y, line).class("muted");
-            self.drawing.text(words);
+        let words = Text::new(Font::Words, 14.0, beside, self.y, &what).class("muted");
+        match beside + words.width() <= WIDTH - MARGIN {
+            true => self.drawing.text(words),
+            false => self.words(14.0, &what, "muted"),
         }
         self.y += 14.0;
     }
 
     /// A line of text of its own, or several.
     fn words(&mut self, size: f64, sentence: &str, class: &str) {
-        for line in text::lines(&text::plain(sentence), size, WIDTH - 2.0 * MARGIN) {
+        let strong = class.contains("strong");
+        let room = WIDTH - 2.0 * MARGIN;
+        for line in text::lines(&text::plain(sentence), size, strong, room) {
             self.y += size + 4.0;
             let words = Text::new(Font::Words, size, MARGIN, self.y, &line).class(class);
             self.drawing.text(words);
@@ -261,14 +282,15 @@ impl Page {
         self.y += 6.0;
         let height = 24.0;
         let bottom = self.y + 22.0 + height * count(scene.platforms.len());
-        self.axis(bottom);
+        self.grid(bottom);
+        self.axis();
         for panel in &scene.platforms {
             let name = Text::new(Font::Mono, SMALL, self.names, self.y + 16.0, panel.platform);
             self.drawing.text(name.class("strong"));
             self.path(panel, 14.0, 5.0, false);
             for moment in drawn(panel).filter(|moment| moment.what != What::Exit) {
                 let x = self.scale.x(moment.at_ms);
-                let (class, _) = moment_classes(moment.what);
+                let (class, _) = moment_classes(panel, moment.what);
                 let (top, bottom) = (self.y + 2.0, self.y + height - 2.0);
                 self.drawing.line(class, (x, top), (x, bottom));
             }
@@ -288,20 +310,25 @@ impl Page {
         self.drawing
             .line("grid", (MARGIN, self.y), (WIDTH - MARGIN, self.y));
         self.headline(panel);
-        if let Some(ended) = &panel.ended {
-            self.ended(ended);
+        match &panel.ended {
+            Some(ended) => self.ended(ended),
+            None => {
+                self.words(SMALL, &panel.sum, "muted");
+                self.y += 4.0;
+            }
         }
         self.moments(panel);
         let top = self.y;
         let heights: Vec<f64> = panel.lanes.iter().map(height).collect();
         let strip = if panel.ended.is_none() { 38.0 } else { 6.0 };
         let bottom = top + 20.0 + strip + heights.iter().sum::<f64>();
-        self.axis(bottom);
+        self.grid(bottom);
         for moment in drawn(panel) {
             let x = self.scale.x(moment.at_ms);
-            let (class, _) = moment_classes(moment.what);
+            let (class, _) = moment_classes(panel, moment.what);
             self.drawing.line(class, (x, top), (x, bottom + 4.0));
         }
+        self.axis();
         if panel.ended.is_none() {
             let name = Text::new(
                 Font::Words,
@@ -315,10 +342,11 @@ impl Page {
         }
         self.y += strip;
         let mut before = None;
+        let lines: Vec<f64> = drawn(panel).map(|it| self.scale.x(it.at_ms)).collect();
         for (lane, height) in panel.lanes.iter().zip(heights) {
             let is_first = before != Some(lane.group);
             before = Some(lane.group);
-            self.lane(lane, height, is_first);
+            self.lane(lane, height, is_first, &lines);
         }
         self.y = bottom + 8.0;
     }
@@ -363,11 +391,8 @@ impl Page {
         moments.sort_by_key(|moment| std::cmp::Reverse(moment.at_ms));
         for moment in moments {
             let x = self.scale.x(moment.at_ms);
-            let (_, class) = moment_classes(moment.what);
-            let mut words = moment_words(moment);
-            if moment.at_ms > self.scale.end_ms {
-                words.push_str(" \u{2192}");
-            }
+            let (_, class) = moment_classes(panel, moment.what);
+            let words = moment_label(moment, self.scale.end_ms);
             let label = Text::new(Font::Words, SMALL, x + 5.0, 0.0, &words).class("strong");
             let end = x + 5.0 + label.width() + 8.0;
             let row = placed
@@ -389,12 +414,19 @@ impl Page {
         self.y = bottom;
     }
 
-    /// The ruler, and its lines through all that is below.
-    fn axis(&mut self, bottom: f64) {
-        let baseline = self.y + 13.0;
-        for tick in ticks(&self.scale, 64.0) {
+    /// The lines of the ruler, through all that is below.
+    fn grid(&mut self, bottom: f64) {
+        for tick in ticks(&self.scale, APART) {
             let x = self.scale.x(tick);
-            self.drawing.line("grid", (x, baseline + 4.0), (x, bottom));
+            self.drawing.line("grid", (x, self.y + 17.0), (x, bottom));
+        }
+    }
+
+    /// The ruler.
+    fn axis(&mut self) {
+        let baseline = self.y + 13.0;
+        for tick in ticks(&self.scale, APART) {
+            let x = self.scale.x(tick);
             let label = Text::new(Font::Mono, 11.0, x, baseline, &ms(tick)).class("muted");
             self.drawing
                 .text(label.anchor(Anchor::Middle).class("halo"));
@@ -405,12 +437,16 @@ impl Page {
     /// The longest way, bar after bar; with what each is where there is room.
     fn path(&mut self, panel: &Panel, height: f64, down: f64, is_labelled: bool) {
         let top = self.y + down;
+        let missing = panel.path.iter().find(|bar| bar.shape == Shape::Missing);
+        let beyond = missing.map_or(u64::MAX, |bar| bar.start_ms);
         for bar in &panel.path {
             let (x, width) = self.scale.span(bar.start_ms, bar.end_ms);
             let class = bar_class(bar, true);
             self.drawing
                 .bar(class, (x, top), (width, height), &bar_title(bar));
-            if !is_labelled || matches!(bar.shape, Shape::Unwind) {
+            // What lies beyond SIGKILL is drawn over, and so is what it would be called.
+            let covered = bar.shape != Shape::Missing && bar.end_ms > beyond;
+            if !is_labelled || covered || bar.shape == Shape::Unwind {
                 continue;
             }
             let time = ms(bar.end_ms - bar.start_ms);
@@ -437,7 +473,8 @@ impl Page {
         }
     }
 
-    fn lane(&mut self, lane: &Lane, height: f64, is_first: bool) {
+    /// One lane; `lines` are those of the moments, which its time keeps clear of.
+    fn lane(&mut self, lane: &Lane, height: f64, is_first: bool, lines: &[f64]) {
         if is_first {
             let class = format!("label-{}", lane.group.as_str());
             let label = group_label(lane.group);
@@ -458,7 +495,11 @@ impl Page {
             let (x, width) = self.scale.span(bar.start_ms, bar.end_ms);
             let title = format!("{}: {}. {}", lane.name, bar_title(bar), lane.says);
             let class = bar_class(bar, lane.on_longest_path);
-            self.drawing.bar(class, (x, top), (width, BAR), &title);
+            let (top, high) = match bar.shape {
+                Shape::Grace => (top + BAR / 2.0 - 2.0, 4.0),
+                _ => (top, BAR),
+            };
+            self.drawing.bar(class, (x, top), (width, high), &title);
         }
         let end = lane.bars.iter().map(|bar| self.scale.x(bar.end_ms));
         let x = end.fold(self.scale.from, f64::max) + 7.0;
@@ -466,8 +507,18 @@ impl Page {
             Some(super::scene::End::Done) | None => "",
             Some(_) => "bad strong",
         };
-        let time = Text::new(Font::Mono, 11.0, x, self.y + 16.0, &lane.takes);
-        self.drawing.text(time.class(class).class("halo"));
+        let mut time = Text::new(Font::Mono, 11.0, x, self.y + 16.0, &lane.takes)
+            .class(class)
+            .class("halo");
+        let mut lines = lines.to_vec();
+        lines.sort_by(f64::total_cmp);
+        for line in lines {
+            let beyond = time.x + time.width() + 2.0;
+            if (time.x - 2.0..beyond).contains(&line) {
+                time.x = (line + 6.0).round();
+            }
+        }
+        self.drawing.text(time);
         self.y += height;
     }
 
@@ -500,7 +551,7 @@ pub(super) const fn group_label(group: Group) -> &'static str {
         Group::Drain => "DRAIN",
         Group::Flush => "FLUSH",
         Group::Close => "CLOSE",
-        Group::End => "THE END",
+        Group::End => "MARGIN",
     }
 }
 

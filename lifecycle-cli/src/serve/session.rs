@@ -113,7 +113,7 @@ impl Session {
                 words: "stopped; the process it ran was killed".to_owned(),
             },
             measured = drill => match measured {
-                Ok(measured) => self.verdict(&measured),
+                Ok(measured) => Self::verdict(&measured),
                 Err(error) => What::Failed { words: format!("{error:#}") },
             },
         };
@@ -142,8 +142,8 @@ impl Session {
         })
     }
 
-    fn verdict(&self, measured: &Measured) -> What {
-        let text = anstream::adapter::strip_str(&human::human(measured)).to_string();
+    fn verdict(measured: &Measured) -> What {
+        let text = anstream::adapter::strip_str(&human::run(measured)).to_string();
         What::Verdict {
             passed: measured.passed,
             findings: measured.findings.clone(),

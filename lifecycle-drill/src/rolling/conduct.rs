@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout, timeout_at};
 use super::balancer::{Balancer, Probing};
 use super::deploy::{Rolling, Standing};
 use super::instance::Instance;
-use super::measured::{self, RolloutCourse, RollingMeasured};
+use super::measured::{self, RollingMeasured, RolloutCourse};
 use super::places::{self, Place, Wanted};
 use crate::script::{Endpoint, Load, Script, Target};
 use crate::stage::Stage;
@@ -211,7 +211,10 @@ impl<'a> Fleet<'a> {
                 if let Some(course) = self.dead() {
                     return Ok(Some(course));
                 }
-                let ready = self.instances.iter().filter(|it| it.moments.ready.is_some());
+                let ready = self
+                    .instances
+                    .iter()
+                    .filter(|it| it.moments.ready.is_some());
                 if ready.count() >= waited_for {
                     break;
                 }

@@ -200,9 +200,9 @@ impl Instance {
                     connections: self.backend.open.load(SeqCst),
                 });
                 let signalled = Instant::now();
-                self.running.signal(script.signal).with_context(|| {
-                    format!("could not signal instance {}", self.place.replica)
-                })?;
+                self.running
+                    .signal(script.signal)
+                    .with_context(|| format!("could not signal instance {}", self.place.replica))?;
                 self.moments.signalled = Some(signalled);
                 self.leaving = Leaving::Signalled {
                     until: signalled + script.signal_to_kill(),

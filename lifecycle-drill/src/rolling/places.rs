@@ -247,9 +247,17 @@ mod tests {
         );
         three.live = Some(Endpoint::on_port(9091, "/live"));
         let error = Wanted::of(&three).unwrap_err().to_string();
-        assert!(error.contains("three ports (8080, 9090 and 9091)"), "{error}");
+        assert!(
+            error.contains("three ports (8080, 9090 and 9091)"),
+            "{error}"
+        );
         three.base = None;
-        assert!(Wanted::of(&three).unwrap_err().to_string().contains("--port"));
+        assert!(
+            Wanted::of(&three)
+                .unwrap_err()
+                .to_string()
+                .contains("--port")
+        );
     }
 
     #[test]

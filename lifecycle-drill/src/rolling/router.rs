@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 use super::deploy::Balancing;
 
 /// How a balancer saw a request fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
     /// Nobody listened at the instance.
@@ -349,10 +351,7 @@ mod tests {
             .collect();
         assert_eq!(
             faults,
-            [
-                (None, Fault::NoInstance, 1),
-                (Some(2), Fault::Reset, 2)
-            ]
+            [(None, Fault::NoInstance, 1), (Some(2), Fault::Reset, 2)]
         );
     }
 }

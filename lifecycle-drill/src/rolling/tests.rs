@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::measured::{RolloutCourse, RollingMeasured};
+use super::measured::{RollingMeasured, RolloutCourse};
 use super::router::Fault;
 use super::{Balancing, Rolling, run};
 use crate::measured::Severity;
@@ -61,7 +61,10 @@ async fn deploy(way: Way, script: &Script, rolling: &Rolling) -> RollingMeasured
     let measured = run(&target, script, &load, rolling, &quiet).await.unwrap();
     let json = serde_json::to_value(&measured).unwrap();
     println!("{json:#}");
-    assert_eq!((&json["version"], &json["kind"]), (&1.into(), &"rolling".into()));
+    assert_eq!(
+        (&json["version"], &json["kind"]),
+        (&1.into(), &"rolling".into())
+    );
     measured
 }
 
@@ -98,13 +101,21 @@ async fn polite_instances_are_replaced_and_nobody_notices() {
         let (new, old): (Vec<_>, Vec<_>) = measured.instances.iter().partition(|it| it.new);
         assert_eq!((new.len(), old.len()), (3, 3));
         assert!(old.iter().all(|it| it.ended_ms.is_some() && it.taken > 0));
-        assert!(new.iter().all(|it| it.signalled_ms.is_none() && it.taken > 0));
+        assert!(
+            new.iter()
+                .all(|it| it.signalled_ms.is_none() && it.taken > 0)
+        );
         // One by one: the next is asked only once the next new one is ready.
         let mut asked: Vec<f64> = old.iter().filter_map(|it| it.asked_ms).collect();
         asked.sort_by(f64::total_cmp);
         let mut ready: Vec<f64> = new.iter().filter_map(|it| it.ready_ms).collect();
         ready.sort_by(f64::total_cmp);
-        assert!(asked.iter().zip(&ready).all(|(asked, ready)| asked >= ready));
+        assert!(
+            asked
+                .iter()
+                .zip(&ready)
+                .all(|(asked, ready)| asked >= ready)
+        );
     }
 }
 
@@ -117,7 +128,11 @@ async fn instances_that_die_at_the_signal_are_told_by_connection() {
     let requests = measured.requests.as_ref().unwrap();
     assert!(requests.during.lost > 0);
     let finding = &measured.findings[0];
-    assert!(finding.message.contains("at instance "), "{}", finding.message);
+    assert!(
+        finding.message.contains("at instance "),
+        "{}",
+        finding.message
+    );
     assert!(finding.cause.contains("SIGTERM"), "{}", finding.cause);
     assert!(measured.instances.iter().any(|it| it.lost > 0));
 }
@@ -133,7 +148,10 @@ async fn instances_that_die_at_the_signal_are_told_by_request() {
     let seen: u64 = measured.losses.iter().map(|it| it.count).sum();
     assert_eq!(all.lost, seen);
     assert!(lost(&measured, Fault::NobodyListened) > 0);
-    let in_flight = measured.instances.iter().filter_map(|it| it.in_flight_at_signal);
+    let in_flight = measured
+        .instances
+        .iter()
+        .filter_map(|it| it.in_flight_at_signal);
     assert!(in_flight.sum::<usize>() > 0);
 }
 
@@ -183,7 +201,10 @@ async fn a_new_instance_that_cannot_start_stops_the_deploy() {
     ));
     assert!(measured.sentence.contains("did not come to its end"));
     let said = &measured.instances[3].output;
-    assert!(said.iter().any(|line| line.contains("somebody holds the lock")));
+    assert!(
+        said.iter()
+            .any(|line| line.contains("somebody holds the lock"))
+    );
     assert_eq!(measured.requests.as_ref().unwrap().all().lost, 0);
 }
 
@@ -203,7 +224,10 @@ async fn a_program_that_does_not_hear_its_port_is_explained_and_nothing_is_left(
     let rolling = three(Balancing::Connections);
     let error = run(&deaf, &covered(), &victim::load(), &rolling, &progress).await;
     let error = error.unwrap_err().to_string();
-    assert!(error.contains(&format!("all 3 instances want {port}")), "{error}");
+    assert!(
+        error.contains(&format!("all 3 instances want {port}")),
+        "{error}"
+    );
     assert!(error.contains("`{port}`"), "{error}");
     let pids = pids.lock().unwrap();
     assert_eq!(pids.len(), 1);
@@ -223,9 +247,17 @@ async fn what_cannot_be_played_is_an_error() {
         error.unwrap_err().to_string()
     };
     let mut rolling = three(Balancing::Connections);
-    assert!(refused(&rolling, false).await.contains("no request is to be sent"));
+    assert!(
+        refused(&rolling, false)
+            .await
+            .contains("no request is to be sent")
+    );
     rolling.surge = 0;
-    assert!(refused(&rolling, true).await.contains("nothing can be replaced"));
+    assert!(
+        refused(&rolling, true)
+            .await
+            .contains("nothing can be replaced")
+    );
     rolling.replicas = 0;
     assert!(refused(&rolling, true).await.contains("0 replicas"));
 }

@@ -120,7 +120,11 @@ fn lost(measured: &RollingMeasured) -> Option<Finding> {
     }
     let mut losses: Vec<&Losses> = measured.losses.iter().collect();
     losses.sort_by_key(|it| std::cmp::Reverse(it.count));
-    let mut told: Vec<String> = losses.iter().take(TOLD).map(|it| one(measured, it)).collect();
+    let mut told: Vec<String> = losses
+        .iter()
+        .take(TOLD)
+        .map(|it| one(measured, it))
+        .collect();
     if losses.len() > TOLD {
         let rest: u64 = losses.iter().skip(TOLD).map(|it| it.count).sum();
         told.push(format!("{} more in other ways", grouped(rest)));
@@ -177,7 +181,9 @@ fn cause(measured: &RollingMeasured, losses: Option<&Losses>) -> String {
     let instance = losses
         .instance
         .and_then(|number| measured.instances.iter().find(|it| it.number == number));
-    let after_signal = losses.first_after_signal_ms.is_some_and(|after| after >= 0.0);
+    let after_signal = losses
+        .first_after_signal_ms
+        .is_some_and(|after| after >= 0.0);
     let killed = instance.is_some_and(|it| it.sigkill_needed);
     // It was signalled while it was still sent something new.
     let still_routed = instance.is_some_and(|it| {
@@ -209,16 +215,18 @@ fn cause(measured: &RollingMeasured, losses: Option<&Losses>) -> String {
              they have {} from {signal}",
             span(measured.planned.signal_to_kill_ms)
         ),
-        Fault::Closed | Fault::Reset | Fault::Cut if after_signal => match measured.deploy.balancing {
-            Balancing::Connections => format!(
-                "the instances leave at {signal} without waiting for the requests in flight and for \
+        Fault::Closed | Fault::Reset | Fault::Cut if after_signal => {
+            match measured.deploy.balancing {
+                Balancing::Connections => format!(
+                    "the instances leave at {signal} without waiting for the requests in flight and for \
                  those that still come in over connections that clients keep"
-            ),
-            Balancing::Requests => format!(
-                "the instances leave at {signal} without waiting for the requests in flight; the \
+                ),
+                Balancing::Requests => format!(
+                    "the instances leave at {signal} without waiting for the requests in flight; the \
                  balancer answers 502 for each and sends none again"
-            ),
-        },
+                ),
+            }
+        }
         _ => "the instances fail under this load; no stop had been asked of them".to_owned(),
     }
 }

@@ -2,8 +2,11 @@
 //!
 //! What is asserted is the verdict and what was counted, never how long something took.
 
+mod known;
+mod page;
 mod records;
 mod scenarios;
+mod verdicts;
 pub(crate) mod victim;
 
 use std::io::{BufRead, BufReader};
@@ -103,7 +106,7 @@ async fn a_polite_process_passes() {
 #[tokio::test]
 async fn requests_in_flight_are_lost_by_a_process_that_dies_at_once() {
     let measured = drill(&victim::target(Way::DiesAtOnce), &kubernetes()).await;
-    assert_eq!(failures(&measured), ["request-lost", "exit-not-zero"]);
+    assert_eq!(failures(&measured), ["signal-not-handled", "request-lost"]);
     let requests = measured.requests.unwrap();
     assert!(requests.settling.lost > 0);
     assert!(requests.lost.iter().any(|lost| lost.request == "GET /slow"));
@@ -186,7 +189,7 @@ async fn errors_after_the_signal_fail_and_refusals_warn() {
 #[tokio::test]
 async fn requests_that_are_still_routed_to_a_process_that_is_gone_are_refused() {
     let measured = drill(&victim::target(Way::DiesAtOnce), &lagging()).await;
-    assert_eq!(failures(&measured), ["request-lost", "exit-not-zero"]);
+    assert_eq!(failures(&measured), ["signal-not-handled", "request-lost"]);
     assert_eq!(warnings(&measured), ["request-refused"]);
     assert!(measured.requests.unwrap().gone.refused_at_connect > 0);
 }
@@ -196,7 +199,13 @@ async fn the_idle_close_race_is_a_loss_of_its_own_kind() {
     let mut load = victim::load();
     load.slow_share = 0.0;
     let measured = drill_with(&victim::target(Way::ClosesIdle), &lagging(), &load).await;
-    assert_eq!(failures(&measured), ["request-lost"]);
+    // On a busy machine the instant may last too long to be one.
+    let failures = failures(&measured);
+    let lost = ["keep-alive-reset", "request-lost"];
+    assert!(
+        failures.iter().any(|name| lost.contains(name)),
+        "{failures:?}"
+    );
     let requests = measured.requests.unwrap();
     assert!(requests.stopping.lost_to_idle_close > 0);
 }
@@ -249,7 +258,7 @@ async fn deregistration_ends_once_nothing_is_in_flight() {
     script.deregistration = Some(Duration::from_secs(120));
     let measured = drill(&victim::target(Way::DiesAtOnce), &script).await;
     // Nothing was in flight at the signal, so there was nothing to lose.
-    assert_eq!(failures(&measured), ["exit-not-zero"]);
+    assert_eq!(failures(&measured), ["signal-not-handled"]);
     let requests = measured.requests.unwrap();
     assert!(requests.settling.served > 0);
     assert_eq!(requests.stopping.sent() + requests.gone.sent(), 0);

@@ -22,8 +22,11 @@ pub(crate) use super::template::Template;
 use super::template::Upload;
 use super::wire::{Traffic, Wire};
 
-/// How much the kernel takes in for a client that reads slowly: the server is to feel it.
-const SMALL_BUFFER: u32 = 8 * 1_024;
+/// How much the kernel takes in for a client that reads slowly: the server is to feel it. With less
+/// than a segment of loopback, 64 KiB, the two kernels would wait for each other's timers.
+const SMALL_BUFFER: u32 = 128 * 1_024;
+/// How much of it is read at once.
+const SMALL_READ: usize = 8 * 1_024;
 /// In how many pauses an answer of unknown length is read that is read slowly.
 const PAUSES: u32 = 10;
 
@@ -146,7 +149,7 @@ impl Connection {
         let (wire, traffic) = Wire::new(stream);
         let mut builder = http1::Builder::new();
         if trickling {
-            builder.max_buf_size(SMALL_BUFFER as usize);
+            builder.max_buf_size(SMALL_READ);
         }
         let Ok((sender, connection)) = builder.handshake(TokioIo::new(wire)).await else {
             return Err(NoConnection::Refused);

@@ -93,14 +93,18 @@ fn heading(text: &mut String, measured: &RollingMeasured) {
 /// One row of the table of instances.
 fn row(cells: [&str; 8]) -> String {
     let [name, ready, routed, asked, out, signal, gone, exit] = cells;
-    let row =
-        format!("  {name:<7}{ready:>9}{routed:>10}{asked:>10}{out:>10}{signal:>10}{gone:>10}  {exit}");
+    let row = format!(
+        "  {name:<7}{ready:>9}{routed:>10}{asked:>10}{out:>10}{signal:>10}{gone:>10}  {exit}"
+    );
     row.trim_end().to_owned()
 }
 
 fn instances(text: &mut String, measured: &RollingMeasured) {
     line(text, "");
-    line(text, &styled(HEADING, "INSTANCES from the beginning of the deploy"));
+    line(
+        text,
+        &styled(HEADING, "INSTANCES from the beginning of the deploy"),
+    );
     let head = row([
         "",
         "ready",

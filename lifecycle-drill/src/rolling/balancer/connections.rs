@@ -6,8 +6,8 @@
 
 use std::io;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -101,7 +101,12 @@ impl Talk<'_> {
     }
 }
 
-async fn talk(mut client: TcpStream, mut server: TcpStream, backend: &Arc<Backend>, router: &Router) {
+async fn talk(
+    mut client: TcpStream,
+    mut server: TcpStream,
+    backend: &Arc<Backend>,
+    router: &Router,
+) {
     let talk = Talk {
         backend,
         said: Mutex::default(),
