@@ -82,6 +82,7 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
 }
 
 /// All that the engine is told.
+#[derive(Clone)]
 pub(crate) struct Told {
     pub(crate) target: Target,
     pub(crate) script: Script,
