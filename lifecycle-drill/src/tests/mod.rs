@@ -2,11 +2,12 @@
 //!
 //! What is asserted is the verdict and what was counted, never how long something took.
 
+mod known;
 mod page;
 mod records;
 mod scenarios;
 mod verdicts;
-mod victim;
+pub(crate) mod victim;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -73,7 +74,7 @@ fn warnings(measured: &Measured) -> Vec<&str> {
         .collect()
 }
 
-fn is_alive(pid: u32) -> bool {
+pub(crate) fn is_alive(pid: u32) -> bool {
     rustix::process::Pid::from_raw(i32::try_from(pid).unwrap())
         .is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok())
 }
