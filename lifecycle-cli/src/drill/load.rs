@@ -102,7 +102,7 @@ fn by_kinds(args: &DrillArgs, resolved: &Resolved) -> Vec<DrillRequest> {
     if listens(Kind::Stream) {
         requests.push(plain(DrillProtocol::Stream, "/"));
     }
-    if requests.is_empty() && args.port.is_some() {
+    if requests.is_empty() && (args.port.is_some() || super::target::finds_port(args, resolved)) {
         requests.push(plain(DrillProtocol::Http, "/"));
     }
     requests
@@ -210,7 +210,11 @@ fn asked(spec: &str) -> Result<DrillRequest> {
         }
         _ => (rest, None),
     };
-    if !path.starts_with('/') {
+    let known = method.as_ref().is_none_or(|method| {
+        let letters = method.bytes().all(|byte| byte.is_ascii_uppercase());
+        letters && !method.is_empty()
+    });
+    if !known || !path.starts_with('/') {
         bail!(
             "`{spec}` is not a request; write `GET /path`, `POST /path=3`, `http2 GET /path`, \
              `grpc /shop.Quotes/Get`, `websocket /path` or `stream /path`"
@@ -354,10 +358,7 @@ mod tests {
     fn what_is_no_request_is_said() {
         let said = |spec: &str| of(ALL, &["--request", spec]).unwrap_err().to_string();
         assert!(said("nowhere").contains("`nowhere` is not a request"));
-        assert!(
-            said("websockets /x").contains("is not a request")
-                || said("websockets /x").contains("websockets")
-        );
+        assert!(said("websockets /x").contains("`websockets /x` is not a request"));
         assert!(said("grpc POST /a.B/C").contains("grpc has no method; write `grpc /a.B/C`"));
     }
 }

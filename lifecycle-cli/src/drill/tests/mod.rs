@@ -347,3 +347,33 @@ fn drills_are_shown_as_stored() {
         stored(&format!("{name}.json"), &json);
     }
 }
+
+#[test]
+fn what_is_expected_is_what_the_manifest_says() {
+    let read = |expect: &str| {
+        let text = format!(
+            "lifecycle: 1\nservice: s\nresources: {{ http: {{ kind: http-server, timeout: 10s }} }}\n\
+             platforms: {{ kubernetes: {{}} }}\n{expect}"
+        );
+        let analysis = lifecycle_manifest::Analysis::of(&text);
+        let resolved = analysis.resolved.unwrap();
+        super::script::script(&resolved, &resolved.timelines[0])
+    };
+    let unset = read("");
+    assert_eq!(unset.expect, Expectations::default());
+    assert_eq!(unset.readiness_budget, Duration::from_millis(500));
+    let set = read(
+        "drill:\n  expect: { lost: 1, server_errors: 2, refused: 3, exit_code: 143, exit_within: 4s, \
+         readiness_within: 250ms, p99: 800ms }\n",
+    );
+    let expected = Expectations {
+        lost: 1,
+        server_errors: 2,
+        refused: Some(3),
+        exit_code: 143,
+        exit_within_ms: Some(4_000.0),
+        p99_ms: Some(800.0),
+    };
+    assert_eq!(set.expect, expected);
+    assert_eq!(set.readiness_budget, Duration::from_millis(250));
+}
