@@ -46,6 +46,7 @@ pub(super) fn load(args: &DrillArgs, resolved: &Resolved) -> Result<Load> {
         pace,
         warm_up: args.warm_up,
         slow_share: SLOW_SHARE,
+        seed: args.seed.unwrap_or(Load::default().seed),
         ..Load::default()
     };
     if args.no_traffic {
@@ -101,7 +102,7 @@ fn by_kinds(args: &DrillArgs, resolved: &Resolved) -> Vec<DrillRequest> {
     if listens(Kind::Stream) {
         requests.push(plain(DrillProtocol::Stream, "/"));
     }
-    if requests.is_empty() && args.port.is_some() {
+    if requests.is_empty() && (args.port.is_some() || super::target::finds_port(args, resolved)) {
         requests.push(plain(DrillProtocol::Http, "/"));
     }
     requests

@@ -1,10 +1,17 @@
 //! `lifecycle drill`: fills in what the engine is told, from the manifest and the command line.
 
-pub(crate) mod human;
+mod formats;
+mod human;
+mod invented;
+mod junit;
 mod load;
+mod page;
 mod proto;
+mod replay;
 mod rolling;
+mod runs;
 pub(crate) mod scenarios;
+mod schema;
 mod script;
 mod target;
 #[cfg(test)]
@@ -12,22 +19,20 @@ mod tests;
 
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use lifecycle_manifest::duration::show;
-use lifecycle_manifest::{Platform, Resolved, Timeline};
+use lifecycle_manifest::{Resolved, Timeline};
 
-use crate::cli::{DrillArgs, DrillFormat};
+use crate::cli::DrillArgs;
 use crate::input::{self, Input};
 use crate::talk::say;
 use crate::{Outcome, check, picture};
 use lifecycle_drill::rolling::Rolling;
-use lifecycle_drill::{Event, Load, Progress, Script, Target};
-use scenarios::Rounds;
+use lifecycle_drill::{Load, Measured, Record, Script, Target};
 
-/// The name of the manifest that a bare command is given.
-const NO_MANIFEST: &str = "<no manifest>";
+pub(crate) use formats::Format;
+pub(crate) use replay::run as replay;
+pub(crate) use schema::schema;
 
 pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
     let Some(asked) = scenarios::asked(&args.scenarios) else {
@@ -45,10 +50,10 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
     let Some(resolved) = &input.analysis.resolved else {
         bail!("{} could not be resolved", input.name);
     };
-    let line = timeline(resolved, args.platform.as_deref())?;
-    let human = args.format == DrillFormat::Human;
-    let invented = input.name == NO_MANIFEST;
-    if human && !invented {
+    let line = timeline(resolved, target::platform(args, resolved))?;
+    let invented = input.name == invented::NAME;
+    args.formats.ensure_places()?;
+    if args.formats.prints(Format::Human) && !invented {
         write!(
             anstream::stdout(),
             "{}\n{}",
@@ -57,9 +62,9 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
         )?;
     }
     let directory = args.directory.as_deref();
-    let command = match args.command.is_empty() {
-        false => args.command.clone(),
-        true => vec![
+    let command = match target::is_named(args) {
+        true => args.command.clone(),
+        false => vec![
             target::build(
                 directory.unwrap_or(Path::new(".")),
                 &args.profile,
@@ -70,85 +75,18 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
         ],
     };
     let told = told(args, resolved, line, command, invented)?;
-    let progress = progress(args.verbose);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("could not start the async runtime")?;
-    if let Some(rolling) = &told.rolling {
-        let measured = runtime.block_on(lifecycle_drill::rolling::run(
-            &told.target,
-            &told.script,
-            &told.load,
-            rolling,
-            &progress,
-        ))?;
-        if human {
-            write!(anstream::stdout(), "\n{}", human::rolling(&measured))?;
-        } else {
-            writeln!(
-                anstream::stdout(),
-                "{}",
-                serde_json::to_string_pretty(&measured)?
-            )?;
-        }
-        return Ok(match measured.passed {
-            true => Outcome::Clean,
-            false => Outcome::Findings,
-        });
-    }
-    if !asked.is_empty() {
-        let rounds = runtime.block_on(scenarios::play(&asked, &told, &progress))?;
-        return report(human, &rounds);
-    }
-    let measured = runtime.block_on(lifecycle_drill::run(
-        &told.target,
-        &told.script,
-        &told.load,
-        &progress,
-    ))?;
-    if human {
-        write!(anstream::stdout(), "\n{}", human::human(&measured))?;
-    } else {
-        writeln!(
-            anstream::stdout(),
-            "{}",
-            serde_json::to_string_pretty(&measured)?
-        )?;
-    }
-    Ok(if measured.passed {
-        Outcome::Clean
-    } else {
-        Outcome::Findings
-    })
+    runs::run(args, &told, &asked)
 }
 
-/// Shows what was played. A single scenario that says nothing about the program could not be run.
-fn report(human: bool, rounds: &Rounds) -> Result<Outcome> {
-    if let ([], [(name, why)]) = (&*rounds.played, &*rounds.not_applicable) {
-        bail!("scenario {name} is not applicable: {why}");
-    }
-    match (human, &*rounds.played) {
-        (false, played) => {
-            writeln!(
-                anstream::stdout(),
-                "{}",
-                serde_json::to_string_pretty(played)?
-            )?;
-        }
-        (true, [one]) if rounds.not_applicable.is_empty() => {
-            write!(anstream::stdout(), "\n{}", human::human(one))?;
-        }
-        (true, _) => write!(anstream::stdout(), "\n{}", scenarios::table(rounds))?,
-    }
-    Ok(match rounds.played.iter().all(|it| it.passed) {
-        true => Outcome::Clean,
-        false => Outcome::Findings,
-    })
+/// One run as the page that `--format html` writes, and as what `--format human` prints, without colours.
+pub(crate) fn page_and_text(run: Measured) -> Result<(String, String)> {
+    let text = anstream::adapter::strip_str(&human::run(&run)).to_string();
+    let record = Record::One(Box::new(run));
+    Ok((page::html(formats::Shown::Drill(&record))?, text))
 }
 
 /// All that the engine is told.
+#[derive(Clone)]
 pub(crate) struct Told {
     pub(crate) target: Target,
     pub(crate) script: Script,
@@ -166,7 +104,7 @@ pub(crate) fn told(
     command: Vec<String>,
     invented: bool,
 ) -> Result<Told> {
-    let mut target = target::target(args, resolved, command)?;
+    let mut target = target::target(args, resolved, line.platform(), command)?;
     let mut script = script::script(resolved, line);
     if invented {
         // Its timeouts are nobody's plan; what is measured is shown beside the platform alone.
@@ -198,62 +136,15 @@ pub(crate) fn told(
     })
 }
 
-/// The manifest of the directory; for a bare command without one, what most pods are.
+/// The manifest of the directory; for what is named on the command line without one, an invented one.
 fn manifest(args: &DrillArgs) -> Result<Input> {
-    if args.command.is_empty() || args.directory.is_some() {
+    if !target::is_named(args) || args.directory.is_some() {
         return input::one(args.directory.as_deref());
     }
     if let Ok(input) = input::one(None) {
         return Ok(input);
     }
-    let Some(port) = args.port else {
-        bail!(
-            "there is no lifecycle.yaml here or above; without one, say where the program listens: `--port PORT`"
-        );
-    };
-    let program = Path::new(&args.command[0])
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy();
-    let name: String = program
-        .to_lowercase()
-        .chars()
-        .take(60)
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .collect();
-    let name = match name.trim_matches(|c: char| c == '-' || c.is_ascii_digit()) {
-        "" => "program",
-        name => name,
-    };
-    let key = args.platform.as_deref().unwrap_or("kubernetes");
-    let Some(facts) = Platform::facts_of(key) else {
-        bail!(
-            "there is no platform `{key}`; there are {}",
-            Platform::KEYS.join(", ")
-        );
-    };
-    // Nobody's plan: shares of the platform's default, so that it fits.
-    let grace = facts.default_grace;
-    let settle = show((grace / 6).min(std::time::Duration::from_secs(1)));
-    let timeout = show(grace / 3);
-    let entry = match key {
-        "kubernetes" => format!("{{ pre_stop: 0s, app_settle: {settle} }}"),
-        _ => "{}".to_owned(),
-    };
-    let text = format!(
-        "lifecycle: 1\nservice: {name}\ntraffic: {{ settle: {settle} }}\nresources:\n  http: {{ kind: http-server, port: {port}, timeout: {timeout} }}\nplatforms:\n  {key}: {entry}\n"
-    );
-    say!(
-        "note: no lifecycle.yaml: drilled with {}'s defaults and nothing before the signal",
-        facts.name
-    );
-    let options = lifecycle_manifest::Options::default();
-    Ok(Input::new(
-        NO_MANIFEST.to_owned(),
-        None,
-        text.as_bytes(),
-        &options,
-    ))
+    invented::manifest(args)
 }
 
 pub(crate) fn timeline<'a>(resolved: &'a Resolved, asked: Option<&str>) -> Result<&'a Timeline> {
@@ -274,14 +165,4 @@ pub(crate) fn timeline<'a>(resolved: &'a Resolved, asked: Option<&str>) -> Resul
             .first()
             .context("the manifest names no platform; add one under `platforms`"),
     }
-}
-
-/// What happens goes to standard error: standard output is for the result.
-fn progress(verbose: bool) -> Progress {
-    Arc::new(move |event| match event {
-        Event::Output(line) if verbose => anstream::eprintln!("  | {line}"),
-        // What became of the requests is told at the end.
-        Event::Output(_) | Event::Traffic(_) => {}
-        event => say!("· {event}"),
-    })
 }
