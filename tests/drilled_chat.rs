@@ -100,7 +100,20 @@ async fn the_chat_with_clients_in_its_rooms() {
     }
     let measured = drill.passed();
     let said = std::fs::read_to_string(&log).expect("the log");
-    assert_eq!(said.lines().count(), 200);
+    let by_guests = said.lines().filter(|line| line.contains("guest-"));
+    assert_eq!(by_guests.count(), 200);
     assert_eq!(measured["process"]["status"]["code"], 0, "{measured:#}");
     assert_eq!(measured["process"]["sigkill_needed"], false, "{measured:#}");
+    // The drill's own clients: all were told to go, and none lost what it had open.
+    for request in ["websocket /rooms/lobby?name=drill", "stream GET /feed"] {
+        let kinds = measured["requests"]["kinds"].as_array().expect("kinds");
+        let kind = kinds.iter().find(|kind| kind["request"] == request);
+        let kind = kind.unwrap_or_else(|| panic!("{request}: {measured:#}"));
+        let clients = &kind["sessions"]["clients"];
+        assert_eq!(&kind["sessions"]["opened"], clients, "{kind:#}");
+        assert_eq!(&kind["before"]["let_go"], clients, "{kind:#}");
+    }
+    let lost = ["before", "settling", "stopping"]
+        .map(|phase| measured["requests"][phase]["lost"].as_u64());
+    assert_eq!(lost, [Some(0); 3], "{measured:#}");
 }

@@ -124,8 +124,8 @@ fn orders_actix() {
     assert!(says_drift(&measured, &words), "{words}\n{measured:#}");
 }
 
-/// The drill sends HTTP/1, so it plays the stop without load; `tests/stopping` of the example has
-/// tonic's clients under load while a real SIGTERM comes.
+/// Over gRPC, as its manifest says: calls with a message made from its own `.proto`, the standard health
+/// check, and watchers that are told to go.
 #[test]
 fn quotes_grpc() {
     ports_are_free([50051, 9093]);
@@ -135,4 +135,23 @@ fn quotes_grpc() {
         let done = |step: &Value| step["name"] == name && step["measured"]["outcome"] == "done";
         assert!(steps.iter().any(done), "{name}: {measured:#}");
     }
+    assert_eq!(count(&measured, "lost"), 0, "{measured:#}");
+    assert_eq!(count(&measured, "client_error"), 0, "{measured:#}");
+    let kinds = measured["requests"]["kinds"].as_array().expect("kinds");
+    let requests: Vec<_> = kinds
+        .iter()
+        .filter_map(|kind| kind["request"].as_str())
+        .collect();
+    assert_eq!(
+        requests,
+        [
+            "grpc /quotes.v1.Quotes/GetQuote",
+            "grpc /grpc.health.v1.Health/Check",
+            "stream grpc /quotes.v1.Quotes/WatchQuotes",
+        ]
+    );
+    for kind in &kinds[..2] {
+        assert!(kind["before"]["served"].as_u64() > Some(50), "{kind:#}");
+    }
+    assert_eq!(kinds[2]["before"]["let_go"], 20, "{:#}", kinds[2]);
 }

@@ -6,6 +6,12 @@ use std::process::{Command, Stdio};
 /// Where the peers listen, as `peers/lifecycle.yaml` says.
 pub const PEER_PORT: u16 = 18_080;
 
+/// Where this peer listens: what `PORT` says, as a rolling drill tells it, or [`PEER_PORT`].
+pub fn peer_port() -> u16 {
+    let told = std::env::var("PORT").ok();
+    told.and_then(|port| port.parse().ok()).unwrap_or(PEER_PORT)
+}
+
 /// The repository's root.
 pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")

@@ -368,6 +368,24 @@ pub(crate) struct DrillArgs {
     /// How long clients keep sending new requests after the platform's stop. Without it: the settle time.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) routing_lag: Option<std::time::Duration>,
+    /// How long the platform deregisters before its grace period begins. Without it: what the manifest says of the platform.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) deregistration_delay: Option<std::time::Duration>,
+    /// How long clients go on sending over connections that they keep, once routing opens no new one to the program: what kube-proxy and balancers of TCP let them do. Without it: not at all.
+    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "rolling")]
+    pub(crate) keeps_sending: Option<std::time::Duration>,
+    /// Replaces several instances as the platform rolls out a new version, behind a small balancer that follows readiness and endpoint removal, and tells what clients saw. Each instance is told its port in `PORT`, or where `{port}` stands in the command or in the manifest's `drill.env`.
+    #[arg(long, conflicts_with = "no_traffic")]
+    pub(crate) rolling: bool,
+    /// How many instances serve. Without it: what the manifest says of the platform, or 3.
+    #[arg(long, value_name = "N", requires = "rolling", value_parser = clap::value_parser!(u32).range(1..=50))]
+    pub(crate) replicas: Option<u32>,
+    /// How many instances may be started beside them; with 0, one is stopped before its successor is started. Without it: what the platform does, by the manifest where it says so.
+    #[arg(long, value_name = "N", requires = "rolling", value_parser = clap::value_parser!(u32).range(..=50))]
+    pub(crate) surge: Option<u32>,
+    /// Who is before the instances. Without it: what usually is, on the platform.
+    #[arg(long, value_name = "BY", requires = "rolling")]
+    pub(crate) balancer: Option<BalancerKind>,
     /// How long load runs before the stop.
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration)]
     pub(crate) warm_up: std::time::Duration,
@@ -386,6 +404,15 @@ pub(crate) struct DrillArgs {
     /// The program and its arguments, in any language.
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
+}
+
+/// What a balancer hands out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BalancerKind {
+    /// Connections, as kube-proxy and other balancers of TCP: what an instance does to its connection, the client sees.
+    Connections,
+    /// Requests, as load balancers of HTTP: over connections of their own, and with a 502 where an instance does not answer.
+    Requests,
 }
 
 #[derive(Debug, Args)]

@@ -174,6 +174,7 @@ pub(super) async fn play(
         excused: Vec::new(),
         command: target.subject.words(),
         course,
+        expected: script.expect.clone(),
         findings: Vec::new(),
         address: target.base.as_ref().map(Endpoint::url),
         waited: moments.waited.clone(),
@@ -186,6 +187,8 @@ pub(super) async fn play(
         series: tally.as_ref().map(|tally| tally.series(zero)),
         readiness,
         liveness,
+        idle: samples.idle_from(zero),
+        listener_closed_ms: samples.closed.map(|at| millis_between(zero, at)),
         steps: steps(&script.steps, own.as_ref()),
         report: own,
         not_measured,
@@ -265,7 +268,7 @@ impl Drill<'_> {
             after: moments.started.elapsed(),
         });
 
-        self.sampling = Some(probe::start(target, &self.stage)?);
+        self.sampling = Some(probe::start(target, script, load, &self.stage)?);
         if let Some(base) = &target.base
             && !load.is_empty()
         {
@@ -341,7 +344,9 @@ impl Drill<'_> {
             () = sleep_until(until.into()) => None,
         };
         moments.ready = ready.map(|(ready, _)| ready);
-        self.sampling = Some(probe::start(target, &self.stage)?);
+        // Nobody sends requests to what was never ready, and nobody keeps connections to it.
+        let none = Load::default();
+        self.sampling = Some(probe::start(target, self.script, &none, &self.stage)?);
         self.stage.ask(Duration::ZERO);
         (self.progress)(Event::StopAsked);
         moments.grace = Some(Instant::now());

@@ -17,10 +17,13 @@
 pub mod compare;
 mod conduct;
 pub mod guard;
+pub mod idle;
+mod listener;
 pub mod measured;
 pub mod own_report;
 pub mod probe;
 pub mod record;
+pub mod rolling;
 pub mod scenario;
 pub mod script;
 pub mod series;
@@ -32,6 +35,7 @@ pub mod verdict;
 pub mod words;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,11 +46,12 @@ pub use compare::Comparison;
 pub use measured::Measured;
 pub use record::Record;
 pub use script::{
-    Endpoint, Load, Pace, PlannedStep, Protocol, RequestSpec, Script, SessionKind, SessionSpec,
-    Target,
+    Endpoint, Idle, Load, Pace, PlannedStep, Protocol, RequestSpec, Script, SessionKind,
+    SessionSpec, Target,
 };
 pub use target::{Compose, Image, Subject, Unit};
 pub use traffic::tally::SoFar;
+pub use verdict::Expectations;
 
 /// What happens while a drill is under way, for whoever shows progress.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +96,20 @@ pub enum Event<'a> {
     Killed,
     /// The process is gone.
     Exited,
+    /// In a rolling deploy, something of this happened to one instance.
+    Instance {
+        /// Which, from 1.
+        number: usize,
+        /// What.
+        event: &'a Event<'a>,
+    },
+    /// In a rolling deploy, where the balancer listens.
+    Balancing {
+        /// A loopback address.
+        address: SocketAddr,
+    },
+    /// A rolling deploy begins, or is over.
+    Rollout(&'a str),
 }
 
 impl fmt::Display for Event<'_> {
@@ -116,6 +135,9 @@ impl fmt::Display for Event<'_> {
             Self::Signalled { signal } => write!(f, "{signal} sent"),
             Self::Killed => f.write_str("grace period over, SIGKILL sent"),
             Self::Exited => f.write_str("gone"),
+            Self::Instance { number, event } => write!(f, "instance {number}: {event}"),
+            Self::Balancing { address } => write!(f, "balancing on {address}"),
+            Self::Rollout(what) => write!(f, "the rolling deploy {what}"),
         }
     }
 }
@@ -161,4 +183,4 @@ async fn uninterrupted<T>(play: impl Future<Output = anyhow::Result<T>>) -> anyh
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

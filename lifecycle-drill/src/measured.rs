@@ -10,9 +10,11 @@
 
 use std::borrow::Cow;
 
+use lifecycle_manifest::contract;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::idle::IdleConnection;
 use super::own_report::{OwnReport, OwnStep};
 use super::probe::{Liveness, Readiness};
 use super::script::{Load, Pace, PlannedStep, Script};
@@ -21,6 +23,7 @@ use super::target::process::Status;
 use super::target::ready::Waited;
 use super::target::signalled::Signalled;
 use super::traffic::tally::Requests;
+use super::verdict::Expectations;
 
 /// The version of the JSON.
 const VERSION: u32 = 1;
@@ -51,6 +54,9 @@ pub struct Measured {
     pub command: Vec<String>,
     /// How far the drill came.
     pub course: Course,
+    /// What it was held to.
+    #[serde(default)]
+    pub expected: Expectations,
     /// What was found, failures first.
     pub findings: Vec<Finding>,
     /// Where requests went: `http://127.0.0.1:3000/`; absent without an address.
@@ -77,6 +83,13 @@ pub struct Measured {
     pub readiness: Option<Readiness>,
     /// The liveness probe.
     pub liveness: Option<Liveness>,
+    /// Connections that the drill held open and did not use; those that were open at the signal.
+    #[serde(default)]
+    pub idle: Vec<IdleConnection>,
+    /// When nobody listened on the port any more, in milliseconds from the signal; null when somebody
+    /// did to the end, or the system does not tell.
+    #[serde(default)]
+    pub listener_closed_ms: Option<f64>,
     /// The plan's steps beside the process's own account of them.
     pub steps: Vec<Step>,
     /// The process's own report.
@@ -156,6 +169,9 @@ pub struct Planned {
     pub deadline_ms: Option<f64>,
     /// Who pays the settle time.
     pub settle_payer: String,
+    /// The plan's digest, as the process is told it; null when it is not.
+    #[serde(default)]
+    pub digest: Option<String>,
 }
 
 /// From where times are counted.
@@ -285,6 +301,11 @@ impl Planned {
             signal_to_kill_ms: millis(script.signal_to_kill()),
             deadline_ms: script.deadline.map(millis),
             settle_payer: script.settle_payer.clone(),
+            digest: script
+                .env
+                .iter()
+                .find(|(name, _)| name == contract::DIGEST)
+                .map(|(_, digest)| digest.clone()),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Readiness and liveness, sampled every ten milliseconds.
+//! What is seen of the process from outside while it stops: readiness and liveness, sampled every ten
+//! milliseconds, connections that are held idle, and whether anybody listens.
 //!
 //! Every sample is a connection of its own that asks to be closed, which is what kubelet does.
 //! A kept connection would be quicker by a fraction of a millisecond, and would hold open those
@@ -11,7 +12,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use super::script::{Endpoint, RequestSpec, Target};
+use super::idle::{self, Held, IdleConnection};
+use super::listener;
+use super::script::{Endpoint, Load, RequestSpec, Script, Target};
 use super::stage::{Stage, millis_between};
 use super::traffic::client::{Template, probe};
 
@@ -50,11 +53,22 @@ fn is_success(status: u16) -> bool {
     (200..400).contains(&status)
 }
 
-/// All samples of a drill.
+/// Everything that was seen in a drill.
 #[derive(Default)]
 pub(super) struct Samples {
     pub(super) ready: Vec<Sample>,
     pub(super) live: Vec<Sample>,
+    /// The idle connections that were open at the signal.
+    idle: Vec<Held>,
+    /// When nobody listened on the base's port any more.
+    pub(super) closed: Option<Instant>,
+}
+
+impl Samples {
+    /// The idle connections, with their moments told from the signal.
+    pub(super) fn idle_from(&self, signalled: Instant) -> Vec<IdleConnection> {
+        self.idle.iter().map(|held| held.told(signalled)).collect()
+    }
 }
 
 /// The request that a probe sends.
@@ -65,10 +79,12 @@ pub(super) fn template(endpoint: &Endpoint) -> anyhow::Result<Template> {
     Template::new(&spec, endpoint.authority())
 }
 
-/// Starts sampling on a thread of its own; the receiver yields the samples once the process has
+/// Starts looking on a thread of its own; the receiver yields what was seen once the process has
 /// ended.
 pub(super) fn start(
     target: &Target,
+    script: &Script,
+    load: &Load,
     stage: &Arc<Stage>,
 ) -> anyhow::Result<oneshot::Receiver<Samples>> {
     let prepare = |endpoint: &Option<Endpoint>| {
@@ -78,6 +94,13 @@ pub(super) fn start(
             .transpose()
     };
     let (ready, live) = (prepare(&target.ready)?, prepare(&target.live)?);
+    // Where nothing is sent, nobody is known to talk HTTP.
+    let plan = target
+        .base
+        .as_ref()
+        .filter(|_| !load.requests.is_empty())
+        .map(|base| idle::Plan::new(base, load, script));
+    let port = target.base.as_ref().map(|base| base.address().port());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -86,10 +109,24 @@ pub(super) fn start(
     std::thread::Builder::new()
         .name("drill-probe".to_owned())
         .spawn(move || {
-            let (ready, live) = runtime
-                .block_on(async { tokio::join!(sample(ready, &stage), sample(live, &stage)) });
+            let held = async {
+                match plan {
+                    Some(plan) => idle::hold(plan, &stage).await,
+                    None => Vec::new(),
+                }
+            };
+            let closed = async { listener::closed(port?, &stage).await };
+            let (ready, live, idle, closed) = runtime.block_on(async {
+                tokio::join!(sample(ready, &stage), sample(live, &stage), held, closed)
+            });
+            let samples = Samples {
+                ready,
+                live,
+                idle,
+                closed,
+            };
             // Nobody listens any more when the drill was interrupted.
-            let _interrupted = done.send(Samples { ready, live });
+            let _interrupted = done.send(samples);
         })?;
     Ok(samples)
 }

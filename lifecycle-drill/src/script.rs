@@ -12,6 +12,7 @@ use hyper::Uri;
 use lifecycle_manifest::platform::Signal;
 
 use crate::target::Subject;
+use crate::verdict::Expectations;
 
 /// What the platform does, from the moment a stop is asked until nothing is left.
 ///
@@ -69,6 +70,8 @@ pub struct Script {
     pub settle_payer: String,
     /// The plan beside which the measured steps are shown, in the order in which to show them.
     pub steps: Vec<PlannedStep>,
+    /// What the drill is held to.
+    pub expect: Expectations,
 }
 
 /// One step as the plan has it. Times count from the signal.
@@ -235,6 +238,35 @@ pub struct Load {
     pub max_requests: u64,
     /// No more than this many requests at once; those beyond are counted as not sent.
     pub max_in_flight: usize,
+    /// Connections that are held open beside the requests.
+    pub idle: Idle,
+}
+
+/// Connections that the drill holds and does not use; see [`crate::idle`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Idle {
+    /// How many that have carried one request: the first GET of [`Load::requests`].
+    pub kept_alive: usize,
+    /// How many on which nothing was ever sent.
+    pub silent: usize,
+}
+
+impl Idle {
+    /// None at all.
+    pub const NONE: Self = Self {
+        kept_alive: 0,
+        silent: 0,
+    };
+}
+
+impl Default for Idle {
+    /// Two kept alive and one silent.
+    fn default() -> Self {
+        Self {
+            kept_alive: 2,
+            silent: 1,
+        }
+    }
 }
 
 /// How requests are spaced.
@@ -390,6 +422,7 @@ impl Default for Load {
             seed: 0x5EED,
             max_requests: 500_000,
             max_in_flight: 4_096,
+            idle: Idle::default(),
         }
     }
 }
@@ -436,6 +469,7 @@ impl Script {
             env: Vec::new(),
             settle_payer: "the program itself".to_owned(),
             steps: Vec::new(),
+            expect: Expectations::default(),
         }
     }
 }

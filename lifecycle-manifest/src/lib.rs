@@ -51,8 +51,8 @@ pub use finding::{
 };
 pub use kind::{Kind, Phase};
 pub use manifest::{
-    Budget, Drift, Drill, DrillBody, DrillConnections, DrillProtocol, DrillRequest, Generate,
-    Health, Manifest, OnFailure, Resource, Traffic, Written,
+    Budget, Drift, Drill, DrillBody, DrillConnections, DrillExpect, DrillProtocol, DrillRequest,
+    Generate, Health, Manifest, OnFailure, Resource, Traffic, Written,
 };
 pub use plan::Plan;
 pub use platform::{Facts, Platform, Platforms, Terms};

@@ -208,6 +208,30 @@ pub struct Drill {
     pub connections: DrillConnections,
     /// `requests`: what is sent.
     pub requests: Vec<DrillRequest>,
+    /// `expect`: what a rehearsal is held to.
+    pub expect: DrillExpect,
+}
+
+/// `drill.expect`: what a rehearsal is held to, where it is not the default.
+#[derive(Debug, Clone, Default)]
+pub struct DrillExpect {
+    /// `lost`: requests that may be lost; none when not written.
+    pub lost: Option<Written<u64>>,
+    /// `server_errors`: requests that may be answered with a server error because of the stop; none
+    /// when not written.
+    pub server_errors: Option<Written<u64>>,
+    /// `refused`: requests that may be refused from the stop on; any number, with a warning, when not
+    /// written.
+    pub refused: Option<Written<u64>>,
+    /// `exit_code`: how the program leaves; 0 when not written.
+    pub exit_code: Option<Written<u8>>,
+    /// `exit_within`: from the signal to the end of the program; as planned, with a warning, when not
+    /// written.
+    pub exit_within: Option<Written<Duration>>,
+    /// `readiness_within`: from the signal to the first no of readiness; 500ms when not written.
+    pub readiness_within: Option<Written<Duration>>,
+    /// `p99`: the slowest that 99 in 100 requests may be from the stop on; anything when not written.
+    pub p99: Option<Written<Duration>>,
 }
 
 /// `drill.connections`: how requests share connections.

@@ -37,12 +37,19 @@ pub struct Rollout {
 impl Rollout {
     /// `None` where nothing is rolled out: Jobs, and what waits until somebody deletes its pods.
     pub fn of(kubernetes: &Kubernetes, line: &Timeline) -> Option<Self> {
+        Self::of_pods(kubernetes, line, None)
+    }
+
+    /// The same with so many pods instead of what the manifest asks for. Where there is one on every node,
+    /// it changes nothing.
+    pub fn of_pods(kubernetes: &Kubernetes, line: &Timeline, pods: Option<u32>) -> Option<Self> {
         let controller = kubernetes.controller();
         let replacement = kubernetes.replacement();
         if controller.finishes() || replacement == Replacement::OnDelete {
             return None;
         }
-        let pods = controller.has_replicas().then(|| kubernetes.most_pods());
+        let written = controller.has_replicas().then(|| kubernetes.most_pods());
+        let pods = written.map(|written| pods.unwrap_or(written));
         let (surge, missing) = kubernetes.shares();
         let (surge, missing) = match (controller, replacement) {
             (_, Replacement::Recreate) => (0, pods.unwrap_or(1)),

@@ -56,11 +56,12 @@
     }
   };
 
-  const moment = (section, name, at, words) => {
+  const moment = (section, name, at, words, bad) => {
     for (const line of section.querySelectorAll("line[data-moment=" + name + "], [data-moment=" + name + "] line")) {
       line.setAttribute("x1", place(at) + "%");
       line.setAttribute("x2", place(at) + "%");
       line.style.visibility = words ? "" : "hidden";
+      line.classList.toggle("moment-bad", bad);
     }
     const label = section.querySelector("g[data-moment=" + name + "] text");
     if (!label) return;
@@ -68,6 +69,8 @@
     label.setAttribute("text-anchor", place(at) > 50 ? "end" : "start");
     label.setAttribute("dx", place(at) > 50 ? -5 : 5);
     label.textContent = words || "";
+    label.classList.toggle("good", !bad);
+    label.classList.toggle("bad", bad);
   };
 
   const show = () => {
@@ -109,11 +112,12 @@
         left.querySelector(".value").textContent = time(variant.left);
         left.querySelector(".takes .hidden").textContent = ", from " + time(panel.kill - variant.left) + " to " + time(panel.kill);
       }
-      const words = !variant ? "gone by " + time(exit) : variant.code === 137 ? "" : "exits with " + variant.code + " " + time(exit);
-      moment(section, "exit", exit, words);
+      const bad = Boolean(variant && variant.code !== 0);
+      const words = !variant ? "exits by " + time(exit) : variant.code === 137 ? "" : "exits with " + variant.code + " at " + time(exit);
+      moment(section, "exit", exit, words, bad);
       const outcome = section.querySelector(".outcome");
       outcome.textContent = variant ? variant.words : "";
-      outcome.classList.toggle("is-bad", Boolean(variant && variant.code !== 0));
+      outcome.classList.toggle("is-bad", bad);
     });
   };
 

@@ -166,7 +166,7 @@ function pieces(line, start, colours, marks) {
     const colour = colours.find(([first, last]) => first <= from && to <= last)?.[2];
     const worst = marks
       .filter((mark) => mark.start - start <= from && to <= mark.end - start)
-      .reduce((worst, mark) => (RANK[mark.severity] > RANK[worst] ? mark.severity : worst), undefined);
+      .reduce((worst, mark) => (RANK[mark.severity] > (RANK[worst] ?? 0) ? mark.severity : worst), undefined);
     const names = [colour, worst && `mark-${worst}`].filter(Boolean).join(" ");
     const words = line.slice(from, to);
     made.push(names === "" ? words : make("span", { class: names }, words));

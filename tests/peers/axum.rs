@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let listener = TcpListener::bind(("127.0.0.1", lifecycle_tests::PEER_PORT)).await?;
+    let listener = TcpListener::bind(("127.0.0.1", lifecycle_tests::peer_port())).await?;
     let mut terminate = signal(SignalKind::terminate())?;
     axum::serve(
         listener,

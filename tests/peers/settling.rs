@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 #[lifecycle::main(manifest = "peers/settling.yaml")]
 async fn main() -> anyhow::Result<Resources> {
-    let listener = TcpListener::bind(("127.0.0.1", lifecycle_tests::PEER_PORT)).await?;
+    let listener = TcpListener::bind(("127.0.0.1", lifecycle_tests::peer_port())).await?;
     let router = Router::new().route("/", get(|| async { "hello" }));
     Ok(Resources {
         http: HttpServer::new(listener, router),

@@ -3,6 +3,9 @@
 //! Colour only repeats what the words say. The text carries its colours; print it through
 //! `anstream`, which drops them where they are not wanted.
 
+mod rolling;
+mod text;
+
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
@@ -14,6 +17,8 @@ use lifecycle_drill::probe::Flip;
 use lifecycle_drill::target::process::{Status, signal_name};
 use lifecycle_drill::traffic::tally::{Counts, Latency, Requests};
 use lifecycle_drill::words::{count as counted, grouped, moment, span};
+
+pub(in crate::drill) use rolling::rolling;
 
 const WIDTH: usize = 80;
 /// The last lines of a process that are shown when it failed.

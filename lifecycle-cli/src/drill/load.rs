@@ -229,3 +229,134 @@ fn asked(spec: &str) -> Result<DrillRequest> {
         ..DrillRequest::default()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use lifecycle_manifest::Analysis;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    const HEAD: &str = "lifecycle: 1\nservice: shop\nplatforms: { kubernetes: {} }\n";
+
+    /// The load of a manifest under these arguments.
+    fn of(manifest: &str, arguments: &[&str]) -> Result<Load> {
+        let words = ["lifecycle", "drill"].iter().chain(arguments);
+        let Command::Drill(args) = Cli::parse_from(words).command else {
+            panic!("it is a drill");
+        };
+        let analysis = Analysis::of(&format!("{HEAD}{manifest}"));
+        let resolved = analysis.resolved.expect("a manifest that can be resolved");
+        load(&args, &resolved)
+    }
+
+    /// What is sent, where to, and by how many.
+    fn mix(manifest: &str, arguments: &[&str]) -> Vec<String> {
+        let load = of(manifest, arguments).unwrap();
+        let port = |spec: &RequestSpec| spec.port.map_or("main".to_owned(), |it| it.to_string());
+        let mut mix = Vec::new();
+        for (list, requests) in [("", &load.requests), ("slow ", &load.slow)] {
+            let line =
+                |it: &RequestSpec| format!("{list}{} x{} at {}", it.label(), it.weight, port(it));
+            mix.extend(requests.iter().map(line));
+        }
+        let line =
+            |it: &SessionSpec| format!("{} by {} at {}", it.label(), it.clients, port(&it.request));
+        mix.extend(load.sessions.iter().map(line));
+        mix
+    }
+
+    const ALL: &str = "resources:
+  http: { kind: http-server, port: 8080, timeout: 1s }
+  rpc: { kind: grpc-server, port: 50051, timeout: 1s }
+  rooms: { kind: websocket, port: 8081, timeout: 1s }
+  news: { kind: stream, timeout: 1s }
+";
+
+    #[test]
+    fn a_service_is_sent_what_its_resources_answer() {
+        assert_eq!(
+            mix(ALL, &[]),
+            [
+                "GET / x1 at main",
+                "grpc /grpc.health.v1.Health/Check x1 at 50051",
+                "websocket / by 10 at 8081",
+            ]
+        );
+        let grpc = "resources: { rpc: { kind: grpc-server, port: 50051, timeout: 1s } }";
+        let check = "grpc /grpc.health.v1.Health/Check x1 at main";
+        assert_eq!(mix(grpc, &[]), [check]);
+        let jobs = "resources: { jobs: { kind: queue-consumer, timeout: 1s } }";
+        assert_eq!(mix(jobs, &[]), [""; 0]);
+        assert_eq!(mix(jobs, &["--port", "80"]), ["GET / x1 at main"]);
+        assert_eq!(mix(ALL, &["--no-traffic"]), [""; 0]);
+    }
+
+    #[test]
+    fn the_manifest_says_what_is_sent_and_the_command_line_has_the_last_word() {
+        let manifest = format!(
+            "{ALL}drill:
+  rate: 50
+  connections: {{ kept_alive: 3, fresh: 7% }}
+  requests:
+    - http2 POST /a
+    - {{ path: /b, weight: 3, read_over: 2s }}
+    - {{ path: /rooms/1, protocol: websocket, clients: 25, body: hi, every: 1s }}
+    - {{ path: /x.Y/Watch, protocol: grpc, clients: 4 }}
+    - {{ path: /c, body_bytes: 1000 }}
+"
+        );
+        assert_eq!(
+            mix(&manifest, &[]),
+            [
+                "http2 POST /a x1 at main",
+                "GET /c x1 at main",
+                "slow GET /b x3 at main",
+                "websocket /rooms/1 by 25 at 8081",
+                "stream grpc /x.Y/Watch by 4 at 50051",
+            ]
+        );
+        let load = of(&manifest, &[]).unwrap();
+        let pace = Pace::Open {
+            rate: 50,
+            kept_alive: 3,
+            fresh_share: 0.07,
+        };
+        assert_eq!(load.pace, pace);
+        assert_eq!(load.requests[1].body.len(), 1_000);
+        assert_eq!(load.sessions[0].every, Some(Duration::from_secs(1)));
+        let asked = [
+            "--request",
+            "/plain=4",
+            "--request",
+            "grpc /a.B/C",
+            "--request",
+            "stream /events",
+            "--request",
+            "websocket /rooms?name=x=1",
+            "--port",
+            "99",
+        ];
+        assert_eq!(
+            mix(&manifest, &asked),
+            [
+                "GET /plain x4 at main",
+                "grpc /a.B/C x1 at main",
+                "stream GET /events by 10 at main",
+                "websocket /rooms?name=x=1 by 10 at main",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_request_is_said() {
+        let said = |spec: &str| of(ALL, &["--request", spec]).unwrap_err().to_string();
+        assert!(said("nowhere").contains("`nowhere` is not a request"));
+        assert!(
+            said("websockets /x").contains("is not a request")
+                || said("websockets /x").contains("websockets")
+        );
+        assert!(said("grpc POST /a.B/C").contains("grpc has no method; write `grpc /a.B/C`"));
+    }
+}

@@ -4,6 +4,7 @@ pub(crate) mod human;
 mod invented;
 mod load;
 mod proto;
+mod rolling;
 pub(crate) mod scenarios;
 mod script;
 mod target;
@@ -21,6 +22,7 @@ use crate::cli::{DrillArgs, DrillFormat};
 use crate::input::{self, Input};
 use crate::talk::say;
 use crate::{Outcome, check, picture};
+use lifecycle_drill::rolling::Rolling;
 use lifecycle_drill::{Event, Load, Progress, Script, Target};
 use scenarios::Rounds;
 
@@ -71,6 +73,28 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
         .enable_all()
         .build()
         .context("could not start the async runtime")?;
+    if let Some(rolling) = &told.rolling {
+        let measured = runtime.block_on(lifecycle_drill::rolling::run(
+            &told.target,
+            &told.script,
+            &told.load,
+            rolling,
+            &progress,
+        ))?;
+        if human {
+            write!(anstream::stdout(), "\n{}", human::rolling(&measured))?;
+        } else {
+            writeln!(
+                anstream::stdout(),
+                "{}",
+                serde_json::to_string_pretty(&measured)?
+            )?;
+        }
+        return Ok(match measured.passed {
+            true => Outcome::Clean,
+            false => Outcome::Findings,
+        });
+    }
     if !asked.is_empty() {
         let rounds = runtime.block_on(scenarios::play(&asked, &told, &progress))?;
         return report(human, &rounds);
@@ -126,6 +150,8 @@ pub(crate) struct Told {
     pub(crate) target: Target,
     pub(crate) script: Script,
     pub(crate) load: Load,
+    /// Several instances, replaced one after the other.
+    pub(crate) rolling: Option<Rolling>,
 }
 
 /// From the command line and the manifest to what the engine is told. An `invented` manifest is
@@ -137,7 +163,7 @@ pub(crate) fn told(
     command: Vec<String>,
     invented: bool,
 ) -> Result<Told> {
-    let target = target::target(args, resolved, line.platform(), command)?;
+    let mut target = target::target(args, resolved, line.platform(), command)?;
     let mut script = script::script(resolved, line);
     if invented {
         // Its timeouts are nobody's plan; what is measured is shown beside the platform alone.
@@ -147,14 +173,25 @@ pub(crate) fn told(
     if let Some(lag) = args.routing_lag {
         script.routing_lag = lag;
     }
+    if let Some(delay) = args.deregistration_delay {
+        script.deregistration = Some(delay);
+    }
     if let Some(grace) = args.grace {
         scenarios::shorten(&mut script, grace);
     }
     let load = load::load(args, resolved)?;
+    let rolling = match args.rolling {
+        true => Some(rolling::rolling(args, resolved, line, script.routing_lag)?),
+        false => {
+            lifecycle_drill::rolling::alone(&mut target);
+            None
+        }
+    };
     Ok(Told {
         target,
         script,
         load,
+        rolling,
     })
 }
 

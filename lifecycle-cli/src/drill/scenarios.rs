@@ -90,6 +90,7 @@ pub(crate) async fn play(asked: &[Asked], told: &Told, progress: &Progress) -> R
         target,
         script,
         load,
+        ..
     } = told;
     let mut ability = None;
     if asked.iter().any(|one| one.scenario.asks.of_the_program()) {

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use lifecycle_manifest::duration::human;
-use lifecycle_manifest::{Platform, Resolved, Timeline, contract};
+use lifecycle_manifest::{DrillExpect, Platform, Resolved, Timeline, Written, contract};
 
-use lifecycle_drill::{PlannedStep, Script};
+use lifecycle_drill::{Expectations, PlannedStep, Script};
 
 /// How long after the signal readiness may still say yes without being called late.
 const READINESS_BUDGET: Duration = Duration::from_millis(500);
 
 pub(super) fn script(resolved: &Resolved, line: &Timeline) -> Script {
     let terms = &line.terms;
+    let drill = resolved.manifest.drill.as_ref();
+    let expect = drill.map(|drill| drill.expect.clone()).unwrap_or_default();
     // Not every wait before the signal is one in which routing notices.
     let paid = terms
         .outside
@@ -36,7 +38,10 @@ pub(super) fn script(resolved: &Resolved, line: &Timeline) -> Script {
         grace: line.grace().value,
         kill_floor: line.facts.kill_floor,
         routing_lag: terms.settle.value,
-        readiness_budget: READINESS_BUDGET,
+        readiness_budget: expect
+            .readiness_within
+            .as_ref()
+            .map_or(READINESS_BUDGET, |within| within.value),
         // Kubernetes would not ask any more; a program that calls itself dead is a fault all the same.
         liveness_probed: true,
         deadline: Some(line.deadline()),
@@ -58,5 +63,27 @@ pub(super) fn script(resolved: &Resolved, line: &Timeline) -> Script {
                 end: window.end,
             })
             .collect(),
+        expect: expectations(&expect),
+    }
+}
+
+/// What is written, and the defaults for the rest.
+fn expectations(written: &DrillExpect) -> Expectations {
+    fn number<N: Copy>(written: Option<&Written<N>>) -> Option<N> {
+        written.map(|written| written.value)
+    }
+    let millis = |written: &Option<Written<Duration>>| {
+        written
+            .as_ref()
+            .map(|written| written.value.as_secs_f64() * 1_000.0)
+    };
+    let usual = Expectations::default();
+    Expectations {
+        lost: number(written.lost.as_ref()).unwrap_or(usual.lost),
+        server_errors: number(written.server_errors.as_ref()).unwrap_or(usual.server_errors),
+        refused: number(written.refused.as_ref()),
+        exit_code: number(written.exit_code.as_ref()).map_or(usual.exit_code, i32::from),
+        exit_within_ms: millis(&written.exit_within),
+        p99_ms: millis(&written.p99),
     }
 }

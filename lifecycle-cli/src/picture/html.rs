@@ -115,6 +115,8 @@ struct View {
     outcome: String,
     is_bad: bool,
     needed: String,
+    /// How wide the names are, in characters.
+    names: usize,
     moments: Vec<MomentView>,
     moments_height: usize,
     ticks: Vec<Tick>,
@@ -147,6 +149,8 @@ struct Tick {
 struct Rect {
     x: f64,
     width: f64,
+    y: f64,
+    height: f64,
     class: String,
     title: String,
 }
@@ -395,6 +399,13 @@ fn view(at: usize, plan: &Panel, shown: &Panel, end_ms: u64) -> View {
         outcome: ended.map_or(String::new(), |ended| plain(&ended.words)),
         is_bad: ended.is_some_and(|ended| ended.exit_code != 0),
         needed: ms(plan.needed_ms),
+        names: shown
+            .lanes
+            .iter()
+            .map(|lane| lane.name.chars().count() + 2)
+            .max()
+            .unwrap_or(0)
+            .clamp(14, 30),
         moments,
         moments_height: 16 * rows + 18,
         ticks: ruler(end_ms),
@@ -424,7 +435,7 @@ fn moments(panel: &Panel, end_ms: u64) -> Vec<MomentView> {
     }
     let views = shown.iter().enumerate().map(|(row, moment)| {
         let x = percent(moment.at_ms, end_ms);
-        let (class, label_class) = moment_classes(moment.what);
+        let (class, label_class) = moment_classes(panel, moment.what);
         let (anchor, dx) = match x > 50.0 {
             true => ("end", -5),
             false => ("start", 5),
@@ -568,10 +579,13 @@ fn row(lane: &Lane, is_first: bool, end_ms: u64) -> RowView {
 }
 
 fn rect(bar: &Bar, on_path: bool, end_ms: u64) -> Rect {
+    let is_frame = bar.shape == Shape::Grace;
     let x = percent(bar.start_ms, end_ms);
     Rect {
         x: x.min(99.75),
         width: (percent(bar.end_ms, end_ms) - x).max(0.25),
+        y: if is_frame { 10.0 } else { 5.0 },
+        height: if is_frame { 4.0 } else { 14.0 },
         class: bar_class(bar, on_path),
         title: plain(&bar_title(bar)),
     }

@@ -61,7 +61,7 @@ fn write_panel(text: &mut String, panel: &Panel, is_one_of_many: bool) {
         let bars = lane.bars.iter().filter(|bar| {
             // A gantt has one bar a line: what was planned is in the plan's own picture, and the unwind in
             // the step's.
-            !matches!(bar.shape, Shape::Planned | Shape::Unwind)
+            !matches!(bar.shape, Shape::Planned | Shape::Unwind | Shape::Grace)
         });
         for bar in bars {
             let tags = match bar.shape {

@@ -10,6 +10,8 @@ pub(crate) mod scene;
 pub(crate) mod style;
 mod svg;
 mod terminal;
+#[cfg(test)]
+mod tests;
 mod text;
 mod what_if;
 

@@ -177,6 +177,8 @@ pub(crate) enum Shape {
     Unwind,
     /// Nothing is planned for this: what is left for the report and for late clocks.
     Reserve,
+    /// The platform's grace period: a frame around what must fit.
+    Grace,
     /// Left over.
     Spare,
     /// Planned beyond SIGKILL.
@@ -196,6 +198,7 @@ impl Shape {
             Self::Time => "time",
             Self::Unwind => "unwind",
             Self::Reserve => "reserve",
+            Self::Grace => "grace",
             Self::Spare => "spare",
             Self::Missing => "missing",
             Self::Planned => "planned",
@@ -278,7 +281,7 @@ fn end(panels: &[Panel]) -> u64 {
     let bars = panels
         .iter()
         .flat_map(|panel| panel.lanes.iter().flat_map(|lane| &lane.bars))
-        .filter(|bar| bar.shape != Shape::Spare);
+        .filter(|bar| !matches!(bar.shape, Shape::Spare | Shape::Grace));
     let busy = bars.map(|bar| bar.end_ms).max().unwrap_or(0);
     let kill = panels.iter().filter_map(Panel::kill_ms).max().unwrap_or(0);
     match kill > busy.saturating_mul(4) && busy > 0 {
@@ -358,7 +361,7 @@ fn moments(line: &Timeline, at: &Clock, exit: Duration, ended: Option<&Ended>) -
         label: label.to_owned(),
     };
     let gone = match ended {
-        None => "gone at the latest".to_owned(),
+        None => "exits by".to_owned(),
         Some(ended) if ended.exit_code == lifecycle_manifest::KILLED => "killed".to_owned(),
         Some(ended) => format!("exits with {}", ended.exit_code),
     };
@@ -448,10 +451,29 @@ fn lanes(plan: &Plan, line: &Timeline, at: &Clock, happened: Option<&WhatIf>) ->
         lanes.push(platforms_lane(outside, row.at, says));
         row.extend([outside], Group::Platform);
     }
+    let grace = lane(
+        Group::Platform,
+        "grace period",
+        line.grace().value,
+        vec![Bar {
+            shape: Shape::Grace,
+            group: Group::Platform,
+            start_ms: row.at,
+            end_ms: at.ms(line.signal_to_kill()),
+            label: "grace period".to_owned(),
+        }],
+    );
     if let Some(hook) = &line.terms.hook {
         let says = "inside the grace period, before the signal";
         lanes.push(platforms_lane(hook, row.at, says));
     }
+    lanes.push(Lane {
+        says: format!(
+            "from the platform's stop to SIGKILL; {}",
+            line.grace().origin
+        ),
+        ..grace
+    });
     lanes.extend(traffic(line, at));
     let mut steps: Vec<usize> = (0..plan.steps.len()).collect();
     steps.sort_by_key(|&step| (plan.steps[step].phase, line.windows[step].start));

@@ -22,7 +22,7 @@ const WIDTH: f64 = 960.0;
 /// Around everything.
 const MARGIN: f64 = 16.0;
 /// The column of the groups' names.
-const GROUPS: f64 = 68.0;
+const GROUPS: f64 = 80.0;
 /// A name is broken into lines of so many columns.
 const COLUMNS: usize = 26;
 /// The size of names and times.
@@ -31,6 +31,8 @@ const SMALL: f64 = 12.0;
 const LINE: f64 = 15.0;
 /// A lane with a name of one line.
 const LANE: f64 = 23.0;
+/// From one tick of the ruler to the next, at least.
+const APART: f64 = 64.0;
 /// A bar in a lane.
 const BAR: f64 = 13.0;
 
@@ -131,8 +133,10 @@ pub(super) fn ms(time: u64) -> String {
 /// The words of a moment, with its time.
 pub(super) fn moment_words(moment: &Moment) -> String {
     match moment.what {
-        What::Exit if moment.label.starts_with("gone") => format!("gone by {}", ms(moment.at_ms)),
-        _ => format!("{} {}", moment.label, ms(moment.at_ms)),
+        What::Exit if moment.label.ends_with(" by") => {
+            format!("{} {}", moment.label, ms(moment.at_ms))
+        }
+        _ => format!("{} at {}", moment.label, ms(moment.at_ms)),
     }
 }
 
@@ -147,8 +151,10 @@ pub(super) fn drawn(panel: &Panel) -> impl Iterator<Item = &Moment> {
 }
 
 /// The class of a moment's line, and that of its words.
-pub(super) fn moment_classes(what: What) -> (&'static str, &'static str) {
+pub(super) fn moment_classes(panel: &Panel, what: What) -> (&'static str, &'static str) {
+    let is_bad = panel.ended.as_ref().is_some_and(|it| it.exit_code != 0);
     match what {
+        What::Exit if is_bad => ("moment moment-exit moment-bad", "bad"),
         What::Signal => ("moment moment-signal", "strong"),
         What::Exit => ("moment moment-exit", "good"),
         What::Kill => ("moment moment-kill", "bad strong"),
@@ -213,7 +219,7 @@ impl Page {
             // What ends earlier needs less room to its right.
             beyond - (WIDTH - MARGIN - from) * 0.8 * (1.0 - share(end, scene.end_ms))
         });
-        let behind = widest(&mut labels).max(widest(&mut times.into_iter()));
+        let behind = widest(&mut labels).max(widest(&mut times.into_iter()) + 12.0);
         let to = WIDTH - MARGIN - behind.max(40.0);
         Self {
             drawing: Drawing::new(WIDTH),
@@ -261,14 +267,15 @@ impl Page {
         self.y += 6.0;
         let height = 24.0;
         let bottom = self.y + 22.0 + height * count(scene.platforms.len());
-        self.axis(bottom);
+        self.grid(bottom);
+        self.axis();
         for panel in &scene.platforms {
             let name = Text::new(Font::Mono, SMALL, self.names, self.y + 16.0, panel.platform);
             self.drawing.text(name.class("strong"));
             self.path(panel, 14.0, 5.0, false);
             for moment in drawn(panel).filter(|moment| moment.what != What::Exit) {
                 let x = self.scale.x(moment.at_ms);
-                let (class, _) = moment_classes(moment.what);
+                let (class, _) = moment_classes(panel, moment.what);
                 let (top, bottom) = (self.y + 2.0, self.y + height - 2.0);
                 self.drawing.line(class, (x, top), (x, bottom));
             }
@@ -288,20 +295,25 @@ impl Page {
         self.drawing
             .line("grid", (MARGIN, self.y), (WIDTH - MARGIN, self.y));
         self.headline(panel);
-        if let Some(ended) = &panel.ended {
-            self.ended(ended);
+        match &panel.ended {
+            Some(ended) => self.ended(ended),
+            None => {
+                self.words(SMALL, &panel.sum, "muted");
+                self.y += 4.0;
+            }
         }
         self.moments(panel);
         let top = self.y;
         let heights: Vec<f64> = panel.lanes.iter().map(height).collect();
         let strip = if panel.ended.is_none() { 38.0 } else { 6.0 };
         let bottom = top + 20.0 + strip + heights.iter().sum::<f64>();
-        self.axis(bottom);
+        self.grid(bottom);
         for moment in drawn(panel) {
             let x = self.scale.x(moment.at_ms);
-            let (class, _) = moment_classes(moment.what);
+            let (class, _) = moment_classes(panel, moment.what);
             self.drawing.line(class, (x, top), (x, bottom + 4.0));
         }
+        self.axis();
         if panel.ended.is_none() {
             let name = Text::new(
                 Font::Words,
@@ -315,10 +327,11 @@ impl Page {
         }
         self.y += strip;
         let mut before = None;
+        let lines: Vec<f64> = drawn(panel).map(|it| self.scale.x(it.at_ms)).collect();
         for (lane, height) in panel.lanes.iter().zip(heights) {
             let is_first = before != Some(lane.group);
             before = Some(lane.group);
-            self.lane(lane, height, is_first);
+            self.lane(lane, height, is_first, &lines);
         }
         self.y = bottom + 8.0;
     }
@@ -363,7 +376,7 @@ impl Page {
         moments.sort_by_key(|moment| std::cmp::Reverse(moment.at_ms));
         for moment in moments {
             let x = self.scale.x(moment.at_ms);
-            let (_, class) = moment_classes(moment.what);
+            let (_, class) = moment_classes(panel, moment.what);
             let mut words = moment_words(moment);
             if moment.at_ms > self.scale.end_ms {
                 words.push_str(" \u{2192}");
@@ -389,12 +402,19 @@ impl Page {
         self.y = bottom;
     }
 
-    /// The ruler, and its lines through all that is below.
-    fn axis(&mut self, bottom: f64) {
-        let baseline = self.y + 13.0;
-        for tick in ticks(&self.scale, 64.0) {
+    /// The lines of the ruler, through all that is below.
+    fn grid(&mut self, bottom: f64) {
+        for tick in ticks(&self.scale, APART) {
             let x = self.scale.x(tick);
-            self.drawing.line("grid", (x, baseline + 4.0), (x, bottom));
+            self.drawing.line("grid", (x, self.y + 17.0), (x, bottom));
+        }
+    }
+
+    /// The ruler.
+    fn axis(&mut self) {
+        let baseline = self.y + 13.0;
+        for tick in ticks(&self.scale, APART) {
+            let x = self.scale.x(tick);
             let label = Text::new(Font::Mono, 11.0, x, baseline, &ms(tick)).class("muted");
             self.drawing
                 .text(label.anchor(Anchor::Middle).class("halo"));
@@ -437,7 +457,8 @@ impl Page {
         }
     }
 
-    fn lane(&mut self, lane: &Lane, height: f64, is_first: bool) {
+    /// One lane; `lines` are those of the moments, which its time keeps clear of.
+    fn lane(&mut self, lane: &Lane, height: f64, is_first: bool, lines: &[f64]) {
         if is_first {
             let class = format!("label-{}", lane.group.as_str());
             let label = group_label(lane.group);
@@ -458,7 +479,11 @@ impl Page {
             let (x, width) = self.scale.span(bar.start_ms, bar.end_ms);
             let title = format!("{}: {}. {}", lane.name, bar_title(bar), lane.says);
             let class = bar_class(bar, lane.on_longest_path);
-            self.drawing.bar(class, (x, top), (width, BAR), &title);
+            let (top, high) = match bar.shape {
+                Shape::Grace => (top + BAR / 2.0 - 2.0, 4.0),
+                _ => (top, BAR),
+            };
+            self.drawing.bar(class, (x, top), (width, high), &title);
         }
         let end = lane.bars.iter().map(|bar| self.scale.x(bar.end_ms));
         let x = end.fold(self.scale.from, f64::max) + 7.0;
@@ -466,8 +491,18 @@ impl Page {
             Some(super::scene::End::Done) | None => "",
             Some(_) => "bad strong",
         };
-        let time = Text::new(Font::Mono, 11.0, x, self.y + 16.0, &lane.takes);
-        self.drawing.text(time.class(class).class("halo"));
+        let mut time = Text::new(Font::Mono, 11.0, x, self.y + 16.0, &lane.takes)
+            .class(class)
+            .class("halo");
+        let mut lines = lines.to_vec();
+        lines.sort_by(f64::total_cmp);
+        for line in lines {
+            let beyond = time.x + time.width() + 2.0;
+            if (time.x - 2.0..beyond).contains(&line) {
+                time.x = (line + 6.0).round();
+            }
+        }
+        self.drawing.text(time);
         self.y += height;
     }
 
@@ -500,7 +535,7 @@ pub(super) const fn group_label(group: Group) -> &'static str {
         Group::Drain => "DRAIN",
         Group::Flush => "FLUSH",
         Group::Close => "CLOSE",
-        Group::End => "THE END",
+        Group::End => "MARGIN",
     }
 }
 

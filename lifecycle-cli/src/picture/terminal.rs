@@ -167,7 +167,7 @@ fn rows(panel: &Panel) -> Vec<Row> {
         !lane
             .bars
             .iter()
-            .all(|bar| matches!(bar.shape, Shape::Spare | Shape::Missing))
+            .all(|bar| matches!(bar.shape, Shape::Spare | Shape::Missing | Shape::Grace))
     });
     let mut rows = Vec::new();
     let mut is_signalled = false;

@@ -43,7 +43,14 @@ impl<'a> Judgement<'a> {
 
     /// The process did not leave by itself, or not as it should, because of this.
     pub(super) fn held_up_because(&mut self, cause: &'static str) {
-        self.because(&["sigkill-needed", "exit-not-zero", "held-by-idle"], cause);
+        self.because(
+            &[
+                "sigkill-needed",
+                "exit-not-zero",
+                "held-by-idle-connections",
+            ],
+            cause,
+        );
     }
 
     pub(super) fn fail(&mut self, name: &'static str, message: String, cause: &'static str) {

@@ -2,10 +2,13 @@
 //!
 //! What is asserted is the verdict and what was counted, never how long something took.
 
+mod known;
 mod left;
+mod page;
 mod records;
 mod scenarios;
-mod victim;
+mod verdicts;
+pub(crate) mod victim;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -72,7 +75,7 @@ fn warnings(measured: &Measured) -> Vec<&str> {
         .collect()
 }
 
-fn is_alive(pid: u32) -> bool {
+pub(crate) fn is_alive(pid: u32) -> bool {
     rustix::process::Pid::from_raw(i32::try_from(pid).unwrap())
         .is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok())
 }
@@ -104,7 +107,7 @@ async fn a_polite_process_passes() {
 #[tokio::test]
 async fn requests_in_flight_are_lost_by_a_process_that_dies_at_once() {
     let measured = drill(&victim::target(Way::DiesAtOnce), &kubernetes()).await;
-    assert_eq!(failures(&measured), ["request-lost", "exit-not-zero"]);
+    assert_eq!(failures(&measured), ["signal-not-handled", "request-lost"]);
     let requests = measured.requests.unwrap();
     assert!(requests.settling.lost > 0);
     assert!(requests.lost.iter().any(|lost| lost.request == "GET /slow"));
@@ -187,7 +190,7 @@ async fn errors_after_the_signal_fail_and_refusals_warn() {
 #[tokio::test]
 async fn requests_that_are_still_routed_to_a_process_that_is_gone_are_refused() {
     let measured = drill(&victim::target(Way::DiesAtOnce), &lagging()).await;
-    assert_eq!(failures(&measured), ["request-lost", "exit-not-zero"]);
+    assert_eq!(failures(&measured), ["signal-not-handled", "request-lost"]);
     assert_eq!(warnings(&measured), ["request-refused"]);
     assert!(measured.requests.unwrap().gone.refused_at_connect > 0);
 }
@@ -197,7 +200,9 @@ async fn the_idle_close_race_is_a_loss_of_its_own_kind() {
     let mut load = victim::load();
     load.slow_share = 0.0;
     let measured = drill_with(&victim::target(Way::ClosesIdle), &lagging(), &load).await;
-    assert_eq!(failures(&measured), ["request-lost"]);
+    // On a busy machine the instant may last too long to be one.
+    let failures = failures(&measured);
+    assert!(failures.contains(&"keep-alive-reset"), "{failures:?}");
     let requests = measured.requests.unwrap();
     assert!(requests.stopping.lost_to_idle_close > 0);
 }
@@ -250,7 +255,7 @@ async fn deregistration_ends_once_nothing_is_in_flight() {
     script.deregistration = Some(Duration::from_secs(120));
     let measured = drill(&victim::target(Way::DiesAtOnce), &script).await;
     // Nothing was in flight at the signal, so there was nothing to lose.
-    assert_eq!(failures(&measured), ["exit-not-zero"]);
+    assert_eq!(failures(&measured), ["signal-not-handled"]);
     let requests = measured.requests.unwrap();
     assert!(requests.settling.served > 0);
     assert_eq!(requests.stopping.sent() + requests.gone.sent(), 0);

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use crate::idle::{IdleConnection, Kind};
 use crate::measured::{
     Course, Finding, LoadSummary, Measured, Planned, Process, Severity, Step, StepPlan, Timeline,
     Zero, version,
@@ -12,6 +13,7 @@ use crate::series::{Series, Slice};
 use crate::target::process::Status;
 use crate::traffic::outcome::Lost;
 use crate::traffic::tally::{Counts, KindOfRequest, Latency, LostRequest, Requests, Sessions};
+use crate::verdict::Expectations;
 
 /// Milliseconds as they are measured: to a tenth.
 fn ms() -> impl Strategy<Value = f64> {
@@ -69,6 +71,7 @@ fn planned() -> impl Strategy<Value = Planned> {
                     liveness_probed: probed,
                     signal_to_kill_ms: spans[4],
                     deadline_ms,
+                    digest: Some(settle_payer.clone()),
                     settle_payer,
                 }
             },
@@ -335,6 +338,11 @@ prop_compose! {
             platform_label,
             command: lines.clone(),
             course,
+            expected: Expectations {
+                refused: report.is_some().then_some(7),
+                exit_within_ms: times[0],
+                ..Expectations::default()
+            },
             findings,
             scenario: None,
             excused: Vec::new(),
@@ -356,6 +364,12 @@ prop_compose! {
             series,
             readiness,
             liveness,
+            idle: vec![IdleConnection {
+                kind: Kind::Silent,
+                closed_ms: times[0],
+                let_go_ms: times[1],
+            }],
+            listener_closed_ms: times[1],
             steps: vec![step],
             report,
             not_measured: lines.clone(),

@@ -14,6 +14,7 @@ use super::super::{Endpoint, Load, Pace, Progress, RequestSpec, Script, Subject,
 
 const WAY: &str = "DRILL_VICTIM";
 const PORT: &str = "DRILL_VICTIM_PORT";
+const REPLICA: &str = "DRILL_VICTIM_REPLICA";
 /// How long a polite victim goes on accepting after the signal.
 const LINGER: Duration = Duration::from_millis(150);
 /// How long a polite victim waits for what does not come to its end.
@@ -25,7 +26,7 @@ const TOIL: Duration = Duration::from_millis(400);
 
 /// How a victim behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(crate) enum Way {
     /// Readiness down at the signal, drains, exits 0.
     Polite,
     /// Polite, and leaves a report.
@@ -50,6 +51,8 @@ pub(super) enum Way {
     ClosesIdle,
     /// Ends before it listens.
     DiesAtStart,
+    /// Ends before it listens where it is not among the first three of its kind.
+    DiesBesideOthers,
     /// Ends by itself after its hundredth request.
     Crashes,
     /// Leaves a child behind.
@@ -82,7 +85,7 @@ pub(super) enum Way {
     KilledDriller,
 }
 
-const WAYS: [Way; 27] = [
+const WAYS: [Way; 28] = [
     Way::Polite,
     Way::Reporting,
     Way::DiesAtOnce,
@@ -95,6 +98,7 @@ const WAYS: [Way; 27] = [
     Way::Refuses,
     Way::ClosesIdle,
     Way::DiesAtStart,
+    Way::DiesBesideOthers,
     Way::Crashes,
     Way::LeavesChild,
     Way::Scatters,
@@ -113,7 +117,7 @@ const WAYS: [Way; 27] = [
 ];
 
 /// This test binary as a victim.
-pub(super) fn command() -> Vec<String> {
+pub(crate) fn command() -> Vec<String> {
     let program = std::env::current_exe().unwrap().display().to_string();
     let (_, module) = module_path!().split_once("::").unwrap();
     let name = format!("{module}::play_the_victim");
@@ -126,15 +130,16 @@ pub(super) fn command() -> Vec<String> {
 }
 
 /// The environment that makes it one.
-pub(super) fn env(way: Way, port: u16) -> Vec<(String, String)> {
+pub(crate) fn env(way: Way, port: u16) -> Vec<(String, String)> {
     vec![
         (WAY.to_owned(), format!("{way:?}")),
         (PORT.to_owned(), port.to_string()),
+        (REPLICA.to_owned(), "{replica}".to_owned()),
     ]
 }
 
 /// A port that is free now.
-pub(super) fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0))
         .unwrap()
         .local_addr()
@@ -143,7 +148,7 @@ pub(super) fn free_port() -> u16 {
 }
 
 /// A victim as a target.
-pub(super) fn target(way: Way) -> Target {
+pub(crate) fn target(way: Way) -> Target {
     let port = free_port();
     Target {
         subject: Subject::Command(command()),
@@ -158,7 +163,7 @@ pub(super) fn target(way: Way) -> Target {
 }
 
 /// A light load with slow requests that are under way when the signal comes.
-pub(super) fn load() -> Load {
+pub(crate) fn load() -> Load {
     Load {
         pace: Pace::Open {
             rate: 150,
@@ -191,6 +196,10 @@ fn play_the_victim() {
     match way {
         Way::DiesAtStart => {
             eprintln!("no database at postgres://localhost");
+            std::process::exit(9);
+        }
+        Way::DiesBesideOthers if !["1", "2", "3"].contains(&&*std::env::var(REPLICA).unwrap()) => {
+            eprintln!("somebody holds the lock");
             std::process::exit(9);
         }
         Way::Driller => drill_another(Way::Ignores, port),

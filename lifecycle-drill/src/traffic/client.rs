@@ -17,13 +17,16 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout_at};
 
-use super::outcome::{Observed, Outcome, classify};
+use super::outcome::{GATEWAY, Observed, Outcome, classify};
 pub(crate) use super::template::Template;
 use super::template::Upload;
 use super::wire::{Traffic, Wire};
 
-/// How much the kernel takes in for a client that reads slowly: the server is to feel it.
-const SMALL_BUFFER: u32 = 8 * 1_024;
+/// How much the kernel takes in for a client that reads slowly: the server is to feel it. With less
+/// than a segment of loopback, 64 KiB, the two kernels would wait for each other's timers.
+const SMALL_BUFFER: u32 = 128 * 1_024;
+/// How much of it is read at once.
+const SMALL_READ: usize = 8 * 1_024;
 /// In how many pauses an answer of unknown length is read that is read slowly.
 const PAUSES: u32 = 10;
 
@@ -146,7 +149,7 @@ impl Connection {
         let (wire, traffic) = Wire::new(stream);
         let mut builder = http1::Builder::new();
         if trickling {
-            builder.max_buf_size(SMALL_BUFFER as usize);
+            builder.max_buf_size(SMALL_READ);
         }
         let Ok((sender, connection)) = builder.handshake(TokioIo::new(wire)).await else {
             return Err(NoConnection::Refused);
@@ -223,6 +226,7 @@ impl Connection {
             let status = response.status().as_u16();
             seen.status = Some(status);
             seen.says_when = says_when(response.headers());
+            seen.by_balancer = response.headers().contains_key(GATEWAY);
             patience.begun(status);
             match patience
                 .rest(read_to_end(response, template.read_over))

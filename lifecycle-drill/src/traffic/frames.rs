@@ -9,13 +9,13 @@ const HEAD: usize = 9;
 const PREFACE: usize = 24;
 
 /// What begins a request.
-pub(super) const HEADERS: u8 = 0x1;
+pub(crate) const HEADERS: u8 = 0x1;
 /// What tells that no new request will be taken.
-pub(super) const GO_AWAY: u8 = 0x7;
+pub(crate) const GO_AWAY: u8 = 0x7;
 
 /// Follows one direction of a connection, however its bytes are cut.
 #[derive(Default)]
-pub(super) struct Frames {
+pub(crate) struct Frames {
     head: [u8; HEAD],
     /// How much of the head was seen; all of it while the frame's payload passes.
     seen: usize,
@@ -27,7 +27,7 @@ pub(super) struct Frames {
 
 impl Frames {
     /// What a client writes.
-    pub(super) fn of_client() -> Self {
+    pub(crate) fn of_client() -> Self {
         Self {
             skip: PREFACE,
             ..Self::default()
@@ -35,7 +35,7 @@ impl Frames {
     }
 
     /// Tells type and stream of every frame that is complete with these bytes.
-    pub(super) fn follow(&mut self, mut bytes: &[u8], mut complete: impl FnMut(u8, u32)) {
+    pub(crate) fn follow(&mut self, mut bytes: &[u8], mut complete: impl FnMut(u8, u32)) {
         let skipped = self.skip.min(bytes.len());
         self.skip -= skipped;
         bytes = &bytes[skipped..];

@@ -5,7 +5,7 @@
 //! health waits behind it.
 
 pub(crate) mod client;
-mod frames;
+pub(crate) mod frames;
 pub mod grpc;
 mod http2;
 mod lane;

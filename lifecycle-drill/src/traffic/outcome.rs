@@ -40,6 +40,9 @@ use super::wire::End;
 /// within it looks the same from outside.
 pub(crate) const IDLE_CLOSE: Duration = Duration::from_millis(20);
 
+/// The header of an answer that a balancer of the drill's own gave instead of an instance.
+pub(crate) const GATEWAY: &str = "x-lifecycle-balancer";
+
 /// What became of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -78,6 +81,8 @@ pub enum Lost {
     Unanswered,
     /// What came back was not the protocol of the request.
     Garbled,
+    /// A balancer answered with an error of its own, for the instance did not answer.
+    Gateway,
 }
 
 impl Lost {
@@ -90,6 +95,7 @@ impl Lost {
             Self::Cut => "cut in the middle of the answer",
             Self::Unanswered => "never answered",
             Self::Garbled => "answered in another protocol",
+            Self::Gateway => "answered with an error of the balancer's own",
         }
     }
 }
@@ -118,6 +124,8 @@ pub(crate) struct Observed {
     pub(crate) status: Option<u16>,
     /// The answer asked the client to go, or said when to come back.
     pub(crate) says_when: bool,
+    /// The answer was not the program's, but a balancer's.
+    pub(crate) by_balancer: bool,
     /// The answer came to its end.
     pub(crate) complete: bool,
     /// The request ran out of time.
@@ -134,6 +142,7 @@ pub(crate) struct Observed {
 /// before the head was written, so that any client would take another one.
 pub(crate) fn classify(seen: &Observed) -> Option<Outcome> {
     match seen.status {
+        Some(_) if seen.by_balancer => Some(Outcome::Lost(Lost::Gateway)),
         Some(status) if seen.complete => Some(match status {
             503 if seen.says_when => Outcome::Refused,
             500.. => Outcome::Failed(status),
@@ -187,6 +196,14 @@ mod tests {
             ..answered(503)
         };
         assert_eq!(classify(&polite), Some(Outcome::Refused));
+        let of_the_balancer = Observed {
+            by_balancer: true,
+            ..answered(502)
+        };
+        assert_eq!(
+            classify(&of_the_balancer),
+            Some(Outcome::Lost(Lost::Gateway))
+        );
         let not_a_refusal = Observed {
             says_when: true,
             ..answered(500)

@@ -68,7 +68,7 @@ impl Counts {
                 match lost {
                     Lost::IdleClose => self.lost_to_idle_close += 1,
                     Lost::Unanswered => self.lost_unanswered += 1,
-                    Lost::Closed | Lost::Reset | Lost::Cut | Lost::Garbled => {}
+                    Lost::Closed | Lost::Reset | Lost::Cut | Lost::Garbled | Lost::Gateway => {}
                 }
                 &mut self.lost
             }

@@ -1,5 +1,6 @@
 //! `drill`: how a rehearsal loads the service.
 
+use super::expect::expect;
 use super::table::{Table, Zero, wrong_type};
 use crate::finding::{Edit, Finding, Fix, Place, Safety};
 use crate::manifest::{Drill, DrillBody, DrillConnections, DrillProtocol, DrillRequest, Written};
@@ -22,6 +23,7 @@ pub(super) fn drill(mut table: Table<'_, '_>) -> Drill {
             .into_iter()
             .filter_map(|(route, item)| request(&mut table, route, item))
             .collect(),
+        expect: table.table("expect").map(expect).unwrap_or_default(),
     };
     table.finish();
     drill

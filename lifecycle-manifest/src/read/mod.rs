@@ -1,6 +1,7 @@
 //! From the tree to the [`Manifest`]: everything wrong is collected, nothing stops at the first.
 
 mod drill;
+mod expect;
 mod generate;
 mod jobs;
 mod lints;

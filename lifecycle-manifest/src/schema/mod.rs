@@ -36,6 +36,7 @@ const MAY_BE_EMPTY: &[&str] = &[
     "traffic",
     "health",
     "drill",
+    "expect",
     "connections",
     "generate",
     "lints",
@@ -343,6 +344,31 @@ struct DrillSchema {
     /// What is sent: `GET /`, `grpc /shop.Quotes/Get`, or a mapping with everything. Unset: what the resources answer.
     #[schemars(extend("examples" = [["GET /"]]))]
     requests: Option<Vec<RequestSchema>>,
+    /// What the drill is held to. Unset: the defaults of its keys.
+    expect: Option<ExpectSchema>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, title = "expect")]
+struct ExpectSchema {
+    /// How many accepted requests may be lost; 0 when not written.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    lost: Option<u64>,
+    /// How many requests may be answered with a server error because of the stop; 0 when not written.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    server_errors: Option<u64>,
+    /// How many requests may be refused while routing still sends them. Unset: any number, as a warning.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    refused: Option<u64>,
+    /// The exit code of the program; 128 and its number for one that a signal ends. 0 when not written.
+    #[schemars(range(min = 0, max = 255))]
+    exit_code: Option<u8>,
+    /// From the signal to the end of the program. Unset: as planned, and being late is a warning.
+    exit_within: Option<DurationSchema>,
+    /// From the signal to the first no of readiness; 500ms when not written.
+    readiness_within: Option<DurationSchema>,
+    /// The slowest that 99 in 100 requests may be from the stop on. Unset: anything.
+    p99: Option<DurationSchema>,
 }
 
 #[derive(JsonSchema)]

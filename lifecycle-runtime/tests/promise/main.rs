@@ -12,6 +12,7 @@ mod processes;
 mod running;
 mod starting;
 mod steps;
+mod what_if;
 
 use std::future::pending;
 use std::time::Duration;

@@ -13,7 +13,7 @@ use lifecycle_drill::probe::{Change, Flip, Liveness, Readiness};
 use lifecycle_drill::target::process::Status;
 use lifecycle_drill::traffic::outcome::Lost;
 use lifecycle_drill::traffic::tally::{Counts, Latency, LostRequest, Requests};
-use lifecycle_drill::{PlannedStep, Script, verdict};
+use lifecycle_drill::{Expectations, PlannedStep, Script, verdict};
 
 use super::human::human;
 
@@ -85,6 +85,7 @@ fn good() -> Measured {
         excused: Vec::new(),
         command: vec!["target/release/checkout-api".to_owned()],
         course: Course::Played,
+        expected: Expectations::default(),
         findings: Vec::new(),
         address: None,
         waited: None,
@@ -147,6 +148,8 @@ fn good() -> Measured {
             first_failure_status: None,
             changes: vec![change(-7_995.0, Some(200)), change(1_232.0, None)],
         }),
+        idle: Vec::new(),
+        listener_closed_ms: None,
         steps: steps(&script.steps, Some(&report)),
         report: Some(report),
         not_measured: Vec::new(),

@@ -1,0 +1,479 @@
+//! What a rolling deploy came to: what clients saw of it, and every instance's part in it.
+//!
+//! Serialised, this is version 1 of the JSON of `drill --rolling`. Times are milliseconds from the moment
+//! the deploy began: when the first old instance was asked to stop, or the first new one started.
+
+#![allow(
+    clippy::struct_field_names,
+    reason = "in JSON a number carries its unit in its name"
+)]
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::conduct::Played;
+use super::deploy::{Balancing, Rolling};
+use super::instance::Instance;
+use super::router::Fault;
+use super::verdict;
+use crate::measured::{Finding, LoadSummary, Planned};
+use crate::own_report::{self, OwnReport};
+use crate::stage::millis_between;
+use crate::target::process::Status;
+use crate::traffic::tally::{Counts, Latency, LostRequest, Requests};
+use crate::words::grouped;
+
+/// The version of the JSON.
+const VERSION: u32 = 1;
+
+/// One rolling deploy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RollingMeasured {
+    /// 1.
+    pub version: u32,
+    /// `rolling`, which a drill of one process is not.
+    pub kind: Kind,
+    /// No finding is a failure.
+    pub passed: bool,
+    /// What clients saw, in a sentence: `a rolling deploy of 3 replicas lost 0 of 12,408 requests`.
+    pub sentence: String,
+    /// The service's name.
+    pub service: String,
+    /// The platform's key.
+    pub platform: String,
+    /// The platform's name for people.
+    pub platform_label: String,
+    /// What was run, before each instance was told its port.
+    pub command: Vec<String>,
+    /// How far the deploy came.
+    pub course: RolloutCourse,
+    /// What was found, failures first.
+    pub findings: Vec<Finding>,
+    /// How it was to go.
+    pub deploy: Deploy,
+    /// The signal that asks an instance to stop: `SIGTERM`.
+    pub signal: String,
+    /// What the script said would happen to each instance.
+    pub planned: Planned,
+    /// What was sent.
+    pub load: LoadSummary,
+    /// What clients saw; null when there was no instance to send anything to.
+    pub requests: Option<ClientView>,
+    /// The requests that instances did not answer, by instance and kind.
+    pub losses: Vec<Losses>,
+    /// How long it took until every old instance was gone and every new one in use; null when it did not
+    /// come to that.
+    pub took_ms: Option<f64>,
+    /// The instances, old ones first.
+    pub instances: Vec<InstanceMeasured>,
+    /// What could not be measured, and why, in sentences.
+    pub not_measured: Vec<String>,
+}
+
+/// Which kind of drill it was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A rolling deploy.
+    #[default]
+    Rolling,
+}
+
+/// How far a deploy came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RolloutCourse {
+    /// Every instance was replaced.
+    Played,
+    /// The first instances did not become ready in their time.
+    NeverReady,
+    /// A new instance did not become ready in its time.
+    Stuck {
+        /// Which.
+        instance: usize,
+    },
+    /// An instance ended that nobody had signalled.
+    Died {
+        /// Which.
+        instance: usize,
+        /// It had been ready.
+        ready: bool,
+        /// How it ended.
+        status: Status,
+    },
+}
+
+/// How a deploy was to go. Lengths of time in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Deploy {
+    /// How many instances serve when nothing happens.
+    pub replicas: u32,
+    /// How many may be started beside them.
+    pub surge: u32,
+    /// How many of them may be missing.
+    pub unavailable: u32,
+    /// A new instance was started only once an old one was gone.
+    pub waits_for_the_end: bool,
+    /// How requests are handed out.
+    pub balancing: Balancing,
+    /// How often an instance is asked whether it is ready.
+    pub probe_period_ms: f64,
+    /// How many bad answers in a row it takes to be not ready.
+    pub probe_failures: u32,
+    /// How long a new instance must have been ready to count.
+    pub min_ready_ms: f64,
+    /// How long the balancer takes to learn that an instance is ready, or not any more.
+    pub propagation_ms: f64,
+}
+
+/// What clients saw of the requests that they sent in one part of a deploy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Seen {
+    /// Answered with 2xx, 3xx or 4xx.
+    pub served: u64,
+    /// Of those: answered with 4xx.
+    pub client_error: u64,
+    /// Turned away by an instance: 503 with `Connection: close` or `Retry-After`.
+    pub refused: u64,
+    /// Any other 5xx of an instance.
+    pub server_error: u64,
+    /// Neither answered nor turned away by any instance: the connection was refused, closed or reset, the
+    /// answer was cut or did not come, or the balancer answered with a 502 or 503 of its own.
+    pub lost: u64,
+    /// Of those: no answer within the request's time.
+    pub lost_unanswered: u64,
+    /// Held back by a bound of the drill, or for want of local ports.
+    pub not_sent: u64,
+}
+
+impl Seen {
+    fn of(counts: Counts) -> Self {
+        Self {
+            served: counts.served,
+            client_error: counts.client_error,
+            refused: counts.refused,
+            server_error: counts.server_error,
+            // The balancer is always there: a connection that it closes at once is one that an instance
+            // refused.
+            lost: counts.lost + counts.refused_at_connect,
+            lost_unanswered: counts.lost_unanswered,
+            not_sent: counts.not_sent,
+        }
+    }
+
+    /// Every request that was sent.
+    pub const fn sent(&self) -> u64 {
+        self.served + self.refused + self.server_error + self.lost
+    }
+
+    /// The sums of two parts.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            served: self.served + other.served,
+            client_error: self.client_error + other.client_error,
+            refused: self.refused + other.refused,
+            server_error: self.server_error + other.server_error,
+            lost: self.lost + other.lost,
+            lost_unanswered: self.lost_unanswered + other.lost_unanswered,
+            not_sent: self.not_sent + other.not_sent,
+        }
+    }
+}
+
+/// What clients saw of all requests, by when they were sent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ClientView {
+    /// Before the deploy.
+    pub before: Seen,
+    /// While instances were replaced.
+    pub during: Seen,
+    /// In the second after it.
+    pub after: Seen,
+    /// Latency of the served requests that were sent before the deploy, from the moment each should have
+    /// left.
+    pub latency_before: Option<Latency>,
+    /// Latency of those that were sent from its beginning on.
+    pub latency_during: Option<Latency>,
+    /// How late the drill itself was with its requests, ninety-nine in a hundred, in milliseconds; part of
+    /// every latency above.
+    pub behind_p99_ms: f64,
+    /// The status of the last server error, if there was one.
+    pub last_server_error: Option<u16>,
+    /// The load ended before the deploy did, because it had sent as many requests as it may.
+    pub ended_early: bool,
+    /// The first lost requests, twenty at most.
+    pub lost: Vec<LostRequest>,
+}
+
+impl ClientView {
+    fn of(requests: Requests) -> Self {
+        Self {
+            before: Seen::of(requests.before),
+            during: Seen::of(requests.settling.plus(requests.stopping)),
+            after: Seen::of(requests.gone),
+            latency_before: requests.latency_before,
+            latency_during: requests.latency_after,
+            behind_p99_ms: requests.behind_p99_ms,
+            last_server_error: requests.last_server_error,
+            ended_early: requests.ended_early,
+            lost: requests.lost,
+        }
+    }
+
+    /// Everything.
+    pub const fn all(&self) -> Seen {
+        self.before.plus(self.during).plus(self.after)
+    }
+}
+
+/// Requests that one instance failed to answer in one way, as the balancer saw them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Losses {
+    /// Which; null when there was none to send them to.
+    pub instance: Option<usize>,
+    /// In which way.
+    pub how: Fault,
+    /// How many. By connection, one connection counts once.
+    pub count: u64,
+    /// When the first was seen.
+    pub first_ms: f64,
+    /// When the last was seen.
+    pub last_ms: f64,
+    /// When the first was seen, from the instance's signal; null when it was not signalled.
+    pub first_after_signal_ms: Option<f64>,
+}
+
+/// One instance's part in the deploy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct InstanceMeasured {
+    /// From 1, in the order in which they were started.
+    pub number: usize,
+    /// It was started by the deploy.
+    pub new: bool,
+    /// Where it served.
+    pub port: u16,
+    /// Where it answered health, when that was elsewhere.
+    pub health_port: Option<u16>,
+    /// It was started.
+    pub started_ms: f64,
+    /// A probe of the platform said for the first time that it was ready.
+    pub ready_ms: Option<f64>,
+    /// The balancer began to send it something.
+    pub routed_ms: Option<f64>,
+    /// The platform was asked to stop it.
+    pub asked_ms: Option<f64>,
+    /// The balancer sent it nothing new any more.
+    pub unrouted_ms: Option<f64>,
+    /// The signal.
+    pub signalled_ms: Option<f64>,
+    /// SIGKILL.
+    pub killed_ms: Option<f64>,
+    /// It was gone.
+    pub ended_ms: Option<f64>,
+    /// Requests that it was sent; connections, where those are what is balanced.
+    pub taken: u64,
+    /// Requests that it had been sent and had not answered when the signal came.
+    pub in_flight_at_signal: Option<usize>,
+    /// Connections to it that were open when the signal came.
+    pub connections_at_signal: Option<usize>,
+    /// Requests that it did not answer, as the balancer saw them.
+    pub lost: u64,
+    /// How it ended; null while it ran.
+    pub status: Option<Status>,
+    /// From the signal to its end.
+    pub exit_ms: Option<f64>,
+    /// What was left of the grace period then.
+    pub left_ms: Option<f64>,
+    /// It was still there at the end of the grace period.
+    pub sigkill_needed: bool,
+    /// Processes of its group that outlived it; null where the system does not tell.
+    pub left_behind: Option<usize>,
+    /// Its own report.
+    pub report: Option<OwnReport>,
+    /// The last lines that it wrote, where it did not leave as it should.
+    pub output: Vec<String>,
+}
+
+/// Reads what was measured.
+pub(super) fn of(played: Played<'_>) -> RollingMeasured {
+    let Played {
+        target,
+        script,
+        load,
+        rolling,
+        course,
+        instances,
+        balancer,
+        began,
+        ended,
+        tally,
+    } = played;
+    let losses: Vec<Losses> = balancer
+        .router
+        .faults()
+        .into_iter()
+        .map(|(number, how, faults)| {
+            let signalled = instances
+                .iter()
+                .find(|it| Some(it.place.replica) == number)
+                .and_then(|it| it.moments.signalled);
+            Losses {
+                instance: number,
+                how,
+                count: faults.count,
+                first_ms: millis_between(began, faults.first),
+                last_ms: millis_between(began, faults.last),
+                first_after_signal_ms: signalled.map(|at| millis_between(at, faults.first)),
+            }
+        })
+        .collect();
+    let planned = Planned::of(script);
+    let measured: Vec<InstanceMeasured> = instances
+        .iter()
+        .map(|it| instance(it, &planned, &losses, began))
+        .collect();
+    let mut not_measured = vec![
+        "the new instances are the same program: what another version does beside this one is not \
+         rehearsed"
+            .to_owned(),
+    ];
+    if measured.iter().all(|it| it.report.is_none()) {
+        not_measured.push(
+            "steps: no instance left a report; the program does not link the lifecycle runtime, or \
+             ended before it could write one"
+                .to_owned(),
+        );
+    }
+    let mut whole = RollingMeasured {
+        version: VERSION,
+        kind: Kind::Rolling,
+        passed: false,
+        sentence: String::new(),
+        service: script.service.clone(),
+        platform: script.platform.clone(),
+        platform_label: script.platform_label.clone(),
+        command: target.subject.words(),
+        course,
+        findings: Vec::new(),
+        deploy: Deploy::of(rolling),
+        signal: script.signal.name().to_owned(),
+        planned,
+        load: LoadSummary::of(load),
+        requests: tally.map(|tally| ClientView::of(tally.requests(began))),
+        losses,
+        took_ms: ended.map(|ended| millis_between(began, ended)),
+        instances: measured,
+        not_measured,
+    };
+    whole.sentence = sentence(&whole);
+    whole.findings = verdict::findings(&whole, target.start_timeout);
+    whole.passed = crate::verdict::passes(&whole.findings);
+    whole
+}
+
+fn instance(
+    it: &Instance,
+    planned: &Planned,
+    losses: &[Losses],
+    began: std::time::Instant,
+) -> InstanceMeasured {
+    let moments = &it.moments;
+    let from_began = |at| millis_between(began, at);
+    let ended = it.ended();
+    let kill = rustix::process::Signal::KILL.as_raw();
+    let status = ended.map(|ended| ended.status);
+    let sigkill_needed = moments.killed.is_some() && status == Some(Status::Signal(kill));
+    let exit_ms = moments
+        .signalled
+        .zip(ended)
+        .map(|(signalled, ended)| millis_between(signalled, ended.at));
+    let number = it.place.replica;
+    let own = losses.iter().filter(|it| it.instance == Some(number));
+    let lost = own.map(|it| it.count).sum();
+    let as_it_should = status.is_none_or(|status| status == Status::Code(0));
+    InstanceMeasured {
+        number,
+        new: it.new,
+        port: it.place.port,
+        health_port: Some(it.place.health_port).filter(|port| *port != it.place.port),
+        started_ms: from_began(moments.started),
+        ready_ms: moments.ready.map(from_began),
+        routed_ms: moments.routed.map(from_began),
+        asked_ms: moments.asked.map(from_began),
+        unrouted_ms: moments.unrouted.map(from_began),
+        signalled_ms: moments.signalled.map(from_began),
+        killed_ms: moments.killed.map(from_began),
+        ended_ms: ended.map(|ended| from_began(ended.at)),
+        taken: it.backend.taken.load(std::sync::atomic::Ordering::SeqCst),
+        in_flight_at_signal: it.burden.map(|burden| burden.in_flight),
+        connections_at_signal: it.burden.map(|burden| burden.connections),
+        lost,
+        status,
+        exit_ms,
+        left_ms: exit_ms
+            .filter(|_| !sigkill_needed)
+            .map(|exit| (planned.signal_to_kill_ms - exit).max(0.0)),
+        sigkill_needed,
+        left_behind: match ended.is_some() && moments.killed.is_none() {
+            true => it.running.left_behind(),
+            false => None,
+        },
+        report: own_report::read(&it.report).ok(),
+        output: match as_it_should && moments.ready.is_some() {
+            true => Vec::new(),
+            false => it.running.last_lines(),
+        },
+    }
+}
+
+impl Deploy {
+    fn of(rolling: &Rolling) -> Self {
+        let millis = |duration: std::time::Duration| duration.as_secs_f64() * 1_000.0;
+        Self {
+            replicas: rolling.replicas,
+            surge: rolling.surge,
+            unavailable: rolling.unavailable,
+            waits_for_the_end: rolling.waits_for_the_end,
+            balancing: rolling.balancing,
+            probe_period_ms: millis(rolling.probe_period),
+            probe_failures: rolling.probe_failures,
+            min_ready_ms: millis(rolling.min_ready),
+            propagation_ms: millis(rolling.propagation),
+        }
+    }
+}
+
+/// What clients saw, in a sentence.
+fn sentence(measured: &RollingMeasured) -> String {
+    let replicas = match measured.deploy.replicas {
+        1 => "1 replica".to_owned(),
+        many => format!("{many} replicas"),
+    };
+    let deploy = match measured.course {
+        RolloutCourse::Played => format!("a rolling deploy of {replicas}"),
+        _ => format!("a rolling deploy of {replicas} that did not come to its end"),
+    };
+    let Some(all) = measured.requests.as_ref().map(ClientView::all) else {
+        return format!("{deploy} was sent no request");
+    };
+    let mut sentence = format!(
+        "{deploy} lost {} of {} requests",
+        grouped(all.lost),
+        grouped(all.sent())
+    );
+    let mut beside = Vec::new();
+    if all.refused > 0 {
+        beside.push(format!("turned {} away with 503", grouped(all.refused)));
+    }
+    if all.server_error > 0 {
+        beside.push(format!(
+            "answered {} with a server error",
+            grouped(all.server_error)
+        ));
+    }
+    if !beside.is_empty() {
+        sentence = format!("{sentence}, and {}", beside.join(" and "));
+    }
+    sentence
+}

@@ -1,0 +1,94 @@
+//! A rolling deploy of several instances behind a balancer, told by what clients saw of it.
+//!
+//! The engine starts the instances, puts its load on a small balancer before them, and replaces them as
+//! the platform would: new ones get traffic once its probes call them ready, old ones are asked to stop,
+//! stay in routing for the time that routing needs to notice, and are signalled and killed by the
+//! script. The new ones are the same program: what is rehearsed is the replacing, not the version.
+//!
+//! What it does not do: the balancer never sends a request twice, speaks HTTP/1.1 where it balances by
+//! request, and its clients are the load's.
+
+mod balancer;
+mod conduct;
+mod deploy;
+mod instance;
+pub mod measured;
+mod places;
+pub mod router;
+mod verdict;
+
+#[cfg(test)]
+mod tests;
+
+use anyhow::ensure;
+
+pub use deploy::{Balancing, Rolling};
+pub use measured::RollingMeasured;
+pub use places::{Place, alone};
+
+use crate::script::{Load, Protocol, Script, Target};
+use crate::target::Subject;
+use crate::{Progress, uninterrupted};
+
+/// More instances than this are no rehearsal on one machine.
+const MOST: u32 = 50;
+
+/// Replaces every instance of `target` under `load`, as `script`'s platform does it and `rolling` says.
+///
+/// Errors mean that the deploy could not be played: the program cannot be run several times, or not at
+/// all, or somebody interrupted it. However it ends, no process is left.
+pub async fn run(
+    target: &Target,
+    script: &Script,
+    load: &Load,
+    rolling: &Rolling,
+    progress: &Progress,
+) -> anyhow::Result<RollingMeasured> {
+    crate::script::validate(target, script, load)?;
+    ensure!(
+        (1..=MOST).contains(&rolling.replicas) && rolling.surge <= MOST,
+        "{} replicas and {} more cannot be played on one machine; 1 to {MOST} can",
+        rolling.replicas,
+        rolling.surge
+    );
+    ensure!(
+        rolling.surge > 0 || rolling.unavailable > 0,
+        "with no instance to spare and none that may be missing, nothing can be replaced"
+    );
+    ensure!(
+        !load.is_empty(),
+        "a rolling deploy is told by what clients see, and no request is to be sent"
+    );
+    ensure!(
+        matches!(target.subject, Subject::Command(_)),
+        "`{}` is one instance; a rolling deploy starts several, and needs the command",
+        target.subject.words().join(" ")
+    );
+    let load = balanced(load, target, rolling)?;
+    let play = conduct::play(target, script, &load, rolling, progress);
+    uninterrupted(play).await
+}
+
+/// The load as the balancer takes it: all of it at one port, and in what the balancer speaks.
+fn balanced(load: &Load, target: &Target, rolling: &Rolling) -> anyhow::Result<Load> {
+    let mut load = load.clone();
+    let main = target.base.as_ref().map(|base| base.address().port());
+    let sessions = load.sessions.iter_mut().map(|session| &mut session.request);
+    let requests = load.requests.iter_mut().chain(&mut load.slow);
+    for spec in requests.chain(sessions) {
+        if let Some(port) = spec.port.take() {
+            ensure!(
+                Some(port) == main,
+                "`{}` goes to port {port}, and one port is balanced: leave it out of this deploy",
+                spec.path
+            );
+        }
+        ensure!(
+            spec.protocol == Protocol::Http1 || rolling.balancing == Balancing::Connections,
+            "`{}` is sent in another protocol than HTTP/1.1, which is all that this balancer of requests \
+             speaks: balance connections instead (`--balancer connections`)",
+            spec.path
+        );
+    }
+    Ok(load)
+}

@@ -1,0 +1,334 @@
+//! The picture tells the truth: what `lifecycle_manifest::WhatIf` says of a plan whose steps hang, fail or
+//! dawdle is what the runtime does, to the millisecond, with the same exit code.
+//!
+//! The manifest is written at random and read as every manifest is; the runtime gets the plan that the
+//! macro would have written into the program.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use lifecycle::plan::{Drift, Kind, OnFailure, Phase, Plan, Step, Timeline};
+use lifecycle::testing::{Fault, Terminated, Termination};
+use lifecycle::{
+    AuditLog, Cache, CriticalSection, Custom, Database, MessageBroker, QueueConsumer, StepOutcome,
+    Task, Telemetry,
+};
+use lifecycle_manifest::{Analysis, Course, Ending, KILLED, Resolved, WhatIf};
+use proptest::prelude::*;
+
+use super::common::ms;
+use super::on_paused_clock;
+
+/// A resource as the manifest has it, and what it does.
+#[derive(Debug, Clone)]
+struct Given {
+    kind: &'static str,
+    timeout: u64,
+    best_effort: bool,
+    after: Vec<usize>,
+    uses: Vec<usize>,
+    does: Does,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Does {
+    AtOnce,
+    /// Less or more than its timeout, and not exactly that: then either of two things happens first.
+    Slow(u64),
+    Fail,
+    Panic,
+    Hang,
+}
+
+#[derive(Debug, Clone)]
+struct Service {
+    settle: u64,
+    unwind: u64,
+    /// The platform's entry.
+    platform: String,
+    resources: Vec<Given>,
+}
+
+const KINDS: [&str; 9] = [
+    "task",
+    "queue-consumer",
+    "critical-section",
+    "telemetry",
+    "audit-log",
+    "message-broker",
+    "cache",
+    "database",
+    "custom",
+];
+
+fn given(index: usize) -> impl Strategy<Value = Given> {
+    let before = move || proptest::collection::btree_set(0..index.max(1), 0..=index.min(2));
+    let timeout = prop_oneof![1..50_u64, 100..9_000_u64];
+    let kind = proptest::sample::select(&KINDS[..]);
+    let all = (
+        kind,
+        timeout,
+        proptest::bool::weighted(0.2),
+        before(),
+        before(),
+    );
+    all.prop_flat_map(move |(kind, timeout, best_effort, after, uses)| {
+        let named = |set: std::collections::BTreeSet<usize>| -> Vec<usize> {
+            set.into_iter().filter(|&other| other < index).collect()
+        };
+        let (after, uses) = (named(after), named(uses));
+        let does = prop_oneof![
+            2 => Just(Does::AtOnce),
+            2 => (0..timeout).prop_map(Does::Slow),
+            1 => (1..5_000_u64).prop_map(move |over| Does::Slow(timeout + over)),
+            3 => Just(Does::Hang),
+            1 => Just(Does::Fail),
+            1 => Just(Does::Panic),
+        ];
+        does.prop_map(move |does| Given {
+            kind,
+            timeout,
+            best_effort,
+            after: after.clone(),
+            uses: uses.clone(),
+            does,
+        })
+    })
+}
+
+fn service() -> impl Strategy<Value = Service> {
+    let grace = prop_oneof![3 => Just(3_600), 1 => 6..40_u64];
+    let platform = (grace, 0..5_u32).prop_map(|(grace, which)| match which {
+        0 => format!("kubernetes: {{ image: x, grace_period: {grace}s }}"),
+        1 => format!("kubernetes: {{ image: x, grace_period: {grace}s, app_settle: 3s }}"),
+        2 => format!("docker: {{ image: x, grace_period: {grace}s }}"),
+        3 => format!("systemd: {{ grace_period: {grace}s }}"),
+        _ => format!("nomad: {{ grace_period: {grace}s }}"),
+    });
+    let resources = (1..9_usize).prop_flat_map(|count| (0..count).map(given).collect::<Vec<_>>());
+    (0..8_000_u64, 1..600_u64, platform, resources).prop_map(
+        |(settle, unwind, platform, resources)| Service {
+            settle,
+            unwind,
+            platform,
+            resources,
+        },
+    )
+}
+
+fn name(index: usize) -> String {
+    format!("r{index}")
+}
+
+impl Service {
+    fn manifest(&self) -> String {
+        let mut text = format!(
+            "lifecycle: 1\nservice: shop\nbudget: {{ unwind: {}ms }}\ntraffic: {{ settle: {}ms }}\nresources:\n",
+            self.unwind, self.settle
+        );
+        // One that takes traffic, so that the settle time is owed.
+        text.push_str("  edge: { kind: stream, timeout: 1s }\n");
+        for (index, it) in self.resources.iter().enumerate() {
+            let names = |of: &[usize]| of.iter().map(|&other| name(other)).collect::<Vec<_>>();
+            let _ = write!(
+                text,
+                "  {}: {{ kind: {}, timeout: {}ms, best_effort: {}",
+                name(index),
+                it.kind,
+                it.timeout,
+                it.best_effort
+            );
+            if !it.after.is_empty() {
+                let _ = write!(text, ", after: [{}]", names(&it.after).join(", "));
+            }
+            if !it.uses.is_empty() {
+                let _ = write!(text, ", uses: [{}]", names(&it.uses).join(", "));
+            }
+            text.push_str(" }\n");
+        }
+        let _ = writeln!(text, "platforms:\n  {}", self.platform);
+        text
+    }
+
+    /// Of the resource called so.
+    fn of(&self, name: &str) -> Option<&Given> {
+        self.resources
+            .get(name.strip_prefix('r')?.parse::<usize>().ok()?)
+    }
+
+    fn course(&self, name: &str) -> Course {
+        match self.of(name).map(|it| it.does) {
+            None | Some(Does::AtOnce) => Course::Takes(Duration::ZERO),
+            Some(Does::Slow(time)) => Course::Takes(ms(time)),
+            Some(Does::Fail | Does::Panic) => Course::Fails,
+            Some(Does::Hang) => Course::Hangs,
+        }
+    }
+
+    fn run(&self, plan: &Plan) -> Terminated {
+        on_paused_clock(async {
+            let platform = plan.timelines[0].platform.to_string();
+            let mut played = Termination::of(plan.clone()).platform(platform);
+            for step in plan.steps.iter() {
+                played = wired(played, step);
+                let fault = match self.of(&step.name).map(|it| it.does) {
+                    None | Some(Does::AtOnce) => continue,
+                    Some(Does::Slow(time)) => Fault::Slow(ms(time)),
+                    Some(Does::Fail) => Fault::Fail,
+                    Some(Does::Panic) => Fault::Panic,
+                    Some(Does::Hang) => Fault::Hang,
+                };
+                played = played.fault(step.name.to_string(), fault);
+            }
+            played.run().await
+        })
+    }
+}
+
+/// With a resource of the step's kind that lets go at once.
+fn wired(played: Termination, step: &Step) -> Termination {
+    let name = step.name.clone();
+    match step.kind {
+        Kind::Stream => played.with(name, lifecycle::Streams::new()),
+        Kind::Task => played.with(
+            name,
+            Task::new(|stopping| async move { stopping.requested().await }),
+        ),
+        Kind::QueueConsumer => played.with(
+            name,
+            QueueConsumer::new(|claims| async move { claims.stopping().await }),
+        ),
+        Kind::CriticalSection => played.with(name, CriticalSection::new()),
+        Kind::Telemetry => played.with(name, Telemetry::new(|| async {})),
+        Kind::AuditLog => played.with(name, AuditLog::new(|| async {})),
+        Kind::MessageBroker => played.with(name, MessageBroker::new(|| async {})),
+        Kind::Cache => played.with(name, Cache::new(|| async {})),
+        Kind::Database => played.with(name, Database::new(|| async {})),
+        Kind::Custom => played.with(name, Custom::new(|| async {})),
+        kind => unreachable!("no manifest here has a {}", kind.as_str()),
+    }
+}
+
+/// The plan as the macro writes it into a program.
+fn lowered(resolved: &Resolved) -> Plan {
+    let steps = resolved
+        .plan
+        .steps
+        .iter()
+        .enumerate()
+        .map(|(index, it)| Step {
+            name: it.name.clone().into(),
+            kind: kind(it.kind.as_str()),
+            phase: match it.phase {
+                lifecycle_manifest::Phase::Drain => Phase::Drain,
+                lifecycle_manifest::Phase::Flush => Phase::Flush,
+                lifecycle_manifest::Phase::Close => Phase::Close,
+            },
+            waits_for: resolved.plan.waits_for(index).into_iter().collect(),
+            best_effort: it.best_effort,
+            lease: it.lease,
+            spread: it.spread,
+            on_failure: OnFailure::Stop,
+        });
+    let timeline = |line: &lifecycle_manifest::Timeline| Timeline {
+        platform: line.platform().into(),
+        settle: line.app_settle.value,
+        timeouts: line.windows.iter().map(|it| it.timeout.value).collect(),
+        unwind: line.unwind,
+        deadline: line.deadline(),
+        grace: line.grace().value,
+        kill: line.grace().value.saturating_sub(line.signal_at()),
+    };
+    Plan {
+        service: resolved.plan.service.clone().into(),
+        digest: resolved.digest.clone().into(),
+        health: None,
+        keep_alive: None,
+        drift: Drift::Warn,
+        steps: steps.collect(),
+        timelines: resolved.timelines.iter().map(timeline).collect(),
+        unmanaged: timeline(&lifecycle_manifest::unmanaged(
+            &resolved.manifest,
+            &resolved.plan,
+        )),
+    }
+}
+
+fn kind(name: &str) -> Kind {
+    let kinds = [
+        Kind::Stream,
+        Kind::Task,
+        Kind::QueueConsumer,
+        Kind::CriticalSection,
+        Kind::Telemetry,
+        Kind::AuditLog,
+        Kind::MessageBroker,
+        Kind::Cache,
+        Kind::Database,
+        Kind::Custom,
+    ];
+    let mut kinds = kinds.into_iter();
+    kinds
+        .find(|kind| kind.as_str() == name)
+        .expect("a kind of these tests")
+}
+
+/// What the runtime did, as SIGKILL would have left it.
+fn cut(
+    begin: Duration,
+    end: Duration,
+    outcome: StepOutcome,
+    unwound: Duration,
+    kill: Duration,
+) -> Ending {
+    match outcome {
+        _ if begin >= kill => Ending::NeverBegan,
+        _ if end > kill => Ending::Cut,
+        StepOutcome::Done => Ending::Done,
+        StepOutcome::Failed | StepOutcome::Panicked => Ending::Failed,
+        // What let go when it was cancelled needed none of the unwind.
+        StepOutcome::TimedOut if unwound.is_zero() => Ending::Cancelled,
+        StepOutcome::TimedOut => Ending::Abandoned,
+        other => panic!("a step is {}", other.as_str()),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_the_picture_says_is_what_the_runtime_does(service in service()) {
+        let text = service.manifest();
+        let analysis = Analysis::of(&text);
+        // `after` and `uses` at random may go in circles: such a manifest has no plan.
+        prop_assume!(analysis.resolved.is_some());
+        let resolved = analysis.resolved.as_ref().expect("looked at just now");
+        let line = &resolved.timelines[0];
+        let courses: Vec<Course> = resolved.plan.steps.iter().map(|it| service.course(&it.name)).collect();
+
+        let said = WhatIf::of(&resolved.plan, line, &courses);
+        let did = service.run(&lowered(resolved));
+
+        let kill = said.kill;
+        let mut last = did.settle;
+        for ((step, said), did) in resolved.plan.steps.iter().zip(&said.steps).zip(&did.steps) {
+            let name = &step.name;
+            prop_assert_eq!(name, &did.name);
+            let (start, end) = (did.start.expect("it began"), did.end.expect("it ended"));
+            last = last.max(end);
+            let unwound = end.saturating_sub(start + did.timeout);
+            prop_assert_eq!(said.start, start.min(kill), "{} begins\n{}", name, text);
+            prop_assert_eq!(said.end, end.min(kill), "{} ends\n{}", name, text);
+            prop_assert_eq!(said.ending, cut(start, end, did.outcome, unwound, kill), "{}\n{}", name, text);
+        }
+        prop_assert_eq!(said.exit.at, last.min(kill), "the exit\n{}", text);
+        match last > kill {
+            true => prop_assert_eq!(said.exit.code, KILLED, "{}", text),
+            false => prop_assert_eq!(said.exit.code, did.exit_code(), "{}", text),
+        }
+        // And the promise: where `check` has no objection, nobody is killed.
+        if !analysis.has_errors() {
+            prop_assert!(!said.is_killed(), "{}", text);
+        }
+    }
+}
