@@ -9,6 +9,7 @@ use lifecycle_manifest::Platform;
 
 use crate::catalogue::RulesArgs;
 use crate::check::Format as CheckFormat;
+use crate::drill::Format as DrillFormat;
 use crate::drill::scenarios::Choice as Scenarios;
 use crate::formats::Formats;
 use crate::generate::{self, Target};
@@ -61,9 +62,11 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Play a platform's termination against the real process under load, and measure what was lost.
     Drill(DrillArgs),
+    /// Draw a recorded drill again, or compare two of them.
+    Replay(ReplayArgs),
     /// Serve a local page where the manifest is edited with live findings and timeline, and a drill is watched.
     Serve(ServeArgs),
-    /// Print a JSON Schema: of `lifecycle.yaml`, for editors, or of the report of `check --format json`.
+    /// Print a JSON Schema: of `lifecycle.yaml`, for editors, of the report of `check --format json`, or of a drill's.
     Schema(SchemaArgs),
     /// List the rules: what `check` finds.
     Rules(RulesArgs),
@@ -169,14 +172,6 @@ pub(crate) struct CheckArgs {
     /// Show what `--fix` would change, and write nothing; exits 1 where there is anything.
     #[arg(long, help_heading = "Fixes", group = "fixing")]
     pub(crate) diff: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DrillFormat {
-    /// For people: the place, the sum, what to write instead.
-    Human,
-    /// For programs: one JSON document, version 1.
-    Json,
 }
 
 #[derive(Debug, Args)]
@@ -341,13 +336,13 @@ pub(crate) struct DrillArgs {
     /// Requests a second. Without it: what the manifest's `drill` says, or 200.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub(crate) rate: Option<u32>,
-    /// A request to send, as `[METHOD ]PATH[=WEIGHT]`; may be given several times. Without it: what the manifest's `drill` says, or `GET /`.
+    /// A request to send, as `[PROTOCOL ][METHOD ]PATH[=WEIGHT]`; may be given several times. PROTOCOL is `http2`, `grpc`, `websocket` or `stream`; without it, HTTP/1.1. Without any: what the manifest's `drill` says, or what its resources answer: `GET /`, gRPC's health check, a WebSocket.
     #[arg(long = "request", value_name = "SPEC")]
     pub(crate) requests: Vec<String>,
     /// Where the program listens, when the manifest does not say. Without either: the port that it opens, found by looking.
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<u16>,
-    /// Sends no requests, as to a service that answers no HTTP: what is measured is health, the steps and the end.
+    /// Sends no requests: what is measured is health, the steps and the end.
     #[arg(long, conflicts_with_all = ["rate", "requests", "saturate"])]
     pub(crate) no_traffic: bool,
     /// Where readiness is answered, such as `http://127.0.0.1:9090/ready`, when the manifest does not say.
@@ -371,9 +366,6 @@ pub(crate) struct DrillArgs {
     /// How long the platform deregisters before its grace period begins. Without it: what the manifest says of the platform.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) deregistration_delay: Option<std::time::Duration>,
-    /// How long clients go on sending over connections that they keep, once routing opens no new one to the program: what kube-proxy and balancers of TCP let them do. Without it: not at all.
-    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "rolling")]
-    pub(crate) keeps_sending: Option<std::time::Duration>,
     /// Replaces several instances as the platform rolls out a new version, behind a small balancer that follows readiness and endpoint removal, and tells what clients saw. Each instance is told its port in `PORT`, or where `{port}` stands in the command or in the manifest's `drill.env`.
     #[arg(long, conflicts_with = "no_traffic")]
     pub(crate) rolling: bool,
@@ -395,9 +387,17 @@ pub(crate) struct DrillArgs {
     /// Cargo profile for the first form.
     #[arg(long, value_name = "PROFILE", default_value = "release")]
     pub(crate) profile: String,
-    /// How to print the result.
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub(crate) format: DrillFormat,
+    /// Run it so often, one run after the other, and sum up; it fails where any of them does. A record holds them all.
+    #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) runs: u32,
+    /// Where chance begins: which request comes next, and on which connection. The same number gives the same order; the second of several runs takes the next one. Without it: the same in every drill.
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    #[command(flatten)]
+    pub(crate) formats: Formats<DrillFormat>,
+    /// Keep everything that was measured in this file, as JSON, for `lifecycle replay`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
     /// Show what the program writes.
     #[arg(short, long)]
     pub(crate) verbose: bool,
@@ -413,6 +413,21 @@ pub(crate) enum BalancerKind {
     Connections,
     /// Requests, as load balancers of HTTP: over connections of their own, and with a 502 where an instance does not answer.
     Requests,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: of one record those of its drill: 0 it passed, 1 it did not; of two 1 where the second has the worse verdict, otherwise 0; 2 could not run."
+)]
+pub(crate) struct ReplayArgs {
+    /// What `drill --record` or `drill --format json` has written, or `-` for standard input.
+    #[arg(value_name = "RUN.json")]
+    pub(crate) record: PathBuf,
+    /// A second one, to be compared with the first: what got better, and what got worse.
+    #[arg(value_name = "OTHER.json")]
+    pub(crate) other: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) formats: Formats<DrillFormat>,
 }
 
 #[derive(Debug, Args)]
@@ -451,6 +466,8 @@ pub(crate) enum Document {
     Manifest,
     /// What `lifecycle check --format json` prints.
     Report,
+    /// What `lifecycle drill --format json`, `drill --record` and `replay --format json` print.
+    Drill,
     /// What `lifecycle plan --format json` prints.
     Plan,
 }

@@ -96,6 +96,23 @@ impl<F: Format> Formats<F> {
         }
     }
 
+    /// The files that will be written.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.0.iter().filter_map(|output| output.path.as_deref())
+    }
+
+    /// An error where a file has no directory to be written into: for commands that take long, so
+    /// that nobody waits for a result that then has no place.
+    pub(crate) fn ensure_places(&self) -> Result<()> {
+        self.paths().try_for_each(whole::ensure_place)
+    }
+
+    /// Whether standard output will get this format, which is the only one by default.
+    pub(crate) fn prints(&self, by_default: F) -> bool {
+        let asked = self.0.iter().find(|output| output.path.is_none());
+        asked.is_none_or(|output| output.format == by_default)
+    }
+
     fn print(
         &self,
         by_default: &[F],

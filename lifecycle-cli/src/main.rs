@@ -10,6 +10,7 @@ mod formats;
 mod generate;
 mod init;
 mod input;
+mod junit;
 mod levels;
 mod lsp;
 mod picture;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         cli::Command::Gen(args) => generate::run(args),
         cli::Command::Plan(args) => picture::run(args),
         cli::Command::Drill(args) => drill::run(args),
+        cli::Command::Replay(args) => drill::replay(args),
         cli::Command::Serve(args) => serve::run(args),
         cli::Command::Schema(args) => schema::run(args),
         cli::Command::Rules(args) => catalogue::rules(args),

@@ -5,12 +5,13 @@ use std::io::Write as _;
 use anyhow::Result;
 
 use crate::cli::{Document, SchemaArgs};
-use crate::{Outcome, check, picture};
+use crate::{Outcome, check, drill, picture};
 
 pub(crate) fn run(args: &SchemaArgs) -> Result<Outcome> {
     let schema = match args.document {
         Document::Manifest => lifecycle_manifest::schema::schema(),
         Document::Report => check::report_schema(),
+        Document::Drill => drill::schema(),
         Document::Plan => picture::schema(),
     };
     let mut out = anstream::stdout().lock();

@@ -48,12 +48,32 @@ pub(crate) fn write_new(path: &Path, text: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// The text in a file of its own in the same directory, with the mode of the file whose place it takes.
-fn beside(target: &Path, text: &[u8]) -> Result<tempfile::NamedTempFile> {
-    let directory = match target.parent() {
+/// An error where there is no directory to write this file into.
+pub(crate) fn ensure_place(path: &Path) -> Result<()> {
+    let about = std::fs::metadata(directory_of(path));
+    let is_directory = about.is_ok_and(|about| about.is_dir());
+    anyhow::ensure!(
+        is_directory && !path.is_dir(),
+        "could not write {}: {}",
+        path.display(),
+        match is_directory {
+            true => "it is a directory",
+            false => "there is no such directory",
+        }
+    );
+    Ok(())
+}
+
+fn directory_of(target: &Path) -> &Path {
+    match target.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
-    };
+    }
+}
+
+/// The text in a file of its own in the same directory, with the mode of the file whose place it takes.
+fn beside(target: &Path, text: &[u8]) -> Result<tempfile::NamedTempFile> {
+    let directory = directory_of(target);
     // A directory that is missing is said to be, and not a file in it that nobody asked for.
     std::fs::metadata(directory)?;
     let mut file = tempfile::Builder::new()

@@ -182,6 +182,7 @@ pub(super) async fn play(
         planned: Planned::of(script),
         timeline: drill.timeline(&moments, zero),
         process: drill.process(&moments, course, left_behind),
+        seed: Some(load.seed),
         load: tally.as_ref().map(|_| LoadSummary::of(load)),
         requests: tally.as_ref().map(|tally| tally.requests(zero)),
         series: tally.as_ref().map(|tally| tally.series(zero)),

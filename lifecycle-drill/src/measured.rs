@@ -45,6 +45,7 @@ pub struct Measured {
     pub platform_label: String,
     /// The scenario that was played, as it was asked for: `hanging-close=orders-db`. Null for an
     /// ordinary stop.
+    #[serde(default)]
     pub scenario: Option<String>,
     /// What happened because the scenario makes it happen, in sentences: no finding, and worth
     /// knowing.
@@ -73,6 +74,8 @@ pub struct Measured {
     pub timeline: Timeline,
     /// How the process ended.
     pub process: Process,
+    /// What decided which request came when: the same seed is the same sequence.
+    pub seed: Option<u64>,
     /// What was sent; null when there was no address to send to, or nothing to send.
     pub load: Option<LoadSummary>,
     /// What became of the requests.

@@ -2,20 +2,19 @@
 //!
 //! Errors are failures; warnings are said in the case's output, as they do not fail the check.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::Write;
 
 use anyhow::Result;
 use lifecycle_manifest::Severity;
 use lifecycle_manifest::render::{self, Style};
-use quick_xml::Writer;
-use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
+use quick_xml::events::{BytesEnd, Event};
 
 use super::Located;
 use super::human::MOST_SHOWN;
 use super::report::{Report, by_severity};
 use crate::input::{Failure, Input};
+use crate::junit::{Xml, counted, document, element, finish, text};
 
 /// The case for what belongs to no platform: the file's shape, its plan.
 const MANIFEST: &str = "manifest";
@@ -40,20 +39,16 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> Result<()> {
     let (tests, failed) = (cases().count(), cases().filter(|case| case.fails()).count());
     let unread = report.failures.len();
 
-    let mut xml = Writer::new_with_indent(out, b' ', 2);
-    xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
     let mut all = element("testsuites", &[("name", "lifecycle check")]);
     counted(&mut all, tests + unread, failed, unread);
-    xml.write_event(Event::Start(all))?;
+    let mut xml = document(out, all)?;
     for suite in &suites {
         write_suite(&mut xml, suite)?;
     }
     for failure in report.failures {
         unreadable(&mut xml, failure)?;
     }
-    xml.write_event(Event::End(BytesEnd::new("testsuites")))?;
-    writeln!(xml.get_mut())?;
-    Ok(())
+    finish(xml)
 }
 
 /// A manifest's suite; where there is none, one a deployed file.
@@ -125,8 +120,6 @@ impl Case<'_> {
         self.of(Severity::Error).next().is_some()
     }
 }
-
-type Xml<'a> = Writer<&'a mut dyn Write>;
 
 fn write_suite(xml: &mut Xml<'_>, suite: &Suite<'_>) -> Result<()> {
     let Suite { input, name, cases } = suite;
@@ -206,38 +199,4 @@ fn shown<'a>(input: &Input, findings: impl Iterator<Item = &'a Located<'a>>) -> 
         );
     }
     shown
-}
-
-fn element(name: &'static str, attributes: &[(&str, &str)]) -> BytesStart<'static> {
-    let mut start = BytesStart::new(name);
-    for (key, value) in attributes {
-        // A reader makes spaces of the line ends in an attribute.
-        let value = value.replace(['\n', '\r', '\t'], " ");
-        start.push_attribute((*key, &*allowed(&value)));
-    }
-    start
-}
-
-fn counted(start: &mut BytesStart<'_>, tests: usize, failures: usize, errors: usize) {
-    for (key, count) in [("tests", tests), ("failures", failures), ("errors", errors)] {
-        start.push_attribute((key, count.to_string().as_str()));
-    }
-}
-
-fn text(xml: &mut Xml<'_>, start: BytesStart<'_>, words: &str) -> Result<()> {
-    let end = start.to_end().into_owned();
-    xml.write_event(Event::Start(start))?;
-    xml.write_event(Event::Text(BytesText::new(&allowed(words))))?;
-    xml.write_event(Event::End(end))?;
-    Ok(())
-}
-
-/// XML 1.0 has no way to write most control characters: they are shown as the replacement character.
-fn allowed(text: &str) -> Cow<'_, str> {
-    let may_stand = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{1_0000}'..);
-    if text.chars().all(may_stand) {
-        return text.into();
-    }
-    let shown = |c| if may_stand(c) { c } else { '\u{fffd}' };
-    text.chars().map(shown).collect::<String>().into()
 }

@@ -46,6 +46,7 @@ pub(super) fn load(args: &DrillArgs, resolved: &Resolved) -> Result<Load> {
         pace,
         warm_up: args.warm_up,
         slow_share: SLOW_SHARE,
+        seed: args.seed.unwrap_or(Load::default().seed),
         ..Load::default()
     };
     if args.no_traffic {
@@ -209,7 +210,11 @@ fn asked(spec: &str) -> Result<DrillRequest> {
         }
         _ => (rest, None),
     };
-    if !path.starts_with('/') {
+    let known = method.as_ref().is_none_or(|method| {
+        let letters = method.bytes().all(|byte| byte.is_ascii_uppercase());
+        letters && !method.is_empty()
+    });
+    if !known || !path.starts_with('/') {
         bail!(
             "`{spec}` is not a request; write `GET /path`, `POST /path=3`, `http2 GET /path`, \
              `grpc /shop.Quotes/Get`, `websocket /path` or `stream /path`"
@@ -353,10 +358,7 @@ mod tests {
     fn what_is_no_request_is_said() {
         let said = |spec: &str| of(ALL, &["--request", spec]).unwrap_err().to_string();
         assert!(said("nowhere").contains("`nowhere` is not a request"));
-        assert!(
-            said("websockets /x").contains("is not a request")
-                || said("websockets /x").contains("websockets")
-        );
+        assert!(said("websockets /x").contains("`websockets /x` is not a request"));
         assert!(said("grpc POST /a.B/C").contains("grpc has no method; write `grpc /a.B/C`"));
     }
 }

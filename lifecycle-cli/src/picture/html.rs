@@ -12,7 +12,7 @@ use super::scale::{Scale, share, ticks};
 use super::scene::{Bar, End, Lane, Panel, Scene, Shape, What};
 use super::style;
 use super::svg::{
-    bar_class, bar_title, drawn, group_label, headline, legend, moment_classes, moment_words, ms,
+    bar_class, bar_title, drawn, group_label, headline, legend, moment_classes, moment_label, ms,
     verdict,
 };
 use super::text::{Font, plain, width};
@@ -34,6 +34,9 @@ pub(crate) fn write(resolved: &Resolved, lines: &[&Timeline], cases: &Cases) -> 
     let end_ms = plan.end_ms.max(shown.end_ms);
     let askable = askable(&resolved.plan, lines);
     let panels = plan.platforms.iter().zip(&shown.platforms).enumerate();
+    let lanes = shown.platforms.iter().flat_map(|panel| &panel.lanes);
+    let names = lanes.map(|lane| lane.name.chars().count() + 2).max();
+    let names = names.unwrap_or(0).clamp(14, 30);
     let data = Data {
         end: end_ms,
         panels: lines
@@ -62,7 +65,7 @@ pub(crate) fn write(resolved: &Resolved, lines: &[&Timeline], cases: &Cases) -> 
         patterns: style::PATTERNS,
         choices: choices(&askable, &shown),
         panels: panels
-            .map(|(at, (plan, shown))| view(at, plan, shown, end_ms))
+            .map(|(at, (plan, shown))| view(at, plan, shown, names, end_ms))
             .collect(),
         legend: all
             .into_iter()
@@ -191,6 +194,8 @@ struct Data {
 struct Answers {
     /// When the process is gone by the plan.
     exit: u64,
+    /// What that is called.
+    by: String,
     /// When it is gone in what the page shows without a script.
     drawn: u64,
     kill: u64,
@@ -363,6 +368,11 @@ fn answers(
     };
     Answers {
         exit: panel.moment(What::Exit).unwrap_or(0),
+        by: panel
+            .moments
+            .iter()
+            .find(|moment| moment.what == What::Exit)
+            .map_or(String::new(), |moment| moment.label.clone()),
         drawn: shown.moment(What::Exit).unwrap_or(0),
         kill: panel.kill_ms().unwrap_or(0),
         lanes: lanes.iter().zip(&steps).map(lane_data).collect(),
@@ -382,7 +392,7 @@ const fn code(ending: Ending) -> u8 {
     }
 }
 
-fn view(at: usize, plan: &Panel, shown: &Panel, end_ms: u64) -> View {
+fn view(at: usize, plan: &Panel, shown: &Panel, names: usize, end_ms: u64) -> View {
     let (words, class) = verdict(shown);
     let ended = shown.ended.as_ref();
     // Room for labels of one line each, whatever the width.
@@ -399,13 +409,7 @@ fn view(at: usize, plan: &Panel, shown: &Panel, end_ms: u64) -> View {
         outcome: ended.map_or(String::new(), |ended| plain(&ended.words)),
         is_bad: ended.is_some_and(|ended| ended.exit_code != 0),
         needed: ms(plan.needed_ms),
-        names: shown
-            .lanes
-            .iter()
-            .map(|lane| lane.name.chars().count() + 2)
-            .max()
-            .unwrap_or(0)
-            .clamp(14, 30),
+        names,
         moments,
         moments_height: 16 * rows + 18,
         ticks: ruler(end_ms),
@@ -454,10 +458,9 @@ fn moments(panel: &Panel, end_ms: u64) -> Vec<MomentView> {
             anchor,
             class,
             label_class,
-            label: match (hidden, moment.at_ms > end_ms) {
-                (true, _) => String::new(),
-                (false, true) => format!("{} \u{2192}", moment_words(moment)),
-                (false, false) => moment_words(moment),
+            label: match hidden {
+                true => String::new(),
+                false => moment_label(moment, end_ms),
             },
         }
     });

@@ -361,6 +361,7 @@ fn moments(line: &Timeline, at: &Clock, exit: Duration, ended: Option<&Ended>) -
         label: label.to_owned(),
     };
     let gone = match ended {
+        None if exit > line.signal_to_kill() => "would exit by".to_owned(),
         None => "exits by".to_owned(),
         Some(ended) if ended.exit_code == lifecycle_manifest::KILLED => "killed".to_owned(),
         Some(ended) => format!("exits with {}", ended.exit_code),

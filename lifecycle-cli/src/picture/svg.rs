@@ -21,8 +21,6 @@ const TEMPLATE: &str = include_str!("../../../templates/picture/plan.svg.j2");
 const WIDTH: f64 = 960.0;
 /// Around everything.
 const MARGIN: f64 = 16.0;
-/// The column of the groups' names.
-const GROUPS: f64 = 80.0;
 /// A name is broken into lines of so many columns.
 const COLUMNS: usize = 26;
 /// The size of names and times.
@@ -140,6 +138,15 @@ pub(super) fn moment_words(moment: &Moment) -> String {
     }
 }
 
+/// The same, with an arrow where it lies beyond the end.
+pub(super) fn moment_label(moment: &Moment, end_ms: u64) -> String {
+    let words = moment_words(moment);
+    match moment.at_ms > end_ms {
+        true => format!("{words} \u{2192}"),
+        false => words,
+    }
+}
+
 /// The moments that are drawn, of those that there are.
 pub(super) fn drawn(panel: &Panel) -> impl Iterator<Item = &Moment> {
     panel.moments.iter().filter(|moment| match moment.what {
@@ -152,7 +159,10 @@ pub(super) fn drawn(panel: &Panel) -> impl Iterator<Item = &Moment> {
 
 /// The class of a moment's line, and that of its words.
 pub(super) fn moment_classes(panel: &Panel, what: What) -> (&'static str, &'static str) {
-    let is_bad = panel.ended.as_ref().is_some_and(|it| it.exit_code != 0);
+    let is_bad = match &panel.ended {
+        Some(ended) => ended.exit_code != 0,
+        None => panel.moment(What::Exit) > panel.kill_ms(),
+    };
     match what {
         What::Exit if is_bad => ("moment moment-exit moment-bad", "bad"),
         What::Signal => ("moment moment-signal", "strong"),
@@ -207,19 +217,27 @@ impl Page {
             )
             .chain(["longest path".to_owned()]);
         let mut names = names.map(|line| text::width(&line, Font::Mono, SMALL, false));
-        let left = MARGIN + GROUPS;
-        let from = (left + widest(&mut names) + 14.0).round();
-        // Behind the last moment stands its label, and behind the last bar its time.
-        let moments = scene.platforms.iter().flat_map(drawn);
-        let mut labels = moments
-            .map(|moment| text::width(&moment_words(moment), Font::Words, SMALL, true) + 6.0);
-        let times = lanes().map(|lane| {
-            let end = lane.bars.iter().map(|bar| bar.end_ms).max().unwrap_or(0);
-            let beyond = text::width(&lane.takes, Font::Mono, 11.0, false) + 8.0;
-            // What ends earlier needs less room to its right.
-            beyond - (WIDTH - MARGIN - from) * 0.8 * (1.0 - share(end, scene.end_ms))
+        let groups = lanes().map(|lane| {
+            let label = group_label(lane.group);
+            text::width(label, Font::Words, 11.0, true)
         });
-        let behind = widest(&mut labels).max(widest(&mut times.into_iter()) + 12.0);
+        let left = (MARGIN + widest(&mut groups.into_iter()) + 8.0).round();
+        let from = (left + widest(&mut names) + 14.0).round();
+        // Behind the last moment stands its label, behind the last bar its time, and behind a platform's
+        // strip what it has to spare.
+        let moments = scene.platforms.iter().flat_map(drawn).map(|moment| {
+            let words = moment_label(moment, scene.end_ms);
+            text::width(&words, Font::Words, SMALL, true)
+        });
+        let late = |lane: &&Lane| share(last(&lane.bars), scene.end_ms) > 0.55;
+        let times = lanes()
+            .filter(late)
+            .map(|lane| text::width(&lane.takes, Font::Mono, 11.0, false));
+        let spares = scene
+            .platforms
+            .iter()
+            .map(|panel| text::width(&verdict(panel).0, Font::Mono, 11.0, false));
+        let behind = widest(&mut moments.chain(times).chain(spares)) + 12.0;
         let to = WIDTH - MARGIN - behind.max(40.0);
         Self {
             drawing: Drawing::new(WIDTH),
@@ -234,28 +252,28 @@ impl Page {
     }
 
     fn title(&mut self, scene: &Scene) {
-        self.y += 20.0;
-        let service = Text::new(Font::Words, 19.0, MARGIN, self.y, &scene.service).class("strong");
-        let beside = MARGIN + service.width() + 12.0;
-        self.drawing.text(service);
+        self.words(19.0, &scene.service, "strong");
+        let beside = match self.drawing.items.last() {
+            Some(super::drawing::Item::Text(service)) => MARGIN + service.width() + 12.0,
+            _ => MARGIN,
+        };
         let what = match scene.what_if.is_empty() {
             true => "stops like this".to_owned(),
             false => format!("stops like this, if {}", scene.what_if.join(", ")),
         };
-        let room = WIDTH - MARGIN - beside;
-        let lines = text::lines(&text::plain(&what), 14.0, room);
-        for (at, line) in lines.iter().enumerate() {
-            let x = if at == 0 { beside } else { MARGIN };
-            self.y += if at == 0 { 0.0 } else { 19.0 };
-            let words = Text::new(Font::Words, 14.0, x, self.y, line).class("muted");
-            self.drawing.text(words);
+        let words = Text::new(Font::Words, 14.0, beside, self.y, &what).class("muted");
+        match beside + words.width() <= WIDTH - MARGIN {
+            true => self.drawing.text(words),
+            false => self.words(14.0, &what, "muted"),
         }
         self.y += 14.0;
     }
 
     /// A line of text of its own, or several.
     fn words(&mut self, size: f64, sentence: &str, class: &str) {
-        for line in text::lines(&text::plain(sentence), size, WIDTH - 2.0 * MARGIN) {
+        let strong = class.contains("strong");
+        let room = WIDTH - 2.0 * MARGIN;
+        for line in text::lines(&text::plain(sentence), size, strong, room) {
             self.y += size + 4.0;
             let words = Text::new(Font::Words, size, MARGIN, self.y, &line).class(class);
             self.drawing.text(words);
@@ -377,10 +395,7 @@ impl Page {
         for moment in moments {
             let x = self.scale.x(moment.at_ms);
             let (_, class) = moment_classes(panel, moment.what);
-            let mut words = moment_words(moment);
-            if moment.at_ms > self.scale.end_ms {
-                words.push_str(" \u{2192}");
-            }
+            let words = moment_label(moment, self.scale.end_ms);
             let label = Text::new(Font::Words, SMALL, x + 5.0, 0.0, &words).class("strong");
             let end = x + 5.0 + label.width() + 8.0;
             let row = placed
@@ -425,12 +440,16 @@ impl Page {
     /// The longest way, bar after bar; with what each is where there is room.
     fn path(&mut self, panel: &Panel, height: f64, down: f64, is_labelled: bool) {
         let top = self.y + down;
+        let missing = panel.path.iter().find(|bar| bar.shape == Shape::Missing);
+        let beyond = missing.map_or(u64::MAX, |bar| bar.start_ms);
         for bar in &panel.path {
             let (x, width) = self.scale.span(bar.start_ms, bar.end_ms);
             let class = bar_class(bar, true);
             self.drawing
                 .bar(class, (x, top), (width, height), &bar_title(bar));
-            if !is_labelled || matches!(bar.shape, Shape::Unwind) {
+            // What lies beyond SIGKILL is drawn over, and so is what it would be called.
+            let covered = bar.shape != Shape::Missing && bar.end_ms > beyond;
+            if !is_labelled || covered || bar.shape == Shape::Unwind {
                 continue;
             }
             let time = ms(bar.end_ms - bar.start_ms);

@@ -75,12 +75,16 @@ pub(super) fn draw(scene: &Scene, width: usize) -> String {
     if scene.platforms.is_empty() {
         text.push_str("\nno platform is named: there is no clock to draw on\n");
     } else {
-        let _ = writeln!(text, "\n{DIM}{}{DIM:#}", legend(scene));
+        text.push('\n');
+        for line in legend(scene, width) {
+            let _ = writeln!(text, "{DIM}{line}{DIM:#}");
+        }
     }
     text
 }
 
-fn legend(scene: &Scene) -> String {
+/// What the marks mean, of those that are there, in lines of at most so many columns.
+fn legend(scene: &Scene, columns: usize) -> Vec<String> {
     let lanes = || scene.platforms.iter().flat_map(|panel| &panel.lanes);
     let has = |shape| lanes().any(|lane| lane.bars.iter().any(|bar| bar.shape == shape));
     let marks = [
@@ -96,11 +100,20 @@ fn legend(scene: &Scene) -> String {
         (has(Shape::GivenUp), "× cut off"),
         (has(Shape::Failed), "! failed"),
     ];
-    let used: Vec<&str> = marks
+    let mut lines: Vec<String> = Vec::new();
+    for words in marks
         .into_iter()
         .filter_map(|(used, words)| used.then_some(words))
-        .collect();
-    used.join("   ")
+    {
+        match lines.last_mut() {
+            Some(line) if line.width() + 3 + words.width() <= columns => {
+                line.push_str("   ");
+                line.push_str(words);
+            }
+            _ => lines.push(words.to_owned()),
+        }
+    }
+    lines
 }
 
 fn headline(panel: &Panel) -> String {

@@ -242,7 +242,7 @@ fn a_sigkill_far_away_leaves_room_for_what_happens_before() {
 fn read(xml: &str) -> Vec<(String, String)> {
     let mut reader = Reader::from_str(xml);
     reader.config_mut().check_end_names = true;
-    let mut open: Vec<String> = Vec::new();
+    let mut open: Vec<usize> = Vec::new();
     let mut texts: Vec<(String, String)> = Vec::new();
     loop {
         match reader
@@ -253,7 +253,7 @@ fn read(xml: &str) -> Vec<(String, String)> {
             Event::Start(start) => {
                 let name = start.name().as_ref().to_owned();
                 inspect(&start, &name);
-                open.push(name.clone());
+                open.push(texts.len());
                 texts.push((name, String::new()));
             }
             Event::Empty(start) => {
@@ -264,8 +264,8 @@ fn read(xml: &str) -> Vec<(String, String)> {
                 open.pop();
             }
             Event::Text(text) => {
-                if let (Some(_), Some((_, words))) = (open.last(), texts.last_mut()) {
-                    words.push_str(&text);
+                if let Some(&at) = open.last() {
+                    texts[at].1.push_str(&text);
                 }
             }
             Event::GeneralRef(reference) => {
@@ -277,8 +277,8 @@ fn read(xml: &str) -> Vec<(String, String)> {
                     "#39" => '\'',
                     other => panic!("&{other};"),
                 };
-                if let Some((_, words)) = texts.last_mut() {
-                    words.push(c);
+                if let Some(&at) = open.last() {
+                    texts[at].1.push(c);
                 }
             }
             other => panic!("{other:?}"),

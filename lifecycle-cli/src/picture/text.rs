@@ -86,21 +86,32 @@ pub(super) fn wrapped(name: &str, columns: usize) -> Vec<String> {
         .collect()
 }
 
-/// A sentence in lines of at most so many pixels.
-pub(super) fn lines(sentence: &str, size: f64, room: f64) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
+/// A sentence in lines of at most so many pixels, broken between its words, and within one only where
+/// that is longer than a line.
+pub(super) fn lines(sentence: &str, size: f64, strong: bool, room: f64) -> Vec<String> {
+    let fits = |text: &str| width(text, Font::Words, size, strong) <= room;
+    let mut lines = vec![String::new()];
     for word in sentence.split(' ') {
-        let fits = lines.last().is_some_and(|line| {
-            let longer = format!("{line} {word}");
-            width(&longer, Font::Words, size, false) <= room
-        });
-        match lines.last_mut().filter(|_| fits) {
-            Some(line) => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            None => lines.push(word.to_owned()),
+        let mut line = lines.pop().unwrap_or_default();
+        let longer = match line.is_empty() {
+            true => word.to_owned(),
+            false => format!("{line} {word}"),
+        };
+        if fits(&longer) {
+            lines.push(longer);
+            continue;
         }
+        if !line.is_empty() {
+            lines.push(std::mem::take(&mut line));
+        }
+        for c in word.chars() {
+            line.push(c);
+            if !fits(&line) && line.chars().nth(1).is_some() {
+                line.pop();
+                lines.push(std::mem::replace(&mut line, c.to_string()));
+            }
+        }
+        lines.push(line);
     }
     lines
 }
@@ -118,6 +129,18 @@ mod tests {
         assert!(lines.len() <= 4);
         assert_eq!(wrapped("http", 24), ["http"]);
         assert_eq!(wrapped(&"x".repeat(30), 24).concat(), "x".repeat(30));
+    }
+
+    #[test]
+    fn a_sentence_is_broken_between_its_words_where_it_can_be() {
+        let text = "first second third";
+        let lines = lines(text, 10.0, false, 60.0);
+        assert_eq!(lines.join(" "), text);
+        assert_eq!(lines.len(), 3);
+        let long = "x".repeat(50);
+        let broken = super::lines(&long, 10.0, false, 70.0);
+        assert_eq!(broken.concat(), long);
+        assert!(broken.len() > 3);
     }
 
     #[test]

@@ -71,8 +71,8 @@ pub(super) async fn start(served: &Arc<Served>, asked: Asked) -> Result<Started,
         return refused("no program was named; start `lifecycle serve MANIFEST -- COMMAND`");
     }
     let name = lock(&served.document).name().to_owned();
-    let server = Arc::clone(served);
-    let told = blocking(move || Ok(tell(&server.program, &name, &asked)));
+    let own = Arc::clone(served);
+    let told = blocking(move || Ok(tell(&own.program, &name, &asked)));
     let (told, has_other_env) = match told.await? {
         Ok(told) => told,
         Err(error) => return refused(&format!("{error:#}")),

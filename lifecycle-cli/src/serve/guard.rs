@@ -189,13 +189,13 @@ mod tests {
         }
     }
 
-    fn is_refused(method: Method, path: &str, headers: &[(&'static str, &'static str)]) -> bool {
+    fn is_refused(method: &Method, path: &str, headers: &[(&'static str, &'static str)]) -> bool {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_static(value));
         }
         let uri: Uri = path.parse().unwrap();
-        guard().refusal(&method, &uri, &map).is_some()
+        guard().refusal(method, &uri, &map).is_some()
     }
 
     const HOST: (&str, &str) = ("host", "127.0.0.1:4711");
@@ -209,11 +209,11 @@ mod tests {
             ("origin", "http://127.0.0.1:4711"),
             ("sec-fetch-site", "same-origin"),
         ];
-        assert!(!is_refused(Method::POST, "/api/save", &own));
+        assert!(!is_refused(&Method::POST, "/api/save", &own));
         // A program of one's own that has the token.
-        assert!(!is_refused(Method::POST, "/api/save", &[HOST, KNOWN]));
+        assert!(!is_refused(&Method::POST, "/api/save", &[HOST, KNOWN]));
         assert!(!is_refused(
-            Method::GET,
+            &Method::GET,
             "/",
             &[("host", "LocalHost:4711"), ("sec-fetch-site", "none")]
         ));
@@ -231,11 +231,11 @@ mod tests {
             "[::1]:4711",
             "",
         ] {
-            assert!(is_refused(Method::GET, "/", &[("host", host)]), "{host}");
+            assert!(is_refused(&Method::GET, "/", &[("host", host)]), "{host}");
         }
-        assert!(is_refused(Method::GET, "/", &[]));
+        assert!(is_refused(&Method::GET, "/", &[]));
         assert!(is_refused(
-            Method::GET,
+            &Method::GET,
             "http://evil.example:4711/",
             &[HOST]
         ));
@@ -252,11 +252,11 @@ mod tests {
             ("sec-fetch-site", "same-site"),
         ] {
             assert!(
-                is_refused(Method::POST, "/api/save", &[HOST, KNOWN, foreign]),
+                is_refused(&Method::POST, "/api/save", &[HOST, KNOWN, foreign]),
                 "{foreign:?}"
             );
             assert!(
-                is_refused(Method::GET, "/app.js", &[HOST, foreign]),
+                is_refused(&Method::GET, "/app.js", &[HOST, foreign]),
                 "{foreign:?}"
             );
         }
@@ -273,20 +273,20 @@ mod tests {
                 ("sec-fetch-dest", dest),
             ]
         };
-        assert!(!is_refused(Method::GET, "/", &to("document")));
-        assert!(is_refused(Method::GET, "/", &to("iframe")));
-        assert!(is_refused(Method::POST, "/", &to("document")));
-        assert!(is_refused(Method::GET, "/api/document", &to("document")));
+        assert!(!is_refused(&Method::GET, "/", &to("document")));
+        assert!(is_refused(&Method::GET, "/", &to("iframe")));
+        assert!(is_refused(&Method::POST, "/", &to("document")));
+        assert!(is_refused(&Method::GET, "/api/document", &to("document")));
     }
 
     #[test]
     fn the_token_is_asked_for_whole() {
         for token in ["", "secre", "secret ", "Secret", "secrett"] {
             assert!(
-                is_refused(Method::GET, "/api/document", &[HOST, (TOKEN, token)]),
+                is_refused(&Method::GET, "/api/document", &[HOST, (TOKEN, token)]),
                 "{token}"
             );
         }
-        assert!(is_refused(Method::GET, "/api/document", &[HOST]));
+        assert!(is_refused(&Method::GET, "/api/document", &[HOST]));
     }
 }

@@ -77,9 +77,9 @@ async fn serve(args: &ServeArgs, document: Document, program: Program) -> Result
         closing: closing.clone(),
     });
     let routes = api::routes(Arc::clone(&served), guard);
-    let server =
+    let answering =
         axum::serve(listener, routes).with_graceful_shutdown(closing.clone().cancelled_owned());
-    let mut server = tokio::spawn(async move { server.await });
+    let mut answering = tokio::spawn(async move { answering.await });
 
     writeln!(std::io::stdout(), "{url}")?;
     say!("serving on this machine alone; Ctrl-C ends it");
@@ -87,13 +87,13 @@ async fn serve(args: &ServeArgs, document: Document, program: Program) -> Result
 
     tokio::select! {
         () = asked_to_end => {}
-        ended = &mut server => ended.context("the server broke off")?.context("the server broke off")?,
+        ended = &mut answering => ended.context("the server broke off")?.context("the server broke off")?,
     }
     closing.cancel();
     served.drills.close();
     let drills = timeout(DRILLS, served.drills.wait()).await;
     // An answer that is still being written then is nobody's any more.
-    let _cut = timeout(ANSWERS, server).await;
+    let _cut = timeout(ANSWERS, answering).await;
     drills.context("a drill's process could not be ended: look for it with `ps`")
 }
 
@@ -126,7 +126,7 @@ fn open(url: &str) -> Result<tempfile::NamedTempFile> {
         true => "open",
         false => "xdg-open",
     };
-    let opened = std::process::Command::new(opener)
+    let started = std::process::Command::new(opener)
         .arg(door.path())
         // Ctrl-C is for this program, and not for the browser.
         .process_group(0)
@@ -134,7 +134,7 @@ fn open(url: &str) -> Result<tempfile::NamedTempFile> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn();
-    if let Err(error) = opened {
+    if let Err(error) = started {
         say!("note: could not run {opener} ({error}); open the address above");
     }
     Ok(door)

@@ -41,8 +41,13 @@ impl Answer {
 
 impl Server {
     pub(crate) fn start(directory: &Path, args: &[&str]) -> Self {
+        Self::start_with(directory, args, &[])
+    }
+
+    pub(crate) fn start_with(directory: &Path, args: &[&str], env: &[(&str, &str)]) -> Self {
         let mut child = lifecycle(directory)
             .arg("serve")
+            .envs(env.iter().copied())
             .args(args)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

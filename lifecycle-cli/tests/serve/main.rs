@@ -404,6 +404,32 @@ fn a_drill_can_be_stopped_and_ctrl_c_ends_all_of_it() {
     assert!(took < Duration::from_secs(15), "{took:?}");
 }
 
+/// On a command line every user of the machine could read the token.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_browser_is_shown_the_way_by_a_file_that_only_its_user_can_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let opener = "#!/bin/sh\nstat -c %a \"$1\" >mode && cp \"$1\" seen.part && mv seen.part seen\n";
+    let project = project(&[("lifecycle.yaml", &fine()), ("bin/xdg-open", opener)]);
+    let here = |name: &str| project.path().join(name);
+    let runs = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(here("bin/xdg-open"), runs).unwrap();
+    let path = format!(
+        "{}:{}",
+        here("bin").display(),
+        std::env::var("PATH").unwrap()
+    );
+    let server = Server::start_with(project.path(), &["--open"], &[("PATH", &path)]);
+    let patience = std::time::Instant::now() + Duration::from_secs(60);
+    while !here("seen").exists() && std::time::Instant::now() < patience {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let seen = std::fs::read_to_string(here("seen")).unwrap();
+    let url = format!("http://127.0.0.1:{}/#token={}", server.port, server.token);
+    assert!(seen.contains(&url), "{seen}");
+    assert_eq!(std::fs::read_to_string(here("mode")).unwrap().trim(), "600");
+}
+
 #[test]
 fn what_cannot_be_edited_is_not_served() {
     let project = project(&[("latin.yaml", "")]);

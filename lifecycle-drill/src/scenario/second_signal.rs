@@ -36,7 +36,7 @@ fn judge(_: &Scene, aside: &Aside, judgement: &mut Judgement<'_>) -> Result<(), 
         )));
     }
     judgement.because(
-        &["request-lost", "exit-not-zero", "signal-not-handled"],
+        &["request-lost", "exit-before-drain", "exit-not-zero", "signal-not-handled"],
         "the handler is there for one signal only, so that the second has its usual effect; or it takes \
          the second for an order to leave at once",
     );

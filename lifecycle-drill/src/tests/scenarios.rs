@@ -81,7 +81,10 @@ async fn a_polite_process_passes_what_asks_nothing_of_it() {
 #[tokio::test]
 async fn a_second_signal_that_ends_it_at_once_loses_requests() {
     let measured = measured("second-signal", Way::DiesAtSecond, &brief(kubernetes())).await;
-    assert_eq!(failures(&measured), ["request-lost", "exit-not-zero"]);
+    assert_eq!(
+        failures(&measured),
+        ["request-lost", "exit-before-drain", "exit-not-zero"]
+    );
     let cause = &measured.findings[0].cause;
     assert!(cause.contains("for one signal only"), "{cause}");
 }

@@ -35,6 +35,7 @@ fn clean() -> Measured {
         waited: None,
         excused: Vec::new(),
         scenario: None,
+        seed: None,
         course: Course::Played,
         expected: Expectations::default(),
         findings: Vec::new(),
@@ -324,6 +325,13 @@ fn what_is_under_way_at_the_exit_is_told_by_how_it_left() {
     );
     assert_eq!(findings[1].at_ms, Some(1.0));
 
+    // In the instant of the exit it may never have had the request.
+    measured.requests = Some(lost(Lost::Closed, -4.0, 2.0));
+    says(
+        &only(&measured, "request-lost"),
+        &["either it did not wait", "or its backlog"],
+    );
+
     // With another code it does not lie about it, and later it had a limit.
     measured.requests = Some(lost(Lost::Closed, -40.0, 5_001.0));
     ended(&mut measured, 5_000.0, Status::Code(1));
@@ -346,6 +354,20 @@ fn what_is_under_way_at_the_exit_is_told_by_how_it_left() {
     says(
         &only(&measured, "request-lost"),
         &["as the listener closed", "backlog"],
+    );
+    // Lost before the stop, it has nothing to do with it.
+    let mut before = clean();
+    before.requests = Some(Requests {
+        before: Counts {
+            lost: 1,
+            ..Counts::default()
+        },
+        stopping: Counts::default(),
+        ..lost(Lost::Reset, -2_000.0, -1_900.0)
+    });
+    says(
+        &only(&before, "request-lost"),
+        &["before any stop was asked"],
     );
     measured.expected.lost = 1;
     assert!(verdict::passes(&verdict::findings(

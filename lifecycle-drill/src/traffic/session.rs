@@ -113,6 +113,8 @@ impl Generator {
                 let (outcome, _) = kind.lane.send(&kind.template, patience, true).await;
                 match outcome {
                     Outcome::Served(..300) => Outcome::LetGo,
+                    // gRPC's way to end a stream that was open: go elsewhere.
+                    Outcome::Refused if is_open.load(Relaxed) => Outcome::LetGo,
                     other => other,
                 }
             }

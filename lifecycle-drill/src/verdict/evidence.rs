@@ -20,6 +20,8 @@ use crate::words::{count, span};
 const WITH_IT: f64 = 10.0;
 /// What happens more than this before the end of the process, in milliseconds, happened in its life.
 const AT_THE_END: f64 = 60.0;
+/// A request that is lost sooner than this, in milliseconds, may never have come to the program.
+const INSTANT: f64 = 20.0;
 /// A process that leaves this soon after connections were let go, in milliseconds, waited for them.
 /// Servers of several processes take a while from the last connection to the end.
 const AT_ONCE: f64 = 500.0;
@@ -80,6 +82,14 @@ impl<'a> Evidence<'a> {
         };
         let taken = |lost: &&LostRequest| lost.ended_ms >= ended - WITH_IT && lost.sent_ms <= ended;
         requests.lost.iter().filter(taken).collect()
+    }
+
+    /// Of those, the ones that the program surely had: what came in the instant of the end may have
+    /// waited in the system's backlog, or met a connection that was being closed.
+    pub(super) fn under_way_at_the_end(&self) -> Vec<&'a LostRequest> {
+        let mut taken = self.taken_by_the_end();
+        taken.retain(|lost| lost.ended_ms - lost.sent_ms >= INSTANT);
+        taken
     }
 
     /// How many kept-alive connections were closed under a request while the process lived on.

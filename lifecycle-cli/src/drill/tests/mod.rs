@@ -2,6 +2,9 @@
 //!
 //! `SNAPSHOTS=overwrite cargo test` writes them anew; the difference is to be read.
 
+mod compared;
+mod page;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,7 +18,7 @@ use lifecycle_drill::traffic::outcome::Lost;
 use lifecycle_drill::traffic::tally::{Counts, Latency, LostRequest, Requests};
 use lifecycle_drill::{Expectations, PlannedStep, Script, verdict};
 
-use super::human::human;
+use super::human;
 
 fn script() -> Script {
     let mut script = Script::new("victim", "Kubernetes", Duration::from_secs(45));
@@ -110,6 +113,7 @@ fn good() -> Measured {
             left_behind: Some(0),
             signalled: None,
         },
+        seed: Some(24_301),
         load: Some(LoadSummary::Open {
             rate: 200,
             kept_alive: 16,
@@ -312,18 +316,12 @@ fn judged(mut measured: Measured) -> Measured {
     measured
 }
 
-#[test]
-fn drills_are_shown_as_stored() {
-    let cases = [
-        ("good", judged(good())),
-        ("bad", bad()),
-        ("other-language", other_language()),
-        ("never-ready", never_ready()),
-    ];
+/// Compares with what is stored, without colours; text for people fits 80 columns.
+fn stored(name: &str, text: &str) {
     let assert = snapbox::Assert::new().action_env("SNAPSHOTS");
-    let stored = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/drill/tests/shown");
-    for (name, measured) in cases {
-        let text = anstream::adapter::strip_str(&human(&measured)).to_string();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/drill/tests/shown");
+    let text = anstream::adapter::strip_str(text).to_string();
+    if name.ends_with(".txt") {
         for line in text.lines() {
             assert!(
                 unicode_width::UnicodeWidthStr::width(line) <= 80,
@@ -331,14 +329,51 @@ fn drills_are_shown_as_stored() {
             );
             assert_eq!(line, line.trim_end(), "ends in blanks");
         }
-        assert.eq(
-            text,
-            snapbox::Data::read_from(&stored.join(format!("{name}.txt")), None),
-        );
-        let json = serde_json::to_string_pretty(&measured).unwrap() + "\n";
-        assert.eq(
-            json,
-            snapbox::Data::read_from(&stored.join(format!("{name}.json")), None).raw(),
-        );
     }
+    let stored = snapbox::Data::read_from(&path.join(name), None);
+    assert.eq(text, stored.raw());
+}
+
+#[test]
+fn drills_are_shown_as_stored() {
+    for (name, measured) in [
+        ("good", judged(good())),
+        ("bad", bad()),
+        ("other-language", other_language()),
+        ("never-ready", never_ready()),
+    ] {
+        stored(&format!("{name}.txt"), &human::run(&measured));
+        let json = serde_json::to_string_pretty(&measured).unwrap() + "\n";
+        stored(&format!("{name}.json"), &json);
+    }
+}
+
+#[test]
+fn what_is_expected_is_what_the_manifest_says() {
+    let read = |expect: &str| {
+        let text = format!(
+            "lifecycle: 1\nservice: s\nresources: {{ http: {{ kind: http-server, timeout: 10s }} }}\n\
+             platforms: {{ kubernetes: {{}} }}\n{expect}"
+        );
+        let analysis = lifecycle_manifest::Analysis::of(&text);
+        let resolved = analysis.resolved.unwrap();
+        super::script::script(&resolved, &resolved.timelines[0])
+    };
+    let unset = read("");
+    assert_eq!(unset.expect, Expectations::default());
+    assert_eq!(unset.readiness_budget, Duration::from_millis(500));
+    let set = read(
+        "drill:\n  expect: { lost: 1, server_errors: 2, refused: 3, exit_code: 143, exit_within: 4s, \
+         readiness_within: 250ms, p99: 800ms }\n",
+    );
+    let expected = Expectations {
+        lost: 1,
+        server_errors: 2,
+        refused: Some(3),
+        exit_code: 143,
+        exit_within_ms: Some(4_000.0),
+        p99_ms: Some(800.0),
+    };
+    assert_eq!(set.expect, expected);
+    assert_eq!(set.readiness_budget, Duration::from_millis(250));
 }

@@ -39,6 +39,10 @@ async fn whole(request: Request<RecvStream>) -> usize {
 }
 
 async fn answer(path: &str, length: usize, mut respond: SendResponse<Bytes>) {
+    if path.starts_with("/t.T/Watch") {
+        watch(path, respond).await;
+        return;
+    }
     if path.starts_with("/t.T/") {
         call(path, length, respond);
         return;
@@ -76,6 +80,25 @@ async fn answer(path: &str, length: usize, mut respond: SendResponse<Bytes>) {
         // The client may have gone meanwhile.
         let _gone = stream.send_data(Bytes::from_static(b"ok"), true);
     }
+}
+
+/// gRPC: a stream that goes on, and ends with `UNAVAILABLE`, or is cut.
+async fn watch(path: &str, mut respond: SendResponse<Bytes>) {
+    let head = Response::builder().header("content-type", "application/grpc");
+    let Ok(mut stream) = respond.send_response(head.body(()).unwrap(), false) else {
+        return;
+    };
+    for _ in 0..3 {
+        let _gone = stream.send_data(Bytes::from_static(b"\0\0\0\0\x04news"), false);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    if path == "/t.T/WatchCut" {
+        stream.send_reset(Reason::INTERNAL_ERROR);
+        return;
+    }
+    let mut trailers = HeaderMap::new();
+    trailers.insert("grpc-status", HeaderValue::from_static("14"));
+    let _gone = stream.send_trailers(trailers);
 }
 
 /// gRPC: the message is `ping`, and comes back.
@@ -166,7 +189,11 @@ async fn over_grpc() {
     let base = serve(&book, converse);
     let methods = ["Ok", "Leave", "Missing", "Nothing", "Broken"];
     let spec = |method: &&str| RequestSpec::grpc(format!("/t.T/{method}"), b"ping".to_vec());
-    let load = load(methods.iter().map(spec).collect());
+    let mut load = load(methods.iter().map(spec).collect());
+    load.sessions = sessions(SessionKind::Stream, &["/t.T/Watch", "/t.T/WatchCut"]);
+    for session in &mut load.sessions {
+        session.request = RequestSpec::grpc(session.request.path.clone(), b"ping".to_vec());
+    }
     let requests = loaded(&load, &base, Duration::from_millis(700)).await;
     let mut sent = 0;
     for (method, expected) in [
@@ -175,9 +202,22 @@ async fn over_grpc() {
         ("Missing", not_found),
         ("Nothing", failed),
         ("Broken", failed),
+        ("Watch", let_go),
+        ("WatchCut", lost),
     ] {
         let path = format!("/t.T/{method}");
-        agree(&requests, &book, &format!("grpc {path}"), &path, expected);
+        let kept = if method.starts_with("Watch") {
+            "stream "
+        } else {
+            ""
+        };
+        agree(
+            &requests,
+            &book,
+            &format!("{kept}grpc {path}"),
+            &path,
+            expected,
+        );
         sent += book.of(&path);
     }
     assert_eq!(requests.all().sent(), sent);

@@ -27,15 +27,14 @@ fn look(seen: &Evidence<'_>) -> Option<Finding> {
     if seen.has_launcher() {
         return None;
     }
-    let taken = seen.taken_by_the_end();
+    let taken = seen.under_way_at_the_end();
     let left = seen.left_ms()?;
     let oldest = oldest(&taken, left)?;
     let requests = seen.requests()?;
-    let at_least = if taken.len() == requests.lost.len() && requests.all().lost > taken.len() as u64
-    {
-        "at least "
-    } else {
-        ""
+    // Only the first of many are listed.
+    let at_least = match requests.all().lost > requests.lost.len() as u64 {
+        true => "at least ",
+        false => "",
     };
     DETECTION.failure(
         Some(left),

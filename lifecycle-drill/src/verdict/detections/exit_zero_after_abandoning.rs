@@ -21,7 +21,7 @@ fn look(seen: &Evidence<'_>) -> Option<Finding> {
         return None;
     }
     let left = seen.left_ms()?;
-    let taken = seen.taken_by_the_end().len() as u64;
+    let taken = seen.under_way_at_the_end().len() as u64;
     let own = seen
         .measured
         .report

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::measured::Finding;
+use crate::traffic::outcome::Lost;
 use crate::verdict::Detection;
 use crate::verdict::evidence::{Evidence, was};
 use crate::words::{count, grouped, moment};
@@ -20,7 +21,8 @@ pub(super) static DETECTION: Detection = Detection {
 fn look(seen: &Evidence<'_>) -> Option<Finding> {
     let requests = seen.requests()?;
     let all = requests.all();
-    let lost = all.lost.saturating_sub(seen.idle_closes());
+    let idle_closes = seen.idle_closes();
+    let lost = all.lost.saturating_sub(idle_closes);
     if lost == 0 {
         return None;
     }
@@ -38,7 +40,9 @@ fn look(seen: &Evidence<'_>) -> Option<Finding> {
     if lost == all.lost {
         let _infallible = write!(message, " ({})", wheres.join(", "));
     }
-    let first = requests.lost.first();
+    // Those are told by a finding of their own.
+    let told = |how: Lost| idle_closes == 0 || how != Lost::IdleClose;
+    let first = requests.lost.iter().find(|lost| told(lost.how));
     if let Some(first) = first {
         let _infallible = write!(
             message,
@@ -60,10 +64,12 @@ fn look(seen: &Evidence<'_>) -> Option<Finding> {
 fn cause(seen: &Evidence<'_>) -> Cow<'static, str> {
     let taken = seen.taken_by_the_end().len();
     let listed = seen.requests().map_or(0, |requests| requests.lost.len());
-    let before = seen.requests().is_some_and(|requests| {
-        requests.after().lost == 0 && seen.measured.timeline.signalled_ms.is_some()
-    }) && taken == 0;
-    if before {
+    let before = |asked: f64| {
+        seen.requests().is_some_and(|requests| {
+            requests.after().lost == 0 && requests.lost.iter().all(|lost| lost.ended_ms < asked)
+        })
+    };
+    if seen.measured.timeline.asked_ms.is_none_or(before) {
         return "they were lost before any stop was asked: the service loses them under this load"
             .into();
     }
@@ -77,6 +83,11 @@ fn cause(seen: &Evidence<'_>) -> Cow<'static, str> {
             .into();
     }
     if seen.measured.timeline.ended_ms.is_some() && taken > 0 {
+        if seen.under_way_at_the_end().is_empty() {
+            return "they came in the instant in which the process left: either it did not wait for \
+                    them, or they met connections that it was closing, or its backlog"
+                .into();
+        }
         let who = if taken == listed {
             "they"
         } else {

@@ -1,15 +1,8 @@
-//! A drill for people: the plan beside what was measured, 80 columns wide.
-//!
-//! Colour only repeats what the words say. The text carries its colours; print it through
-//! `anstream`, which drops them where they are not wanted.
-
-mod rolling;
-mod text;
+//! One run: the plan beside what was measured.
 
 use std::fmt::Write as _;
 
-use anstyle::{AnsiColor, Style};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use anstyle::Style;
 
 use lifecycle_drill::measured::{Course, LoadSummary, Measured, Severity, Step, Zero};
 use lifecycle_drill::own_report::OwnStep;
@@ -18,20 +11,16 @@ use lifecycle_drill::target::process::{Status, signal_name};
 use lifecycle_drill::traffic::tally::{Counts, Latency, Requests};
 use lifecycle_drill::words::{count as counted, grouped, moment, span};
 
-pub(in crate::drill) use rolling::rolling;
+use super::text::{
+    BAD, FAINT, GOOD, HEADING, WARN, WIDTH, clean, fitted, line, padded, styled, wrapped,
+    wrapped_after,
+};
 
-const WIDTH: usize = 80;
 /// The last lines of a process that are shown when it failed.
 const SHOWN_LINES: usize = 10;
 
-const HEADING: Style = Style::new().bold();
-const GOOD: Style = AnsiColor::Green.on_default().bold();
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const WARN: Style = AnsiColor::Yellow.on_default().bold();
-const FAINT: Style = Style::new().dimmed();
-
-/// The whole drill as text.
-pub(crate) fn human(measured: &Measured) -> String {
+/// The whole run as text.
+pub(crate) fn run(measured: &Measured) -> String {
     let mut text = String::new();
     heading(&mut text, measured);
     timeline(&mut text, measured);
@@ -50,7 +39,8 @@ pub(crate) fn human(measured: &Measured) -> String {
     text
 }
 
-fn heading(text: &mut String, measured: &Measured) {
+/// What was drilled, on what, and under which load.
+pub(super) fn heading(text: &mut String, measured: &Measured) {
     let title = format!(
         "{} on {}",
         clean(&measured.service),
@@ -72,7 +62,16 @@ fn heading(text: &mut String, measured: &Measured) {
         clean(&measured.planned.settle_payer)
     );
     line(text, &format!("  {}", fitted(&payer, WIDTH - 2)));
-    let load = measured.load.as_ref().map(|load| match *load {
+    let load = measured.load.as_ref().map(load);
+    let seed = measured.seed.map(|seed| format!("seed {seed}"));
+    for said in load.into_iter().chain(seed) {
+        line(text, &format!("  {said}"));
+    }
+}
+
+/// The load in words.
+pub(in crate::drill) fn load(load: &LoadSummary) -> String {
+    match *load {
         LoadSummary::Open {
             rate,
             kept_alive,
@@ -96,9 +95,6 @@ fn heading(text: &mut String, measured: &Measured) {
             "saturation: {kept_alive} clients that keep their connection, {fresh} that do not{}",
             beside(clients)
         ),
-    });
-    if let Some(load) = load {
-        line(text, &format!("  {load}"));
     }
 }
 
@@ -464,82 +460,6 @@ fn findings(text: &mut String, measured: &Measured) {
         }
     };
     line(text, &format!("{verdict}{rest}"));
-}
-
-fn line(text: &mut String, line: &str) {
-    text.push_str(line);
-    text.push('\n');
-}
-
-fn styled(style: Style, text: &str) -> String {
-    if style.is_plain() {
-        text.to_owned()
-    } else {
-        format!("{style}{text}{style:#}")
-    }
-}
-
-/// Text under a label, the following lines indented as far as the label is long.
-fn wrapped(text: &mut String, style: Style, label: &str, words: &str) {
-    wrapped_after(text, style, label, &" ".repeat(label.width()), words);
-}
-
-/// Text after a label, the following lines indented.
-fn wrapped_after(text: &mut String, style: Style, label: &str, indent: &str, words: &str) {
-    let label = label.trim_end();
-    let (mut row, mut width) = match label {
-        // One blank less, for the one that goes before the first word.
-        "" => (
-            " ".repeat(indent.len().saturating_sub(1)),
-            indent.len().saturating_sub(1),
-        ),
-        label => (styled(style, label), label.width()),
-    };
-    for word in words.split_whitespace() {
-        if width + 1 + word.width() > WIDTH && width > indent.width() {
-            line(text, &row);
-            indent.clone_into(&mut row);
-            width = indent.width();
-            row.push_str(word);
-            width += word.width();
-            continue;
-        }
-        row.push(' ');
-        row.push_str(word);
-        width += 1 + word.width();
-    }
-    line(text, &row);
-}
-
-/// Cut to a width, the cut marked.
-fn fitted(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut cut = String::new();
-    let mut used = 1;
-    for letter in text.chars() {
-        used += letter.width().unwrap_or(0);
-        if used > width {
-            break;
-        }
-        cut.push(letter);
-    }
-    cut.push('…');
-    cut
-}
-
-fn padded(text: &str, width: usize) -> String {
-    let text = fitted(text, width);
-    let missing = width - text.width();
-    text + &" ".repeat(missing)
-}
-
-/// Without what would move the cursor.
-fn clean(text: &str) -> String {
-    text.chars()
-        .map(|letter| if letter.is_control() { ' ' } else { letter })
-        .collect()
 }
 
 fn percent(share: f64) -> String {

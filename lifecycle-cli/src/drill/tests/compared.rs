@@ -1,0 +1,143 @@
+//! Several runs, and two drills beside one another.
+
+use lifecycle_drill::compare::{Change, Comparison};
+use lifecycle_drill::measured::Measured;
+use lifecycle_drill::record::{NotPlayed, Record};
+
+use super::{bad, good, judged, stored};
+use crate::drill::{human, junit};
+
+fn one(run: Measured) -> Record {
+    Record::of(vec![run], Vec::new()).unwrap()
+}
+
+/// Three runs, the second of which went badly.
+fn three() -> Record {
+    let mut slower = judged(good());
+    slower.process.exit_ms = Some(1_500.0);
+    Record::of(vec![judged(good()), bad(), slower], Vec::new()).unwrap()
+}
+
+fn several(record: &Record) -> String {
+    let Record::Several(runs) = record else {
+        panic!("one run");
+    };
+    human::several(runs)
+}
+
+#[test]
+fn several_runs_are_shown_as_stored() {
+    stored("several.txt", &several(&three()));
+    let mut xml = Vec::new();
+    junit::record(&three(), &mut xml).unwrap();
+    stored("several.xml", &String::from_utf8(xml).unwrap());
+}
+
+#[test]
+fn two_drills_are_shown_as_stored() {
+    let comparison = Comparison::of(&one(judged(good())), &one(bad()));
+    stored("compared.txt", &human::compared(&comparison));
+    let mut xml = Vec::new();
+    junit::compared(&comparison, &mut xml).unwrap();
+    stored("compared.xml", &String::from_utf8(xml).unwrap());
+}
+
+#[test]
+fn a_summary_counts_every_run() {
+    let summary = three().summary();
+    assert_eq!((summary.runs, summary.passed, summary.killed), (3, 2, 1));
+    let exit = summary.exit.unwrap();
+    let [min, median, max] = [exit.min_ms, exit.median_ms, exit.max_ms].map(|ms| ms.to_string());
+    assert_eq!([&*min, &median, &max], ["1234.5", "1500", "40003"]);
+    // Not in the run that was killed: there it never went down.
+    assert_eq!(summary.readiness.unwrap().runs, 2);
+    let http = &summary.steps[0];
+    assert_eq!(
+        (&*http.name, http.done, http.took.unwrap().runs),
+        ("http", 2, 3)
+    );
+    let lost = summary
+        .findings
+        .iter()
+        .find(|it| it.name == "request-lost")
+        .unwrap();
+    assert_eq!((lost.runs, lost.first_run), (1, 2));
+}
+
+#[test]
+fn a_record_of_several_runs_is_read_back_as_the_same() {
+    let why = NotPlayed {
+        scenario: "full-disk".to_owned(),
+        why: "there is no disk to fill".to_owned(),
+    };
+    let record = Record::of(vec![judged(good()), bad()], vec![why]).unwrap();
+    let text = serde_json::to_vec(&record).unwrap();
+    assert_eq!(Record::read(&text).unwrap(), record);
+    let single = one(bad());
+    let text = serde_json::to_vec(&single).unwrap();
+    assert_eq!(Record::read(&text).unwrap(), single);
+}
+
+/// How the verdict changes, and how a row does.
+fn compared(before: Measured, after: Measured, what: &str) -> (Change, Change) {
+    let comparison = Comparison::of(&one(judged(before)), &one(judged(after)));
+    let row = comparison.rows.iter().find(|row| row.what == what);
+    (comparison.verdict, row.unwrap().change)
+}
+
+#[test]
+fn what_differs_by_chance_is_the_same_and_what_does_not_is_told() {
+    let exit = |ms: f64| {
+        let mut run = good();
+        run.process.exit_ms = Some(ms);
+        run
+    };
+    let change = |before, after| compared(exit(before), exit(after), "exit");
+    assert_eq!(change(1_234.5, 1_250.0), (Change::Same, Change::Same));
+    assert_eq!(change(10.0, 25.0), (Change::Same, Change::Same));
+    assert_eq!(change(1_234.5, 1_600.0), (Change::Same, Change::Worse));
+    assert_eq!(change(1_600.0, 1_234.5), (Change::Same, Change::Better));
+    let (same, rest) = (good(), judged(good()));
+    assert_eq!(
+        compared(same, rest, "requests lost"),
+        (Change::Same, Change::Same)
+    );
+    let mut lossy = good();
+    if let Some(requests) = &mut lossy.requests {
+        requests.settling.lost = 1;
+    }
+    let worse = compared(good(), lossy.clone(), "requests lost");
+    assert_eq!(worse, (Change::Worse, Change::Worse));
+    assert_eq!(
+        compared(lossy, good(), "requests lost"),
+        (Change::Better, Change::Better)
+    );
+}
+
+#[test]
+fn a_new_failure_is_worse_even_where_both_failed() {
+    let mut fewer = bad();
+    fewer
+        .findings
+        .retain(|finding| finding.name == "request-lost");
+    let comparison = Comparison::of(&one(fewer.clone()), &one(bad()));
+    assert_eq!(comparison.verdict, Change::Worse);
+    assert!(comparison.new.iter().any(|it| it.name == "sigkill-needed"));
+    assert!(comparison.kept.iter().all(|it| it.name == "request-lost"));
+    let back = Comparison::of(&one(bad()), &one(fewer));
+    assert_eq!(back.verdict, Change::Better);
+    // Nineteen of twenty is less than all.
+    let many = |bad_ones: usize| {
+        let mut runs = vec![judged(good()); 20];
+        runs.iter_mut().take(bad_ones).for_each(|run| *run = bad());
+        Record::of(runs, Vec::new()).unwrap()
+    };
+    assert_eq!(
+        Comparison::of(&one(judged(good())), &many(1)).verdict,
+        Change::Worse
+    );
+    assert_eq!(
+        Comparison::of(&many(0), &one(judged(good()))).verdict,
+        Change::Same
+    );
+}
