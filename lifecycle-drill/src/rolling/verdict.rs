@@ -131,10 +131,7 @@ fn lost(measured: &RollingMeasured) -> Option<Finding> {
     }
     let mut greatest = losses.first().copied();
     if all.lost_unanswered > 0 {
-        told.push(format!(
-            "{} never answered",
-            grouped(all.lost_unanswered)
-        ));
+        told.push(format!("{} never answered", grouped(all.lost_unanswered)));
         greatest = greatest.filter(|it| it.count > all.lost_unanswered);
     }
     let told = match told.is_empty() {
