@@ -20,7 +20,8 @@ fn three(balancing: Balancing) -> Rolling {
         waits_for_the_end: false,
         balancing,
         probe_period: Duration::from_millis(100),
-        probe_failures: 1,
+        // A busy machine makes a victim wait for its turn.
+        probe_failures: 8,
         min_ready: Duration::ZERO,
         propagation: Duration::ZERO,
         last_resort: balancing == Balancing::Connections,
