@@ -34,8 +34,8 @@ pub(crate) fn write(resolved: &Resolved, lines: &[&Timeline], cases: &Cases) -> 
     let end_ms = plan.end_ms.max(shown.end_ms);
     let askable = askable(&resolved.plan, lines);
     let panels = plan.platforms.iter().zip(&shown.platforms).enumerate();
-    let lanes = shown.platforms.iter().flat_map(|panel| &panel.lanes);
-    let names = lanes.map(|lane| lane.name.chars().count() + 2).max();
+    let rows = shown.platforms.iter().flat_map(|panel| &panel.lanes);
+    let names = rows.map(|lane| lane.name.chars().count() + 2).max();
     let names = names.unwrap_or(0).clamp(14, 30);
     let data = Data {
         end: end_ms,

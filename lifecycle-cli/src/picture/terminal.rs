@@ -100,20 +100,20 @@ fn legend(scene: &Scene, columns: usize) -> Vec<String> {
         (has(Shape::GivenUp), "× cut off"),
         (has(Shape::Failed), "! failed"),
     ];
-    let mut lines: Vec<String> = Vec::new();
+    let mut shown: Vec<String> = Vec::new();
     for words in marks
         .into_iter()
         .filter_map(|(used, words)| used.then_some(words))
     {
-        match lines.last_mut() {
+        match shown.last_mut() {
             Some(line) if line.width() + 3 + words.width() <= columns => {
                 line.push_str("   ");
                 line.push_str(words);
             }
-            _ => lines.push(words.to_owned()),
+            _ => shown.push(words.to_owned()),
         }
     }
-    lines
+    shown
 }
 
 fn headline(panel: &Panel) -> String {

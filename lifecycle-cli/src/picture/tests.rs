@@ -209,14 +209,14 @@ fn what_a_scene_says_is_what_the_timeline_says() {
     assert_eq!(needed, panel.needed_ms);
     assert_eq!(panel.moment(What::Signal), Some(ms(line.stop_to_signal())));
     for (step, window) in resolved.plan.steps.iter().zip(&line.windows) {
-        let lane = panel
+        let row = panel
             .lanes
             .iter()
             .find(|lane| lane.name == step.name)
             .unwrap();
         let (start, end) = line.since_stop(window);
-        assert_eq!(lane.bars[0].start_ms, ms(start));
-        assert_eq!(lane.bars.last().unwrap().end_ms, ms(end));
+        assert_eq!(row.bars[0].start_ms, ms(start));
+        assert_eq!(row.bars.last().unwrap().end_ms, ms(end));
     }
 }
 
