@@ -303,13 +303,43 @@ pub(crate) struct DrillArgs {
     /// Which platform to play, by its key in the manifest. Without it: the first that can be played.
     #[arg(long, value_name = "PLATFORM")]
     pub(crate) platform: Option<String>,
+    /// Drills a container image through Docker or Podman, as its process 1; COMMAND then takes the place of the image's own. Its ports are published on loopback: those of the manifest, of `--port`, or the image's EXPOSE. Played as Docker, `docker stop` stops it; as any other platform, the drill signals it.
+    #[arg(long, value_name = "IMAGE", group = "subject")]
+    pub(crate) image: Option<String>,
+    /// Drills a service of a Compose project, started under a name of its own with whatever it depends on, and removed afterwards. Played as Compose, `compose stop` stops it, with the file's hooks, signal and grace period; as any other platform, the drill signals it.
+    #[arg(
+        long,
+        value_name = "FILE",
+        group = "subject",
+        conflicts_with = "command"
+    )]
+    pub(crate) compose: Option<PathBuf>,
+    /// Which service of the Compose project, where it has several.
+    #[arg(long, value_name = "NAME", requires = "compose")]
+    pub(crate) compose_service: Option<String>,
+    /// Drills a systemd unit of this machine, which is started if it does not run, and afterwards runs again or not, as before. Played as systemd, `systemctl stop` stops it, with what the unit says; as any other platform, the drill signals its main process.
+    #[arg(
+        long,
+        value_name = "NAME",
+        group = "subject",
+        conflicts_with = "command"
+    )]
+    pub(crate) unit: Option<String>,
+    /// Drills a process that runs already: it is signalled, and killed at the end of the grace period. Before the signal it is left alone, whatever becomes of the drill.
+    #[arg(
+        long,
+        value_name = "PID",
+        group = "subject",
+        conflicts_with = "command"
+    )]
+    pub(crate) pid: Option<u32>,
     /// Requests a second. Without it: what the manifest's `drill` says, or 200.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub(crate) rate: Option<u32>,
     /// A request to send, as `[PROTOCOL ][METHOD ]PATH[=WEIGHT]`; may be given several times. PROTOCOL is `http2`, `grpc`, `websocket` or `stream`; without it, HTTP/1.1. Without any: what the manifest's `drill` says, or what its resources answer: `GET /`, gRPC's health check, a WebSocket.
     #[arg(long = "request", value_name = "SPEC")]
     pub(crate) requests: Vec<String>,
-    /// Where the program listens, when the manifest does not say.
+    /// Where the program listens, when the manifest does not say. Without either: the port that it opens, found by looking.
     #[arg(long, value_name = "PORT")]
     pub(crate) port: Option<u16>,
     /// Sends no requests: what is measured is health, the steps and the end.
@@ -336,9 +366,6 @@ pub(crate) struct DrillArgs {
     /// How long the platform deregisters before its grace period begins. Without it: what the manifest says of the platform.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) deregistration_delay: Option<std::time::Duration>,
-    /// How long clients go on sending over connections that they keep, once routing opens no new one to the program: what kube-proxy and balancers of TCP let them do. Without it: not at all.
-    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "rolling")]
-    pub(crate) keeps_sending: Option<std::time::Duration>,
     /// Replaces several instances as the platform rolls out a new version, behind a small balancer that follows readiness and endpoint removal, and tells what clients saw. Each instance is told its port in `PORT`, or where `{port}` stands in the command or in the manifest's `drill.env`.
     #[arg(long, conflicts_with = "no_traffic")]
     pub(crate) rolling: bool,

@@ -22,6 +22,7 @@ use super::target::process::{Ended, Status, number};
 use super::target::ready::{self, Waited, Waiting};
 use super::target::running::Running;
 use super::target::signalled::Signalled;
+use super::target::stopping::Stopping;
 use super::traffic::tally::Tally;
 use super::verdict;
 use super::{Event, Progress};
@@ -34,6 +35,10 @@ const FREE: Duration = Duration::from_millis(300);
 const KILLED: Duration = Duration::from_secs(5);
 /// How long the children of a process may take to follow it before they count as left behind.
 const FOLLOWING: Duration = Duration::from_millis(200);
+/// How much longer than planned an engine may take before the drill gives up on it.
+const ENGINE_LATE: Duration = Duration::from_secs(30);
+/// How long after the end an engine may tell what it had sent.
+const ENGINE_TELLS: Duration = Duration::from_secs(1);
 /// How long requests may take to come to their end once the process is gone: their connections
 /// went with it.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -268,8 +273,9 @@ impl Drill<'_> {
         if let Some(base) = &target.base
             && !load.is_empty()
         {
+            let load = self.running.reached(load)?;
             self.counting = Some(Counting::Running(super::traffic::start(
-                load,
+                &load,
                 base,
                 &self.stage,
                 &progress,
@@ -295,6 +301,9 @@ impl Drill<'_> {
         moments.seen = Some(self.running.look(script.signal).await?);
         let asked = self.stage.ask(script.routing_lag);
         progress(Event::StopAsked);
+        if let Some(stopping) = self.running.stop()? {
+            return self.engine_plays(&stopping, asked, moments).await;
+        }
         if let Some(longest) = script.deregistration
             && self.deregister(asked, longest).await.is_err()
         {
@@ -397,6 +406,54 @@ impl Drill<'_> {
             }
             _ = self.running.end() => Ok(None),
         }
+    }
+
+    /// The engine plays the stop: the drill looks on, and measures.
+    async fn engine_plays(
+        &self,
+        stopping: &Stopping,
+        asked: Instant,
+        moments: &mut Moments,
+    ) -> anyhow::Result<Course> {
+        let (script, progress) = (self.script, self.progress);
+        let planned = script.asked_to_signal() + script.signal_to_kill();
+        let over = asked + planned + ENGINE_LATE;
+        tokio::select! {
+            at = stopping.signalled() => self.stage.mark_signalled(at),
+            ended = self.running.end() => {
+                // An engine may tell of its signal only after the process has left.
+                let told = timeout(ENGINE_TELLS, stopping.signalled()).await;
+                let at = told.unwrap_or(asked).min(ended.at);
+                self.stage.mark_signalled(at);
+            }
+            () = sleep_until(over.into()) => bail!(
+                "the engine was asked to stop it, and has sent no signal within {} s",
+                over.duration_since(asked).as_secs()
+            ),
+        }
+        progress(Event::Signalled {
+            signal: script.signal.name(),
+        });
+        // What precedes the signal counts where the platform has it inside the grace period.
+        moments.grace = match script.hook {
+            Some(_) => Some(asked),
+            None => self.stage.signalled(),
+        };
+        if self.alive_until(over).await.is_ok() {
+            bail!(
+                "the engine was asked to stop it {} s ago, and it is still there",
+                over.duration_since(asked).as_secs()
+            );
+        }
+        if stopping.killed().is_none() {
+            // The same for SIGKILL, which is the end at once.
+            let _not_killed = timeout(ENGINE_TELLS, stopping.over()).await;
+        }
+        moments.killed = stopping.killed();
+        if moments.killed.is_some() {
+            progress(Event::Killed);
+        }
+        Ok(Course::Played)
     }
 
     /// Waits for a moment; the error is the end of the process before it.
@@ -564,7 +621,7 @@ impl Drill<'_> {
 
 /// Errors when somebody already listens where the target is to.
 pub(super) async fn ensure_all_free(target: &Target) -> anyhow::Result<()> {
-    if target.subject.runs_already() {
+    if !target.subject.takes_ports() {
         return Ok(());
     }
     for endpoint in [&target.base, &target.ready, &target.live]

@@ -49,7 +49,7 @@ pub use script::{
     Endpoint, Idle, Load, Pace, PlannedStep, Protocol, RequestSpec, Script, SessionKind,
     SessionSpec, Target,
 };
-pub use target::Subject;
+pub use target::{Compose, Image, Subject, Unit};
 pub use traffic::tally::SoFar;
 pub use verdict::Expectations;
 
@@ -163,15 +163,12 @@ pub async fn run(
     script::validate(target, script, load)?;
     let additions = scenario::additions::Additions::default();
     let play = conduct::play(target, script, load, &additions, progress);
-    let (measured, _) = uninterrupted(target, play).await?;
+    let (measured, _) = uninterrupted(play).await?;
     Ok(measured)
 }
 
 /// What `play` gives, unless a signal asks the drill itself to end.
-async fn uninterrupted<T>(
-    target: &Target,
-    play: impl Future<Output = anyhow::Result<T>>,
-) -> anyhow::Result<T> {
+async fn uninterrupted<T>(play: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -182,11 +179,7 @@ async fn uninterrupted<T>(
         _ = terminate.recv() => "SIGTERM",
         _ = hangup.recv() => "SIGHUP",
     };
-    let left = match target.subject.runs_already() {
-        true => "it had started nothing",
-        false => "what it had started was ended",
-    };
-    bail!("the drill was interrupted by {by}; {left}")
+    bail!("the drill was interrupted by {by}; nothing that it had started is left")
 }
 
 #[cfg(test)]

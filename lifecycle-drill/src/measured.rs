@@ -45,6 +45,7 @@ pub struct Measured {
     pub platform_label: String,
     /// The scenario that was played, as it was asked for: `hanging-close=orders-db`. Null for an
     /// ordinary stop.
+    #[serde(default)]
     pub scenario: Option<String>,
     /// What happened because the scenario makes it happen, in sentences: no finding, and worth
     /// knowing.

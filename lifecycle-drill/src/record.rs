@@ -66,6 +66,11 @@ impl Record {
     /// Errors: no JSON, another document, or one of another version; each says which.
     pub fn read(text: &[u8]) -> anyhow::Result<Self> {
         let document: Value = serde_json::from_slice(text).context("it is not JSON")?;
+        if document["kind"] == "rolling" {
+            bail!(
+                "it is a rolling deploy, and only drills of one process are drawn again and compared"
+            );
+        }
         let is_known = document.get("runs").is_some() || document.get("course").is_some();
         if !is_known {
             bail!(

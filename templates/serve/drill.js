@@ -145,12 +145,10 @@ export class Drill {
         )),
       make("details", { class: "measured" }, make("summary", {}, "Plan and measurement"), make("pre", { tabindex: "0" }, text)),
     );
-    if (report !== null) {
-      verdict.append(
-        make("p", {}, make("a", { href: report, target: "_blank", rel: "noreferrer" }, "The report, in a tab of its own")),
-        make("iframe", { src: report, class: "report", title: "The drill's report", sandbox: "allow-scripts" }),
-      );
-    }
+    verdict.append(
+      make("p", {}, make("a", { href: report, target: "_blank", rel: "noreferrer" }, "The report in a tab of its own")),
+      make("iframe", { src: report, class: "report", title: "The drill's report", sandbox: "allow-scripts" }),
+    );
     verdict.hidden = false;
   }
 

@@ -39,7 +39,7 @@ async function look() {
   asking.abort();
   asking = new AbortController();
   const { signal } = asking;
-  const asked = { text: editor.text, what_if: timeline.asked };
+  const asked = { text: editor.text, what_if: timeline.asked, platform: timeline.platform };
   try {
     const answer = await post("/api/look", asked, signal);
     if (signal.aborted || asked.text !== editor.text) return;

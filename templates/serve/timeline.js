@@ -29,9 +29,8 @@ export class Timeline {
       return;
     }
     this.platforms = answer.platforms;
-    if (!this.platforms.some((platform) => platform.key === this.chosen)) {
-      this.chosen = this.platforms[0]?.key ?? null;
-    }
+    // One of them is drawn: the one that was asked for, or the first where that is gone.
+    this.chosen = this.platforms.find((platform) => platform.picture !== null)?.key ?? null;
     this.#choices();
     this.#asks(answer.what_if);
     this.#picture();
@@ -42,7 +41,7 @@ export class Timeline {
     const focused = this.choices.contains(document.activeElement) ? document.activeElement.value : null;
     const choose = (key) => {
       this.chosen = key;
-      this.#picture();
+      this.changed();
     };
     const choices = this.platforms.map(({ key, label, fits }) =>
       make(
@@ -70,7 +69,8 @@ export class Timeline {
       this.picture.replaceChildren();
       return;
     }
-    this.sum.textContent = platform.ended === null ? platform.sum : `${platform.sum}. ${platform.ended}`;
-    this.picture.replaceChildren(drawing(platform.picture));
+    const { svg, ended } = platform.picture;
+    this.sum.textContent = ended === null ? platform.sum : `${platform.sum}. ${ended}`;
+    this.picture.replaceChildren(drawing(svg));
   }
 }

@@ -118,7 +118,11 @@ await edit(() => page.locator("#what-if").selectOption({ index: 1 }));
 assert.ok((await page.locator("#picture svg").count()) > 0);
 await shot("what-if");
 await edit(() => page.locator("#what-if").selectOption({ index: 0 }));
-done("a step may hang in the picture");
+assert.match(await page.locator("#picture").textContent(), /Kubernetes/);
+await edit(() => page.locator("#platforms input[value=pm2]").check());
+assert.match(await page.locator("#picture").textContent(), /PM2/);
+await edit(() => page.locator("#platforms input[value=kubernetes]").check());
+done("each platform is drawn, and a step may hang in the picture");
 
 // Its fix, undo and redo.
 const broken = await text();
@@ -264,6 +268,18 @@ for (const words of ["started, process", "ready after", "stop asked", "SIGTERM s
 assert.equal(await page.locator("#start").isVisible(), true);
 await page.locator("#verdict details summary").first().click();
 assert.match(await page.locator("#verdict pre").first().innerText(), /planned +measured/);
+// The report, which shows what a program wrote, is no part of the page.
+const report = await (await page.locator("iframe.report").elementHandle()).contentFrame();
+await report.locator("svg").first().waitFor();
+assert.match(await report.locator("body").innerText(), /peer/);
+const [from, reached] = await report.evaluate(() => {
+  try {
+    return [self.origin, parent.document.title];
+  } catch {
+    return [self.origin, null];
+  }
+});
+assert.deepEqual([from, reached], ["null", null], "the report reaches the page");
 await shot("drilled");
 await fitsAt(390);
 done("a drill is run, watched, and ends with its verdict");

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use anyhow::Result;
 use clap::ValueEnum;
+use lifecycle_drill::rolling::measured::RollingMeasured;
 use lifecycle_drill::{Comparison, Record};
 use serde::Serialize;
 
@@ -29,6 +30,8 @@ pub(crate) enum Format {
 pub(crate) enum Shown<'a> {
     /// A drill, of one run or of several.
     Drill(&'a Record),
+    /// A rolling deploy.
+    Rolling(&'a RollingMeasured),
     /// Two drills beside one another.
     Compared {
         comparison: &'a Comparison,
@@ -54,6 +57,8 @@ impl Format {
             (Self::Human, shown) => out.write_all(human(shown).as_bytes())?,
             (Self::Json, Shown::Drill(record)) => json(record, out)?,
             (Self::Json, Shown::Compared { comparison, .. }) => json(comparison, out)?,
+            (Self::Json, Shown::Rolling(measured)) => json(measured, out)?,
+            (Self::Junit, Shown::Rolling(measured)) => junit::rolling(measured, out)?,
             (Self::Junit, Shown::Drill(record)) => junit::record(record, out)?,
             (Self::Junit, Shown::Compared { comparison, .. }) => junit::compared(comparison, out)?,
             (Self::Html, shown) => out.write_all(page::html(shown)?.as_bytes())?,
@@ -66,6 +71,7 @@ fn human(shown: Shown<'_>) -> String {
     match shown {
         Shown::Drill(Record::One(run)) => human::run(run),
         Shown::Drill(Record::Several(several)) => human::several(several),
+        Shown::Rolling(measured) => human::rolling(measured),
         Shown::Compared { comparison, .. } => human::compared(comparison),
     }
 }

@@ -9,6 +9,7 @@ use std::io::Write;
 use anyhow::Result;
 use lifecycle_drill::compare::{Change, Unit};
 use lifecycle_drill::measured::{Finding, Measured, Severity};
+use lifecycle_drill::rolling::measured::RollingMeasured;
 use lifecycle_drill::summary::Found;
 use lifecycle_drill::words::{moment, span};
 use lifecycle_drill::{Comparison, Record};
@@ -65,12 +66,32 @@ pub(super) fn record(record: &Record, out: &mut dyn Write) -> Result<()> {
     let several = record.runs().len() > 1;
     let suites = record.runs().iter().enumerate().map(|(at, run)| {
         let mut name = format!("{} on {}", run.service, run.platform_label);
+        if let Some(scenario) = &run.scenario {
+            let _infallible = write!(name, ", {scenario}");
+        }
         if several {
             let _infallible = write!(name, ", run {}", at + 1);
         }
         (name, cases(run))
     });
     write_suites("lifecycle drill", &suites.collect::<Vec<_>>(), out)
+}
+
+/// One suite: what clients saw, and each finding.
+pub(super) fn rolling(measured: &RollingMeasured, out: &mut dyn Write) -> Result<()> {
+    let name = format!("{} on {}", measured.service, measured.platform_label);
+    let mut cases = vec![Case {
+        name: "rolling-deploy",
+        time: measured.took_ms.unwrap_or_default() / 1_000.0,
+        result: Outcome::Passed,
+        output: measured.sentence.clone(),
+    }];
+    for finding in &measured.findings {
+        if cases.iter().all(|case| case.name != finding.name) {
+            cases.push(case(&finding.name, &measured.findings));
+        }
+    }
+    write_suites("lifecycle drill", &[(name, cases)], out)
 }
 
 /// One suite: the verdict, each number, each finding.
@@ -145,7 +166,7 @@ pub(super) fn compared(comparison: &Comparison, out: &mut dyn Write) -> Result<(
 fn cases(run: &Measured) -> Vec<Case<'_>> {
     let mut cases: Vec<Case<'_>> = Vec::new();
     for (name, needs) in CASES {
-        let mut case = case(name, run);
+        let mut case = case(name, &run.findings);
         let missing = missing(run, needs);
         if let (Outcome::Passed, "", Some(why)) = (&case.result, &*case.output, missing) {
             case.result = Outcome::Skipped(why);
@@ -154,7 +175,7 @@ fn cases(run: &Measured) -> Vec<Case<'_>> {
     }
     for finding in &run.findings {
         if cases.iter().all(|case| case.name != finding.name) {
-            cases.push(case(&finding.name, run));
+            cases.push(case(&finding.name, &run.findings));
         }
     }
     // The whole drill's length belongs to one case, or it would be counted many times.
@@ -164,8 +185,8 @@ fn cases(run: &Measured) -> Vec<Case<'_>> {
     cases
 }
 
-fn case<'a>(name: &'a str, run: &Measured) -> Case<'a> {
-    let findings = run.findings.iter().filter(|it| it.name == name);
+fn case<'a>(name: &'a str, findings: &[Finding]) -> Case<'a> {
+    let findings = findings.iter().filter(|it| it.name == name);
     let (failures, warnings): (Vec<&Finding>, Vec<&Finding>) =
         findings.partition(|it| it.severity == Severity::Failure);
     let words = |findings: &[&Finding]| {

@@ -102,7 +102,7 @@ fn by_kinds(args: &DrillArgs, resolved: &Resolved) -> Vec<DrillRequest> {
     if listens(Kind::Stream) {
         requests.push(plain(DrillProtocol::Stream, "/"));
     }
-    if requests.is_empty() && args.port.is_some() {
+    if requests.is_empty() && (args.port.is_some() || super::target::finds_port(args, resolved)) {
         requests.push(plain(DrillProtocol::Http, "/"));
     }
     requests

@@ -1,7 +1,8 @@
 //! `lifecycle drill`: fills in what the engine is told, from the manifest and the command line.
 
 mod formats;
-pub(crate) mod human;
+mod human;
+mod invented;
 mod junit;
 mod load;
 mod page;
@@ -20,22 +21,18 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use lifecycle_manifest::duration::show;
-use lifecycle_manifest::{Platform, Resolved, Timeline};
+use lifecycle_manifest::{Resolved, Timeline};
 
 use crate::cli::DrillArgs;
 use crate::input::{self, Input};
 use crate::talk::say;
 use crate::{Outcome, check, picture};
 use lifecycle_drill::rolling::Rolling;
-use lifecycle_drill::{Load, Script, Target};
+use lifecycle_drill::{Load, Measured, Record, Script, Target};
 
 pub(crate) use formats::Format;
 pub(crate) use replay::run as replay;
 pub(crate) use schema::schema;
-
-/// The name of the manifest that a bare command is given.
-const NO_MANIFEST: &str = "<no manifest>";
 
 pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
     let Some(asked) = scenarios::asked(&args.scenarios) else {
@@ -53,8 +50,8 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
     let Some(resolved) = &input.analysis.resolved else {
         bail!("{} could not be resolved", input.name);
     };
-    let line = timeline(resolved, args.platform.as_deref())?;
-    let invented = input.name == NO_MANIFEST;
+    let line = timeline(resolved, target::platform(args, resolved))?;
+    let invented = input.name == invented::NAME;
     args.formats.ensure_places()?;
     if args.formats.prints(Format::Human) && !invented {
         write!(
@@ -65,9 +62,9 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
         )?;
     }
     let directory = args.directory.as_deref();
-    let command = match args.command.is_empty() {
-        false => args.command.clone(),
-        true => vec![
+    let command = match target::is_named(args) {
+        true => args.command.clone(),
+        false => vec![
             target::build(
                 directory.unwrap_or(Path::new(".")),
                 &args.profile,
@@ -81,7 +78,15 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
     runs::run(args, &told, &asked)
 }
 
+/// One run as the page that `--format html` writes, and as what `--format human` prints, without colours.
+pub(crate) fn page_and_text(run: Measured) -> Result<(String, String)> {
+    let text = anstream::adapter::strip_str(&human::run(&run)).to_string();
+    let record = Record::One(Box::new(run));
+    Ok((page::html(formats::Shown::Drill(&record))?, text))
+}
+
 /// All that the engine is told.
+#[derive(Clone)]
 pub(crate) struct Told {
     pub(crate) target: Target,
     pub(crate) script: Script,
@@ -99,7 +104,7 @@ pub(crate) fn told(
     command: Vec<String>,
     invented: bool,
 ) -> Result<Told> {
-    let mut target = target::target(args, resolved, command)?;
+    let mut target = target::target(args, resolved, line.platform(), command)?;
     let mut script = script::script(resolved, line);
     if invented {
         // Its timeouts are nobody's plan; what is measured is shown beside the platform alone.
@@ -131,62 +136,15 @@ pub(crate) fn told(
     })
 }
 
-/// The manifest of the directory; for a bare command without one, what most pods are.
+/// The manifest of the directory; for what is named on the command line without one, an invented one.
 fn manifest(args: &DrillArgs) -> Result<Input> {
-    if args.command.is_empty() || args.directory.is_some() {
+    if !target::is_named(args) || args.directory.is_some() {
         return input::one(args.directory.as_deref());
     }
     if let Ok(input) = input::one(None) {
         return Ok(input);
     }
-    let Some(port) = args.port else {
-        bail!(
-            "there is no lifecycle.yaml here or above; without one, say where the program listens: `--port PORT`"
-        );
-    };
-    let program = Path::new(&args.command[0])
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy();
-    let name: String = program
-        .to_lowercase()
-        .chars()
-        .take(60)
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .collect();
-    let name = match name.trim_matches(|c: char| c == '-' || c.is_ascii_digit()) {
-        "" => "program",
-        name => name,
-    };
-    let key = args.platform.as_deref().unwrap_or("kubernetes");
-    let Some(facts) = Platform::facts_of(key) else {
-        bail!(
-            "there is no platform `{key}`; there are {}",
-            Platform::KEYS.join(", ")
-        );
-    };
-    // Nobody's plan: shares of the platform's default, so that it fits.
-    let grace = facts.default_grace;
-    let settle = show((grace / 6).min(std::time::Duration::from_secs(1)));
-    let timeout = show(grace / 3);
-    let entry = match key {
-        "kubernetes" => format!("{{ pre_stop: 0s, app_settle: {settle} }}"),
-        _ => "{}".to_owned(),
-    };
-    let text = format!(
-        "lifecycle: 1\nservice: {name}\ntraffic: {{ settle: {settle} }}\nresources:\n  http: {{ kind: http-server, port: {port}, timeout: {timeout} }}\nplatforms:\n  {key}: {entry}\n"
-    );
-    say!(
-        "note: no lifecycle.yaml: drilled with {}'s defaults and nothing before the signal",
-        facts.name
-    );
-    let options = lifecycle_manifest::Options::default();
-    Ok(Input::new(
-        NO_MANIFEST.to_owned(),
-        None,
-        text.as_bytes(),
-        &options,
-    ))
+    invented::manifest(args)
 }
 
 pub(crate) fn timeline<'a>(resolved: &'a Resolved, asked: Option<&str>) -> Result<&'a Timeline> {

@@ -3,16 +3,23 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
-use lifecycle_drill::{Event, Measured, Progress, Record};
+use anyhow::{Context as _, Result, anyhow, bail};
+use lifecycle_drill::rolling::Rolling;
+use lifecycle_drill::scenario::Asked;
+use lifecycle_drill::{Event, Progress, Record};
+use serde::Serialize;
 
 use super::Told;
 use super::formats::{self, Shown};
+use super::scenarios::{self, Rounds};
 use crate::cli::DrillArgs;
 use crate::talk::say;
 use crate::{Outcome, whole};
 
-pub(super) fn run(args: &DrillArgs, told: &Told) -> Result<Outcome> {
+pub(super) fn run(args: &DrillArgs, told: &Told, asked: &[Asked]) -> Result<Outcome> {
+    if told.rolling.is_some() && args.runs > 1 {
+        bail!("a rolling deploy is made once; leave `--runs` away");
+    }
     if let Some(path) = &args.record {
         whole::ensure_place(path)?;
         let mut reports = args.formats.paths();
@@ -29,30 +36,35 @@ pub(super) fn run(args: &DrillArgs, told: &Told) -> Result<Outcome> {
         .build()
         .context("could not start the async runtime")?;
     let progress = progress(args.verbose);
-    let mut runs: Vec<Measured> = Vec::new();
+    if let Some(rolling) = &told.rolling {
+        return runtime.block_on(roll(args, told, rolling, &progress));
+    }
+    let mut rounds = Rounds::default();
     let mut broken = None;
     for at in 0..args.runs {
         if args.runs > 1 {
             say!("· run {} of {}", at + 1, args.runs);
         }
-        let mut load = told.load.clone();
-        load.seed = load.seed.wrapping_add(u64::from(at));
-        match runtime.block_on(lifecycle_drill::run(
-            &told.target,
-            &told.script,
-            &load,
-            &progress,
-        )) {
-            Ok(measured) => runs.push(measured),
+        let mut told = told.clone();
+        told.load.seed = told.load.seed.wrapping_add(u64::from(at));
+        match runtime.block_on(round(&told, asked, &progress)) {
+            Ok(round) => {
+                rounds.played.extend(round.played);
+                // What does not apply once never applies.
+                rounds.not_played = round.not_played;
+            }
             Err(error) => {
                 broken = Some(error);
                 break;
             }
         }
     }
-    let made = runs.len();
-    let Some(record) = Record::of(runs, Vec::new()) else {
-        return Err(broken.unwrap_or_else(|| anyhow::anyhow!("there was nothing to run")));
+    if let ([], [none], None) = (&*rounds.played, &*rounds.not_played, &broken) {
+        bail!("scenario {} is not applicable: {}", none.scenario, none.why);
+    }
+    let made = rounds.played.len();
+    let Some(record) = Record::of(rounds.played, rounds.not_played) else {
+        return Err(broken.unwrap_or_else(|| anyhow!("none of the scenarios is applicable")));
     };
     if let Some(path) = &args.record {
         keep(&record, path)?;
@@ -60,7 +72,7 @@ pub(super) fn run(args: &DrillArgs, told: &Told) -> Result<Outcome> {
     formats::write(&args.formats, Shown::Drill(&record))?;
     if let Some(error) = broken {
         // What was measured until then has been printed and kept all the same.
-        crate::complain(&error.context(format!("only {made} of {} runs could be made", args.runs)));
+        crate::complain(&error.context(format!("the drill broke off after {made} runs")));
         return Ok(Outcome::Incomplete);
     }
     Ok(match record.passed() {
@@ -69,7 +81,43 @@ pub(super) fn run(args: &DrillArgs, told: &Told) -> Result<Outcome> {
     })
 }
 
-fn keep(record: &Record, path: &Path) -> Result<()> {
+/// One run, or one of each scenario that was asked for.
+async fn round(told: &Told, asked: &[Asked], progress: &Progress) -> Result<Rounds> {
+    if !asked.is_empty() {
+        return scenarios::play(asked, told, progress).await;
+    }
+    let measured = lifecycle_drill::run(&told.target, &told.script, &told.load, progress).await?;
+    Ok(Rounds {
+        played: vec![measured],
+        not_played: Vec::new(),
+    })
+}
+
+/// A rolling deploy, of which there is one.
+async fn roll(
+    args: &DrillArgs,
+    told: &Told,
+    rolling: &Rolling,
+    progress: &Progress,
+) -> Result<Outcome> {
+    let Told {
+        target,
+        script,
+        load,
+        ..
+    } = told;
+    let measured = lifecycle_drill::rolling::run(target, script, load, rolling, progress).await?;
+    if let Some(path) = &args.record {
+        keep(&measured, path)?;
+    }
+    formats::write(&args.formats, Shown::Rolling(&measured))?;
+    Ok(match measured.passed {
+        true => Outcome::Clean,
+        false => Outcome::Findings,
+    })
+}
+
+fn keep(record: &impl Serialize, path: &Path) -> Result<()> {
     let mut text = serde_json::to_vec(record)?;
     text.push(b'\n');
     whole::write(path, &text).with_context(|| format!("could not write {}", path.display()))

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context as _, Result};
 use lifecycle_drill::measured::{Measured, Severity};
+use lifecycle_drill::record::NotPlayed;
 use lifecycle_drill::scenario::{self, ALL, Ability, Asked, Played};
 use lifecycle_drill::{Progress, Script};
 
@@ -80,8 +81,8 @@ pub(crate) fn need_faults(asked: &[Asked]) -> bool {
 pub(crate) struct Rounds {
     /// In the order in which they were asked for.
     pub(crate) played: Vec<Measured>,
-    /// A scenario's name, and why it says nothing about this program.
-    pub(crate) not_applicable: Vec<(String, String)>,
+    /// What says nothing about this program.
+    pub(crate) not_played: Vec<NotPlayed>,
 }
 
 /// Plays each.
@@ -106,7 +107,8 @@ pub(crate) async fn play(asked: &[Asked], told: &Told, progress: &Progress) -> R
             Played::Measured(measured) => rounds.played.push(*measured),
             Played::NotApplicable(why) => {
                 say!("· not applicable: {why}");
-                rounds.not_applicable.push((one.to_string(), why));
+                let scenario = one.to_string();
+                rounds.not_played.push(NotPlayed { scenario, why });
             }
         }
     }
@@ -138,12 +140,12 @@ const BAD: Style = AnsiColor::Red.on_default().bold();
 const FAINT: Style = Style::new().dimmed();
 
 /// A row for each, failures with what was found.
-pub(crate) fn table(rounds: &Rounds) -> String {
+pub(crate) fn table(played: &[Measured], not_played: &[NotPlayed]) -> String {
     let mut text = String::new();
-    let names = rounds.played.iter().filter_map(|it| it.scenario.as_deref());
-    let names = names.chain(rounds.not_applicable.iter().map(|(name, _)| &**name));
+    let names = played.iter().filter_map(|it| it.scenario.as_deref());
+    let names = names.chain(not_played.iter().map(|it| &*it.scenario));
     let width = names.map(str::len).max().unwrap_or_default();
-    for measured in &rounds.played {
+    for measured in played {
         let name = measured.scenario.as_deref().unwrap_or_default();
         let (style, word) = match measured.passed {
             true => (GOOD, "passed"),
@@ -166,18 +168,18 @@ pub(crate) fn table(rounds: &Rounds) -> String {
             let _ = writeln!(text, "{:<width$}          {more}", "");
         }
     }
-    for (name, why) in &rounds.not_applicable {
+    for NotPlayed { scenario, why } in not_played {
         let _ = writeln!(
             text,
-            "{name:<width$}  {FAINT}not applicable{FAINT:#}: {why}"
+            "{scenario:<width$}  {FAINT}not applicable{FAINT:#}: {why}"
         );
     }
-    let passed = rounds.played.iter().filter(|it| it.passed).count();
+    let passed = played.iter().filter(|it| it.passed).count();
     let _ = writeln!(
         text,
         "\n{passed} passed, {} failed, {} not applicable",
-        rounds.played.len() - passed,
-        rounds.not_applicable.len()
+        played.len() - passed,
+        not_played.len()
     );
     text
 }

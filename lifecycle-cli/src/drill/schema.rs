@@ -2,6 +2,7 @@
 
 use lifecycle_drill::compare::Comparison;
 use lifecycle_drill::record::Record;
+use lifecycle_drill::rolling::measured::RollingMeasured;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
@@ -15,6 +16,8 @@ use serde::Serialize;
 enum Document {
     /// A drill, of one run or of several.
     Drill(Record),
+    /// A rolling deploy.
+    Rolling(RollingMeasured),
     /// Two drills compared.
     Compared(Comparison),
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lifecycle_manifest::duration::human;
-use lifecycle_manifest::{DrillExpect, Resolved, Timeline, Written, contract};
+use lifecycle_manifest::{DrillExpect, Platform, Resolved, Timeline, Written, contract};
 
 use lifecycle_drill::{Expectations, PlannedStep, Script};
 
@@ -25,22 +25,24 @@ pub(super) fn script(resolved: &Resolved, line: &Timeline) -> Script {
         (None, None) if line.app_settle.value.is_zero() => "nobody".to_owned(),
         (None, None) => format!("the program, {}", human(line.app_settle.value)),
     };
+    let platform = resolved.manifest.platforms.get(line.platform());
+    // A balancer before the cluster that says how long it goes on sending is taken at its word.
+    let propagation = platform
+        .and_then(|platform| platform.kubernetes()?.load_balancer.as_ref())
+        .and_then(|balancer| balancer.propagation.as_ref())
+        .map_or(Duration::ZERO, |written| written.value);
     Script {
         service: resolved.plan.service.clone(),
         platform: line.platform().to_owned(),
         platform_label: line.facts.name.to_owned(),
         deregistration: terms.outside.as_ref().map(|outside| outside.value),
-        deregistration_ends_early: resolved
-            .manifest
-            .platforms
-            .get(line.platform())
-            .is_some_and(|platform| platform.ecs().is_some()),
+        deregistration_ends_early: platform.is_some_and(|platform| platform.ecs().is_some()),
         hook: terms.hook.as_ref().map(|hook| hook.value),
         signal: terms.signal,
-        signals_everyone: false,
+        signals_everyone: platform.is_some_and(Platform::signals_everyone),
         grace: line.grace().value,
         kill_floor: line.facts.kill_floor,
-        routing_lag: terms.settle.value,
+        routing_lag: terms.settle.value.max(propagation),
         readiness_budget: expect
             .readiness_within
             .as_ref()

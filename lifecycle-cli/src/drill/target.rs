@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result, bail};
-use lifecycle_manifest::Resolved;
+use lifecycle_manifest::{Kind, Resolved};
 
 use crate::cli::DrillArgs;
 use crate::talk::say;
-use lifecycle_drill::{Endpoint, Subject, Target};
+use lifecycle_drill::{Compose, Endpoint, Image, Subject, Target, Unit};
 
 /// Builds the crate in a directory and finds its program. With `faults` it obeys `LIFECYCLE_FAULTS`, as
 /// far as it links the runtime.
@@ -67,6 +67,69 @@ pub(super) fn build(directory: &Path, profile: &str, faults: bool) -> Result<Pat
     }
 }
 
+/// What is drilled is named on the command line, and not built from a directory.
+pub(super) fn is_named(args: &DrillArgs) -> bool {
+    !args.command.is_empty() || args.pid.is_some() || own_platform(args).is_some()
+}
+
+/// The platform that such a thing belongs to by itself: its engine.
+pub(super) fn own_platform(args: &DrillArgs) -> Option<&'static str> {
+    if args.image.is_some() {
+        Some("docker")
+    } else if args.compose.is_some() {
+        Some("compose")
+    } else if args.unit.is_some() {
+        Some("systemd")
+    } else {
+        None
+    }
+}
+
+/// Which platform is played: what was asked for, else the thing's own where the manifest names it.
+pub(super) fn platform<'a>(args: &'a DrillArgs, resolved: &Resolved) -> Option<&'a str> {
+    let own =
+        own_platform(args).filter(|own| resolved.timelines.iter().any(|it| it.platform() == *own));
+    args.platform.as_deref().or(own)
+}
+
+/// What is drilled, on the platform that is played: an engine that is itself the platform stops it.
+pub(super) fn subject(args: &DrillArgs, platform: &str, command: Vec<String>) -> Subject {
+    let stops_itself = own_platform(args) == Some(platform);
+    if let Some(image) = &args.image {
+        Subject::Image(Image {
+            image: image.clone(),
+            arguments: command,
+            stops_itself,
+        })
+    } else if let Some(file) = &args.compose {
+        Subject::Compose(Compose {
+            file: file.clone(),
+            service: args.compose_service.clone(),
+            stops_itself,
+        })
+    } else if let Some(name) = &args.unit {
+        Subject::Unit(Unit {
+            name: name.clone(),
+            stops_itself,
+        })
+    } else if let Some(pid) = args.pid {
+        Subject::Pid(pid)
+    } else {
+        Subject::Command(command)
+    }
+}
+
+/// Nobody says where the program listens, and it is one that somebody could send requests to.
+pub(super) fn finds_port(args: &DrillArgs, resolved: &Resolved) -> bool {
+    let resources = &resolved.manifest.resources;
+    args.port.is_none()
+        && resolved.plan.main_port(&resolved.manifest).is_none()
+        && resources.iter().any(|resource| {
+            let kind = resource.kind.value;
+            kind.takes_traffic() && kind != Kind::GrpcServer
+        })
+}
+
 /// What the crate in a directory calls its dependency on the runtime; `None`: it has none.
 fn runtime_of(cargo: &OsStr, directory: &Path) -> Result<Option<String>> {
     let output = std::process::Command::new(cargo)
@@ -96,12 +159,14 @@ fn runtime_of(cargo: &OsStr, directory: &Path) -> Result<Option<String>> {
 pub(super) fn target(
     args: &DrillArgs,
     resolved: &Resolved,
+    platform: &str,
     command: Vec<String>,
 ) -> Result<Target> {
     let port = args.port.or(resolved.plan.main_port(&resolved.manifest));
     let health = resolved.plan.health.as_ref();
     let own_port = health.and_then(|health| health.port);
-    if port.is_none() && own_port.is_none() && args.ready.is_none() {
+    let finds_port = finds_port(args, resolved);
+    if port.is_none() && own_port.is_none() && args.ready.is_none() && !finds_port {
         bail!(
             "where does the program listen? write `port:` at its server in the manifest, or \
              `traffic.health.port` for one that answers no requests, or give `--port`"
@@ -110,11 +175,12 @@ pub(super) fn target(
     let probe = |path: &str| Some(Endpoint::on_port(own_port.or(port)?, path));
     let drill = resolved.manifest.drill.as_ref();
     Ok(Target {
-        subject: Subject::Command(command),
+        subject: subject(args, platform, command),
         // A command was written where it was typed, and runs there.
-        directory: args.directory.clone().filter(|_| args.command.is_empty()),
+        directory: args.directory.clone().filter(|_| !is_named(args)),
         env: drill.map(|drill| drill.env.clone()).unwrap_or_default(),
         base: port.map(|port| Endpoint::on_port(port, "/")),
+        finds_port,
         ready: match &args.ready {
             Some(url) => Some(Endpoint::parse(url)?),
             None => health.and_then(|health| probe(&health.ready)),
@@ -124,6 +190,5 @@ pub(super) fn target(
             None => health.and_then(|health| probe(&health.live)),
         },
         start_timeout: args.start_timeout,
-        finds_port: false,
     })
 }

@@ -2,7 +2,7 @@
 
 use lifecycle_manifest::duration::human;
 use lifecycle_manifest::{Options, Resolved, Safety, Severity, Timeline};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::check::{self, Located, Spot};
 use crate::input::Input;
@@ -96,14 +96,33 @@ struct Platform {
     fits: bool,
     /// The sum in one sentence.
     sum: String,
-    /// What comes of what was asked, in words.
-    ended: Option<String>,
-    /// The timeline, as a part of the page.
-    picture: String,
+    /// The timeline; of the platform that is looked at.
+    picture: Option<Picture>,
 }
 
-/// Says what there is to say.
-pub(super) fn answer(name: &str, text: &str, what_if: Option<&str>) -> anyhow::Result<Answer> {
+/// A timeline.
+#[derive(Debug, Serialize)]
+struct Picture {
+    /// As a part of the page.
+    svg: String,
+    /// What comes of what was asked, in words.
+    ended: Option<String>,
+}
+
+/// Of what a picture is wanted.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Wanted {
+    /// A platform's key; of another one than these there are, the first is meant.
+    #[serde(default)]
+    platform: Option<String>,
+    /// What goes wrong, such as `hang:orders-db`.
+    #[serde(default)]
+    what_if: Option<String>,
+}
+
+/// Says what there is to say. One platform is drawn: the text is looked at while it is typed, and eleven
+/// pictures of sixty resources take their time.
+pub(super) fn answer(name: &str, text: &str, wanted: &Wanted) -> anyhow::Result<Answer> {
     let options = Options::default();
     let input = Input::new(name.to_owned(), None, text.as_bytes(), &options);
     let analysis = &input.analysis;
@@ -116,10 +135,18 @@ pub(super) fn answer(name: &str, text: &str, what_if: Option<&str>) -> anyhow::R
     let platforms = match resolved {
         None => Vec::new(),
         Some(resolved) => {
-            let cases = cases(resolved, what_if);
-            let lines = resolved.timelines.iter();
-            let platforms = lines.map(|line| platform(resolved, line, &cases));
-            platforms.collect::<anyhow::Result<_>>()?
+            let lines = || resolved.timelines.iter();
+            let is_wanted = |line: &&Timeline| wanted.platform.as_deref() == Some(line.platform());
+            let drawn = lines().find(is_wanted).or(lines().next());
+            let drawn = drawn.map(Timeline::platform);
+            let cases = cases(resolved, wanted.what_if.as_deref());
+            let platform = |line: &Timeline| {
+                let picture = (drawn == Some(line.platform()))
+                    .then(|| picture_of(resolved, line, &cases))
+                    .transpose()?;
+                Ok(platform(line, picture))
+            };
+            lines().map(platform).collect::<anyhow::Result<_>>()?
         }
     };
     Ok(Answer {
@@ -209,17 +236,12 @@ fn told(located: &Located<'_>, text: &Text) -> Told {
     }
 }
 
-fn platform(resolved: &Resolved, line: &Timeline, cases: &Cases) -> anyhow::Result<Platform> {
+fn platform(line: &Timeline, picture: Option<Picture>) -> Platform {
     let verdict = match line.spare() {
         Some(spare) => format!("{} to spare", human(spare)),
         None => format!("{} missing", human(line.missing())),
     };
-    let scene = Scene::of(resolved, &[line], cases);
-    let ended = scene
-        .platforms
-        .first()
-        .and_then(|panel| panel.ended.as_ref());
-    Ok(Platform {
+    Platform {
         key: line.platform().to_owned(),
         label: line.facts.name,
         fits: line.spare().is_some(),
@@ -229,7 +251,16 @@ fn platform(resolved: &Resolved, line: &Timeline, cases: &Cases) -> anyhow::Resu
             human(line.grace().value),
             line.grace().origin
         ),
+        picture,
+    }
+}
+
+fn picture_of(resolved: &Resolved, line: &Timeline, cases: &Cases) -> anyhow::Result<Picture> {
+    let scene = Scene::of(resolved, &[line], cases);
+    let panel = scene.platforms.first();
+    let ended = panel.and_then(|panel| panel.ended.as_ref());
+    Ok(Picture {
+        svg: picture::fragment(&scene, "timeline-")?,
         ended: ended.map(|ended| ended.words.clone()),
-        picture: picture::fragment(&scene, &format!("{}-", line.platform()))?,
     })
 }

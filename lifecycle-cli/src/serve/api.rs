@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::answer::{self, Answer};
+use super::answer::{self, Answer, Wanted};
 use super::document::{self, Document, Ends, Unsaved};
 use super::drilled::{self, Asked, Program, Started};
 use super::files;
@@ -127,15 +127,14 @@ async fn open(State(served): State<Arc<Served>>) -> Answered<Begin> {
 #[derive(Deserialize)]
 struct Text {
     text: String,
-    /// What goes wrong in the picture, such as `hang:orders-db`.
-    #[serde(default)]
-    what_if: Option<String>,
+    #[serde(flatten)]
+    wanted: Wanted,
 }
 
 async fn look(State(served): State<Arc<Served>>, Json(asked): Json<Text>) -> Answered<Answer> {
     let name = lock(&served.document).name().to_owned();
     let _turn = turn(&served).await?;
-    let answer = move || answer::answer(&name, &asked.text, asked.what_if.as_deref());
+    let answer = move || answer::answer(&name, &asked.text, &asked.wanted);
     blocking(answer).await.map(Json)
 }
 

@@ -9,7 +9,8 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::drill::{Told, human};
+use super::guard::{REPORTS, random_word};
+use crate::drill::{self, Told};
 
 /// So many of the program's own lines are kept, the last ones.
 const MOST_LINES: usize = 500;
@@ -33,9 +34,9 @@ struct Log {
     is_over: bool,
 }
 
-/// The drill's page, under a path that nobody guesses.
+/// The drill's page, under a name that nobody guesses.
 struct Report {
-    path: String,
+    name: String,
     html: String,
 }
 
@@ -75,7 +76,7 @@ pub(super) enum What {
         /// What `lifecycle drill` prints.
         text: String,
         /// Where the drill's page is.
-        report: Option<String>,
+        report: String,
     },
     /// It could not be played.
     Failed { words: String },
@@ -113,7 +114,9 @@ impl Session {
                 words: "stopped; the process it ran was killed".to_owned(),
             },
             measured = drill => match measured {
-                Ok(measured) => Self::verdict(&measured),
+                Ok(measured) => self.verdict(measured).unwrap_or_else(|error| What::Failed {
+                    words: format!("{error:#}"),
+                }),
                 Err(error) => What::Failed { words: format!("{error:#}") },
             },
         };
@@ -142,14 +145,18 @@ impl Session {
         })
     }
 
-    fn verdict(measured: &Measured) -> What {
-        let text = anstream::adapter::strip_str(&human::run(measured)).to_string();
-        What::Verdict {
-            passed: measured.passed,
-            findings: measured.findings.clone(),
+    fn verdict(&self, measured: Measured) -> anyhow::Result<What> {
+        let (passed, findings) = (measured.passed, measured.findings.clone());
+        let (html, text) = drill::page_and_text(measured)?;
+        let name = random_word()?;
+        let report = format!("{REPORTS}{name}");
+        self.lock().report = Some(Report { name, html });
+        Ok(What::Verdict {
+            passed,
+            findings,
             text,
-            report: None,
-        }
+            report,
+        })
     }
 
     /// Says something that did not come from the engine.
@@ -167,11 +174,11 @@ impl Session {
         self.lock().is_over
     }
 
-    /// The drill's page, where this is its path.
-    pub(super) fn report(&self, path: &str) -> Option<String> {
+    /// The drill's page, where this is its name.
+    pub(super) fn report(&self, name: &str) -> Option<String> {
         let log = self.lock();
         let report = log.report.as_ref()?;
-        (report.path == path).then(|| report.html.clone())
+        (report.name == name).then(|| report.html.clone())
     }
 
     /// What has happened after an entry; waits until there is something. `None`: that was all.

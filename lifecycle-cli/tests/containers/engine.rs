@@ -20,6 +20,22 @@ impl Engine {
     /// Starts one without networks: containers keep to themselves. `None` where it cannot be had, which
     /// is said.
     pub(crate) fn start() -> Option<Self> {
+        Self::started(&["--bridge=none"])
+    }
+
+    /// Starts one whose containers can publish ports, through its own proxy. With Compose, where there is
+    /// one.
+    pub(crate) fn with_network() -> Option<Self> {
+        let engine = Self::started(&[])?;
+        if let Some(compose) = super::compose() {
+            let plugins = engine.directory.path().join("cli-plugins");
+            std::fs::create_dir(&plugins).unwrap();
+            std::os::unix::fs::symlink(compose, plugins.join("docker-compose")).unwrap();
+        }
+        Some(engine)
+    }
+
+    fn started(networks: &[&str]) -> Option<Self> {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         if !has("dockerd") || !has("docker") {
             support::skipped("there is no Docker engine (dockerd, docker)");
@@ -37,7 +53,8 @@ impl Engine {
         let at = |name: &str| directory.path().join(name);
         let log = std::fs::File::create(at("log")).unwrap();
         let daemon = Command::new("dockerd")
-            .args(["--bridge=none", "--iptables=false", "--ip6tables=false"])
+            .args(networks)
+            .args(["--iptables=false", "--ip6tables=false"])
             .arg("--data-root")
             .arg(at("data"))
             .arg("--exec-root")
@@ -93,6 +110,15 @@ impl Engine {
 
     /// An image of these files that runs this command.
     pub(crate) fn image(&self, name: &str, root: &Path, command: &[&str]) {
+        self.import(name, root, command, "LABEL of=tests");
+    }
+
+    /// The same, and it says where it listens.
+    pub(crate) fn exposing(&self, name: &str, root: &Path, command: &[&str]) {
+        self.import(name, root, command, "EXPOSE 8080");
+    }
+
+    fn import(&self, name: &str, root: &Path, command: &[&str], more: &str) {
         let tar = self.directory.path().join("image.tar");
         good(
             Command::new("tar")
@@ -105,7 +131,7 @@ impl Engine {
         let command = format!("CMD {}", serde_json::to_string(command).unwrap());
         good(
             self.docker()
-                .args(["import", "-c", &command])
+                .args(["import", "-c", &command, "-c", more])
                 .arg(&tar)
                 .arg(name),
         );

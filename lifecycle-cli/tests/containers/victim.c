@@ -1,7 +1,7 @@
 /* Says when a signal comes, works on for as long as it is told, and exits; `never` does not exit.
  * Answers on a port meanwhile, for whoever asks whether it is ready. Static, and so a whole image.
  *
- * victim MILLISECONDS|never [PORT] */
+ * victim MILLISECONDS|never [PORT [everywhere]] */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -35,9 +35,9 @@ static void *answer(void *listener) {
     return NULL;
 }
 
-static void listen_on(int port) {
+static void listen_on(int port, in_addr_t where) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_addr.s_addr = htonl(where);
     int listener = socket(AF_INET, SOCK_STREAM, 0), on = 1;
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 64)) {
@@ -55,7 +55,7 @@ int main(int count, char **words) {
     sigaddset(&signals, SIGINT);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     if (count > 2)
-        listen_on(atoi(words[2]));
+        listen_on(atoi(words[2]), count > 3 ? INADDR_ANY : INADDR_LOOPBACK);
     say("ready");
     for (;;) {
         int number;

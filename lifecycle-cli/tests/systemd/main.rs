@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod drilled;
 mod nspawn;
 mod subject;
 mod words;

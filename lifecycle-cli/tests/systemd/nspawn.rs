@@ -32,21 +32,22 @@ systemctl --no-block poweroff --force --force
 "#;
 
 /// Mounts go with the mount namespace that this is run in.
-const BOOT: &str = r#"
+pub(super) const BOOT: &str = r#"
 mount -t tmpfs none "$WORK/overlay"
 mkdir "$WORK/overlay/upper" "$WORK/overlay/work" "$WORK/overlay/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$WORK/overlay/upper,workdir=$WORK/overlay/work" "$WORK/overlay/root"
 cp -r "$WORK"/units/* "$WORK/overlay/root/etc/systemd/system/"
 exec timeout -k 5 60 systemd-nspawn --quiet --register=no --keep-unit --private-network \
     --machine="lifecycle-units-$$" --bind="$WORK/share:/share" --bind-ro="$SUBJECT:/share/subject" \
+    --bind-ro="$LIFECYCLE:/share/lifecycle" \
     --directory="$WORK/overlay/root" --boot systemd.unit=drill.target
 "#;
 
 /// In the container: no more of the system than is needed, and what the program says into a file.
-const HERE: &str =
+pub(super) const HERE: &str =
     "[Unit]\nDefaultDependencies=no\n[Service]\nStandardError=null\nStandardOutput=file:/share/";
 
-fn can_mount(work: &Path) -> bool {
+pub(super) fn can_mount(work: &Path) -> bool {
     let mount = format!(
         "mount -t tmpfs none '{0}' && mkdir '{0}/u' '{0}/w' '{0}/r' && \
          mount -t overlay overlay -o 'lowerdir=/,upperdir={0}/u,workdir={0}/w' '{0}/r'",
@@ -118,7 +119,7 @@ fn drill(folder: &Path, name: &str, port: u16) -> Drilled {
     }
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -161,6 +162,7 @@ fn a_real_systemd_stops_generated_units_as_the_drill_plays_them() {
         return skipped("units in a real systemd: this user may not mount");
     }
     write(&work.join("share/subject"), "");
+    write(&work.join("share/lifecycle"), "");
     write(&work.join("share/drill"), DRILL);
     write(
         &work.join("units/drill.service"),
@@ -244,6 +246,7 @@ fn a_real_systemd_stops_generated_units_as_the_drill_plays_them() {
         .args(["--mount", "sh", "-euc", BOOT])
         .env("WORK", work)
         .env("SUBJECT", this_program())
+        .env("LIFECYCLE", env!("CARGO_BIN_EXE_lifecycle"))
         .output()
         .unwrap();
     let console = String::from_utf8_lossy(&booted.stdout).into_owned()

@@ -33,7 +33,7 @@ use anyhow::{Context, bail, ensure};
 use crate::target::proc;
 use crate::target::process::Status;
 use order::Word;
-pub(crate) use order::{Order, Start};
+pub(crate) use order::{Order, Start, Undo};
 pub use serve::serve_if_asked;
 pub(crate) use sweep::kill;
 

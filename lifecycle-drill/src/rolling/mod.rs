@@ -66,7 +66,7 @@ pub async fn run(
     );
     let load = balanced(load, target, rolling)?;
     let play = conduct::play(target, script, &load, rolling, progress);
-    uninterrupted(target, play).await
+    uninterrupted(play).await
 }
 
 /// The load as the balancer takes it: all of it at one port, and in what the balancer speaks.

@@ -129,8 +129,13 @@ fn lost(measured: &RollingMeasured) -> Option<Finding> {
         let rest: u64 = losses.iter().skip(TOLD).map(|it| it.count).sum();
         told.push(format!("{} more in other ways", grouped(rest)));
     }
-    if told.is_empty() && all.lost_unanswered > 0 {
-        told.push("they were never answered".to_owned());
+    let mut greatest = losses.first().copied();
+    if all.lost_unanswered > 0 {
+        told.push(format!(
+            "{} never answered",
+            grouped(all.lost_unanswered)
+        ));
+        greatest = greatest.filter(|it| it.count > all.lost_unanswered);
     }
     let told = match told.is_empty() {
         true => String::new(),
@@ -149,7 +154,7 @@ fn lost(measured: &RollingMeasured) -> Option<Finding> {
         Severity::Failure,
         "request-lost",
         message,
-        cause(measured, losses.first().copied()),
+        cause(measured, greatest),
     );
     let firsts = requests.lost.iter().map(|it| it.sent_ms);
     lost.at_ms = firsts.min_by(f64::total_cmp);

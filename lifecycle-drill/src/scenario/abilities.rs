@@ -30,7 +30,7 @@ impl Ability {
     ///
     /// Errors: the program does not start, is not ready in its time, or a port is taken.
     pub async fn of(target: &Target, script: &Script, progress: &Progress) -> anyhow::Result<Self> {
-        uninterrupted(target, ask(target, script, progress)).await
+        uninterrupted(ask(target, script, progress)).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::additions::Aside;
 use super::judgement::Judgement;
 use super::{Asks, No, Scenario, Scene};
-use crate::traffic::tally::LostRequest;
+use crate::traffic::tally::Requests;
 use crate::words::{count, moment, span};
 
 /// From the signal to SIGKILL.
@@ -38,12 +38,12 @@ fn arrange(scene: &mut Scene) -> Result<(), No> {
     Ok(())
 }
 
-fn judge(scene: &Scene, _: &Aside, judgement: &mut Judgement<'_>) -> Result<(), No> {
+fn judge(_: &Scene, _: &Aside, judgement: &mut Judgement<'_>) -> Result<(), No> {
     judgement.excuse(&[
         "sigkill-needed",
         "step-over-plan",
         "processes-left-behind",
-        "held-by-idle",
+        "held-by-idle-connections",
     ]);
     // Whoever leaves before it by itself may say that work was abandoned.
     judgement.excuse_abandoned();
@@ -51,25 +51,16 @@ fn judge(scene: &Scene, _: &Aside, judgement: &mut Judgement<'_>) -> Result<(), 
     let (Some(killed), Some(requests)) = (measured.timeline.killed_ms, &measured.requests) else {
         return Ok(());
     };
-    let slowest = [requests.latency_before, requests.latency_after];
-    let slowest = slowest.iter().flatten().map(|latency| latency.max_ms);
-    let slowest = slowest.fold(0.0, f64::max);
     let early = requests
         .lost
         .iter()
         .find(|lost| lost.ended_ms < killed - AT_SIGKILL_MS)
         .cloned();
-    // One that is known to be slow may be anybody's.
-    let slow = |lost: &&LostRequest| {
-        let mut slow = scene.load.slow.iter();
-        slow.any(|spec| lost.request == format!("{} {}", spec.method, spec.path))
-    };
-    let sat_on = requests
-        .lost
-        .iter()
-        .filter(|lost| !slow(lost))
-        .find(|lost| killed - lost.sent_ms > slowest * SLOWER + SLOWER_BY_MS)
-        .cloned();
+    let sat_on = requests.lost.iter().find_map(|lost| {
+        let slowest = slowest(requests, &lost.request)?;
+        let waited = killed - lost.sent_ms > slowest * SLOWER + SLOWER_BY_MS;
+        waited.then(|| (lost.clone(), slowest))
+    });
     let all = requests.all().lost;
     if let Some(early) = early {
         judgement.because(
@@ -85,7 +76,7 @@ fn judge(scene: &Scene, _: &Aside, judgement: &mut Judgement<'_>) -> Result<(), 
         return Ok(());
     }
     judgement.excuse(&["request-lost", "keep-alive-reset"]);
-    if let Some(late) = sat_on {
+    if let Some((late, slowest)) = sat_on {
         judgement.fail(
             "request-sat-on",
             format!(
@@ -107,4 +98,13 @@ fn judge(scene: &Scene, _: &Aside, judgement: &mut Judgement<'_>) -> Result<(), 
         );
     }
     Ok(())
+}
+
+/// How long the slowest of this kind took that was answered, in milliseconds; `None` where none was, so that
+/// nobody knows how long they take.
+fn slowest(requests: &Requests, kind: &str) -> Option<f64> {
+    let kind = requests.kinds.iter().find(|it| it.request == kind)?;
+    let answered = [kind.latency_before, kind.latency_after];
+    let answered = answered.iter().flatten().map(|latency| latency.max_ms);
+    answered.reduce(f64::max)
 }

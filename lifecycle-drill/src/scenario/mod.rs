@@ -236,7 +236,7 @@ pub async fn run(
         });
         Ok::<_, No>(Played::Measured(Box::new(measured)))
     };
-    match uninterrupted(target, async { Ok(played.await) }).await? {
+    match uninterrupted(async { Ok(played.await) }).await? {
         Ok(played) => Ok(played),
         Err(No::Applicable(why)) => Ok(Played::NotApplicable(why)),
         Err(No::Error(error)) => Err(error),

@@ -11,6 +11,9 @@ use crate::stage::Stage;
 
 /// The lowest priority there is.
 const LOWEST: i32 = 19;
+/// Where the scheduler gives each session its share, whatever the priorities in it: the session's priority
+/// at which it gets as little beside one other.
+const SESSION: &str = "10";
 /// Threads beside the process for each processor, all with its priority: it gets one share in nine.
 const BESIDE: usize = 8;
 /// However many processors there are, no more threads than this.
@@ -26,6 +29,15 @@ const SPIN: Duration = Duration::from_millis(1);
 pub(super) fn start(pid: u32, stage: &Arc<Stage>) -> anyhow::Result<()> {
     let group = i32::try_from(pid).ok().and_then(Pid::from_raw);
     setpriority_pgrp(group, LOWEST).context("could not lower the priority of the process")?;
+    // sched(7): with autogrouping priorities only count within a session, and the process has one of its
+    // own.
+    let session = format!("/proc/{pid}/autogroup");
+    match std::fs::write(session, SESSION) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).context("could not lower the priority of the process's session");
+        }
+        _ => {}
+    }
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let until = Instant::now() + LONGEST;
     for _ in 0..(processors * BESIDE).min(MOST) {

@@ -11,12 +11,15 @@ use rustix::process::{Pid, Signal};
 use tokio::sync::watch;
 
 use super::Subject;
+use super::container::{self, Container};
 use super::output::Output;
 use super::proc;
 use super::process::{Ended, Status, hold, number, status_of_another, watch};
 use super::signalled::Signalled;
+use super::stopping::Stopping;
+use super::unit::{self, UnitUp};
 use crate::guard::{Guard, Order, Start, kill, new_mark};
-use crate::script::{Endpoint, Script, Target};
+use crate::script::{Endpoint, Load, Script, Target};
 use crate::{Event, Progress};
 
 /// Where the process leaves its own report.
@@ -36,14 +39,24 @@ const OTHERS: Duration = Duration::from_millis(150);
 /// What is drilled, under way. Dropping it ends what the drill has started, on panics and early
 /// returns too; its guard does so when the drill is killed.
 pub(crate) struct Running {
-    /// The process that the signal is for.
-    pid: Pid,
+    /// The process that the signal is for; 0 where an engine keeps it out of sight.
+    pid: i32,
     ended: watch::Receiver<Option<Ended>>,
     output: Arc<Output>,
     /// The platform signals every process, not the first alone.
     everyone: bool,
+    /// What stands between the drill and the process.
+    through: Through,
     /// `None` when the drill has started nothing.
     guard: Option<Guard>,
+}
+
+/// What stands between the drill and the process.
+enum Through {
+    /// Nothing: it is a child of the drill's guard, or somebody else's.
+    Nothing,
+    Container(Container),
+    Unit(UnitUp),
 }
 
 impl Running {
@@ -56,10 +69,39 @@ impl Running {
     ) -> anyhow::Result<Self> {
         let running = match &target.subject {
             Subject::Command(words) => Self::command(words, target, script, report, progress)?,
-            Subject::Pid(pid) => Self::existing(*pid)?,
+            Subject::Pid(pid) => Self::existing(*pid, script)?,
+            Subject::Image(image) => Self::contained(
+                container::run_image(image, target, script, report, progress).await?,
+            ),
+            Subject::Compose(compose) => Self::contained(
+                container::up_compose(compose, target, script, report, progress).await?,
+            ),
+            Subject::Unit(unit) => {
+                let started = unit::start(unit, progress).await?;
+                Self {
+                    pid: started.unit.pid,
+                    ended: started.ended,
+                    output: started.output,
+                    everyone: script.signals_everyone,
+                    through: Through::Unit(started.unit),
+                    guard: Some(started.guard),
+                }
+            }
         };
         progress(Event::Started { pid: running.id() });
         Ok(running)
+    }
+
+    fn contained(started: container::Started) -> Self {
+        Self {
+            pid: started.container.pid.unwrap_or_default(),
+            ended: started.ended,
+            output: started.output,
+            // A container's signal is for its first process.
+            everyone: false,
+            through: Through::Container(started.container),
+            guard: Some(started.guard),
+        }
     }
 
     fn command(
@@ -86,7 +128,6 @@ impl Running {
             undo: Vec::new(),
         };
         let (guard, begun) = Guard::start(order)?;
-        let pid = Pid::from_raw(begun.pid).context("the process has no id")?;
         let output = Arc::new(Output::default());
         if let Some(stdout) = begun.stdout {
             output.follow(stdout, progress)?;
@@ -100,22 +141,22 @@ impl Running {
             begun.status.recv().unwrap_or(Status::Unknown)
         })?;
         Ok(Self {
-            pid,
+            pid: begun.pid,
             ended,
             output,
             everyone: script.signals_everyone,
+            through: Through::Nothing,
             guard: Some(guard),
         })
     }
 
     /// A process that somebody else has started: it is signalled and watched, and before its signal
     /// never ended.
-    fn existing(pid: u32) -> anyhow::Result<Self> {
+    fn existing(pid: u32, script: &Script) -> anyhow::Result<Self> {
         let raw = i32::try_from(pid).ok().filter(|pid| *pid > 1);
-        let Some(pid) = raw.and_then(Pid::from_raw) else {
+        let Some((raw, pid)) = raw.and_then(|raw| Some((raw, Pid::from_raw(raw)?))) else {
             bail!("{pid} is no process id that can be drilled");
         };
-        let raw = pid.as_raw_nonzero().get();
         ensure!(
             raw.cast_unsigned() != std::process::id(),
             "process {raw} is this drill itself"
@@ -130,21 +171,18 @@ impl Running {
             "this system cannot watch a process that is not the drill's own"
         );
         Ok(Self {
-            pid,
+            pid: raw,
             ended: watch(held, move || status_of_another(raw))?,
             output: Arc::new(Output::default()),
-            everyone: false,
+            everyone: script.signals_everyone,
+            through: Through::Nothing,
             guard: None,
         })
     }
 
     /// The process id.
     pub(crate) fn id(&self) -> u32 {
-        self.raw().cast_unsigned()
-    }
-
-    fn raw(&self) -> i32 {
-        self.pid.as_raw_nonzero().get()
+        self.pid.cast_unsigned()
     }
 
     /// The drill has started it, and may end it whenever it likes.
@@ -178,27 +216,32 @@ impl Running {
 
     /// The live processes below it: all that have come of it, also those that have left its group.
     fn below(&self) -> Option<Vec<proc::Entry>> {
-        match &self.guard {
+        match (&self.through, &self.guard) {
+            (Through::Unit(unit), _) => Some(unit.members()),
             // Who lost a parent is the guard's child.
-            Some(guard) => {
+            (Through::Nothing, Some(guard)) => {
                 let mut all = proc::descendants(guard.id())?;
-                all.retain(|entry| entry.pid != self.raw());
+                all.retain(|entry| entry.pid != self.pid);
                 Some(all)
             }
             // Its id may be another's by now.
-            None if self.ended().is_some() => Some(Vec::new()),
-            None => proc::descendants(self.raw()),
+            _ if self.ended().is_some() => Some(Vec::new()),
+            _ if self.pid > 0 => proc::descendants(self.pid),
+            _ => None,
         }
     }
 
     /// Sends a signal: to the process alone, as kubelet and the others do to the container's first, or
     /// to everything below it too where the platform does that.
-    pub(crate) fn signal(&self, signal: StopSignal) -> rustix::io::Result<()> {
+    pub(crate) fn signal(&self, signal: StopSignal) -> anyhow::Result<()> {
+        if let Through::Container(container) = &self.through {
+            return container.signal(signal.name());
+        }
         let below = match self.everyone {
             true => self.below().unwrap_or_default(),
             false => Vec::new(),
         };
-        rustix::process::kill_process(self.pid, number(signal))?;
+        self.send(number(signal))?;
         for entry in below {
             if let Some(pid) = Pid::from_raw(entry.pid) {
                 // One that ended meanwhile needs no signal.
@@ -208,9 +251,33 @@ impl Running {
         Ok(())
     }
 
+    /// Signals the first process, unless its end has been seen.
+    fn send(&self, signal: Signal) -> rustix::io::Result<()> {
+        match Pid::from_raw(self.pid) {
+            Some(pid) if self.is_child() || self.ended().is_none() => {
+                rustix::process::kill_process(pid, signal)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The guard's child, whose id is its own until the drill is over.
+    const fn is_child(&self) -> bool {
+        matches!((&self.through, &self.guard), (Through::Nothing, Some(_)))
+    }
+
+    /// Has the engine stop it, where that is what the target says: the drill then looks on.
+    pub(crate) fn stop(&self) -> anyhow::Result<Option<Stopping>> {
+        match &self.through {
+            Through::Container(container) => container.stop(),
+            Through::Unit(unit) => unit.stop(),
+            Through::Nothing => Ok(None),
+        }
+    }
+
     /// The process and everything below it, as they are now.
     pub(crate) async fn look(&self, signal: StopSignal) -> anyhow::Result<Signalled> {
-        let (pid, everyone) = (self.raw(), self.everyone);
+        let (pid, everyone) = (self.pid, self.everyone);
         // Not on the drill's own threads, which have moments to keep.
         let look = move || Signalled::look(pid, number(signal).as_raw(), everyone);
         Ok(tokio::task::spawn_blocking(look).await?)
@@ -219,27 +286,32 @@ impl Running {
     /// Ends it and everything below it, as a container ends with its first process.
     pub(crate) fn kill(&self) {
         let below = self.below().unwrap_or_default();
-        if self.guard.is_some() {
-            // An error means that nothing is left to kill.
-            let _nothing_left = rustix::process::kill_process_group(self.pid, Signal::KILL);
-        } else if self.ended().is_none() {
-            let _nothing_left = rustix::process::kill_process(self.pid, Signal::KILL);
+        if let Through::Container(container) = &self.through {
+            // An error means that nothing is left to kill; what is left nevertheless, its guard removes.
+            let _nothing_left = container.signal("SIGKILL");
+        } else if let Some(pid) = Pid::from_raw(self.pid).filter(|_| self.is_child()) {
+            let _nothing_left = rustix::process::kill_process_group(pid, Signal::KILL);
+        } else {
+            let _nothing_left = self.send(Signal::KILL);
         }
         for entry in below {
             kill(entry);
         }
     }
 
-    /// Processes that came of it and are still alive beside it; `None` where the system does not tell.
+    /// Processes that came of it and are still alive beside it; `None` where the system does not tell,
+    /// or an engine ends them.
     pub(crate) fn left_behind(&self) -> Option<usize> {
-        self.guard.as_ref()?;
-        Some(self.below()?.len())
+        match self.is_child() {
+            true => Some(self.below()?.len()),
+            false => None,
+        }
     }
 
     /// Where it takes connections, itself or anything below it.
     pub(crate) fn listening(&self) -> Vec<proc::Listening> {
         let below = self.below().unwrap_or_default();
-        let pids: Vec<i32> = std::iter::once(self.raw())
+        let pids: Vec<i32> = std::iter::once(self.pid)
             .chain(below.iter().map(|entry| entry.pid))
             .collect();
         proc::listening(&pids)
@@ -248,6 +320,9 @@ impl Running {
     /// The target with the addresses it really has. Where none is known, this waits until the program
     /// has opened a port; whoever calls it brings the bound.
     pub(crate) async fn located(&self, target: &Target) -> anyhow::Result<Target> {
+        if let Through::Container(container) = &self.through {
+            return container.located(target).await;
+        }
         let mut located = target.clone();
         while located.base.is_none() && target.finds_port {
             if choose(&self.listening()).is_some() {
@@ -258,6 +333,14 @@ impl Running {
             }
         }
         Ok(located)
+    }
+
+    /// The load with the ports that it names where they really are.
+    pub(crate) fn reached(&self, load: &Load) -> anyhow::Result<Load> {
+        match &self.through {
+            Through::Container(container) => container.reached(load),
+            Through::Nothing | Through::Unit(_) => Ok(load.clone()),
+        }
     }
 
     /// Ends and removes everything the drill has started; what could not be is told in sentences.

@@ -3,6 +3,7 @@
 //! What is asserted is the verdict and what was counted, never how long something took.
 
 mod known;
+mod left;
 mod page;
 mod records;
 mod scenarios;

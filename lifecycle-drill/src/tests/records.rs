@@ -324,6 +324,7 @@ prop_compose! {
         probes in maybe(probes()),
         plan in maybe(step_plan()),
         report in maybe(own_report()),
+        scenario in maybe(words()),
         lines in proptest::collection::vec(words(), 0..4),
     ) -> Measured {
         let [service, platform, platform_label, signal] = names;
@@ -336,6 +337,8 @@ prop_compose! {
             service,
             platform,
             platform_label,
+            scenario: scenario.clone(),
+            excused: scenario.into_iter().collect(),
             command: lines.clone(),
             course,
             expected: Expectations {
@@ -344,8 +347,6 @@ prop_compose! {
                 ..Expectations::default()
             },
             findings,
-            scenario: None,
-            excused: Vec::new(),
             address: None,
             waited: None,
             signal: signal.into(),

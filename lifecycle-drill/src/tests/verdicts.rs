@@ -35,6 +35,7 @@ fn clean() -> Measured {
         waited: None,
         excused: Vec::new(),
         scenario: None,
+        seed: None,
         course: Course::Played,
         expected: Expectations::default(),
         findings: Vec::new(),

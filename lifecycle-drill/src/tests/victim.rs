@@ -57,6 +57,8 @@ pub(crate) enum Way {
     Crashes,
     /// Leaves a child behind.
     LeavesChild,
+    /// Ignores the signal, and has started children that leave its group and daemons of theirs.
+    Scatters,
     /// Leaves in the moment of the signal, in order.
     LeavesAtOnce,
     /// Leaves at once when the signal comes again.
@@ -79,9 +81,11 @@ pub(crate) enum Way {
     SitsOn,
     /// Runs a drill of [`Way::Ignores`] itself.
     Driller,
+    /// Runs a drill of [`Way::Scatters`] itself.
+    KilledDriller,
 }
 
-const WAYS: [Way; 26] = [
+const WAYS: [Way; 28] = [
     Way::Polite,
     Way::Reporting,
     Way::DiesAtOnce,
@@ -97,6 +101,7 @@ const WAYS: [Way; 26] = [
     Way::DiesBesideOthers,
     Way::Crashes,
     Way::LeavesChild,
+    Way::Scatters,
     Way::LeavesAtOnce,
     Way::DiesAtSecond,
     Way::StartsSlowly,
@@ -108,6 +113,7 @@ const WAYS: [Way; 26] = [
     Way::Toils,
     Way::SitsOn,
     Way::Driller,
+    Way::KilledDriller,
 ];
 
 /// This test binary as a victim.
@@ -196,15 +202,16 @@ fn play_the_victim() {
             eprintln!("somebody holds the lock");
             std::process::exit(9);
         }
-        Way::Driller => drill_another(port),
+        Way::Driller => drill_another(Way::Ignores, port),
+        Way::KilledDriller => drill_another(Way::Scatters, port),
         _ => Victim::serve(way, port),
     }
 }
 
 /// A driller that is itself interrupted.
-fn drill_another(port: u16) {
-    let mut target = target(Way::Ignores);
-    target.env = env(Way::Ignores, port);
+fn drill_another(way: Way, port: u16) {
+    let mut target = target(way);
+    target.env = env(way, port);
     let address = |path| Endpoint::on_port(port, path);
     (target.base, target.ready, target.live) = (
         Some(address("/")),
@@ -244,13 +251,21 @@ impl Victim {
             served: AtomicUsize::new(0),
         });
         if way == Way::LeavesChild {
-            let child = std::process::Command::new("sleep")
-                .arg("300")
+            // In a session, and so a group, of its own.
+            let child = std::process::Command::new("setsid")
+                .args(["sleep", "300"])
                 .spawn()
                 .unwrap();
             println!("child {}", child.id());
             // To be left behind, and ended by whoever cleans up.
             drop(child);
+        }
+        if way == Way::Scatters {
+            // One in its group, one in a session of its own, and a family of orphans.
+            let words =
+                "sleep 300 & setsid sleep 300 & (setsid sh -c 'sleep 301 & wait' &) ; exit 0";
+            let mut shell = std::process::Command::new("sh");
+            assert!(shell.args(["-c", words]).status().unwrap().success());
         }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -277,7 +292,7 @@ impl Victim {
             let mut term = terminations();
             loop {
                 term.recv().await;
-                if way != Way::Ignores {
+                if !matches!(way, Way::Ignores | Way::Scatters) {
                     break;
                 }
             }

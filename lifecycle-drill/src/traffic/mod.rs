@@ -9,6 +9,7 @@ pub(crate) mod frames;
 pub mod grpc;
 mod http2;
 mod lane;
+mod listed;
 pub mod outcome;
 mod schedule;
 mod sequence;

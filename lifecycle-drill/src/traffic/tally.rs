@@ -12,13 +12,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
+use super::listed::Listed;
 use super::outcome::{Lost, Outcome};
 use super::websocket::Messages;
 use crate::series::{Recorder, Series};
-use crate::stage::{Phase, Stage, millis_between};
+use crate::stage::{Phase, Stage};
 
-/// How many lost requests are listed one by one.
-const LISTED: usize = 20;
 /// Latencies beyond this, in microseconds, count as this.
 const LONGEST_US: u64 = 3_600_000_000;
 
@@ -166,7 +165,7 @@ pub(crate) struct Tally {
     /// How far the generator was behind its own schedule.
     behind: Histogram<u64>,
     kinds: Vec<OfKind>,
-    lost: Vec<(String, Lost, Instant, Instant)>,
+    lost: Listed,
     errors: Option<u16>,
     errors_before: u64,
     /// The same over time.
@@ -226,7 +225,7 @@ impl Tally {
                 .cloned()
                 .map(OfKind::new)
                 .collect::<anyhow::Result<_>>()?,
-            lost: Vec::new(),
+            lost: Listed::default(),
             errors: None,
             errors_before: 0,
             over_time: Recorder::new(Instant::now()),
@@ -313,9 +312,9 @@ impl Tally {
                 // Sent before the stop and failed after it is the stop's doing.
                 self.errors_before += u64::from(stage.phase(now) == Phase::Before);
             }
-            Outcome::Lost(how) if self.lost.len() < LISTED => {
-                let label = finished.kind.template.label.clone();
-                self.lost.push((label, how, finished.sent, now));
+            Outcome::Lost(how) => {
+                let label = &finished.kind.template.label;
+                self.lost.add(label, how, finished.sent, now);
             }
             _ => {}
         }
@@ -361,16 +360,7 @@ impl Tally {
             last_server_error: self.errors,
             server_errors_before_stop: self.errors_before,
             ended_early: self.exhausted,
-            lost: self
-                .lost
-                .iter()
-                .map(|(request, how, sent, ended)| LostRequest {
-                    request: request.clone(),
-                    how: *how,
-                    sent_ms: millis_between(zero, *sent),
-                    ended_ms: millis_between(zero, *ended),
-                })
-                .collect(),
+            lost: self.lost.told(zero),
             kinds: self.kinds.iter().map(OfKind::frozen).collect(),
         }
     }
@@ -439,7 +429,7 @@ pub struct Requests {
     pub server_errors_before_stop: u64,
     /// The load ended before routing did, because it had sent as many requests as it may.
     pub ended_early: bool,
-    /// The first lost requests, twenty at most.
+    /// The first lost requests of each kind, twenty at most, in the order in which they were sent.
     pub lost: Vec<LostRequest>,
     /// The same counts by kind of request, in the order of the mix.
     #[serde(default)]
@@ -614,7 +604,7 @@ mod tests {
             record(&mut tally, &stage, Outcome::Lost(Lost::Closed));
         }
         let requests = tally.0.requests(Instant::now());
-        assert_eq!(requests.lost.len(), LISTED);
+        assert_eq!(requests.lost.len(), 20);
         assert_eq!(requests.before.lost, 1_000);
     }
 

@@ -297,6 +297,17 @@ macro_rules! platforms {
                 match self { $(Self::$Type(platform) => platform.terms(manifest),)* }
             }
 
+            /// Its signal goes to every process of the service, and not to the first alone.
+            pub fn signals_everyone(&self) -> bool {
+                match self {
+                    Self::Systemd(unit) => unit.kill_mode() == KillMode::ControlGroup,
+                    Self::Pm2(process) => process.treekill(),
+                    // <https://devcenter.heroku.com/articles/dyno-shutdown-behavior>: all processes in the dyno.
+                    Self::Heroku(_) => true,
+                    _ => false,
+                }
+            }
+
             /// The image it runs.
             pub fn image(&self) -> Option<&str> {
                 self.common().image.as_ref().map(|image| image.value.as_str())

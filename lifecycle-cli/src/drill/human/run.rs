@@ -198,6 +198,7 @@ fn timeline(text: &mut String, measured: &Measured) {
         Some(Status::Code(code)) => format!("exit code {code}"),
         Some(Status::Signal(number)) => format!("ended by {}", signal_name(number)),
         Some(Status::Unknown) => "exit code unknown".to_owned(),
+        None if played => "exit code unknown".to_owned(),
         None => "killed by the drill".to_owned(),
     };
     row(text, "exit", &by, &seen(times.ended_ms), &status);

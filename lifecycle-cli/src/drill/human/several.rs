@@ -6,6 +6,7 @@ use lifecycle_drill::record::Runs;
 use lifecycle_drill::summary::{Found, Spread, Summary};
 use lifecycle_drill::words::{count, grouped, moment, span};
 
+use super::super::scenarios;
 use super::run::heading;
 use super::text::{BAD, FAINT, GOOD, HEADING, WARN, clean, line, padded, styled, wrapped_after};
 
@@ -14,6 +15,10 @@ pub(in crate::drill) fn several(several: &Runs) -> String {
     let mut text = String::new();
     if let Some(first) = several.runs.first() {
         heading(&mut text, first);
+    }
+    if several.runs.iter().any(|run| run.scenario.is_some()) {
+        line(&mut text, "");
+        return text + &scenarios::table(&several.runs, &several.not_played);
     }
     runs(&mut text, &several.runs);
     spreads(&mut text, &several.summary);

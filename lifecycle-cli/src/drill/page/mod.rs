@@ -14,8 +14,9 @@ use anyhow::Result;
 use minijinja::Value;
 use serde::Serialize;
 
-use lifecycle_drill::measured::{Measured, Severity};
+use lifecycle_drill::measured::{Finding, Measured, Severity};
 use lifecycle_drill::record::Runs;
+use lifecycle_drill::rolling::measured::RollingMeasured;
 use lifecycle_drill::series::Series;
 use lifecycle_drill::summary::Found;
 use lifecycle_drill::words::moment;
@@ -122,6 +123,7 @@ pub(super) fn html(shown: Shown<'_>) -> Result<String> {
     let page = match shown {
         Shown::Drill(Record::One(run)) => of_run(run),
         Shown::Drill(Record::Several(several)) => of_several(several),
+        Shown::Rolling(measured) => of_rolling(measured),
         Shown::Compared {
             comparison,
             before,
@@ -186,24 +188,7 @@ fn of_run(run: &Measured) -> Page {
     let mut page = Page::new(title, run.passed, words::of_run(run));
     page.facts = facts(run);
     page.run = Some(view(run, String::new()));
-    page.finding_groups = groups([(
-        "Findings".to_owned(),
-        run.findings
-            .iter()
-            .map(|finding| FindingView {
-                when: finding
-                    .at_ms
-                    .map(|at| format!("at {}", moment(at)))
-                    .unwrap_or_default(),
-                ..FindingView::new(
-                    finding.severity,
-                    &finding.name,
-                    &finding.message,
-                    &finding.cause,
-                )
-            })
-            .collect(),
-    )]);
+    page.finding_groups = groups([("Findings".to_owned(), findings(&run.findings))]);
     page
 }
 
@@ -246,7 +231,10 @@ fn of_several(several: &Runs) -> Page {
                 ("bad", "failed")
             };
             Small {
-                name: format!("Run {}", at + 1),
+                name: match &run.scenario {
+                    Some(scenario) => format!("Run {}, {scenario}", at + 1),
+                    None => format!("Run {}", at + 1),
+                },
                 class,
                 word,
                 chart: Some(chart),
@@ -261,6 +249,42 @@ fn of_several(several: &Runs) -> Page {
     };
     page.run = Some(view(&several.runs[shown.unwrap_or(0)], heading));
     page
+}
+
+/// What clients saw of a rolling deploy, and what was found; it has no picture.
+fn of_rolling(measured: &RollingMeasured) -> Page {
+    let title = format!(
+        "Rolling deploy of {} on {}",
+        measured.service, measured.platform_label
+    );
+    let mut page = Page::new(title, measured.passed, format!("{}.", measured.sentence));
+    page.facts = [
+        ("Service", measured.service.clone()),
+        ("Platform", measured.platform_label.clone()),
+        ("Program", measured.command.join(" ")),
+        ("Load", super::human::load(&measured.load)),
+    ]
+    .map(|(name, value)| Fact { name, value })
+    .into();
+    page.finding_groups = groups([("Findings".to_owned(), findings(&measured.findings))]);
+    page.remarks.clone_from(&measured.not_measured);
+    page
+}
+
+fn findings(all: &[Finding]) -> Vec<FindingView> {
+    let views = all.iter().map(|finding| FindingView {
+        when: finding
+            .at_ms
+            .map(|at| format!("at {}", moment(at)))
+            .unwrap_or_default(),
+        ..FindingView::new(
+            finding.severity,
+            &finding.name,
+            &finding.message,
+            &finding.cause,
+        )
+    });
+    views.collect()
 }
 
 fn of_two(comparison: &Comparison, before: &Record, after: &Record) -> Page {

@@ -31,7 +31,7 @@ fn text_of(bytes: &[u8]) -> String {
 
 /// Reads a page; it must be without an error, and every element must end where it has to.
 fn read(page: &str) -> Read {
-    let mut emitter: DefaultEmitter = DefaultEmitter::new();
+    let mut emitter = DefaultEmitter::<()>::default();
     emitter.naively_switch_states(true);
     let mut read = Read::default();
     let mut open: Vec<String> = Vec::new();

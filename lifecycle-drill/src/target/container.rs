@@ -1,0 +1,639 @@
+//! Containers: an image that the drill runs through Docker or Podman, and a service of a Compose
+//! project of the drill's own.
+//!
+//! Whatever is made has a name of this drill alone and is removed by its guard. Ports are published on
+//! loopback, and only a port that is reachable there is ever loaded.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use lifecycle_manifest::contract;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::output::Output;
+use super::proc;
+use super::process::{Ended, Status, hold, status_of_another, watch as watch_end};
+use super::stopping::{Seen, Stopping, moment_of};
+use super::tool::{Follower, Tool};
+use crate::guard::{Guard, MARK, Order, Undo, new_mark};
+use crate::script::{Endpoint, Load, Script, Target};
+use crate::{Event, Progress};
+
+/// Where the container finds the directory for its report.
+const SHARED: &str = "/run/lifecycle-drill";
+/// How long an engine may take to start a container from an image it has.
+const RUN: Duration = Duration::from_secs(120);
+/// How long a project may take, which may build its images first.
+const UP: Duration = Duration::from_secs(1_800);
+
+/// A container of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// The image; fetched when the engine does not have it.
+    pub image: String,
+    /// In place of the image's own command; empty for that.
+    pub arguments: Vec<String>,
+    /// The engine itself plays the stop (`docker stop`), with the script's signal and grace period.
+    pub stops_itself: bool,
+}
+
+/// A service of a Compose project, with whatever it depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compose {
+    /// The project's file.
+    pub file: PathBuf,
+    /// Which of its services; may be left out where there is one.
+    pub service: Option<String>,
+    /// Compose itself plays the stop (`compose stop`), with what the file says: hooks, signal, grace
+    /// period.
+    pub stops_itself: bool,
+}
+
+/// What a Compose file says of how its service is stopped, in its own words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// `stop_grace_period`.
+    pub grace: Option<String>,
+    /// `stop_signal`.
+    pub signal: Option<String>,
+}
+
+impl Image {
+    /// The image's STOPSIGNAL; `None` where it has none, or the engine does not have the image yet.
+    ///
+    /// Errors: no engine answers.
+    pub fn stop_signal(&self) -> anyhow::Result<Option<String>> {
+        let engine = engine(&new_mark())?;
+        let asked = [
+            "image",
+            "inspect",
+            "--format",
+            "{{.Config.StopSignal}}",
+            &self.image,
+        ];
+        let answer = engine.now(&asked).unwrap_or_default();
+        Ok(Some(answer).filter(|name| !name.is_empty() && name != "<no value>"))
+    }
+}
+
+impl Compose {
+    /// Asks Compose what the file says.
+    ///
+    /// Errors: there is no Compose of version 2, the file is none, or the service is not named.
+    pub fn settings(&self) -> anyhow::Result<Settings> {
+        let engine = engine(&new_mark())?;
+        let file = self.file.display().to_string();
+        let config = engine.now(&["compose", "--file", &file, "config", "--format", "json"])?;
+        let config: Value = serde_json::from_str(&config).context("Compose's answer is no JSON")?;
+        let service = &config["services"][service_of(&config, self.service.as_deref())?];
+        let text = |key: &str| service[key].as_str().map(str::to_owned);
+        Ok(Settings {
+            grace: text("stop_grace_period"),
+            signal: text("stop_signal"),
+        })
+    }
+}
+
+/// A container under way.
+pub(crate) struct Container {
+    engine: Tool,
+    /// Its id for the engine.
+    id: String,
+    /// Its first process on this machine, when it can be seen.
+    pub(crate) pid: Option<i32>,
+    /// The published ports, once they have been asked for.
+    published: OnceLock<BTreeMap<u16, (bool, u16)>>,
+    /// What stops it, when the engine does.
+    stop: Option<(Tool, Vec<String>)>,
+    _followers: Vec<Follower>,
+}
+
+/// What is known of a container once it runs.
+pub(crate) struct Started {
+    pub(crate) container: Container,
+    pub(crate) ended: watch::Receiver<Option<Ended>>,
+    pub(crate) output: Arc<Output>,
+    pub(crate) guard: Guard,
+}
+
+/// The engine that answers: Docker, else Podman.
+///
+/// Errors: neither does; says what each said.
+fn engine(mark: &str) -> anyhow::Result<Tool> {
+    let mut said = Vec::new();
+    for program in ["docker", "podman"] {
+        let tool = Tool::new(&[program], mark);
+        match tool.now(&["version"]) {
+            Ok(_) => return Ok(tool),
+            Err(why) => said.push(format!("{why:#}")),
+        }
+    }
+    bail!("no container engine answers; {}", said.join("; "))
+}
+
+/// The environment of the process, with the report's place as the container sees it.
+fn environment(target: &Target, script: &Script, mark: &str) -> BTreeMap<String, String> {
+    let own = [
+        (contract::REPORT.to_owned(), format!("{SHARED}/report.json")),
+        (MARK.to_owned(), mark.to_owned()),
+    ];
+    let told = script.env.iter().chain(&target.env).cloned();
+    told.chain(own).collect()
+}
+
+/// The directory of the report, open to whichever user the container runs as.
+fn share(report: &Path) -> anyhow::Result<String> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = report.parent().context("the report has no directory")?;
+    std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o777))?;
+    let directory = directory.to_str();
+    Ok(directory
+        .context("the directory for temporary files has a name that is not text")?
+        .to_owned())
+}
+
+/// The ports that the target names, each once.
+fn wanted(target: &Target) -> Vec<u16> {
+    let all = [&target.base, &target.ready, &target.live];
+    let mut ports: Vec<u16> = all
+        .into_iter()
+        .flatten()
+        .map(|endpoint| endpoint.address().port())
+        .collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports
+}
+
+/// A port as engines write it, `8080/tcp`; `None` for other protocols.
+fn tcp(port: &str) -> Option<u16> {
+    match port.split_once('/') {
+        Some((port, "tcp")) => port.parse().ok(),
+        Some(_) => None,
+        None => port.parse().ok(),
+    }
+}
+
+/// Runs an image.
+pub(crate) async fn run_image(
+    image: &Image,
+    target: &Target,
+    script: &Script,
+    report: &Path,
+    progress: &Progress,
+) -> anyhow::Result<Started> {
+    let mark = new_mark();
+    let engine = engine(&mark)?;
+    let inspect = [
+        "image",
+        "inspect",
+        "--format",
+        "{{json .Config}}",
+        &image.image,
+    ];
+    let config = match engine.ask(&inspect).await {
+        Ok(config) => config,
+        Err(_) => {
+            progress(Event::Output(&format!("fetching {}", image.image)));
+            engine.fetch(&["pull", &image.image]).await?;
+            engine.ask(&inspect).await?
+        }
+    };
+    let config: Value = serde_json::from_str(&config).context("the engine's answer is no JSON")?;
+    let mut ports = wanted(target);
+    let exposed = config["ExposedPorts"].as_object();
+    ports.extend(
+        exposed
+            .into_iter()
+            .flat_map(|it| it.keys())
+            .filter_map(|it| tcp(it)),
+    );
+    ports.sort_unstable();
+    ports.dedup();
+    ensure!(
+        !ports.is_empty() || target.base.is_none() && !target.finds_port,
+        "the image {} says nothing of its ports (EXPOSE); say where the program listens: --port PORT",
+        image.image
+    );
+
+    let name = format!("lifecycle-drill-{mark}");
+    let undo = Undo {
+        unless: format!("the container {name} could not be removed"),
+        command: engine.line(&["rm", "--force", "--volumes", &name]),
+        nothing_to_do: vec![
+            "o such container".to_owned(),
+            "no container with".to_owned(),
+        ],
+    };
+    let (guard, _) = Guard::start(Order {
+        mark: mark.clone(),
+        start: None,
+        undo: vec![undo],
+    })?;
+
+    let mut words: Vec<String> = ["run", "--detach", "--name", &name]
+        .map(str::to_owned)
+        .to_vec();
+    for port in &ports {
+        words.extend(["--publish".to_owned(), format!("127.0.0.1::{port}")]);
+    }
+    for (name, value) in environment(target, script, &mark) {
+        words.extend(["--env".to_owned(), format!("{name}={value}")]);
+    }
+    words.extend([
+        "--volume".to_owned(),
+        format!("{}:{SHARED}", share(report)?),
+    ]);
+    words.extend(["--stop-signal".to_owned(), script.signal.name().to_owned()]);
+    let seconds = script.grace.as_secs_f64().ceil();
+    words.extend(["--stop-timeout".to_owned(), format!("{seconds:.0}")]);
+    words.push(image.image.clone());
+    words.extend(image.arguments.iter().cloned());
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    engine.make(RUN, &words).await?;
+
+    let stop = image
+        .stops_itself
+        .then(|| (engine.clone(), vec!["stop".to_owned(), name.clone()]));
+    watched(engine, name, stop, &mark, guard, progress).await
+}
+
+/// Starts a project of the drill's own from a Compose file.
+pub(crate) async fn up_compose(
+    compose: &Compose,
+    target: &Target,
+    script: &Script,
+    report: &Path,
+    progress: &Progress,
+) -> anyhow::Result<Started> {
+    let mark = new_mark();
+    let engine = engine(&mark)?;
+    let project = format!("lifecycle-drill-{mark}");
+    let file = std::path::absolute(&compose.file)?;
+    let file = file
+        .to_str()
+        .context("the Compose file has a name that is not text")?;
+    let whole = engine.clone().with(["compose", "--project-name", &project]);
+    let alone = whole.clone().with(["--file", file]);
+    let config = alone.ask(&["config", "--format", "json"]).await?;
+    let config: Value = serde_json::from_str(&config).context("Compose's answer is no JSON")?;
+    let service = service_of(&config, compose.service.as_deref())?;
+
+    let mut ports = wanted(target);
+    let published = published_by(&config["services"][&service]);
+    if ports.is_empty() {
+        ports.extend(published.first());
+    }
+    ensure!(
+        !ports.is_empty() || target.base.is_none() && !target.finds_port,
+        "the service {service} publishes no port; say where the program listens: --port PORT"
+    );
+    ports.retain(|port| !published.contains(port));
+    let ports: Vec<String> = ports
+        .iter()
+        .map(|port| format!("127.0.0.1::{port}"))
+        .collect();
+    let shared = share(report)?;
+    let more = json!({ "services": { &service: {
+        "environment": environment(target, script, &mark),
+        "volumes": [format!("{shared}:{SHARED}")],
+        "ports": ports,
+    } } });
+    let overlay = Path::new(&shared).join("compose.json");
+    std::fs::write(&overlay, more.to_string()).context("could not write what the drill adds")?;
+
+    let undo = Undo {
+        unless: format!("the Compose project {project} could not be removed"),
+        command: whole.line(&[
+            "down",
+            "--volumes",
+            "--remove-orphans",
+            "--rmi",
+            "local",
+            "--timeout",
+            "0",
+        ]),
+        nothing_to_do: Vec::new(),
+    };
+    let (guard, _) = Guard::start(Order {
+        mark: mark.clone(),
+        start: None,
+        undo: vec![undo],
+    })?;
+    let overlay = overlay.to_string_lossy().into_owned();
+    let both = alone.with(["--file", &overlay]);
+    both.make(UP, &["up", "--detach", "--quiet-pull", &service])
+        .await?;
+    let ids = both.ask(&["ps", "--all", "--quiet", &service]).await?;
+    let id = match ids.lines().collect::<Vec<_>>().as_slice() {
+        [id] => (*id).to_owned(),
+        several => bail!(
+            "the service {service} has {} containers; a drill stops one: write `scale: 1`",
+            several.len()
+        ),
+    };
+    let stop = compose
+        .stops_itself
+        .then(|| (both, vec!["stop".to_owned(), service.clone()]));
+    watched(engine, id, stop, &mark, guard, progress).await
+}
+
+/// The service that is meant.
+fn service_of(config: &Value, asked: Option<&str>) -> anyhow::Result<String> {
+    let services = config["services"].as_object();
+    let names: Vec<&String> = services.into_iter().flat_map(|it| it.keys()).collect();
+    match (asked, names.as_slice()) {
+        (Some(asked), names) if names.iter().any(|name| *name == asked) => Ok(asked.to_owned()),
+        (Some(asked), names) => bail!(
+            "the Compose file has no service `{asked}`; it has {}",
+            listed(names)
+        ),
+        (None, [only]) => Ok((*only).clone()),
+        (None, []) => bail!("the Compose file has no service"),
+        (None, several) => bail!(
+            "the Compose file has several services ({}); name one: --compose-service NAME",
+            listed(several)
+        ),
+    }
+}
+
+fn listed(names: &[&String]) -> String {
+    let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+    names.join(", ")
+}
+
+/// The container ports that the file publishes where this machine's loopback reaches them, lowest first.
+fn published_by(service: &Value) -> Vec<u16> {
+    let mut ports: Vec<u16> = service["ports"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|port| port["protocol"].as_str().is_none_or(|it| it == "tcp"))
+        .filter(|port| port["host_ip"].as_str().is_none_or(is_here))
+        .filter_map(|port| u16::try_from(port["target"].as_u64()?).ok())
+        .collect();
+    ports.sort_unstable();
+    ports
+}
+
+/// An address that loopback reaches.
+fn is_here(ip: &str) -> bool {
+    ip.is_empty()
+        || ip
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
+}
+
+/// Follows a container that has just been started: what it says, and its end.
+async fn watched(
+    engine: Tool,
+    id: String,
+    stop: Option<(Tool, Vec<String>)>,
+    mark: &str,
+    guard: Guard,
+    progress: &Progress,
+) -> anyhow::Result<Started> {
+    let output = Arc::new(Output::default());
+    let mut logs = engine.follow(&["logs", "--follow", &id])?;
+    output.follow(logs.stdout()?, progress)?;
+    output.follow(logs.stderr()?, progress)?;
+    let mut end = engine.follow(&["wait", &id])?;
+    let code = end.stdout()?;
+
+    let pid = engine
+        .ask(&["inspect", "--format", "{{.State.Pid}}", &id])
+        .await?;
+    // On an engine that runs elsewhere, this number is somebody else's here.
+    let pid = pid
+        .parse()
+        .ok()
+        .filter(|pid| *pid > 0 && proc::has_variable(*pid, MARK, mark));
+    let ended = watch_end(pid.and_then(hold), move || {
+        let known = pid.map_or(Status::Unknown, status_of_another);
+        let told = told_code(code);
+        if known == Status::Unknown {
+            told
+        } else {
+            known
+        }
+    })?;
+    let container = Container {
+        engine,
+        id,
+        pid,
+        published: OnceLock::new(),
+        stop,
+        _followers: vec![logs, end],
+    };
+    Ok(Started {
+        container,
+        ended,
+        output,
+        guard,
+    })
+}
+
+/// What `wait` prints: an exit code, or 128 and the number of a signal.
+fn told_code(mut from: impl std::io::Read) -> Status {
+    const KILLED: i32 = 128 + 9;
+    let mut text = String::new();
+    let read = from.read_to_string(&mut text).ok();
+    match read.and_then(|_| text.trim().parse().ok()) {
+        // A container's first process dies of no other signal than this, unless it sends it itself.
+        Some(KILLED) => Status::Signal(9),
+        Some(code) => Status::Code(code),
+        None => Status::Unknown,
+    }
+}
+
+impl Container {
+    /// The target's addresses as they are published.
+    pub(crate) async fn located(&self, target: &Target) -> anyhow::Result<Target> {
+        let format = "{{json .NetworkSettings.Ports}}";
+        let ports = self
+            .engine
+            .ask(&["inspect", "--format", format, &self.id])
+            .await?;
+        let ports: Value =
+            serde_json::from_str(&ports).context("the engine's answer is no JSON")?;
+        let published = self.published.get_or_init(|| published(&ports));
+        let at = |endpoint: &Endpoint| {
+            let inside = endpoint.address().port();
+            let Some((only_six, port)) = published.get(&inside) else {
+                bail!("port {inside} of the container is not published on loopback");
+            };
+            Ok(Endpoint::on_loopback(*only_six, *port, endpoint.path()))
+        };
+        let mut located = target.clone();
+        for endpoint in [&mut located.base, &mut located.ready, &mut located.live]
+            .into_iter()
+            .flatten()
+        {
+            *endpoint = at(endpoint)?;
+        }
+        if located.base.is_none()
+            && target.finds_port
+            && let Some((only_six, port)) = published.values().next()
+        {
+            located.base = Some(Endpoint::on_loopback(*only_six, *port, "/"));
+        }
+        Ok(located)
+    }
+
+    /// The load with the ports that it names where they are published.
+    pub(crate) fn reached(&self, load: &Load) -> anyhow::Result<Load> {
+        let published = self.published.get();
+        let mut load = load.clone();
+        let requests = load.requests.iter_mut().chain(&mut load.slow);
+        let sessions = load.sessions.iter_mut().map(|session| &mut session.request);
+        for request in requests.chain(sessions) {
+            if let Some(inside) = request.port {
+                let at = published.and_then(|published| published.get(&inside));
+                let (_, port) = at.with_context(|| {
+                    format!("port {inside} of the container is not published on loopback")
+                })?;
+                request.port = Some(*port);
+            }
+        }
+        Ok(load)
+    }
+
+    /// Sends a signal to its first process.
+    pub(crate) fn signal(&self, name: &str) -> anyhow::Result<()> {
+        self.engine.now(&["kill", "--signal", name, &self.id])?;
+        Ok(())
+    }
+
+    /// Has the engine stop it, where the drill was told to leave that to the engine.
+    pub(crate) fn stop(&self) -> anyhow::Result<Option<Stopping>> {
+        let Some((tool, words)) = &self.stop else {
+            return Ok(None);
+        };
+        let filter = format!("container={}", self.id);
+        let format = "{{.TimeNano}} {{index .Actor.Attributes \"signal\"}}";
+        let mut events = self.engine.follow(&[
+            "events",
+            "--filter",
+            &filter,
+            "--filter",
+            "event=kill",
+            "--since",
+            "0m",
+            "--format",
+            format,
+        ])?;
+        let told = events.stdout()?;
+        let (tell, seen) = watch::channel(Seen::default());
+        std::thread::Builder::new()
+            .name("drill-events".to_owned())
+            .spawn(move || {
+                for line in BufReader::new(told).lines().map_while(Result::ok) {
+                    note(&line, &tell);
+                }
+            })?;
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let stop = tool.follow(&words)?;
+        Ok(Some(Stopping {
+            seen,
+            _commands: vec![events, stop],
+        }))
+    }
+}
+
+/// An event: when, and which signal.
+fn note(line: &str, tell: &watch::Sender<Seen>) {
+    let Some((nanos, signal)) = line.split_once(' ') else {
+        return;
+    };
+    let at = nanos.parse().map_or_else(|_| Instant::now(), moment_of);
+    tell.send_modify(|seen| match signal.trim() {
+        "9" | "SIGKILL" => seen.killed = seen.killed.or(Some(at)),
+        _ => seen.signalled = seen.signalled.or(Some(at)),
+    });
+}
+
+/// The published ports by the container's own, where loopback reaches them: whether on `::1` alone, and
+/// the port there.
+fn published(ports: &Value) -> BTreeMap<u16, (bool, u16)> {
+    let mut found = BTreeMap::new();
+    for (inside, places) in ports.as_object().into_iter().flatten() {
+        let Some(inside) = tcp(inside) else { continue };
+        for place in places.as_array().into_iter().flatten() {
+            let ip = place["HostIp"].as_str().unwrap_or_default();
+            let port = place["HostPort"].as_str().and_then(|it| it.parse().ok());
+            if let Some(port) = port.filter(|_| is_here(ip)) {
+                found.entry(inside).or_insert((ip == "::1", port));
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_loopback_reaches_is_published() {
+        let ports = json!({
+            "8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": "32768"}],
+            "9090/tcp": [{"HostIp": "10.1.2.3", "HostPort": "9090"}],
+            "7070/tcp": [{"HostIp": "0.0.0.0", "HostPort": "70"}, {"HostIp": "::", "HostPort": "70"}],
+            "53/udp": [{"HostIp": "0.0.0.0", "HostPort": "53"}],
+            "6060/tcp": null,
+        });
+        let found = published(&ports);
+        assert_eq!(found.get(&8_080), Some(&(false, 32_768)));
+        assert_eq!(found.get(&7_070), Some(&(false, 70)));
+        assert_eq!(found.len(), 2);
+    }
+
+    #[test]
+    fn a_service_is_named_where_there_are_several() {
+        let config = json!({"services": {"shop": {}, "db": {}}});
+        assert_eq!(service_of(&config, Some("shop")).unwrap(), "shop");
+        let error = service_of(&config, None).unwrap_err().to_string();
+        assert!(
+            error.contains("db, shop") && error.contains("--compose-service"),
+            "{error}"
+        );
+        let error = service_of(&config, Some("shpo")).unwrap_err().to_string();
+        assert!(error.contains("no service `shpo`"), "{error}");
+        assert_eq!(
+            service_of(&json!({"services": {"a": {}}}), None).unwrap(),
+            "a"
+        );
+    }
+
+    #[test]
+    fn ports_of_a_file_are_read() {
+        let service = json!({"ports": [
+            {"target": 9090, "host_ip": "10.0.0.1", "published": "9090", "protocol": "tcp"},
+            {"target": 8080, "published": "80", "protocol": "tcp"},
+            {"target": 53, "published": "53", "protocol": "udp"},
+        ]});
+        assert_eq!(published_by(&service), [8_080]);
+    }
+
+    #[test]
+    fn the_end_of_a_container_is_told_by_its_code() {
+        assert_eq!(told_code(&b"0\n"[..]), Status::Code(0));
+        assert_eq!(told_code(&b"137\n"[..]), Status::Signal(9));
+        assert_eq!(told_code(&b"143\n"[..]), Status::Code(143));
+        assert_eq!(told_code(&b""[..]), Status::Unknown);
+    }
+
+    #[test]
+    fn events_tell_the_signal_from_the_kill() {
+        let (tell, seen) = watch::channel(Seen::default());
+        note("1700000000000000000 15", &tell);
+        assert!(seen.borrow().signalled.is_some() && seen.borrow().killed.is_none());
+        note("1700000010000000000 9", &tell);
+        assert!(seen.borrow().killed.is_some());
+    }
+}
