@@ -16,7 +16,7 @@ use super::svg::{
     verdict,
 };
 use super::text::{Font, plain, width};
-use super::what_if::{Cases, Others};
+use super::what_if::{self, Cases, Others};
 use crate::template;
 
 const TEMPLATE: &str = include_str!("../../../templates/picture/plan.html.j2");
@@ -60,7 +60,7 @@ pub(crate) fn write(resolved: &Resolved, lines: &[&Timeline], cases: &Cases) -> 
         digest: plan.digest.clone(),
         asked: plain(&shown.what_if.join(" ")),
         style: style::CSS,
-        page_style: PAGE,
+        layout: PAGE,
         script: SCRIPT,
         patterns: style::PATTERNS,
         choices: choices(&askable, &shown),
@@ -83,7 +83,7 @@ struct Page {
     digest: String,
     asked: String,
     style: &'static str,
-    page_style: &'static str,
+    layout: &'static str,
     script: &'static str,
     patterns: &'static str,
     choices: Vec<Choice>,
@@ -332,7 +332,7 @@ fn answers(
             exit,
             code: happened.exit.code,
             left: millis(happened.left()),
-            words: cases.words(plan, &happened, std::time::Duration::from_millis(exit)),
+            words: what_if::words(plan, &happened, std::time::Duration::from_millis(exit)),
             steps: all,
         }
     };

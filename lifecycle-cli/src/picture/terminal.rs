@@ -91,10 +91,7 @@ fn legend(scene: &Scene, columns: usize) -> Vec<String> {
         (true, "* █ longest path"),
         (true, "▒ other steps"),
         (true, "░ platform"),
-        (
-            lanes().any(|lane| is_arrivals(lane)),
-            "~ requests still arrive",
-        ),
+        (lanes().any(is_arrivals), "~ requests still arrive"),
         (has(Shape::Reserve), "· reserve"),
         (has(Shape::Planned), "· planned"),
         (has(Shape::GivenUp), "× cut off"),

@@ -78,7 +78,7 @@ fn is_laid_out(drawing: &Drawing, what: &str) {
         .items
         .iter()
         .filter_map(|item| match item {
-            Item::Text(text) => Some((text.text.as_str(), text.area())),
+            Item::Text(text) => Some((text.words.as_str(), text.area())),
             _ => None,
         })
         .collect();
@@ -232,7 +232,7 @@ fn a_sigkill_far_away_leaves_room_for_what_happens_before() {
     assert_eq!(scene.platforms[0].kill_ms(), Some(7_200_000));
     let drawing = svg::draw(&scene);
     let kill = drawing.items.iter().find_map(|item| match item {
-        Item::Text(text) if text.text.starts_with("SIGKILL") => Some(text.text.clone()),
+        Item::Text(text) if text.words.starts_with("SIGKILL") => Some(text.words.clone()),
         _ => None,
     });
     assert_eq!(kill.as_deref(), Some("SIGKILL at 2h →"));
