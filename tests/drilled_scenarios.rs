@@ -10,7 +10,10 @@ fn drill(arguments: &[&str], server: &str) -> (Option<i32>, String, String) {
     let output = Command::new(program("lifecycle-cli", "lifecycle"))
         .arg("drill")
         .arg(root().join("tests/peers/scenarios.yaml"))
-        .args(["--warm-up", "300ms"])
+        // Routing notices well within the settle time, also on a busy machine.
+        .args(["--warm-up", "300ms", "--routing-lag", "300ms"])
+        // Reading the debug information for a backtrace takes longer than the step may.
+        .env("RUST_BACKTRACE", "0")
         .args(arguments)
         .arg("--")
         .arg(program("lifecycle-tests", server))
