@@ -92,7 +92,16 @@ fn every_scenario_is_played_and_passes() {
 #[test]
 fn a_fault_that_cannot_be_put_is_said_to_be_not_applicable() {
     let (code, said, words) = drill(
-        &["--platform", "docker", "--scenario", "hanging-close"],
+        &[
+            "--platform",
+            "docker",
+            "--scenario",
+            "hanging-close",
+            "--ready",
+            "http://127.0.0.1:18080/",
+            "--live",
+            "http://127.0.0.1:18080/",
+        ],
         "peer-axum",
     );
     assert_eq!(code, Some(2), "{said}{words}");
