@@ -366,9 +366,6 @@ pub(crate) struct DrillArgs {
     /// How long the platform deregisters before its grace period begins. Without it: what the manifest says of the platform.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) deregistration_delay: Option<std::time::Duration>,
-    /// How long clients go on sending over connections that they keep, once routing opens no new one to the program: what kube-proxy and balancers of TCP let them do. Without it: not at all.
-    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "rolling")]
-    pub(crate) keeps_sending: Option<std::time::Duration>,
     /// Replaces several instances as the platform rolls out a new version, behind a small balancer that follows readiness and endpoint removal, and tells what clients saw. Each instance is told its port in `PORT`, or where `{port}` stands in the command or in the manifest's `drill.env`.
     #[arg(long, conflicts_with = "no_traffic")]
     pub(crate) rolling: bool,

@@ -112,12 +112,12 @@
         left.querySelector(".value").textContent = time(variant.left);
         left.querySelector(".takes .hidden").textContent = ", from " + time(panel.kill - variant.left) + " to " + time(panel.kill);
       }
-      const bad = Boolean(variant && variant.code !== 0);
-      const words = !variant ? "exits by " + time(exit) : variant.code === 137 ? "" : "exits with " + variant.code + " at " + time(exit);
+      const bad = variant ? variant.code !== 0 : panel.exit > panel.kill;
+      const words = !variant ? panel.by + " " + time(exit) : variant.code === 137 ? "" : "exits with " + variant.code + " at " + time(exit);
       moment(section, "exit", exit, words, bad);
       const outcome = section.querySelector(".outcome");
       outcome.textContent = variant ? variant.words : "";
-      outcome.classList.toggle("is-bad", bad);
+      outcome.classList.toggle("is-bad", Boolean(variant) && bad);
     });
   };
 

@@ -26,6 +26,11 @@ pub(super) fn script(resolved: &Resolved, line: &Timeline) -> Script {
         (None, None) => format!("the program, {}", human(line.app_settle.value)),
     };
     let platform = resolved.manifest.platforms.get(line.platform());
+    // A balancer before the cluster that says how long it goes on sending is taken at its word.
+    let propagation = platform
+        .and_then(|platform| platform.kubernetes()?.load_balancer.as_ref())
+        .and_then(|balancer| balancer.propagation.as_ref())
+        .map_or(Duration::ZERO, |written| written.value);
     Script {
         service: resolved.plan.service.clone(),
         platform: line.platform().to_owned(),
@@ -37,7 +42,7 @@ pub(super) fn script(resolved: &Resolved, line: &Timeline) -> Script {
         signals_everyone: platform.is_some_and(Platform::signals_everyone),
         grace: line.grace().value,
         kill_floor: line.facts.kill_floor,
-        routing_lag: terms.settle.value,
+        routing_lag: terms.settle.value.max(propagation),
         readiness_budget: expect
             .readiness_within
             .as_ref()

@@ -16,7 +16,7 @@ use super::svg::{
     verdict,
 };
 use super::text::{Font, plain, width};
-use super::what_if::{Cases, Others};
+use super::what_if::{self, Cases, Others};
 use crate::template;
 
 const TEMPLATE: &str = include_str!("../../../templates/picture/plan.html.j2");
@@ -34,6 +34,9 @@ pub(crate) fn write(resolved: &Resolved, lines: &[&Timeline], cases: &Cases) -> 
     let end_ms = plan.end_ms.max(shown.end_ms);
     let askable = askable(&resolved.plan, lines);
     let panels = plan.platforms.iter().zip(&shown.platforms).enumerate();
+    let rows = shown.platforms.iter().flat_map(|panel| &panel.lanes);
+    let names = rows.map(|lane| lane.name.chars().count() + 2).max();
+    let names = names.unwrap_or(0).clamp(14, 30);
     let data = Data {
         end: end_ms,
         panels: lines
@@ -57,12 +60,12 @@ pub(crate) fn write(resolved: &Resolved, lines: &[&Timeline], cases: &Cases) -> 
         digest: plan.digest.clone(),
         asked: plain(&shown.what_if.join(" ")),
         style: style::CSS,
-        page_style: PAGE,
+        layout: PAGE,
         script: SCRIPT,
         patterns: style::PATTERNS,
         choices: choices(&askable, &shown),
         panels: panels
-            .map(|(at, (plan, shown))| view(at, plan, shown, end_ms))
+            .map(|(at, (plan, shown))| view(at, plan, shown, names, end_ms))
             .collect(),
         legend: all
             .into_iter()
@@ -80,7 +83,7 @@ struct Page {
     digest: String,
     asked: String,
     style: &'static str,
-    page_style: &'static str,
+    layout: &'static str,
     script: &'static str,
     patterns: &'static str,
     choices: Vec<Choice>,
@@ -191,6 +194,8 @@ struct Data {
 struct Answers {
     /// When the process is gone by the plan.
     exit: u64,
+    /// What that is called.
+    by: String,
     /// When it is gone in what the page shows without a script.
     drawn: u64,
     kill: u64,
@@ -327,7 +332,7 @@ fn answers(
             exit,
             code: happened.exit.code,
             left: millis(happened.left()),
-            words: cases.words(plan, &happened, std::time::Duration::from_millis(exit)),
+            words: what_if::words(plan, &happened, std::time::Duration::from_millis(exit)),
             steps: all,
         }
     };
@@ -363,6 +368,11 @@ fn answers(
     };
     Answers {
         exit: panel.moment(What::Exit).unwrap_or(0),
+        by: panel
+            .moments
+            .iter()
+            .find(|moment| moment.what == What::Exit)
+            .map_or(String::new(), |moment| moment.label.clone()),
         drawn: shown.moment(What::Exit).unwrap_or(0),
         kill: panel.kill_ms().unwrap_or(0),
         lanes: lanes.iter().zip(&steps).map(lane_data).collect(),
@@ -382,7 +392,7 @@ const fn code(ending: Ending) -> u8 {
     }
 }
 
-fn view(at: usize, plan: &Panel, shown: &Panel, end_ms: u64) -> View {
+fn view(at: usize, plan: &Panel, shown: &Panel, names: usize, end_ms: u64) -> View {
     let (words, class) = verdict(shown);
     let ended = shown.ended.as_ref();
     // Room for labels of one line each, whatever the width.
@@ -399,13 +409,7 @@ fn view(at: usize, plan: &Panel, shown: &Panel, end_ms: u64) -> View {
         outcome: ended.map_or(String::new(), |ended| plain(&ended.words)),
         is_bad: ended.is_some_and(|ended| ended.exit_code != 0),
         needed: ms(plan.needed_ms),
-        names: shown
-            .lanes
-            .iter()
-            .map(|lane| lane.name.chars().count() + 2)
-            .max()
-            .unwrap_or(0)
-            .clamp(14, 30),
+        names,
         moments,
         moments_height: 16 * rows + 18,
         ticks: ruler(end_ms),

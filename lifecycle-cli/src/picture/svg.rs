@@ -159,7 +159,10 @@ pub(super) fn drawn(panel: &Panel) -> impl Iterator<Item = &Moment> {
 
 /// The class of a moment's line, and that of its words.
 pub(super) fn moment_classes(panel: &Panel, what: What) -> (&'static str, &'static str) {
-    let is_bad = panel.ended.as_ref().is_some_and(|it| it.exit_code != 0);
+    let is_bad = match &panel.ended {
+        Some(ended) => ended.exit_code != 0,
+        None => panel.moment(What::Exit) > panel.kill_ms(),
+    };
     match what {
         What::Exit if is_bad => ("moment moment-exit moment-bad", "bad"),
         What::Signal => ("moment moment-signal", "strong"),

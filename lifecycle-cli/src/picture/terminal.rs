@@ -75,32 +75,42 @@ pub(super) fn draw(scene: &Scene, width: usize) -> String {
     if scene.platforms.is_empty() {
         text.push_str("\nno platform is named: there is no clock to draw on\n");
     } else {
-        let _ = writeln!(text, "\n{DIM}{}{DIM:#}", legend(scene));
+        text.push('\n');
+        for line in legend(scene, width) {
+            let _ = writeln!(text, "{DIM}{line}{DIM:#}");
+        }
     }
     text
 }
 
-fn legend(scene: &Scene) -> String {
+/// What the marks mean, of those that are there, in lines of at most so many columns.
+fn legend(scene: &Scene, columns: usize) -> Vec<String> {
     let lanes = || scene.platforms.iter().flat_map(|panel| &panel.lanes);
     let has = |shape| lanes().any(|lane| lane.bars.iter().any(|bar| bar.shape == shape));
     let marks = [
         (true, "* █ longest path"),
         (true, "▒ other steps"),
         (true, "░ platform"),
-        (
-            lanes().any(|lane| is_arrivals(lane)),
-            "~ requests still arrive",
-        ),
+        (lanes().any(is_arrivals), "~ requests still arrive"),
         (has(Shape::Reserve), "· reserve"),
         (has(Shape::Planned), "· planned"),
         (has(Shape::GivenUp), "× cut off"),
         (has(Shape::Failed), "! failed"),
     ];
-    let used: Vec<&str> = marks
+    let mut shown: Vec<String> = Vec::new();
+    for words in marks
         .into_iter()
         .filter_map(|(used, words)| used.then_some(words))
-        .collect();
-    used.join("   ")
+    {
+        match shown.last_mut() {
+            Some(line) if line.width() + 3 + words.width() <= columns => {
+                line.push_str("   ");
+                line.push_str(words);
+            }
+            _ => shown.push(words.to_owned()),
+        }
+    }
+    shown
 }
 
 fn headline(panel: &Panel) -> String {

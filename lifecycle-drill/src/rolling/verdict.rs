@@ -129,8 +129,10 @@ fn lost(measured: &RollingMeasured) -> Option<Finding> {
         let rest: u64 = losses.iter().skip(TOLD).map(|it| it.count).sum();
         told.push(format!("{} more in other ways", grouped(rest)));
     }
-    if told.is_empty() && all.lost_unanswered > 0 {
-        told.push("they were never answered".to_owned());
+    let mut greatest = losses.first().copied();
+    if all.lost_unanswered > 0 {
+        told.push(format!("{} never answered", grouped(all.lost_unanswered)));
+        greatest = greatest.filter(|it| it.count > all.lost_unanswered);
     }
     let told = match told.is_empty() {
         true => String::new(),
@@ -149,7 +151,7 @@ fn lost(measured: &RollingMeasured) -> Option<Finding> {
         Severity::Failure,
         "request-lost",
         message,
-        cause(measured, losses.first().copied()),
+        cause(measured, greatest),
     );
     let firsts = requests.lost.iter().map(|it| it.sent_ms);
     lost.at_ms = firsts.min_by(f64::total_cmp);
@@ -190,7 +192,13 @@ fn cause(measured: &RollingMeasured, losses: Option<&Losses>) -> String {
         let signalled = it.signalled_ms.unwrap_or(f64::INFINITY);
         it.unrouted_ms.is_none_or(|unrouted| unrouted > signalled)
     });
+    let lapsed = measured.instances.iter().any(|it| it.lapses > 0);
     match losses.how {
+        Fault::NoInstance if lapsed => {
+            "instances that nobody had asked to stop did not answer the \
+             platform's probes in time, and were taken out of use: they cannot bear this load"
+                .to_owned()
+        }
         Fault::NoInstance => {
             let deploy = measured.deploy;
             format!(

@@ -48,13 +48,15 @@ fn judge(_: &Scene, _: &Aside, judgement: &mut Judgement<'_>) -> Result<(), No> 
     // Nothing can be answered any more. What was lost before the signal has other reasons.
     let mut lost = judgement.measured.requests.iter().flat_map(|it| &it.lost);
     if lost.all(|lost| lost.ended_ms >= 0.0) {
-        judgement.excuse(&["request-lost", "keep-alive-reset"]);
+        judgement.excuse(&["request-lost", "keep-alive-reset", "exit-before-drain"]);
     }
     judgement.excuse(&[
         "request-refused",
         "liveness-failed",
         "readiness-late",
+        "readiness-never-flipped",
         "step-over-plan",
+        "exit-late",
     ]);
     Ok(())
 }

@@ -8,11 +8,13 @@ use super::{Asks, No, Scenario, Scene, resource};
 use crate::measured::Course;
 
 /// So long before the signal.
-const BEFORE: Duration = Duration::from_millis(300);
+const BEFORE: Duration = Duration::from_millis(500);
+/// The load before the stop, long enough for the program to be ready when the dependency goes.
+const WARM_UP: Duration = Duration::from_secs(2);
 
 pub(super) static SCENARIO: Scenario = Scenario {
     name: "dependency-gone",
-    about: "a dependency ends by itself 300ms before the signal: the plan's last step, or the one that is named",
+    about: "a dependency ends by itself 500ms before the signal: the plan's last step, or the one that is named",
     asks: Asks::Faults,
     passes: "it stops in order, before the signal or with it: what was under way is answered, the report names \
              the resource, and the exit code says so (80 or 81)",
@@ -23,6 +25,7 @@ pub(super) static SCENARIO: Scenario = Scenario {
 
 fn arrange(scene: &mut Scene) -> Result<(), No> {
     let name = scene.choose_resource()?;
+    scene.load.warm_up = WARM_UP;
     let script = &scene.script;
     let to_signal = match script.deregistration {
         // Routing ends before it, and then the signal comes as soon as nothing is in flight.
@@ -38,6 +41,10 @@ fn arrange(scene: &mut Scene) -> Result<(), No> {
 
 fn judge(scene: &Scene, aside: &Aside, judgement: &mut Judgement<'_>) -> Result<(), No> {
     let name = scene.resource.as_deref().unwrap_or_default();
+    if judgement.measured.course == Course::DiedAtStart {
+        let why = format!("{name} was gone before the program was ready; its start takes too long");
+        return Err(No::Applicable(why));
+    }
     let report = judgement.measured.report.as_ref();
     let cause = report.and_then(|report| report.cause.clone());
     let own = cause.filter(|cause| cause.contains(name));

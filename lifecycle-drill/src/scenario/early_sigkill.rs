@@ -43,7 +43,7 @@ fn judge(_: &Scene, _: &Aside, judgement: &mut Judgement<'_>) -> Result<(), No> 
         "sigkill-needed",
         "step-over-plan",
         "processes-left-behind",
-        "held-by-idle",
+        "held-by-idle-connections",
     ]);
     // Whoever leaves before it by itself may say that work was abandoned.
     judgement.excuse_abandoned();

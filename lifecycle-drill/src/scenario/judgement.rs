@@ -120,6 +120,8 @@ impl<'a> Judgement<'a> {
         if told {
             self.excuse(&["exit-not-zero"]);
         }
+        // It was waited for until its limit.
+        self.excuse(&["waited-with-nothing-to-do"]);
     }
 
     /// The exit code, of a process that left by itself.

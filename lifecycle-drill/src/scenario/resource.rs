@@ -66,7 +66,7 @@ pub(super) fn judge(
             format!("the process left with exit code 0, though {name} {outcome}"),
             "the exit code does not tell what the report tells; whoever watches restarts sees nothing",
         ),
-        Some(0 | ABANDONED | NOT_CLOSED) => {
+        Some(0 | ABANDONED | NOT_CLOSED) if said == outcome => {
             let end = judgement.step(name).and_then(|step| step.end_ms);
             judgement.excuse(&["exit-not-zero"]);
             judgement.note(match end {

@@ -102,7 +102,11 @@ fn excuse(judgement: &mut Judgement<'_>) {
         judgement.excuse(&["exit-not-zero", "signal-not-handled"]);
     }
     // Whether it is down is seen below, also where it was never up.
-    judgement.excuse(&["readiness-late", "readiness-never-flipped"]);
+    judgement.excuse(&[
+        "readiness-late",
+        "readiness-never-flipped",
+        "listener-closed-before-readiness",
+    ]);
     judgement.held_up_because(
         "the signal is noted and not looked at before the start has come to its end, or it is lost because the \
          handler is not there yet and the process is the first of its container",

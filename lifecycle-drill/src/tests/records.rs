@@ -347,8 +347,6 @@ prop_compose! {
                 ..Expectations::default()
             },
             findings,
-            scenario: None,
-            excused: Vec::new(),
             address: None,
             waited: None,
             signal: signal.into(),

@@ -94,7 +94,7 @@ pub(super) fn busy(mut run: Measured) -> Measured {
     let end_ms = run.timeline.routing_ended_ms.unwrap();
     let slice = |at: u16| {
         let odd = u32::from(at % 2 == 1);
-        let wave = u32::from(at * 7919 % 97);
+        let wave = u32::from(at) * 7919 % 97;
         Slice {
             served: 150 + wave,
             refused: odd * (wave % 5),

@@ -142,3 +142,106 @@ async fn accept(listener: &TcpListener, balancing: Balancing, router: &Arc<Route
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener as Listener, TcpStream as Stream};
+
+    use super::*;
+    use crate::rolling::router::Fault;
+
+    /// A balancer before one instance that reads a head, says `answers` of it, and does the `rest`.
+    fn before(
+        balancing: Balancing,
+        answer: &'static str,
+        rest: fn(&mut Stream),
+    ) -> (Balancer, Stream) {
+        let balancer = Balancer::start(balancing, false).unwrap();
+        let listener = Listener::bind(("127.0.0.1", 0)).unwrap();
+        let backend = Arc::new(Backend::new(1, listener.local_addr().unwrap()));
+        backend.found(true);
+        backend.route(true);
+        balancer.router.add(backend);
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            head(&mut stream);
+            stream.write_all(answer.as_bytes()).unwrap();
+            rest(&mut stream);
+        });
+        let client = Stream::connect(balancer.address).unwrap();
+        client
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        (balancer, client)
+    }
+
+    /// Reads to the blank line.
+    fn head(stream: &mut Stream) -> String {
+        let mut read = Vec::new();
+        let mut byte = [0];
+        while !read.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() > 0 {
+            read.push(byte[0]);
+        }
+        String::from_utf8(read).unwrap()
+    }
+
+    fn faults(balancer: &Balancer) -> Vec<Fault> {
+        let faults = balancer.router.faults();
+        faults.into_iter().map(|(_, fault, _)| fault).collect()
+    }
+
+    const UPGRADE: &str =
+        "GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+    const UPGRADED: &str =
+        "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+
+    #[test]
+    fn a_socket_is_carried_both_ways_by_either() {
+        for balancing in [Balancing::Connections, Balancing::Requests] {
+            let (balancer, mut client) = before(balancing, UPGRADED, |stream| {
+                let mut said = [0; 5];
+                stream.read_exact(&mut said).unwrap();
+                stream.write_all(&said).unwrap();
+            });
+            client.write_all(UPGRADE.as_bytes()).unwrap();
+            assert!(head(&mut client).starts_with("HTTP/1.1 101"));
+            client.write_all(b"hello").unwrap();
+            let mut heard = [0; 5];
+            client.read_exact(&mut heard).unwrap();
+            assert_eq!(&heard, b"hello", "{balancing:?}");
+            assert_eq!(faults(&balancer), []);
+        }
+    }
+
+    #[test]
+    fn an_answer_that_breaks_off_breaks_off_for_the_client() {
+        let (balancer, mut client) = before(
+            Balancing::Requests,
+            "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf",
+            |_| {},
+        );
+        client
+            .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            .unwrap();
+        assert!(head(&mut client).starts_with("HTTP/1.1 200"));
+        let mut body = Vec::new();
+        // Closed or reset, whichever comes first: never ten bytes.
+        let _ended = client.read_to_end(&mut body);
+        assert!(body.len() < 10, "{body:?}");
+        assert_eq!(faults(&balancer), [Fault::Cut]);
+    }
+
+    #[test]
+    fn where_nobody_answers_the_answer_is_the_balancers_own() {
+        let balancer = Balancer::start(Balancing::Requests, false).unwrap();
+        let mut client = Stream::connect(balancer.address).unwrap();
+        client
+            .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            .unwrap();
+        let said = head(&mut client);
+        assert!(said.starts_with("HTTP/1.1 503"), "{said}");
+        assert!(said.contains("x-lifecycle-balancer"), "{said}");
+        assert_eq!(faults(&balancer), [Fault::NoInstance]);
+    }
+}

@@ -67,17 +67,17 @@ fn cause(
     if only_before {
         return "the service cannot take this load; no stop was asked yet".into();
     }
-    let routing = seen
-        .measured
-        .timeline
-        .routing_ended_ms
-        .map(moment)
-        .unwrap_or_default();
+    let ended = seen.measured.timeline.routing_ended_ms;
+    let routing = ended.map(moment).unwrap_or_default();
+    let before_routing = |at: f64| ended.is_some_and(|ended| at < ended);
     if gone.refused_at_connect > 0 && seen.has_launcher() && seen.left_behind() {
         return "the program outlived the first process and was killed, while routing still sent requests"
             .into();
     }
-    if let (true, Some(left)) = (gone.refused_at_connect > 0, seen.left_ms()) {
+    if let (true, Some(left)) = (
+        gone.refused_at_connect > 0,
+        seen.left_ms().filter(|at| before_routing(*at)),
+    ) {
         return format!(
             "the process was gone at {}, and routing went on until {routing}; a longer settle time \
              covers it",
@@ -87,7 +87,9 @@ fn cause(
     }
     if let (true, Some(closed)) = (
         stopping.refused_at_connect > 0,
-        seen.measured.listener_closed_ms,
+        seen.measured
+            .listener_closed_ms
+            .filter(|at| before_routing(*at)),
     ) {
         return format!(
             "the listener was closed at {}, and routing went on until {routing}; a longer settle \
