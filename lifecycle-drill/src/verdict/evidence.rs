@@ -242,6 +242,10 @@ impl<'a> Evidence<'a> {
 
     /// What the probe was answered when readiness fell: a status, or nothing. `None` when it did not
     /// fall.
+    #[expect(
+        clippy::option_option,
+        reason = "it fell, or it did not; and when it did, with an answer or without one"
+    )]
     pub(super) fn readiness_fell_with(&self) -> Option<Option<u16>> {
         let readiness = self.measured.readiness.as_ref()?;
         let Flip::Flipped { at_ms } = readiness.flip else {
