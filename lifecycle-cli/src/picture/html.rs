@@ -16,7 +16,7 @@ use super::svg::{
     verdict,
 };
 use super::text::{Font, plain, width};
-use super::what_if::{Cases, Others};
+use super::what_if::{self, Cases, Others};
 use crate::template;
 
 const TEMPLATE: &str = include_str!("../../../templates/picture/plan.html.j2");
@@ -34,8 +34,8 @@ pub(crate) fn write(resolved: &Resolved, lines: &[&Timeline], cases: &Cases) -> 
     let end_ms = plan.end_ms.max(shown.end_ms);
     let askable = askable(&resolved.plan, lines);
     let panels = plan.platforms.iter().zip(&shown.platforms).enumerate();
-    let lanes = shown.platforms.iter().flat_map(|panel| &panel.lanes);
-    let names = lanes.map(|lane| lane.name.chars().count() + 2).max();
+    let rows = shown.platforms.iter().flat_map(|panel| &panel.lanes);
+    let names = rows.map(|lane| lane.name.chars().count() + 2).max();
     let names = names.unwrap_or(0).clamp(14, 30);
     let data = Data {
         end: end_ms,
@@ -60,7 +60,7 @@ pub(crate) fn write(resolved: &Resolved, lines: &[&Timeline], cases: &Cases) -> 
         digest: plan.digest.clone(),
         asked: plain(&shown.what_if.join(" ")),
         style: style::CSS,
-        page_style: PAGE,
+        layout: PAGE,
         script: SCRIPT,
         patterns: style::PATTERNS,
         choices: choices(&askable, &shown),
@@ -83,7 +83,7 @@ struct Page {
     digest: String,
     asked: String,
     style: &'static str,
-    page_style: &'static str,
+    layout: &'static str,
     script: &'static str,
     patterns: &'static str,
     choices: Vec<Choice>,
@@ -332,7 +332,7 @@ fn answers(
             exit,
             code: happened.exit.code,
             left: millis(happened.left()),
-            words: cases.words(plan, &happened, std::time::Duration::from_millis(exit)),
+            words: what_if::words(plan, &happened, std::time::Duration::from_millis(exit)),
             steps: all,
         }
     };

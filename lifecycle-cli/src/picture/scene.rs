@@ -7,11 +7,11 @@
 use std::time::Duration;
 
 use lifecycle_manifest::duration::{human, millis};
-use lifecycle_manifest::{Course, Ending, Figure, Phase, Plan, Resolved, Timeline, WhatIf};
+use lifecycle_manifest::{Course, Ending, Figure, Origin, Phase, Plan, Resolved, Timeline, WhatIf};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::what_if::Cases;
+use super::what_if::{self, Cases};
 
 /// What `lifecycle plan --format json` prints. Every time is in milliseconds, and counts from the moment
 /// the platform is asked to stop the instance.
@@ -261,7 +261,7 @@ impl Scene {
         let plan = &resolved.plan;
         let panels = lines.iter().map(|line| {
             let courses = cases.courses(plan);
-            panel(plan, line, courses.as_deref().map(|it| (it, cases)))
+            panel(plan, line, courses.as_deref())
         });
         let platforms: Vec<Panel> = panels.collect();
         Self {
@@ -303,9 +303,9 @@ impl Panel {
     }
 }
 
-fn panel(plan: &Plan, line: &Timeline, played: Option<(&[Course], &Cases)>) -> Panel {
+fn panel(plan: &Plan, line: &Timeline, courses: Option<&[Course]>) -> Panel {
     let at = Clock::of(line);
-    let happened = played.map(|(courses, _)| WhatIf::of(plan, line, courses));
+    let happened = courses.map(|courses| WhatIf::of(plan, line, courses));
     let exit = happened
         .as_ref()
         .map_or(line.steps_end(), |happened| happened.exit.at);
@@ -313,9 +313,7 @@ fn panel(plan: &Plan, line: &Timeline, played: Option<(&[Course], &Cases)>) -> P
         Some(spare) => i64::try_from(millis(spare)).unwrap_or(i64::MAX),
         None => -i64::try_from(millis(line.missing())).unwrap_or(i64::MAX),
     };
-    let ended = played
-        .zip(happened.as_ref())
-        .map(|((_, cases), happened)| ended(plan, &at, happened, cases));
+    let ended = happened.as_ref().map(|happened| ended(plan, &at, happened));
     Panel {
         platform: line.platform(),
         name: line.facts.name,
@@ -568,7 +566,7 @@ fn planned(plan: &Plan, line: &Timeline, at: &Clock, step: usize) -> Lane {
     }
     Lane {
         kind: Some(it.kind.as_str()),
-        says: says(plan, step, window.timeout.origin.to_string()),
+        says: says(plan, step, &window.timeout.origin),
         on_longest_path: line.longest_path.contains(&step),
         best_effort: it.best_effort,
         ..lane(group, &it.name, window.timeout.value, bars)
@@ -588,7 +586,7 @@ fn played(plan: &Plan, line: &Timeline, at: &Clock, step: usize, happened: &What
         label: label.to_owned(),
     };
     let mut bars = vec![bar(Shape::Planned, window.start, window.end, "planned")];
-    let took = human(it.end - it.start);
+    let took = human(it.end.saturating_sub(it.start));
     let takes = match it.ending {
         Ending::Done => {
             bars.push(bar(Shape::Time, it.start, it.end, "done"));
@@ -623,7 +621,7 @@ fn played(plan: &Plan, line: &Timeline, at: &Clock, step: usize, happened: &What
 }
 
 /// Of a step: its kind, its timeout's origin, what it waits for.
-fn says(plan: &Plan, step: usize, origin: String) -> String {
+fn says(plan: &Plan, step: usize, origin: &Origin) -> String {
     const SHOWN: usize = 4;
     let it = &plan.steps[step];
     let mut words = vec![it.kind.as_str().to_owned(), format!("timeout {origin}")];
@@ -723,7 +721,7 @@ fn end_lanes(line: &Timeline, at: &Clock, happened: Option<&WhatIf>) -> Vec<Lane
     lanes
 }
 
-fn ended(plan: &Plan, at: &Clock, happened: &WhatIf, cases: &Cases) -> Ended {
+fn ended(plan: &Plan, at: &Clock, happened: &WhatIf) -> Ended {
     let lost = plan
         .steps
         .iter()
@@ -735,7 +733,7 @@ fn ended(plan: &Plan, at: &Clock, happened: &WhatIf, cases: &Cases) -> Ended {
         exit_code: happened.exit.code,
         left_ms: millis(happened.left()),
         lost: lost.collect(),
-        words: cases.words(
+        words: what_if::words(
             plan,
             happened,
             Duration::from_millis(at.ms(happened.exit.at)),

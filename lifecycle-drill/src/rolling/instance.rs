@@ -68,6 +68,8 @@ pub(super) struct Instance {
     pub(super) report: PathBuf,
     pub(super) moments: Moments,
     pub(super) burden: Option<Burden>,
+    /// How often it lost its place in routing though nobody had asked it to stop.
+    pub(super) lapses: u64,
     leaving: Leaving,
     seen_gone: bool,
 }
@@ -105,6 +107,7 @@ impl Instance {
                 killed: None,
             },
             burden: None,
+            lapses: 0,
             leaving: Leaving::Not,
             seen_gone: false,
         })
@@ -246,6 +249,7 @@ impl Instance {
         if routed && (learnt_of_stop || (learnt && !readiness.up)) {
             self.backend.route(false);
             self.moments.unrouted = Some(now);
+            self.lapses += u64::from(!self.is_leaving() && self.ended().is_none());
         }
     }
 

@@ -192,7 +192,13 @@ fn cause(measured: &RollingMeasured, losses: Option<&Losses>) -> String {
         let signalled = it.signalled_ms.unwrap_or(f64::INFINITY);
         it.unrouted_ms.is_none_or(|unrouted| unrouted > signalled)
     });
+    let lapsed = measured.instances.iter().any(|it| it.lapses > 0);
     match losses.how {
+        Fault::NoInstance if lapsed => {
+            "instances that nobody had asked to stop did not answer the \
+             platform's probes in time, and were taken out of use: they cannot bear this load"
+                .to_owned()
+        }
         Fault::NoInstance => {
             let deploy = measured.deploy;
             format!(

@@ -332,6 +332,12 @@ fn what_is_under_way_at_the_exit_is_told_by_how_it_left() {
         &["either it did not wait", "or its backlog"],
     );
 
+    // Nor where the load itself is late: an instant is longer then.
+    let mut late = lost(Lost::Closed, -60.0, 2.0);
+    late.behind_p99_ms = 45.0;
+    measured.requests = Some(late);
+    says(&only(&measured, "request-lost"), &["in the instant"]);
+
     // With another code it does not lie about it, and later it had a limit.
     measured.requests = Some(lost(Lost::Closed, -40.0, 5_001.0));
     ended(&mut measured, 5_000.0, Status::Code(1));

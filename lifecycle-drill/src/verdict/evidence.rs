@@ -75,20 +75,27 @@ impl<'a> Evidence<'a> {
         times.ended_ms.filter(|_| times.zero == Zero::Signal)
     }
 
-    /// The listed requests that were under way when the process ended.
+    /// The listed requests that were under way when the process ended, or was killed.
     pub(super) fn taken_by_the_end(&self) -> Vec<&'a LostRequest> {
         let (Some(requests), Some(ended)) = (self.requests(), self.ended_ms()) else {
             return Vec::new();
         };
-        let taken = |lost: &&LostRequest| lost.ended_ms >= ended - WITH_IT && lost.sent_ms <= ended;
+        let killed = self.measured.timeline.killed_ms;
+        let from = killed.unwrap_or(ended - WITH_IT);
+        let taken = |lost: &&LostRequest| lost.ended_ms >= from && lost.sent_ms <= ended;
         requests.lost.iter().filter(taken).collect()
     }
 
     /// Of those, the ones that the program surely had: what came in the instant of the end may have
-    /// waited in the system's backlog, or met a connection that was being closed.
+    /// waited in the system's backlog, or met a connection that was being closed. A load that is late
+    /// itself is given as much time.
     pub(super) fn under_way_at_the_end(&self) -> Vec<&'a LostRequest> {
+        let late = self
+            .requests()
+            .map_or(0.0, |requests| requests.behind_p99_ms);
+        let instant = INSTANT.max(late * 2.0);
         let mut taken = self.taken_by_the_end();
-        taken.retain(|lost| lost.ended_ms - lost.sent_ms >= INSTANT);
+        taken.retain(|lost| lost.ended_ms - lost.sent_ms >= instant);
         taken
     }
 

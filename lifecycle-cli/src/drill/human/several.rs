@@ -92,8 +92,8 @@ fn spreads(text: &mut String, summary: &Summary) {
         )
     });
     line(text, "");
-    let head = format!("{:<24}{:>14}", "SPREAD", "planned");
-    let head = head + &format!("{:>12}{:>12}{:>12}", "min", "median", "max");
+    let head = format!("{:<24}{:>12}", "SPREAD", "planned");
+    let head = head + &format!("{:>11}{:>11}{:>11}  runs", "min", "median", "max");
     line(text, &styled(HEADING, &head));
     for (what, planned, spread) in rows.into_iter().chain(steps) {
         let Some(spread) = spread else { continue };
@@ -105,15 +105,12 @@ fn spreads(text: &mut String, summary: &Summary) {
         } = spread;
         let times = [min_ms, median_ms, max_ms].map(signed);
         let [min, median, max] = times;
-        let of = match spread.runs == summary.runs {
-            true => String::new(),
-            false => format!("  in {}", count(spread.runs as u64, "run")),
-        };
         line(
             text,
             &format!(
-                "  {}{planned:>14}{min:>12}{median:>12}{max:>12}{of}",
-                padded(&what, 22)
+                "  {}{planned:>12}{min:>11}{median:>11}{max:>11}  {}",
+                padded(&what, 22),
+                spread.runs
             ),
         );
     }

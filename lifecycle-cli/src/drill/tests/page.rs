@@ -94,7 +94,7 @@ pub(super) fn busy(mut run: Measured) -> Measured {
     let end_ms = run.timeline.routing_ended_ms.unwrap();
     let slice = |at: u16| {
         let odd = u32::from(at % 2 == 1);
-        let wave = u32::from(at * 7919 % 97);
+        let wave = u32::from(at) * 7919 % 97;
         Slice {
             served: 150 + wave,
             refused: odd * (wave % 5),
@@ -220,7 +220,7 @@ fn the_plan_and_what_was_measured_are_both_drawn() {
         assert!(classes.contains(&class), "{class}");
     }
     assert!(
-        read.text.contains("3 of 103,703 requests lost"),
+        read.text.contains("3 of 100,706 requests lost"),
         "{}",
         &read.text[..400]
     );

@@ -71,10 +71,11 @@ async fn answer(stream: &mut TcpStream, path: &str, length: usize) -> bool {
         "/events" | "/events-cut" => {
             let begin = "HTTP/1.1 200 x\r\ncontent-type: text/event-stream\r\n\
                          transfer-encoding: chunked\r\n\r\n";
-            stream.write_all(begin.as_bytes()).await.unwrap();
+            // The client may have gone meanwhile.
+            let _gone = stream.write_all(begin.as_bytes()).await;
             for _ in 0..3 {
                 tokio::time::sleep(Duration::from_millis(20)).await;
-                stream.write_all(b"9\r\ndata: 1\n\n\r\n").await.unwrap();
+                let _gone = stream.write_all(b"9\r\ndata: 1\n\n\r\n").await;
             }
             match path {
                 "/events" => b"0\r\n\r\n".to_vec(),
@@ -97,7 +98,7 @@ async fn over_http1() {
     let base = serve(&book, converse);
     let paths = [
         "/ok", "/missing", "/refuse", "/leave", "/fail", "/busy", "/close", "/reset", "/cut",
-        "/garble", "/never",
+        "/garble",
     ];
     let mut load = load(specs(Protocol::Http1, &paths));
     let slow = |path: &str| RequestSpec {
@@ -130,7 +131,6 @@ async fn over_http1() {
         ("/busy", failed),
         ("/cut", lost),
         ("/garble", lost),
-        ("/never", unanswered),
         ("/long", served),
     ] {
         agree(&requests, &book, &format!("GET {path}"), path, expected);

@@ -140,7 +140,6 @@ async fn over_http2() {
         "/fail",
         "/cut",
         "/refused-stream",
-        "/never",
         "/reset",
     ];
     let mut load = load(specs(Protocol::Http2, &paths));
@@ -164,7 +163,6 @@ async fn over_http2() {
         ("/fail", failed),
         ("/cut", lost),
         ("/reset", lost),
-        ("/never", unanswered),
     ] {
         agree(
             &requests,

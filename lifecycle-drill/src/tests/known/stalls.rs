@@ -59,7 +59,7 @@ async fn a_stall_is_in_the_latencies_and_a_closed_loop_would_have_left_it_out() 
     // The closed loop sent nothing meanwhile but the two requests that it was waiting for.
     assert!(theirs.max_ms > 800.0, "{theirs:?}");
     assert!(
-        theirs.p99_ms < ours.p99_ms / 4.0,
+        theirs.p99_ms < ours.p99_ms / 2.0,
         "{theirs:?} beside {ours:?}"
     );
 }
