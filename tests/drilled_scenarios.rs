@@ -10,7 +10,10 @@ fn drill(arguments: &[&str], server: &str) -> (Option<i32>, String, String) {
     let output = Command::new(program("lifecycle-cli", "lifecycle"))
         .arg("drill")
         .arg(root().join("tests/peers/scenarios.yaml"))
-        .args(["--warm-up", "300ms"])
+        // Routing notices well within the settle time, also on a busy machine.
+        .args(["--warm-up", "300ms", "--routing-lag", "300ms"])
+        // Reading the debug information for a backtrace takes longer than the step may.
+        .env("RUST_BACKTRACE", "0")
         .args(arguments)
         .arg("--")
         .arg(program("lifecycle-tests", server))
@@ -89,7 +92,16 @@ fn every_scenario_is_played_and_passes() {
 #[test]
 fn a_fault_that_cannot_be_put_is_said_to_be_not_applicable() {
     let (code, said, words) = drill(
-        &["--platform", "docker", "--scenario", "hanging-close"],
+        &[
+            "--platform",
+            "docker",
+            "--scenario",
+            "hanging-close",
+            "--ready",
+            "http://127.0.0.1:18080/",
+            "--live",
+            "http://127.0.0.1:18080/",
+        ],
         "peer-axum",
     );
     assert_eq!(code, Some(2), "{said}{words}");

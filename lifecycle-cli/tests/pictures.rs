@@ -244,7 +244,7 @@ fn mermaid_reads_the_gantt_as_it_is_meant() {
                 );
                 assert_eq!(
                     task["end"],
-                    drawn().last().unwrap()["end_ms"],
+                    drawn().next_back().unwrap()["end_ms"],
                     "{kind} {name}"
                 );
             }

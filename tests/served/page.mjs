@@ -270,7 +270,7 @@ await page.locator("#verdict details summary").first().click();
 assert.match(await page.locator("#verdict pre").first().innerText(), /planned +measured/);
 // The report, which shows what a program wrote, is no part of the page.
 const report = await (await page.locator("iframe.report").elementHandle()).contentFrame();
-await report.locator("svg").first().waitFor();
+await report.locator("svg:visible").first().waitFor();
 assert.match(await report.locator("body").innerText(), /peer/);
 const [from, reached] = await report.evaluate(() => {
   try {

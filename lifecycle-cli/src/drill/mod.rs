@@ -25,7 +25,6 @@ use lifecycle_manifest::{Resolved, Timeline};
 
 use crate::cli::DrillArgs;
 use crate::input::{self, Input};
-use crate::talk::say;
 use crate::{Outcome, check, picture};
 use lifecycle_drill::rolling::Rolling;
 use lifecycle_drill::{Load, Measured, Record, Script, Target};

@@ -46,7 +46,7 @@ pub(crate) struct Text {
     pub(crate) size: f64,
     pub(crate) anchor: Anchor,
     pub(crate) class: String,
-    pub(crate) text: String,
+    pub(crate) words: String,
     #[serde(skip)]
     font: Font,
     #[serde(skip)]
@@ -76,7 +76,7 @@ impl Text {
             size,
             anchor: Anchor::Start,
             class: class.to_owned(),
-            text: text::plain(words),
+            words: text::plain(words),
             font,
             strong: false,
         }
@@ -99,7 +99,7 @@ impl Text {
     }
 
     pub(crate) fn width(&self) -> f64 {
-        text::width(&self.text, self.font, self.size, self.strong)
+        text::width(&self.words, self.font, self.size, self.strong)
     }
 
     /// What it covers.

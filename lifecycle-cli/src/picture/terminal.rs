@@ -6,8 +6,8 @@ use anstyle::{AnsiColor, Color, Style};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::scene::{Bar, Group, Lane, Moment, Panel, Scene, Shape, What};
-use super::svg::ms;
 use super::text::plain;
+use super::words::ms;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -91,29 +91,26 @@ fn legend(scene: &Scene, columns: usize) -> Vec<String> {
         (true, "* █ longest path"),
         (true, "▒ other steps"),
         (true, "░ platform"),
-        (
-            lanes().any(|lane| is_arrivals(lane)),
-            "~ requests still arrive",
-        ),
+        (lanes().any(is_arrivals), "~ requests still arrive"),
         (has(Shape::Reserve), "· reserve"),
         (has(Shape::Planned), "· planned"),
         (has(Shape::GivenUp), "× cut off"),
         (has(Shape::Failed), "! failed"),
     ];
-    let mut lines: Vec<String> = Vec::new();
+    let mut shown: Vec<String> = Vec::new();
     for words in marks
         .into_iter()
         .filter_map(|(used, words)| used.then_some(words))
     {
-        match lines.last_mut() {
+        match shown.last_mut() {
             Some(line) if line.width() + 3 + words.width() <= columns => {
                 line.push_str("   ");
                 line.push_str(words);
             }
-            _ => lines.push(words.to_owned()),
+            _ => shown.push(words.to_owned()),
         }
     }
-    lines
+    shown
 }
 
 fn headline(panel: &Panel) -> String {

@@ -78,7 +78,7 @@ fn is_laid_out(drawing: &Drawing, what: &str) {
         .items
         .iter()
         .filter_map(|item| match item {
-            Item::Text(text) => Some((text.text.as_str(), text.area())),
+            Item::Text(text) => Some((text.words.as_str(), text.area())),
             _ => None,
         })
         .collect();
@@ -209,14 +209,14 @@ fn what_a_scene_says_is_what_the_timeline_says() {
     assert_eq!(needed, panel.needed_ms);
     assert_eq!(panel.moment(What::Signal), Some(ms(line.stop_to_signal())));
     for (step, window) in resolved.plan.steps.iter().zip(&line.windows) {
-        let lane = panel
+        let row = panel
             .lanes
             .iter()
             .find(|lane| lane.name == step.name)
             .unwrap();
         let (start, end) = line.since_stop(window);
-        assert_eq!(lane.bars[0].start_ms, ms(start));
-        assert_eq!(lane.bars.last().unwrap().end_ms, ms(end));
+        assert_eq!(row.bars[0].start_ms, ms(start));
+        assert_eq!(row.bars.last().unwrap().end_ms, ms(end));
     }
 }
 
@@ -232,7 +232,7 @@ fn a_sigkill_far_away_leaves_room_for_what_happens_before() {
     assert_eq!(scene.platforms[0].kill_ms(), Some(7_200_000));
     let drawing = svg::draw(&scene);
     let kill = drawing.items.iter().find_map(|item| match item {
-        Item::Text(text) if text.text.starts_with("SIGKILL") => Some(text.text.clone()),
+        Item::Text(text) if text.words.starts_with("SIGKILL") => Some(text.words.clone()),
         _ => None,
     });
     assert_eq!(kill.as_deref(), Some("SIGKILL at 2h →"));

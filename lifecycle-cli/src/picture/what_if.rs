@@ -164,53 +164,53 @@ impl Cases {
         });
         Some(courses.collect())
     }
+}
 
-    /// What comes of it, in a sentence for people.
-    pub(super) fn words(&self, plan: &Plan, happened: &WhatIf, exit: Duration) -> String {
-        let mut words: Vec<String> = Vec::new();
-        let ended = |ending| -> Vec<&str> {
-            let steps = plan.steps.iter().zip(&happened.steps);
-            steps
-                .filter(|(_, it)| it.ending == ending)
-                .map(|(step, _)| step.name.as_str())
-                .collect()
-        };
-        for (ending, does) in [
-            (Ending::Abandoned, "given up after timeout and unwind"),
-            (Ending::Cancelled, "cancelled at the timeout"),
-            (Ending::Failed, "failed"),
-            (Ending::Cut, "cut off by SIGKILL"),
-            (Ending::NeverBegan, "never began"),
-        ] {
-            let names = ended(ending);
-            if !names.is_empty() {
-                words.push(format!("{}: {}", does, shown(&names)));
-            }
+/// What comes of it, in a sentence for people.
+pub(super) fn words(plan: &Plan, happened: &WhatIf, exit: Duration) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let ended = |ending| -> Vec<&str> {
+        let steps = plan.steps.iter().zip(&happened.steps);
+        steps
+            .filter(|(_, it)| it.ending == ending)
+            .map(|(step, _)| step.name.as_str())
+            .collect()
+    };
+    for (ending, does) in [
+        (Ending::Abandoned, "given up after timeout and unwind"),
+        (Ending::Cancelled, "cancelled at the timeout"),
+        (Ending::Failed, "failed"),
+        (Ending::Cut, "cut off by SIGKILL"),
+        (Ending::NeverBegan, "never began"),
+    ] {
+        let names = ended(ending);
+        if !names.is_empty() {
+            words.push(format!("{}: {}", does, shown(&names)));
         }
-        let after = human(exit);
-        let end = match (happened.is_killed(), happened.exit.code) {
-            (true, _) => format!("The process is killed {after} after the stop, before it is done"),
-            (false, code) => {
-                let left = human(happened.left());
-                let means = match code {
-                    80 => " (work was abandoned)",
-                    81 => " (all work was done, something was not closed in order)",
-                    _ => "",
-                };
-                format!(
-                    "The process exits with {code}{means} {after} after the stop, {left} before SIGKILL"
-                )
-            }
-        };
-        match words.is_empty() {
-            true => format!("{end}."),
-            false => {
-                let lost = words.join("; ");
-                let mut letters = lost.chars();
-                let first = letters.next().map(|c| c.to_ascii_uppercase());
-                let lost: String = first.into_iter().chain(letters).collect();
-                format!("{lost}. {end}.")
-            }
+    }
+    let after = human(exit);
+    let end = match (happened.is_killed(), happened.exit.code) {
+        (true, _) => format!("The process is killed {after} after the stop, before it is done"),
+        (false, code) => {
+            let left = human(happened.left());
+            let means = match code {
+                80 => " (work was abandoned)",
+                81 => " (all work was done, something was not closed in order)",
+                _ => "",
+            };
+            format!(
+                "The process exits with {code}{means} {after} after the stop, {left} before SIGKILL"
+            )
+        }
+    };
+    match words.is_empty() {
+        true => format!("{end}."),
+        false => {
+            let lost = words.join("; ");
+            let mut letters = lost.chars();
+            let first = letters.next().map(|c| c.to_ascii_uppercase());
+            let lost: String = first.into_iter().chain(letters).collect();
+            format!("{lost}. {end}.")
         }
     }
 }

@@ -293,6 +293,43 @@ fn is_told(text: &str) {
     }
 }
 
+#[test]
+fn the_file_is_written_when_asked_and_not_over_somebody_else_s() {
+    let project = project(&[("lifecycle.yaml", &fine().replace('\n', "\r\n"))]);
+    let path = project.path().join("lifecycle.yaml");
+    let there = || std::fs::read_to_string(&path).unwrap();
+    let server = Server::start(project.path(), &[]);
+    let opened = server.ask("GET", "/api/document", None).json();
+    assert_eq!(opened["text"], fine());
+    assert_eq!(opened["ends"], "cr-lf");
+    let edited = fine().replace("45s", "50s");
+    server.post("/api/look", &json!({ "text": edited }));
+    server.post("/api/fix", &json!({ "text": edited }));
+    assert_eq!(
+        there(),
+        fine().replace('\n', "\r\n"),
+        "nobody asked to save"
+    );
+
+    let saved = server.post(
+        "/api/save",
+        &json!({ "text": edited, "revision": opened["revision"] }),
+    );
+    assert_eq!(saved["outcome"], "saved");
+    assert_eq!(there(), edited.replace('\n', "\r\n"));
+
+    std::fs::write(&path, fine()).unwrap();
+    let again = json!({ "text": edited, "revision": saved["revision"] });
+    assert_eq!(server.post("/api/save", &again)["outcome"], "changed");
+    assert_eq!(there(), fine());
+    // What an older page loaded is older still.
+    let opened = server.ask("GET", "/api/document", None).json();
+    assert_eq!(server.post("/api/save", &again)["outcome"], "changed");
+    let newest = json!({ "text": edited, "revision": opened["revision"] });
+    assert_eq!(server.post("/api/save", &newest)["outcome"], "saved");
+    assert_eq!(there(), edited);
+}
+
 /// The platform's key and a text for a drill of something that listens nowhere.
 fn drill(text: &str) -> Value {
     json!({ "text": text, "platform": "kubernetes", "rate": 10 })

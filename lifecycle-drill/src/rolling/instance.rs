@@ -68,6 +68,8 @@ pub(super) struct Instance {
     pub(super) report: PathBuf,
     pub(super) moments: Moments,
     pub(super) burden: Option<Burden>,
+    /// How often it lost its place in routing though nobody had asked it to stop.
+    pub(super) lapses: u64,
     leaving: Leaving,
     seen_gone: bool,
 }
@@ -105,6 +107,7 @@ impl Instance {
                 killed: None,
             },
             burden: None,
+            lapses: 0,
             leaving: Leaving::Not,
             seen_gone: false,
         })
@@ -178,7 +181,6 @@ impl Instance {
         progress: &Progress,
     ) -> anyhow::Result<()> {
         match self.leaving {
-            Leaving::Not => {}
             Leaving::Deregistering { until } => {
                 let in_flight = self.backend.in_flight.load(SeqCst);
                 let idle = !self.backend.is_routed() && in_flight == 0;
@@ -224,7 +226,7 @@ impl Instance {
                 self.running.id(),
                 KILLED.as_secs()
             ),
-            Leaving::Hooking { .. } | Leaving::Signalled { .. } => {}
+            Leaving::Not | Leaving::Hooking { .. } | Leaving::Signalled { .. } => {}
         }
         Ok(())
     }
@@ -246,6 +248,7 @@ impl Instance {
         if routed && (learnt_of_stop || (learnt && !readiness.up)) {
             self.backend.route(false);
             self.moments.unrouted = Some(now);
+            self.lapses += u64::from(!self.is_leaving() && self.ended().is_none());
         }
     }
 

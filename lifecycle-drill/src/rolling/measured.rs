@@ -277,6 +277,8 @@ pub struct InstanceMeasured {
     pub in_flight_at_signal: Option<usize>,
     /// Connections to it that were open when the signal came.
     pub connections_at_signal: Option<usize>,
+    /// How often the platform's probes took it out of use though nobody had asked it to stop.
+    pub lapses: u64,
     /// Requests that it did not answer, as the balancer saw them.
     pub lost: u64,
     /// How it ended; null while it ran.
@@ -408,6 +410,7 @@ fn instance(
         taken: it.backend.taken.load(std::sync::atomic::Ordering::SeqCst),
         in_flight_at_signal: it.burden.map(|burden| burden.in_flight),
         connections_at_signal: it.burden.map(|burden| burden.connections),
+        lapses: it.lapses,
         lost,
         status,
         exit_ms,

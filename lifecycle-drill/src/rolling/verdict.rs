@@ -131,10 +131,7 @@ fn lost(measured: &RollingMeasured) -> Option<Finding> {
     }
     let mut greatest = losses.first().copied();
     if all.lost_unanswered > 0 {
-        told.push(format!(
-            "{} never answered",
-            grouped(all.lost_unanswered)
-        ));
+        told.push(format!("{} never answered", grouped(all.lost_unanswered)));
         greatest = greatest.filter(|it| it.count > all.lost_unanswered);
     }
     let told = match told.is_empty() {
@@ -195,7 +192,13 @@ fn cause(measured: &RollingMeasured, losses: Option<&Losses>) -> String {
         let signalled = it.signalled_ms.unwrap_or(f64::INFINITY);
         it.unrouted_ms.is_none_or(|unrouted| unrouted > signalled)
     });
+    let lapsed = measured.instances.iter().any(|it| it.lapses > 0);
     match losses.how {
+        Fault::NoInstance if lapsed => {
+            "instances that nobody had asked to stop did not answer the \
+             platform's probes in time, and were taken out of use: they cannot bear this load"
+                .to_owned()
+        }
         Fault::NoInstance => {
             let deploy = measured.deploy;
             format!(

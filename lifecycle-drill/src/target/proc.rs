@@ -130,10 +130,24 @@ pub(crate) fn has_variable(pid: i32, name: &str, value: &str) -> bool {
 }
 
 /// What the process does with signals; `None` when it is gone.
+///
+/// A signal counts as blocked when every thread blocks it, for it goes to any that does not. A thread
+/// that sits in `sigwait` shows nothing as blocked meanwhile, and takes it for itself.
 pub(crate) fn masks(pid: i32) -> Option<Masks> {
-    Some(parse_masks(
-        &std::fs::read_to_string(of(pid).join("status")).ok()?,
-    ))
+    let status = std::fs::read_to_string(of(pid).join("status")).ok()?;
+    let mut masks = parse_masks(&status);
+    let threads = std::fs::read_dir(of(pid).join("task")).ok()?;
+    masks.blocked = threads
+        .filter_map(Result::ok)
+        .filter_map(|thread| {
+            let read = |name: &str| std::fs::read_to_string(thread.path().join(name)).ok();
+            match read("wchan").is_some_and(|at| at.contains("sigtimedwait")) {
+                true => Some(u64::MAX),
+                false => Some(parse_masks(&read("status")?).blocked),
+            }
+        })
+        .fold(u64::MAX, |all, blocked| all & blocked);
+    Some(masks)
 }
 
 fn parse_masks(status: &str) -> Masks {

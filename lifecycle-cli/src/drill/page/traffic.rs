@@ -117,7 +117,7 @@ impl<'a> Window<'a> {
                 grouped(sent.sent())
             )
         });
-        let a_second = float(most) / self.slice_ms * 1_000.0;
+        let a_second = float(most) / self.slice_ms.max(0.001) * 1_000.0;
         Lane {
             name: "outcomes".to_owned(),
             says: format!(

@@ -220,7 +220,7 @@ fn the_plan_and_what_was_measured_are_both_drawn() {
         assert!(classes.contains(&class), "{class}");
     }
     assert!(
-        read.text.contains("3 of 103,703 requests lost"),
+        read.text.contains("3 of 100,706 requests lost"),
         "{}",
         &read.text[..400]
     );

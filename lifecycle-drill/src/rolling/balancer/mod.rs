@@ -191,7 +191,8 @@ mod tests {
         faults.into_iter().map(|(_, fault, _)| fault).collect()
     }
 
-    const UPGRADE: &str = "GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+    const UPGRADE: &str =
+        "GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
     const UPGRADED: &str =
         "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
 

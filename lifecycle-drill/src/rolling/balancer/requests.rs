@@ -51,6 +51,10 @@ async fn forward(mut request: Request<Incoming>, router: &Arc<Router>) -> Respon
         };
         let chosen_in_time = !backend.has_left();
         let in_flight = backend.counted(|it| &it.in_flight);
+        if chosen_in_time && backend.has_left() {
+            // Whoever waits until nothing is in flight there may have looked in between.
+            continue;
+        }
         match exchange(request, &backend).await {
             Ok(answer) => {
                 backend.taken.fetch_add(1, SeqCst);
