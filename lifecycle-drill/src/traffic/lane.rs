@@ -3,13 +3,19 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio::time::timeout_at;
 
 use super::client::{Connection, Manner, NoConnection, Patience};
 use super::http2::Channel;
 use super::outcome::Outcome;
 use super::template::Template;
 use crate::script::Protocol;
+
+/// How long a request that is late by the drill's own fault waits for a connection of the pool.
+const WAITS: Duration = Duration::from_secs(1);
 
 /// An address.
 pub(crate) struct Lane {
@@ -18,7 +24,29 @@ pub(crate) struct Lane {
     /// Connections in each pool, at most.
     kept_alive: usize,
     http1: Mutex<Pool>,
+    /// Told of every connection that is given back, or counted out.
+    freed: Notify,
     http2: Mutex<Channels>,
+}
+
+/// How a request comes to its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// It has one of its own.
+    Fresh,
+    /// It takes one of the pool, or opens one more where all are busy.
+    Pool,
+    /// It is late by the drill's own fault, and others with it: a burst that no users would make. It
+    /// waits a while for one of the pool before it opens one more.
+    Waits,
+}
+
+/// What a look into the pool finds.
+enum Found {
+    Rested(Connection),
+    /// It may have one more.
+    Room,
+    Busy,
 }
 
 /// Connections that carry one request at a time: those at rest, and how many there are in all.
@@ -56,6 +84,7 @@ impl Lane {
             manner,
             kept_alive,
             http1: Mutex::default(),
+            freed: Notify::new(),
             http2: Mutex::default(),
         }
     }
@@ -69,13 +98,17 @@ impl Lane {
         &self,
         template: &Template,
         patience: Patience<'_>,
-        fresh: bool,
+        share: Share,
     ) -> (Outcome, Left) {
         // What takes its time by itself would hold up a pool that others share.
-        let fresh = fresh || template.trickles();
+        let share = match template.trickles() {
+            true => Share::Fresh,
+            false => share,
+        };
         match template.protocol {
-            Protocol::Http1 => self.send_http1(template, patience, fresh).await,
+            Protocol::Http1 => self.send_http1(template, patience, share).await,
             Protocol::Http2 | Protocol::Grpc => {
+                let fresh = share == Share::Fresh;
                 let outcome = self.send_http2(template, patience, fresh).await;
                 (outcome, Left::Nothing)
             }
@@ -86,11 +119,12 @@ impl Lane {
         &self,
         template: &Template,
         patience: Patience<'_>,
-        fresh: bool,
+        share: Share,
     ) -> (Outcome, Left) {
-        let (kept, joins) = match fresh {
-            true => (None, false),
-            false => self.pooled(),
+        let (kept, joins) = match share {
+            Share::Fresh => (None, false),
+            Share::Pool => self.pooled(Instant::now()).await,
+            Share::Waits => self.pooled(Instant::now() + WAITS).await,
         };
         let (outcome, connection) = self.attempt(kept, template, patience).await;
         let left = match connection {
@@ -128,24 +162,44 @@ impl Lane {
         }
     }
 
-    /// The connection that rested longest, so that all of them stay in use; none while the pool is
-    /// not full. And whether the connection that is then used belongs to the pool.
-    fn pooled(&self) -> (Option<Connection>, bool) {
+    /// A connection that rested; none where a new one is to be opened. And whether the one that is
+    /// then used belongs to the pool.
+    async fn pooled(&self, waits_until: Instant) -> (Option<Connection>, bool) {
+        loop {
+            // It listens before it looks, so that nothing is given back unnoticed.
+            let mut freed = std::pin::pin!(self.freed.notified());
+            freed.as_mut().enable();
+            match self.look() {
+                Found::Rested(connection) => return (Some(connection), true),
+                Found::Room => return (None, true),
+                Found::Busy if self.kept_alive == 0 || waits_until <= Instant::now() => {
+                    return (None, false);
+                }
+                Found::Busy => {}
+            }
+            if timeout_at(waits_until.into(), freed).await.is_err() {
+                return (None, false);
+            }
+        }
+    }
+
+    /// Takes the connection that rested longest, so that all of them stay in use, once the pool is
+    /// full.
+    fn look(&self) -> Found {
         let mut pool = locked(&self.http1);
         if pool.open >= self.kept_alive {
             while let Some(connection) = pool.idle.pop_front() {
                 if connection.is_idle() {
-                    return (Some(connection), true);
+                    return Found::Rested(connection);
                 }
                 pool.open = pool.open.saturating_sub(1);
             }
         }
-        // With every kept connection busy, a client opens one more rather than wait.
-        let joins = pool.open < self.kept_alive;
-        if joins {
+        if pool.open < self.kept_alive {
             pool.open += 1;
+            return Found::Room;
         }
-        (None, joins)
+        Found::Busy
     }
 
     /// Takes a connection back, or counts it out when it cannot be used again.
@@ -164,6 +218,8 @@ impl Lane {
             Some(connection) => pool.idle.push_back(*connection),
             None => pool.open = pool.open.saturating_sub(1),
         }
+        drop(pool);
+        self.freed.notify_one();
     }
 
     async fn send_http2(

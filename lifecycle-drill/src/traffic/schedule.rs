@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use super::client::{Connection, Patience};
+use super::lane::Share;
 use super::outcome::{Lost, Outcome};
 use super::sequence::{Next, Sequence};
 use super::tally::Finished;
@@ -18,6 +19,8 @@ use crate::stage::Stage;
 const BACK_OFF: Duration = Duration::from_millis(5);
 /// How soon the pace notices that routing has ended.
 const SLICE: Duration = Duration::from_millis(10);
+/// A request that leaves later than this after it was due was held up by the drill itself.
+const LATE: Duration = Duration::from_millis(5);
 /// How many requests that are due at once are taken in one go.
 const BATCH: usize = 256;
 
@@ -105,8 +108,13 @@ impl Generator {
         let (kind, sent) = (&next.kind, Instant::now());
         self.lock_tally().leaves(sent);
         let patience = Patience::Whole(sent + self.time_for(kind));
+        let share = match next.fresh {
+            true => Share::Fresh,
+            false if sent.saturating_duration_since(intended) > LATE => Share::Waits,
+            false => Share::Pool,
+        };
         let (outcome, left) = tokio::select! {
-            (outcome, left) = kind.lane.send(&kind.template, patience, next.fresh) => (outcome, Some(left)),
+            (outcome, left) = kind.lane.send(&kind.template, patience, share) => (outcome, Some(left)),
             // The drill is over, and nothing that could still answer is left.
             () = self.stage.halt.cancelled() => (Outcome::Lost(Lost::Unanswered), None),
         };
@@ -170,7 +178,10 @@ impl Generator {
         let (lane, template) = (&next.kind.lane, &next.kind.template);
         match template.protocol {
             crate::script::Protocol::Http1 => lane.attempt(kept, template, patience).await,
-            _ => (lane.send(template, patience, !keeps).await.0, None),
+            _ => {
+                let share = if keeps { Share::Pool } else { Share::Fresh };
+                (lane.send(template, patience, share).await.0, None)
+            }
         }
     }
 }

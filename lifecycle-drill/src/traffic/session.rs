@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 use super::client::Patience;
-use super::lane::Lane;
+use super::lane::{Lane, Share};
 use super::outcome::{Lost, Outcome};
 use super::tally::Finished;
 use super::template::Template;
@@ -110,7 +110,7 @@ impl Generator {
             }
             Way::Stream => {
                 let patience = Patience::Head(until, &opened);
-                let (outcome, _) = kind.lane.send(&kind.template, patience, true).await;
+                let (outcome, _) = kind.lane.send(&kind.template, patience, Share::Fresh).await;
                 match outcome {
                     Outcome::Served(..300) => Outcome::LetGo,
                     // gRPC's way to end a stream that was open: go elsewhere.
