@@ -27,7 +27,7 @@ drill ignores $IGNORES ignores
 for _ in $(seq 100); do grep -q 'under load' killed.said && break; sleep 0.05; done
 echo "killed.before=$(systemctl is-active drains.service)" >>log
 kill -9 $!
-for _ in $(seq 200); do systemctl is-active --quiet drains.service || break; sleep 0.05; done
+for _ in $(seq 200); do [ "$(systemctl is-active drains.service)" = inactive ] && break; sleep 0.05; done
 echo "killed.after=$(systemctl is-active drains.service)" >>log
 echo done=1 >>log
 systemctl --no-block poweroff --force --force
@@ -53,7 +53,8 @@ fn a_unit_is_drilled_through_systemctl_and_left_as_it_was() {
     write(&work.join("share/drill"), &script);
     write(
         &work.join("units/drill.service"),
-        "[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nStandardOutput=null\nExecStart=/bin/sh /share/drill\n",
+        // Referred to, as enabled units are, so that systemd remembers how they ended.
+        "[Unit]\nDefaultDependencies=no\nAfter=drains.service ignores.service\n[Service]\nType=oneshot\nStandardOutput=null\nExecStart=/bin/sh /share/drill\n",
     );
     write(
         &work.join("units/drill.target"),

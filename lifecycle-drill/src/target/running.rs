@@ -262,7 +262,7 @@ impl Running {
     }
 
     /// The guard's child, whose id is its own until the drill is over.
-    const fn is_child(&self) -> bool {
+    pub(crate) const fn is_child(&self) -> bool {
         matches!((&self.through, &self.guard), (Through::Nothing, Some(_)))
     }
 
