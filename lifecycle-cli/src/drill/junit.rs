@@ -12,7 +12,7 @@ use lifecycle_drill::measured::{Finding, Measured, Severity};
 use lifecycle_drill::rolling::measured::RollingMeasured;
 use lifecycle_drill::summary::Found;
 use lifecycle_drill::words::{moment, span};
-use lifecycle_drill::{Comparison, Record};
+use lifecycle_drill::{Comparison, Record, verdict};
 use quick_xml::events::{BytesEnd, Event};
 
 use super::human::whole;
@@ -28,22 +28,28 @@ enum Needs {
     Steps,
 }
 
-/// What every drill looks at, by the names of its findings. A finding beside them has a case of its
-/// own.
-const CASES: [(&str, Needs); 12] = [
-    ("never-ready", Needs::Nothing),
-    ("died-at-start", Needs::Nothing),
-    ("died-before-stop", Needs::Nothing),
-    ("died-before-signal", Needs::Nothing),
-    ("request-lost", Needs::Requests),
-    ("request-failed", Needs::Requests),
-    ("request-refused", Needs::Requests),
-    ("readiness-never-flipped", Needs::Readiness),
-    ("liveness-failed", Needs::Liveness),
-    ("sigkill-needed", Needs::Nothing),
-    ("exit-not-zero", Needs::Nothing),
-    ("step-over-plan", Needs::Steps),
-];
+/// By the name of a finding.
+fn needs(name: &str) -> Needs {
+    match name {
+        "request-lost"
+        | "keep-alive-reset"
+        | "request-failed"
+        | "request-refused"
+        | "slow-while-stopping"
+        | "load-off-target"
+        | "load-held-back"
+        | "load-behind" => Needs::Requests,
+        "readiness-never-flipped" | "readiness-late" | "listener-closed-before-readiness" => {
+            Needs::Readiness
+        }
+        "liveness-failed" => Needs::Liveness,
+        "step-over-plan"
+        | "exit-before-drain"
+        | "exit-zero-after-abandoning"
+        | "built-from-another-plan" => Needs::Steps,
+        _ => Needs::Nothing,
+    }
+}
 
 /// One case, and what came of it.
 struct Case<'a> {
@@ -165,9 +171,9 @@ pub(super) fn compared(comparison: &Comparison, out: &mut dyn Write) -> Result<(
 
 fn cases(run: &Measured) -> Vec<Case<'_>> {
     let mut cases: Vec<Case<'_>> = Vec::new();
-    for (name, needs) in CASES {
-        let mut case = case(name, &run.findings);
-        let missing = missing(run, needs);
+    for detection in verdict::ALL {
+        let mut case = case(detection.name, &run.findings);
+        let missing = missing(run, needs(detection.name));
         if let (Outcome::Passed, "", Some(why)) = (&case.result, &*case.output, missing) {
             case.result = Outcome::Skipped(why);
         }

@@ -1,0 +1,193 @@
+//! What a drill prints and keeps, and what becomes of it: several formats at once, repeats, records
+//! that are drawn again and compared.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use serde_json::Value;
+use support::{given, lifecycle, root, run, stderr, stdout};
+
+/// A drill as it was printed, stored beside the tests of the text.
+fn stored(name: &str) -> PathBuf {
+    root()
+        .join("lifecycle-cli/src/drill/tests/shown")
+        .join(name)
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// Two runs of a server that leaves at the signal, with reports into these files of `scratch`;
+/// `None`, and said, where there is no Python.
+fn two_runs(scratch: &Path, flags: &[&str]) -> Option<Output> {
+    let mut python = std::process::Command::new("python3");
+    if python.arg("--version").output().is_err() {
+        support::skipped("there is no python3 to play a program with");
+        return None;
+    }
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let number = port.local_addr().unwrap().port().to_string();
+    drop(port);
+    let script = "import http.server, os, signal, sys\n\
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(0))\n\
+        class Answer(http.server.BaseHTTPRequestHandler):\n    \
+            def do_GET(self):\n        self.send_response(200)\n        \
+                self.send_header('content-length', '0')\n        self.end_headers()\n    \
+            def log_message(self, *_): pass\n\
+        http.server.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])), Answer).serve_forever()\n";
+    let output = lifecycle(scratch)
+        .args(["drill", "--port", &number, "--runs", "2", "--seed", "41"])
+        .args(["--warm-up", "200ms", "--rate", "20"])
+        .args(flags)
+        .args(["--", "python3", "-c", script, &number])
+        .output()
+        .unwrap();
+    Some(output)
+}
+
+#[test]
+fn two_runs_go_into_every_format_and_a_record_that_is_drawn_again() {
+    let scratch = tempfile::tempdir().unwrap();
+    let flags = [
+        "--format",
+        "json",
+        "--format",
+        "html=run.html",
+        "--format",
+        "junit=run.xml",
+        "--format",
+        "human=run.txt",
+        "--record",
+        "run.json",
+    ];
+    let Some(output) = two_runs(scratch.path(), &flags) else {
+        return;
+    };
+    let printed: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", stderr(&output)));
+    let passed = printed["passed"].as_bool().unwrap();
+    assert_eq!(output.status.code(), Some(i32::from(!passed)));
+    assert_eq!(printed["summary"]["runs"], 2);
+    let seeds: Vec<_> = (0..2)
+        .map(|at| printed["runs"][at]["seed"].as_u64())
+        .collect();
+    assert_eq!(seeds, [Some(41), Some(42)]);
+    let file = |name: &str| std::fs::read_to_string(scratch.path().join(name)).unwrap();
+    assert_eq!(json(&scratch.path().join("run.json")), printed);
+    assert!(file("run.html").starts_with("<!DOCTYPE html>"));
+    assert!(file("run.xml").contains(", run 2\""));
+    assert!(file("run.txt").contains("RUNS ") && !file("run.txt").contains('\u{1b}'));
+
+    // Drawn again, it is the same.
+    let again = run(scratch.path(), &["replay", "run.json", "--format", "json"]);
+    assert_eq!(stdout(&again), stdout(&output));
+    assert_eq!(again.status.code(), output.status.code());
+    let again = run(scratch.path(), &["replay", "run.json", "--format", "html"]);
+    assert_eq!(stdout(&again), file("run.html"));
+    let same = run(scratch.path(), &["replay", "run.json", "run.json"]);
+    assert_eq!(same.status.code(), Some(0));
+    assert!(
+        stdout(&same).ends_with("the same verdict\n"),
+        "{}",
+        stdout(&same)
+    );
+}
+
+#[test]
+fn a_worse_verdict_is_a_finding_and_a_better_one_is_none() {
+    let [good, bad] = ["good.json", "bad.json"].map(stored);
+    let [good, bad] = [&good, &bad].map(|path| path.to_str().unwrap());
+    for (args, code, last) in [
+        (vec!["replay", good], 0, "passed"),
+        (vec!["replay", bad], 1, "FAILED"),
+        (vec!["replay", good, bad], 1, "WORSE"),
+        (vec!["replay", bad, good], 0, "better"),
+    ] {
+        let output = run(&root(), &args);
+        assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
+        let said = stdout(&output);
+        assert!(said.lines().last().unwrap().starts_with(last), "{said}");
+    }
+    let text = std::fs::read(bad).unwrap();
+    let piped = given(&root(), &["replay", "-", good], &text);
+    assert_eq!(piped.status.code(), Some(0), "{}", stderr(&piped));
+}
+
+#[test]
+fn what_cannot_be_read_or_written_is_said_before_anything_is_run() {
+    let scratch = tempfile::tempdir().unwrap();
+    std::fs::write(scratch.path().join("other.json"), "{\"version\": 1}").unwrap();
+    std::fs::copy(stored("good.json"), scratch.path().join("good.json")).unwrap();
+    let drill = ["drill", "--port", "1", "--", "never-started"];
+    for (args, words) in [
+        (
+            vec!["replay", "missing.json"],
+            "could not read missing.json",
+        ),
+        (
+            vec!["replay", "other.json"],
+            "other.json is no recorded drill: it is not a drill",
+        ),
+        (
+            vec!["replay", "good.json", "--format", "html=good.json"],
+            "good.json is read, and would be overwritten",
+        ),
+        (
+            vec!["replay", "good.json", "--format", "html=no/where.html"],
+            "could not write no/where.html: there is no such directory",
+        ),
+        (
+            [&["drill", "--format", "html=no/where.html"], &drill[1..]].concat(),
+            "could not write no/where.html: there is no such directory",
+        ),
+        (
+            [&["drill", "--record", "no/where.json"], &drill[1..]].concat(),
+            "could not write no/where.json: there is no such directory",
+        ),
+        (
+            [
+                &["drill", "--record", "a", "--format", "json=a"],
+                &drill[1..],
+            ]
+            .concat(),
+            "the record and a report would both go into a",
+        ),
+    ] {
+        let output = run(scratch.path(), &args);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(words), "{said}");
+    }
+    assert!(!scratch.path().join("a").exists());
+}
+
+#[test]
+fn the_document_has_a_schema_and_every_field_is_described() {
+    let printed = run(&root(), &["schema", "drill"]);
+    let stored = root().join("docs/drill.schema.json");
+    if support::blessing() {
+        std::fs::write(&stored, &printed.stdout).unwrap();
+    }
+    assert_eq!(
+        std::fs::read_to_string(stored).unwrap(),
+        stdout(&printed),
+        "lifecycle schema drill > docs/drill.schema.json"
+    );
+    let schema: Value = serde_json::from_slice(&printed.stdout).unwrap();
+    let mut count = 0;
+    for object in schema["$defs"].as_object().unwrap().values() {
+        for (name, property) in object["properties"].as_object().into_iter().flatten() {
+            assert!(
+                property["description"].is_string(),
+                "{name} is not described"
+            );
+            count += 1;
+        }
+    }
+    assert!(count > 150, "{count} fields");
+}
