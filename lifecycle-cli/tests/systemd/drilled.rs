@@ -69,9 +69,9 @@ fn a_unit_is_drilled_through_systemctl_and_left_as_it_was() {
         ("ignores", ignores, ""),
     ] {
         let mut unit = format!("{HERE}{name}.out\nType=exec\nTimeoutStopSec=3\n{stop}");
-        let _infallible = write!(
+        let _infallible = writeln!(
             unit,
-            "ExecStart=/share/subject {} -- {port}\n",
+            "ExecStart=/share/subject {} -- {port}",
             arguments(name).join(" ")
         );
         write(&work.join(format!("units/{name}.service")), &unit);
@@ -124,9 +124,9 @@ fn a_unit_is_drilled_through_systemctl_and_left_as_it_was() {
     assert_eq!(log["drains.state"], "inactive");
 
     // systemd's own SIGKILL after its own three seconds; it ran before, and runs again.
-    let ignored = measured("ignores");
-    assert_eq!(ignored["process"]["sigkill_needed"], true, "{ignored:#}");
-    let killed = between(&ignored, "signalled_ms", "killed_ms");
+    let cut = measured("ignores");
+    assert_eq!(cut["process"]["sigkill_needed"], true, "{cut:#}");
+    let killed = between(&cut, "signalled_ms", "killed_ms");
     assert!((2_800.0..6_000.0).contains(&killed), "{killed}");
     assert_eq!((log["ignores.exit"], log["ignores.state"]), ("1", "active"));
 

@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal};
 use tokio::sync::watch;
 
 use super::Subject;
+use super::compose;
 use super::container::{self, Container};
 use super::output::Output;
 use super::proc;
@@ -74,7 +75,7 @@ impl Running {
                 container::run_image(image, target, script, report, progress).await?,
             ),
             Subject::Compose(compose) => Self::contained(
-                container::up_compose(compose, target, script, report, progress).await?,
+                compose::up_compose(compose, target, script, report, progress).await?,
             ),
             Subject::Unit(unit) => {
                 let started = unit::start(unit, progress).await?;
