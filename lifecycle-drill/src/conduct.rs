@@ -58,6 +58,10 @@ struct Moments {
 }
 
 /// Plays a whole script and reads what was measured.
+#[expect(
+    clippy::too_many_lines,
+    reason = "the course of a drill and what is read of it, in the order in which it happens"
+)]
 pub(super) async fn play(
     target: &Target,
     script: &Script,

@@ -102,7 +102,9 @@ impl Plan {
                 base.authority()
             );
             for (name, value) in &spec.headers {
-                head.push_str(&format!("{name}: {value}\r\n"));
+                for part in [name.as_str(), ": ", value.as_str(), "\r\n"] {
+                    head.push_str(part);
+                }
             }
             head.push_str("\r\n");
             Arc::from(head.into_bytes())

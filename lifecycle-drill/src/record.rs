@@ -11,6 +11,10 @@ use crate::summary::Summary;
 /// A drill as it is kept: the run itself where there was one, otherwise all of them.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one of these in a whole program"
+)]
 pub enum Record {
     /// A drill of one run.
     One(Box<Measured>),

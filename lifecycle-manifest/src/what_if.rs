@@ -220,7 +220,7 @@ platforms:
   heroku: {}
 ";
 
-    fn played(grace: &str, platform: usize, named: &[(&str, Course)]) -> (WhatIf, Vec<String>) {
+    fn played(grace: &str, platform: usize, courses: &[(&str, Course)]) -> (WhatIf, Vec<String>) {
         let analysis = Analysis::of(&SHOP.replace("GRACE", grace));
         let resolved = analysis.resolved.unwrap();
         let plan = &resolved.plan;
@@ -228,8 +228,8 @@ platforms:
             .steps
             .iter()
             .map(|step| {
-                let named = named.iter().find(|(name, _)| *name == step.name);
-                named.map_or(Course::Takes(Duration::ZERO), |(_, course)| *course)
+                let own = courses.iter().find(|(name, _)| *name == step.name);
+                own.map_or(Course::Takes(Duration::ZERO), |(_, course)| *course)
             })
             .collect();
         let names = plan.steps.iter().map(|step| step.name.clone()).collect();

@@ -222,7 +222,7 @@ const SERVERS: &[Server] = &[
         command: &["java", "-XX:TieredStopAtLevel=1", "Server.java", "PORT"],
         found: &[
             ("exit-not-zero", "exit code 143"),
-            ("request-refused", "the listener was closed at"),
+            ("request-refused", "a longer settle time covers it"),
         ],
         may: &[
             "request-lost",

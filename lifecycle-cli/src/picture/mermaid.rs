@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::scene::{Group, Panel, Scene, Shape, What};
-use super::svg::{headline, ms, verdict};
+use super::words::{headline, ms, verdict};
 
 /// Longest times that a clock of one day shows.
 const DAY: u64 = 24 * 3_600_000 - 1;

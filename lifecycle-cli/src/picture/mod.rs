@@ -14,6 +14,7 @@ mod terminal;
 mod tests;
 mod text;
 mod what_if;
+mod words;
 
 use std::io::Write;
 

@@ -6,8 +6,8 @@ use anstyle::{AnsiColor, Color, Style};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::scene::{Bar, Group, Lane, Moment, Panel, Scene, Shape, What};
-use super::svg::ms;
 use super::text::plain;
+use super::words::ms;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();

@@ -21,16 +21,27 @@ static void say(const char *what) {
     fflush(stdout);
 }
 
-static void *answer(void *listener) {
+/* A thread each: one client that says nothing keeps nobody waiting. */
+static void *serve(void *accepted) {
     static const char good[] = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     char request[4096];
+    int client = (int)(intptr_t)accepted;
+    if (read(client, request, sizeof request) > 0)
+        (void)!write(client, good, sizeof good - 1);
+    close(client);
+    return NULL;
+}
+
+static void *answer(void *listener) {
     for (;;) {
         int client = accept((int)(intptr_t)listener, NULL, NULL);
+        pthread_t thread;
         if (client < 0)
             continue;
-        if (read(client, request, sizeof request) > 0)
-            (void)!write(client, good, sizeof good - 1);
-        close(client);
+        if (pthread_create(&thread, NULL, serve, (void *)(intptr_t)client))
+            close(client);
+        else
+            pthread_detach(thread);
     }
     return NULL;
 }

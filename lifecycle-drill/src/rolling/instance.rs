@@ -181,7 +181,6 @@ impl Instance {
         progress: &Progress,
     ) -> anyhow::Result<()> {
         match self.leaving {
-            Leaving::Not => {}
             Leaving::Deregistering { until } => {
                 let in_flight = self.backend.in_flight.load(SeqCst);
                 let idle = !self.backend.is_routed() && in_flight == 0;
@@ -227,7 +226,7 @@ impl Instance {
                 self.running.id(),
                 KILLED.as_secs()
             ),
-            Leaving::Hooking { .. } | Leaving::Signalled { .. } => {}
+            Leaving::Not | Leaving::Hooking { .. } | Leaving::Signalled { .. } => {}
         }
         Ok(())
     }

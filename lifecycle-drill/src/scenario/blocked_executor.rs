@@ -25,6 +25,7 @@ fn arrange(scene: &mut Scene) -> Result<(), No> {
     Ok(())
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "as every scenario is asked")]
 fn judge(_: &Scene, _: &Aside, judgement: &mut Judgement<'_>) -> Result<(), No> {
     judgement.held_up_because(
         "the deadline is kept by a task of the same executor, which does not run any more: keep it on a thread \

@@ -38,6 +38,7 @@ fn arrange(scene: &mut Scene) -> Result<(), No> {
     Ok(())
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "as every scenario is asked")]
 fn judge(_: &Scene, _: &Aside, judgement: &mut Judgement<'_>) -> Result<(), No> {
     judgement.excuse(&[
         "sigkill-needed",

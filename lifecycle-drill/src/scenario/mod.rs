@@ -220,7 +220,7 @@ pub async fn run(
         resource: None,
     };
     scene.load.warm_up = scene.load.warm_up.min(WARM_UP);
-    let played = async {
+    let played = Box::pin(async {
         abilities::suffice(asked.scenario.asks, &scene.target.subject, ability)?;
         (asked.scenario.arrange)(&mut scene)?;
         let (mut measured, aside) = match asked.scenario.asks {
@@ -235,7 +235,7 @@ pub async fn run(
             _ => asked.to_string(),
         });
         Ok::<_, No>(Played::Measured(Box::new(measured)))
-    };
+    });
     match uninterrupted(async { Ok(played.await) }).await? {
         Ok(played) => Ok(played),
         Err(No::Applicable(why)) => Ok(Played::NotApplicable(why)),

@@ -11,6 +11,7 @@ const NOT_CLOSED: i32 = 81;
 
 /// The process names the resource in its report with this outcome, says so by its exit code, and every
 /// other step has ended well.
+#[allow(clippy::unnecessary_wraps, reason = "as every scenario is asked")]
 pub(super) fn judge(
     scene: &Scene,
     _: &Aside,

@@ -39,7 +39,7 @@ fn arrange(scene: &mut Scene) -> Result<(), No> {
         (None, None) => RequestSpec::get("/"),
     };
     if !with_body(&&spec) {
-        spec.method = "POST".to_owned();
+        "POST".clone_into(&mut spec.method);
     }
     scene.client(Stuck { spec })
 }

@@ -16,7 +16,7 @@ const ROUND: &str = "DRILL_TEST_ROUND";
 /// How many drills are killed; `LIFECYCLE_KILLS` asks for more of them.
 const KILLS: u64 = 10;
 /// From the start of the first drill to be killed to the last: by then the signal is long out.
-const LATEST: Duration = Duration::from_millis(2_000);
+const LATEST: Duration = Duration::from_secs(2);
 
 fn of(round: &str) -> Vec<proc::Entry> {
     proc::with_variable(ROUND, round)
@@ -59,7 +59,7 @@ fn a_drill_that_is_killed_leaves_nothing_whenever_that_is() {
             .spawn()
             .unwrap();
         // Spread over the start, the load and the stop.
-        let moment = LATEST.mul_f64(at as f64 / kills as f64);
+        let moment = LATEST * u32::try_from(at).unwrap() / u32::try_from(kills).unwrap();
         std::thread::sleep(moment);
         let alive = of(&round);
         most = most.max(alive.len());

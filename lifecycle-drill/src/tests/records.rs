@@ -175,13 +175,13 @@ fn requests() -> impl Strategy<Value = Requests> {
                 last_server_error,
                 ended_early,
                 lost,
-                kinds: vec![kind(phases, latencies)],
+                kinds: vec![kind(&phases, latencies)],
                 ..Requests::default()
             },
         )
 }
 
-fn kind(phases: [Counts; 4], latencies: [Option<Latency>; 4]) -> KindOfRequest {
+fn kind(phases: &[Counts; 4], latencies: [Option<Latency>; 4]) -> KindOfRequest {
     KindOfRequest {
         request: "websocket /chat".to_owned(),
         before: phases[0],

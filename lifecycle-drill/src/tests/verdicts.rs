@@ -286,6 +286,12 @@ fn a_missing_handler_is_told_from_one_that_ends_itself_by_the_signal() {
         &only(&measured, "signal-not-handled"),
         &["the program has no handler for SIGTERM: the system ended it at +1ms"],
     );
+    // However long the system takes to take it down, what it had goes with it.
+    let mut slowly = measured.clone();
+    ended(&mut slowly, 40.0, Status::Signal(TERM));
+    slowly.requests = Some(lost(Lost::Closed, -90.0, 8.0));
+    let findings = verdict::findings(&slowly, Duration::ZERO);
+    says(&findings[1].cause, &["under way when the process left"]);
     // Where nobody looked, both are possible, and both are said.
     measured.process.signalled = None;
     says(
@@ -352,7 +358,7 @@ fn what_is_under_way_at_the_exit_is_told_by_how_it_left() {
         &["either its drain has a limit, of about 5s", "or it sleeps"],
     );
 
-    // Lost a moment before the exit, or long before it, it was not the exit's doing.
+    // A moment before the exit it may have been the exit's doing, and long before it it was not the exit's doing.
     measured.requests = Some(lost(Lost::Reset, 10.0, 20.0));
     ended(&mut measured, 300.0, Status::Code(0));
     says(&only(&measured, "request-lost"), &["the process lived on"]);
@@ -361,6 +367,13 @@ fn what_is_under_way_at_the_exit_is_told_by_how_it_left() {
         &only(&measured, "request-lost"),
         &["as the listener closed", "backlog"],
     );
+    measured.listener_closed_ms = None;
+    measured.requests = Some(lost(Lost::Reset, 200.0, 270.0));
+    says(
+        &only(&measured, "request-lost"),
+        &["either it left with them under way, or it closed"],
+    );
+    measured.listener_closed_ms = Some(22.0);
     // Lost before the stop, it has nothing to do with it.
     let mut before = clean();
     before.requests = Some(Requests {

@@ -90,7 +90,7 @@ impl Lane {
     ) -> (Outcome, Left) {
         let (kept, joins) = match fresh {
             true => (None, false),
-            false => self.from_pool(),
+            false => self.pooled(),
         };
         let (outcome, connection) = self.attempt(kept, template, patience).await;
         let left = match connection {
@@ -130,7 +130,7 @@ impl Lane {
 
     /// The connection that rested longest, so that all of them stay in use; none while the pool is
     /// not full. And whether the connection that is then used belongs to the pool.
-    fn from_pool(&self) -> (Option<Connection>, bool) {
+    fn pooled(&self) -> (Option<Connection>, bool) {
         let mut pool = locked(&self.http1);
         if pool.open >= self.kept_alive {
             while let Some(connection) = pool.idle.pop_front() {

@@ -29,7 +29,7 @@ pub(crate) struct Session {
 
 /// How it is opened.
 enum Way {
-    WebSocket(Opening),
+    WebSocket(Box<Opening>),
     /// An answer that goes on.
     Stream,
 }
@@ -44,7 +44,7 @@ impl Session {
         let mut template = Template::new(&spec.request, authority)?;
         template.label = spec.label();
         let way = match spec.kind {
-            SessionKind::WebSocket => Way::WebSocket(Opening::new(spec, authority)?),
+            SessionKind::WebSocket => Way::WebSocket(Box::new(Opening::new(spec, authority)?)),
             SessionKind::Stream => Way::Stream,
         };
         Ok(Self {

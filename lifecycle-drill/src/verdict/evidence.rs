@@ -80,10 +80,25 @@ impl<'a> Evidence<'a> {
         let (Some(requests), Some(ended)) = (self.requests(), self.ended_ms()) else {
             return Vec::new();
         };
-        let killed = self.measured.timeline.killed_ms;
-        let from = killed.unwrap_or(ended - WITH_IT);
+        let from = match self.measured.timeline.killed_ms {
+            Some(killed) => killed,
+            // Whatever it did not do after the signal, the system ended it by it.
+            None if self.ended_by_the_signal() && self.reaction() == Reaction::Default => 0.0,
+            None => ended - WITH_IT,
+        };
         let taken = |lost: &&LostRequest| lost.ended_ms >= from && lost.sent_ms <= ended;
         requests.lost.iter().filter(taken).collect()
+    }
+
+    /// Whether the signal that asks for the stop ended the process.
+    fn ended_by_the_signal(&self) -> bool {
+        matches!(self.left_with(), Some(Status::Signal(number)) if signal_name(number) == self.signal())
+    }
+
+    /// Whether something happened so shortly before the process ended that it may have been part of it.
+    pub(super) fn is_near_the_end(&self, at_ms: f64) -> bool {
+        self.ended_ms()
+            .is_some_and(|ended| at_ms >= ended - AT_THE_END && at_ms <= ended)
     }
 
     /// Of those, the ones that the program surely had: what came in the instant of the end may have
@@ -140,7 +155,7 @@ impl<'a> Evidence<'a> {
             .enumerate()
             .map(|(at, slice)| (series.start_ms + as_f64(at) * series.slice_ms, slice))
             .find(|(start, slice)| start + series.slice_ms > asked && of(slice))
-            .map(|(start, _)| start.max(asked))
+            .map(|(start, _)| (start.max(asked) * 10.0).round() / 10.0)
     }
 
     /// From when on the process had nothing to do for anybody: no request was under way, and none
@@ -242,6 +257,10 @@ impl<'a> Evidence<'a> {
 
     /// What the probe was answered when readiness fell: a status, or nothing. `None` when it did not
     /// fall.
+    #[expect(
+        clippy::option_option,
+        reason = "it fell, or it did not; and when it did, with an answer or without one"
+    )]
     pub(super) fn readiness_fell_with(&self) -> Option<Option<u16>> {
         let readiness = self.measured.readiness.as_ref()?;
         let Flip::Flipped { at_ms } = readiness.flip else {

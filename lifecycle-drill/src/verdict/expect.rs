@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a drill is held to, beside what no drill may show: a SIGKILL that was needed, a probe that
 /// said the wrong thing, a program that never saw its signal.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Default, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Expectations {
     /// How many accepted requests may be lost; 0.
@@ -24,17 +24,4 @@ pub struct Expectations {
     /// The slowest that ninety-nine in a hundred of the requests may be that are sent after the stop
     /// was asked, in milliseconds. Null: nothing is expected.
     pub p99_ms: Option<f64>,
-}
-
-impl Default for Expectations {
-    fn default() -> Self {
-        Self {
-            lost: 0,
-            server_errors: 0,
-            refused: None,
-            exit_code: 0,
-            exit_within_ms: None,
-            p99_ms: None,
-        }
-    }
 }

@@ -31,6 +31,7 @@ pub struct Detection {
 }
 
 impl Detection {
+    #[allow(clippy::unnecessary_wraps, reason = "it is what every look returns")]
     fn finding(
         &'static self,
         severity: Severity,

@@ -104,6 +104,12 @@ fn cause(seen: &Evidence<'_>) -> Cow<'static, str> {
                 waited in its backlog, and were reset; accept them until none is left"
             .into();
     }
+    let first = seen.requests().and_then(|requests| requests.lost.first());
+    if first.is_some_and(|first| seen.is_near_the_end(first.ended_ms)) {
+        return "they were lost shortly before the process was gone: either it left with them under way, or \
+                it closed their connections before it left"
+            .into();
+    }
     "the process lived on: their handlers were cancelled or their connections closed, or the \
      listener closed with connections still in the backlog"
         .into()
