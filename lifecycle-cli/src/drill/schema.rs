@@ -12,7 +12,11 @@ use serde::Serialize;
 /// taken away.
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
-#[allow(dead_code, reason = "only its shape is read")]
+#[allow(
+    dead_code,
+    clippy::large_enum_variant,
+    reason = "only its shape is read"
+)]
 enum Document {
     /// A drill, of one run or of several.
     Drill(Record),

@@ -1,5 +1,7 @@
 //! Two drills beside one another.
 
+use std::fmt::Write as _;
+
 use lifecycle_drill::Comparison;
 use lifecycle_drill::compare::{Change, Row, Side, Unit};
 use lifecycle_drill::summary::Found;
@@ -65,7 +67,7 @@ fn rows(text: &mut String, row: &Row) {
     let (before, after) = (shown(row.before), shown(row.after));
     let mut said = format!("  {what}{before:>14}{after:>14}");
     if !word.is_empty() {
-        said += &format!("  {}", styled(style, word));
+        let _infallible = write!(said, "  {}", styled(style, word));
     }
     line(text, &said);
 }

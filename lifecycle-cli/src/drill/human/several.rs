@@ -1,5 +1,7 @@
 //! Several runs: one line each, then what they have in common and how far they lie apart.
 
+use std::fmt::Write as _;
+
 use lifecycle_drill::Measured;
 use lifecycle_drill::measured::Severity;
 use lifecycle_drill::record::Runs;
@@ -145,7 +147,8 @@ fn findings(text: &mut String, summary: &Summary) {
     };
     let mut rest = format!(": {} of {} runs passed", summary.passed, summary.runs);
     if summary.sent > 0 {
-        rest += &format!(
+        let _infallible = write!(
+            rest,
             "; {} of {} lost",
             grouped(summary.lost),
             count(summary.sent, "request")

@@ -79,52 +79,64 @@ struct Stretch {
 }
 
 fn platform(run: &Measured, scale: &Scale) -> Vec<Lane> {
-    let (plan, times) = (&run.planned, &run.timeline);
     let mut lanes = Vec::new();
-    if times.zero == Zero::Signal {
-        let asked = -plan.asked_to_signal_ms;
-        let grace = asked + plan.deregistration_ms.unwrap_or_default();
-        let mut planned = Vec::new();
-        if plan.deregistration_ms.is_some() {
-            planned.push(Stretch {
-                from: asked,
-                to: grace,
-                class: "plan",
-                name: "deregistration",
-            });
-        }
-        if plan.hook_ms.is_some() {
-            planned.push(Stretch {
-                from: grace,
-                to: 0.0,
-                class: "plan",
-                name: "hook",
-            });
-        }
-        let end = plan.deadline_ms.unwrap_or(plan.signal_to_kill_ms);
-        planned.push(Stretch {
-            from: 0.0,
-            to: end,
-            class: "plan",
-            name: "the program stops",
-        });
-        if plan.deadline_ms.is_some() && end < plan.signal_to_kill_ms {
-            let to = plan.signal_to_kill_ms;
-            planned.push(Stretch {
-                from: end,
-                to,
-                class: "plan-reserve",
-                name: "to spare",
-            });
-        }
-        let takes = plan.asked_to_signal_ms + plan.signal_to_kill_ms;
-        lanes.push(stretches(
-            "planned",
-            format!("{} from stop to SIGKILL", span(takes)),
-            &planned,
-            scale,
-        ));
+    if run.timeline.zero == Zero::Signal {
+        lanes.push(planned(run, scale));
     }
+    lanes.push(measured(run, scale));
+    lanes
+}
+
+/// What the platform was to do.
+fn planned(run: &Measured, scale: &Scale) -> Lane {
+    let plan = &run.planned;
+    let asked = -plan.asked_to_signal_ms;
+    let grace = asked + plan.deregistration_ms.unwrap_or_default();
+    let mut planned = Vec::new();
+    if plan.deregistration_ms.is_some() {
+        planned.push(Stretch {
+            from: asked,
+            to: grace,
+            class: "plan",
+            name: "deregistration",
+        });
+    }
+    if plan.hook_ms.is_some() {
+        planned.push(Stretch {
+            from: grace,
+            to: 0.0,
+            class: "plan",
+            name: "hook",
+        });
+    }
+    let end = plan.deadline_ms.unwrap_or(plan.signal_to_kill_ms);
+    planned.push(Stretch {
+        from: 0.0,
+        to: end,
+        class: "plan",
+        name: "the program stops",
+    });
+    if plan.deadline_ms.is_some() && end < plan.signal_to_kill_ms {
+        let to = plan.signal_to_kill_ms;
+        planned.push(Stretch {
+            from: end,
+            to,
+            class: "plan-reserve",
+            name: "to spare",
+        });
+    }
+    let takes = plan.asked_to_signal_ms + plan.signal_to_kill_ms;
+    stretches(
+        "planned",
+        format!("{} from stop to SIGKILL", span(takes)),
+        &planned,
+        scale,
+    )
+}
+
+/// What it did.
+fn measured(run: &Measured, scale: &Scale) -> Lane {
+    let (plan, times) = (&run.planned, &run.timeline);
     let mut seen = Vec::new();
     let ended = times.ended_ms.unwrap_or(scale.end_ms);
     if let Some(ready) = times.ready_ms {
@@ -180,8 +192,7 @@ fn platform(run: &Measured, scale: &Scale) -> Vec<Lane> {
     if run.process.sigkill_needed {
         lane.class = "bad";
     }
-    lanes.push(lane);
-    lanes
+    lane
 }
 
 fn stretches(name: &str, value: String, stretches: &[Stretch], scale: &Scale) -> Lane {

@@ -16,6 +16,9 @@ use crate::drill::human::whole;
 /// The table that says what the strip of requests shows has so many rows.
 const STRETCHES: usize = 40;
 
+/// What can become of a request, how often it did, and the class of a number that is not 0.
+type Outcome = (&'static str, fn(&Counts) -> u64, &'static str);
+
 /// A table; the first cell of a row names it.
 #[derive(Debug, Serialize)]
 pub(super) struct Table {
@@ -137,7 +140,7 @@ fn requests(run: &Measured) -> Option<Table> {
         seen.gone,
         seen.all(),
     ];
-    let rows: [(&str, fn(&Counts) -> u64, &'static str); 9] = [
+    let rows: [Outcome; 9] = [
         ("served", |it| it.served, ""),
         ("of those with 4xx", |it| it.client_error, "warn"),
         ("refused with 503", |it| it.refused, "warn"),
@@ -194,6 +197,7 @@ fn latencies(run: &Measured) -> Option<Table> {
     Some(table)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as the others")]
 fn steps(run: &Measured) -> Option<Table> {
     let head = ["Step", "Kind", "Planned", "Measured", "Outcome", "Said"];
     let mut table = Table::new(format!("Steps, from {}", run.signal), &head);

@@ -2,6 +2,7 @@
 
 use lifecycle_drill::Measured;
 use lifecycle_drill::series::{Series, Slice};
+use lifecycle_drill::traffic::tally::Requests;
 use lifecycle_drill::words::{grouped, moment, span};
 
 use super::lanes::{Height, Lane};
@@ -109,7 +110,7 @@ impl<'a> Window<'a> {
             TROUBLE[3],
             ("served", "served", |it: &Slice| it.served),
         ];
-        let sent = run.requests.as_ref().map(|it| it.all());
+        let sent = run.requests.as_ref().map(Requests::all);
         let value = sent.map(|sent| {
             format!(
                 "{} of {} served",

@@ -1,5 +1,7 @@
 //! The verdict in one sentence.
 
+use std::fmt::Write as _;
+
 use lifecycle_drill::Measured;
 use lifecycle_drill::compare::{Change, Comparison};
 use lifecycle_drill::measured::{Course, Severity};
@@ -11,7 +13,9 @@ pub(super) fn of_run(run: &Measured) -> String {
     let verdict = if run.passed { "passed" } else { "failed" };
     let mut said = format!("{} {verdict} on {}: ", run.service, run.platform_label);
     match run.course {
-        Course::Played => said += &format!("{}, and {}", requests(run), end(run)),
+        Course::Played => {
+            let _infallible = write!(said, "{}, and {}", requests(run), end(run));
+        }
         // Nothing was stopped; what went wrong says it best.
         _ => match run
             .findings
@@ -37,10 +41,10 @@ fn requests(run: &Measured) -> String {
     };
     let refused = all.refused + all.refused_at_connect;
     if refused > 0 {
-        said += &format!(", {} refused", grouped(refused));
+        let _infallible = write!(said, ", {} refused", grouped(refused));
     }
     if all.server_error > 0 {
-        said += &format!(", {} failed", grouped(all.server_error));
+        let _infallible = write!(said, ", {} failed", grouped(all.server_error));
     }
     said
 }
@@ -66,16 +70,18 @@ pub(super) fn of_several(several: &Runs) -> String {
         .first()
         .map(|run| format!("{} on {}: ", run.service, run.platform_label));
     let mut said = about.unwrap_or_default();
-    said += &format!("{} of {} runs passed", summary.passed, summary.runs);
+    let _infallible = write!(said, "{} of {} runs passed", summary.passed, summary.runs);
     if summary.sent > 0 {
-        said += &format!(
+        let _infallible = write!(
+            said,
             "; {} of {} lost",
             grouped(summary.lost),
             count(summary.sent, "request")
         );
     }
     if summary.killed > 0 {
-        said += &format!(
+        let _infallible = write!(
+            said,
             "; SIGKILL was needed in {}",
             count(summary.killed as u64, "run")
         );

@@ -321,7 +321,7 @@ fn stored(name: &str, text: &str) {
     let assert = snapbox::Assert::new().action_env("SNAPSHOTS");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/drill/tests/shown");
     let text = anstream::adapter::strip_str(text).to_string();
-    if name.ends_with(".txt") {
+    if Path::new(name).extension().is_some_and(|it| it == "txt") {
         for line in text.lines() {
             assert!(
                 unicode_width::UnicodeWidthStr::width(line) <= 80,
