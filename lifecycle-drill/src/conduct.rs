@@ -141,11 +141,11 @@ pub(super) async fn play(
         .as_ref()
         .filter(|_| !samples.live.is_empty())
         .map(|_| probe::liveness(&samples.live, zero, drill.stage.ended()));
-    if !drill.running.is_own()
+    if !drill.running.is_child()
         && drill.running.ended().map(|ended| ended.status) == Some(Status::Unknown)
     {
         not_measured.push(
-            "exit code: the process is not the drill's own, and its parent took note of its end first"
+            "exit code: the process is not the drill's own child, and nobody else kept how it ended"
                 .to_owned(),
         );
     }
@@ -611,7 +611,7 @@ impl Drill<'_> {
             // The drill's own SIGKILL says nothing about the process.
             status: status
                 .filter(|_| course != Course::NeverReady)
-                .filter(|status| self.running.is_own() || *status != Status::Unknown),
+                .filter(|status| self.running.is_child() || *status != Status::Unknown),
             exit_ms,
             left_ms: exit_ms
                 .filter(|_| !sigkill_needed)

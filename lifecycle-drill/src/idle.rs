@@ -9,6 +9,7 @@
     reason = "in JSON a number carries its unit in its name"
 )]
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -102,9 +103,7 @@ impl Plan {
                 base.authority()
             );
             for (name, value) in &spec.headers {
-                for part in [name.as_str(), ": ", value.as_str(), "\r\n"] {
-                    head.push_str(part);
-                }
+                let _infallible = write!(head, "{name}: {value}\r\n");
             }
             head.push_str("\r\n");
             Arc::from(head.into_bytes())

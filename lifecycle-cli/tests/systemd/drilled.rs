@@ -27,7 +27,7 @@ drill ignores $IGNORES ignores
 for _ in $(seq 100); do grep -q 'under load' killed.said && break; sleep 0.05; done
 echo "killed.before=$(systemctl is-active drains.service)" >>log
 kill -9 $!
-for _ in $(seq 200); do systemctl is-active --quiet drains.service || break; sleep 0.05; done
+for _ in $(seq 200); do [ "$(systemctl is-active drains.service)" = inactive ] && break; sleep 0.05; done
 echo "killed.after=$(systemctl is-active drains.service)" >>log
 echo done=1 >>log
 systemctl --no-block poweroff --force --force
@@ -53,7 +53,8 @@ fn a_unit_is_drilled_through_systemctl_and_left_as_it_was() {
     write(&work.join("share/drill"), &script);
     write(
         &work.join("units/drill.service"),
-        "[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nStandardOutput=null\nExecStart=/bin/sh /share/drill\n",
+        // Referred to, as enabled units are, so that systemd remembers how they ended.
+        "[Unit]\nDefaultDependencies=no\nAfter=drains.service ignores.service\n[Service]\nType=oneshot\nStandardOutput=null\nExecStart=/bin/sh /share/drill\n",
     );
     write(
         &work.join("units/drill.target"),
@@ -68,9 +69,9 @@ fn a_unit_is_drilled_through_systemctl_and_left_as_it_was() {
         ("ignores", ignores, ""),
     ] {
         let mut unit = format!("{HERE}{name}.out\nType=exec\nTimeoutStopSec=3\n{stop}");
-        let _infallible = write!(
+        let _infallible = writeln!(
             unit,
-            "ExecStart=/share/subject {} -- {port}\n",
+            "ExecStart=/share/subject {} -- {port}",
             arguments(name).join(" ")
         );
         write(&work.join(format!("units/{name}.service")), &unit);
@@ -123,9 +124,9 @@ fn a_unit_is_drilled_through_systemctl_and_left_as_it_was() {
     assert_eq!(log["drains.state"], "inactive");
 
     // systemd's own SIGKILL after its own three seconds; it ran before, and runs again.
-    let ignored = measured("ignores");
-    assert_eq!(ignored["process"]["sigkill_needed"], true, "{ignored:#}");
-    let killed = between(&ignored, "signalled_ms", "killed_ms");
+    let cut = measured("ignores");
+    assert_eq!(cut["process"]["sigkill_needed"], true, "{cut:#}");
+    let killed = between(&cut, "signalled_ms", "killed_ms");
     assert!((2_800.0..6_000.0).contains(&killed), "{killed}");
     assert_eq!((log["ignores.exit"], log["ignores.state"]), ("1", "active"));
 

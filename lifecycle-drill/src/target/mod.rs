@@ -1,5 +1,6 @@
 //! What is drilled: how it starts, is signalled, ends, and never outlives the drill.
 
+pub mod compose;
 pub mod container;
 pub(crate) mod output;
 pub(crate) mod proc;
@@ -12,6 +13,7 @@ pub mod subject;
 pub(crate) mod tool;
 pub mod unit;
 
-pub use container::{Compose, Image};
+pub use compose::Compose;
+pub use container::Image;
 pub use subject::Subject;
 pub use unit::Unit;

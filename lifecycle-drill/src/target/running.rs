@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal};
 use tokio::sync::watch;
 
 use super::Subject;
+use super::compose;
 use super::container::{self, Container};
 use super::output::Output;
 use super::proc;
@@ -74,7 +75,7 @@ impl Running {
                 container::run_image(image, target, script, report, progress).await?,
             ),
             Subject::Compose(compose) => Self::contained(
-                container::up_compose(compose, target, script, report, progress).await?,
+                compose::up_compose(compose, target, script, report, progress).await?,
             ),
             Subject::Unit(unit) => {
                 let started = unit::start(unit, progress).await?;
@@ -262,7 +263,7 @@ impl Running {
     }
 
     /// The guard's child, whose id is its own until the drill is over.
-    const fn is_child(&self) -> bool {
+    pub(crate) const fn is_child(&self) -> bool {
         matches!((&self.through, &self.guard), (Through::Nothing, Some(_)))
     }
 

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use super::output::Output;
 use super::proc;
-use super::process::{Ended, Status, hold, watch as watch_end};
+use super::process::{Ended, Status, hold, status_of_another, watch as watch_end};
 use super::stopping::{Seen, Stopping};
 use super::tool::{Follower, Tool};
 use crate::Progress;
@@ -101,7 +101,7 @@ fn show(systemctl: &Tool, name: &str) -> anyhow::Result<HashMap<String, String>>
     let shown = systemctl.now(&[
         "show",
         "--property=LoadState,ActiveState,SubState,MainPID,ControlGroup,TimeoutStopUSec,KillSignal,\
-         KillMode,ExecStop,ExecMainCode,ExecMainStatus,ExecMainExitTimestampMonotonic,\
+         KillMode,ExecStop,Result,ExecMainCode,ExecMainStatus,ExecMainExitTimestampMonotonic,\
          StateChangeTimestampMonotonic,ActiveExitTimestampMonotonic",
         "--",
         name,
@@ -242,7 +242,14 @@ pub(crate) async fn start(unit: &Unit, progress: &Progress) -> anyhow::Result<St
 }
 
 /// What systemd noted of the end of its main process.
+///
+/// It forgets that with the unit, once it is inactive and nothing refers to it: one that is enabled is
+/// referred to by its target. Then what the process itself shows before it is reaped has to do.
 fn how_it_ended(systemctl: &Tool, name: &str, pid: i32) -> Status {
+    let shown = status_of_another(pid);
+    if shown != Status::Unknown {
+        return shown;
+    }
     let until = Instant::now() + NOTING;
     while Instant::now() < until {
         let Ok(shown) = show(systemctl, name) else {
@@ -348,6 +355,11 @@ impl Note {
                 if self.seen.signalled.is_none() {
                     self.seen.signalled = self.stopping.or_else(at_once);
                 }
+                // What is killed is gone before the next look.
+                if get("Result") == "timeout" {
+                    let gone = || moment(get("ExecMainExitTimestampMonotonic"));
+                    self.seen.killed = self.seen.killed.or_else(gone);
+                }
                 self.seen.over = true;
                 return true;
             }
@@ -394,6 +406,19 @@ mod tests {
         let between = killed.duration_since(signalled).as_millis();
         assert!((2_990..3_010).contains(&between), "{between}");
         assert!(note.read(&shown("failed", 5_100_000)));
+
+        // Killed, and gone, between two looks.
+        let mut note = Note::default();
+        note.read(&shown("stop-sigterm", 2_000_000));
+        let mut killed = shown("failed", 5_000_000);
+        for (key, value) in [
+            ("Result", "timeout"),
+            ("ExecMainExitTimestampMonotonic", "4990000"),
+        ] {
+            killed.insert(key.to_owned(), value.to_owned());
+        }
+        assert!(note.read(&killed));
+        assert_eq!(note.seen.killed.is_some(), moment("4990000").is_some());
 
         // Gone between two looks.
         let mut note = Note::default();

@@ -255,23 +255,20 @@ impl<'a> Evidence<'a> {
         })
     }
 
-    /// What the probe was answered when readiness fell: a status, or nothing. `None` when it did not
-    /// fall.
-    #[expect(
-        clippy::option_option,
-        reason = "it fell, or it did not; and when it did, with an answer or without one"
-    )]
-    pub(super) fn readiness_fell_with(&self) -> Option<Option<u16>> {
+    /// When readiness fell, and what the probe was answered then: a status, or nothing.
+    pub(super) fn readiness_fell(&self) -> Option<&'a Change> {
         let readiness = self.measured.readiness.as_ref()?;
         let Flip::Flipped { at_ms } = readiness.flip else {
             return None;
         };
         let fell = |change: &&Change| !change.is_up() && change.at_ms >= at_ms;
-        readiness
-            .changes
-            .iter()
-            .find(fell)
-            .map(|change| change.status)
+        readiness.changes.iter().find(fell)
+    }
+
+    /// Whether readiness fell because its handler said no, and not because nobody answered.
+    pub(super) fn readiness_said_no(&self) -> bool {
+        self.readiness_fell()
+            .is_some_and(|change| change.status.is_some())
     }
 
     /// When the listener was closed by a process that lived on.

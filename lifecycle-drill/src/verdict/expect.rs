@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a drill is held to, beside what no drill may show: a SIGKILL that was needed, a probe that
 /// said the wrong thing, a program that never saw its signal.
-#[derive(Default, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Expectations {
     /// How many accepted requests may be lost; 0.

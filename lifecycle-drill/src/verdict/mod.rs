@@ -31,7 +31,10 @@ pub struct Detection {
 }
 
 impl Detection {
-    #[allow(clippy::unnecessary_wraps, reason = "it is what every look returns")]
+    #[allow(
+        clippy::unnecessary_wraps,
+        reason = "it is what every detection answers"
+    )]
     fn finding(
         &'static self,
         severity: Severity,

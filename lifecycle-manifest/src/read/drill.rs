@@ -169,8 +169,8 @@ fn fitting(table: &mut Table<'_, '_>, item: &Node, request: &DrillRequest) {
         ),
     ];
     let route = table.route().clone();
-    for (key, fits, owner) in keys {
-        if fits || item.entry(key).is_none() {
+    for (key, fits, owner) in &keys {
+        if *fits || item.entry(key).is_none() {
             continue;
         }
         let message = format!("`{}` has no `{key}`", request.protocol.as_str());
@@ -203,8 +203,10 @@ fn fitting(table: &mut Table<'_, '_>, item: &Node, request: &DrillRequest) {
             "`body: hello`",
         ),
     ];
+    // What is to be taken away needs nothing.
+    let fits = |key: &str| keys.iter().all(|(of, fits, _)| *of != key || *fits);
     for (key, lacks, what, add) in needs {
-        if lacks && item.entry(key).is_some() {
+        if lacks && fits(key) && item.entry(key).is_some() {
             let message = format!("`{key}` needs {what}");
             let finding = Finding::new(&shape::OUT_OF_RANGE, message, Place::Key(route.key(key)));
             table.push(finding.help(format!("add {add}")));

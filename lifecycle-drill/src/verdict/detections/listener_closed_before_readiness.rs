@@ -26,7 +26,7 @@ fn look(seen: &Evidence<'_>) -> Option<Finding> {
         Flip::Flipped { at_ms } => Some(at_ms),
         _ => None,
     };
-    let said_no = matches!(seen.readiness_fell_with(), Some(Some(_)));
+    let said_no = seen.readiness_said_no();
     let then = match fell {
         // It had said no by itself in time.
         Some(at) if said_no && at <= closed => return None,

@@ -31,11 +31,11 @@ fn look(seen: &Evidence<'_>) -> Option<Finding> {
             seen.signal(),
             span(budget)
         ),
-        match seen.readiness_fell_with() {
-            Some(Some(_)) => {
+        match seen.readiness_said_no() {
+            true => {
                 "its handler said so itself, and late: it learns of the shutdown after something else"
             }
-            _ => "nobody answered any more: it fails with the listener, instead of at the signal",
+            false => "nobody answered any more: it fails with the listener, instead of at the signal",
         },
     )
 }

@@ -1,0 +1,204 @@
+//! A service of a Compose project, which the drill starts under a name of its own and removes.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use serde_json::{Value, json};
+
+use super::container::{SHARED, Started, engine, environment, is_here, share, wanted, watched};
+use crate::Progress;
+use crate::guard::{Guard, Order, Undo, new_mark};
+use crate::script::{Script, Target};
+
+/// How long a project may take, which may build its images first.
+const UP: Duration = Duration::from_secs(1_800);
+
+/// A service of a Compose project, with whatever it depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compose {
+    /// The project's file.
+    pub file: PathBuf,
+    /// Which of its services; may be left out where there is one.
+    pub service: Option<String>,
+    /// Compose itself plays the stop (`compose stop`), with what the file says: hooks, signal, grace
+    /// period.
+    pub stops_itself: bool,
+}
+
+/// What a Compose file says of how its service is stopped, in its own words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// `stop_grace_period`.
+    pub grace: Option<String>,
+    /// `stop_signal`.
+    pub signal: Option<String>,
+}
+
+impl Compose {
+    /// Asks Compose what the file says.
+    ///
+    /// Errors: there is no Compose of version 2, the file is none, or the service is not named.
+    pub fn settings(&self) -> anyhow::Result<Settings> {
+        let engine = engine(&new_mark())?;
+        let file = self.file.display().to_string();
+        let config = engine.now(&["compose", "--file", &file, "config", "--format", "json"])?;
+        let config: Value = serde_json::from_str(&config).context("Compose's answer is no JSON")?;
+        let service = &config["services"][service_of(&config, self.service.as_deref())?];
+        let text = |key: &str| service[key].as_str().map(str::to_owned);
+        Ok(Settings {
+            grace: text("stop_grace_period"),
+            signal: text("stop_signal"),
+        })
+    }
+}
+
+/// Starts a project of the drill's own from a Compose file.
+pub(crate) async fn up_compose(
+    compose: &Compose,
+    target: &Target,
+    script: &Script,
+    report: &Path,
+    progress: &Progress,
+) -> anyhow::Result<Started> {
+    let mark = new_mark();
+    let engine = engine(&mark)?;
+    let project = format!("lifecycle-drill-{mark}");
+    let file = std::path::absolute(&compose.file)?;
+    let file = file
+        .to_str()
+        .context("the Compose file has a name that is not text")?;
+    let whole = engine.clone().with(["compose", "--project-name", &project]);
+    let alone = whole.clone().with(["--file", file]);
+    let config = alone.ask(&["config", "--format", "json"]).await?;
+    let config: Value = serde_json::from_str(&config).context("Compose's answer is no JSON")?;
+    let service = service_of(&config, compose.service.as_deref())?;
+
+    let mut ports = wanted(target);
+    let published = published_by(&config["services"][&service]);
+    if ports.is_empty() {
+        ports.extend(published.first());
+    }
+    ensure!(
+        !ports.is_empty() || target.base.is_none() && !target.finds_port,
+        "the service {service} publishes no port; say where the program listens: --port PORT"
+    );
+    ports.retain(|port| !published.contains(port));
+    let ports: Vec<String> = ports
+        .iter()
+        .map(|port| format!("127.0.0.1::{port}"))
+        .collect();
+    let shared = share(report)?;
+    let more = json!({ "services": { &service: {
+        "environment": environment(target, script, &mark),
+        "volumes": [format!("{shared}:{SHARED}")],
+        "ports": ports,
+    } } });
+    let overlay = Path::new(&shared).join("compose.json");
+    std::fs::write(&overlay, more.to_string()).context("could not write what the drill adds")?;
+
+    let undo = Undo {
+        unless: format!("the Compose project {project} could not be removed"),
+        command: whole.line(&[
+            "down",
+            "--volumes",
+            "--remove-orphans",
+            "--rmi",
+            "local",
+            "--timeout",
+            "0",
+        ]),
+        nothing_to_do: Vec::new(),
+    };
+    let (guard, _) = Guard::start(Order {
+        mark: mark.clone(),
+        start: None,
+        undo: vec![undo],
+    })?;
+    let overlay = overlay.to_string_lossy().into_owned();
+    let both = alone.with(["--file", &overlay]);
+    both.make(UP, &["up", "--detach", "--quiet-pull", &service])
+        .await?;
+    let ids = both.ask(&["ps", "--all", "--quiet", &service]).await?;
+    let id = match ids.lines().collect::<Vec<_>>().as_slice() {
+        [id] => (*id).to_owned(),
+        several => bail!(
+            "the service {service} has {} containers; a drill stops one: write `scale: 1`",
+            several.len()
+        ),
+    };
+    let stop = compose
+        .stops_itself
+        .then(|| (both, vec!["stop".to_owned(), service.clone()]));
+    watched(engine, id, stop, &mark, guard, progress).await
+}
+
+/// The service that is meant.
+fn service_of(config: &Value, asked: Option<&str>) -> anyhow::Result<String> {
+    let services = config["services"].as_object();
+    let names: Vec<&String> = services.into_iter().flat_map(|it| it.keys()).collect();
+    match (asked, names.as_slice()) {
+        (Some(asked), names) if names.iter().any(|name| *name == asked) => Ok(asked.to_owned()),
+        (Some(asked), names) => bail!(
+            "the Compose file has no service `{asked}`; it has {}",
+            listed(names)
+        ),
+        (None, [only]) => Ok((*only).clone()),
+        (None, []) => bail!("the Compose file has no service"),
+        (None, several) => bail!(
+            "the Compose file has several services ({}); name one: --compose-service NAME",
+            listed(several)
+        ),
+    }
+}
+
+fn listed(names: &[&String]) -> String {
+    let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+    names.join(", ")
+}
+
+/// The container ports that the file publishes where this machine's loopback reaches them, lowest first.
+fn published_by(service: &Value) -> Vec<u16> {
+    let mut ports: Vec<u16> = service["ports"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|port| port["protocol"].as_str().is_none_or(|it| it == "tcp"))
+        .filter(|port| port["host_ip"].as_str().is_none_or(is_here))
+        .filter_map(|port| u16::try_from(port["target"].as_u64()?).ok())
+        .collect();
+    ports.sort_unstable();
+    ports
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_is_named_where_there_are_several() {
+        let config = json!({"services": {"shop": {}, "db": {}}});
+        assert_eq!(service_of(&config, Some("shop")).unwrap(), "shop");
+        let error = service_of(&config, None).unwrap_err().to_string();
+        assert!(
+            error.contains("db, shop") && error.contains("--compose-service"),
+            "{error}"
+        );
+        let error = service_of(&config, Some("shpo")).unwrap_err().to_string();
+        assert!(error.contains("no service `shpo`"), "{error}");
+        assert_eq!(
+            service_of(&json!({"services": {"a": {}}}), None).unwrap(),
+            "a"
+        );
+    }
+
+    #[test]
+    fn ports_of_a_file_are_read() {
+        let service = json!({"ports": [
+            {"target": 9090, "host_ip": "10.0.0.1", "published": "9090", "protocol": "tcp"},
+            {"target": 8080, "published": "80", "protocol": "tcp"},
+            {"target": 53, "published": "53", "protocol": "udp"},
+        ]});
+        assert_eq!(published_by(&service), [8_080]);
+    }
+}
