@@ -114,11 +114,11 @@ fn close(run: &Measured) -> Option<Scale> {
     let asked = times.asked_ms?;
     let start = times.ready_ms.unwrap_or(times.started_ms);
     let end = last_seen(run);
-    let before = (end - asked) * 0.35;
-    Some(Scale::new(
-        start.max(asked - before),
-        end + (end - asked) * 0.1,
-    ))
+    // A slice is drawn whole, so a stretch of a few of them would show requests where there were none.
+    let slice = run.series.as_ref().map_or(0.0, |series| series.slice_ms);
+    let before = ((end - asked) * 0.35).max(slice * 30.0);
+    let after = ((end - asked) * 0.1).max(slice * 3.0);
+    Some(Scale::new(start.max(asked - before), end + after))
 }
 
 fn last_seen(run: &Measured) -> f64 {
