@@ -279,7 +279,7 @@ impl Places {
                 return Some("LIFECYCLE_FIELD names no directory with express");
             }
             Needs::Express => runs(&["node", "--version"]),
-            Needs::Npm => return self.missing(Needs::Express).or(self.missing_npm()),
+            Needs::Npm => return self.missing(Needs::Express).or(Self::missing_npm()),
             Needs::Python => runs(&["python3", "--version"]),
             Needs::Gunicorn if self.python.is_none() => {
                 return Some("LIFECYCLE_CONFORMANCE_PYTHON names no Python with gunicorn");
@@ -290,7 +290,7 @@ impl Places {
         (!there).then_some("it is not on this machine")
     }
 
-    fn missing_npm(&self) -> Option<&'static str> {
+    fn missing_npm() -> Option<&'static str> {
         (!runs(&["npm", "--version"])).then_some("there is no npm")
     }
 
