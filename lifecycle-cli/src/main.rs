@@ -13,6 +13,8 @@ mod input;
 mod junit;
 mod levels;
 mod lsp;
+#[cfg(test)]
+mod pages;
 mod picture;
 #[cfg(test)]
 mod platforms_table;
