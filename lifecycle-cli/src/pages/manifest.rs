@@ -99,18 +99,9 @@ impl Root {
             let path = format!("{before}{key}");
             let forms = self.forms(value);
             let takes = forms.iter().map(|form| self.takes(form)).collect();
-            let resolved = self.resolve(value);
             let told = value["description"].as_str();
-            let told = told.or(resolved["description"].as_str());
+            let told = told.or(self.resolve(value)["description"].as_str());
             let mut means = told.unwrap_or_default().to_owned();
-            // Of a key that is written in several ways the ways are told as a list.
-            if value["$ref"].is_string()
-                && let Some(ways) = resolved["anyOf"].as_array().and(resolved["description"].as_str())
-                && ways != means
-                && ways.starts_with("- ")
-            {
-                means = format!("{means}\n{ways}");
-            }
             for form in &forms {
                 means.push_str(&words(form));
             }

@@ -48,6 +48,7 @@ fn stale(path: &Path, there: &str, fresh: &str, whole: &str) {
 
 /// What stands in a cell of a table.
 fn cell(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let lines: Vec<&str> = lines.collect();
     lines.join("<br>").replace('|', "\\|")
 }

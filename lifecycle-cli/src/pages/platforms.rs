@@ -27,14 +27,9 @@ fn facts(key: &'static str) -> String {
         let floor = human(facts.kill_floor);
         let _ = writeln!(text, "| from the signal to SIGKILL, at least | {floor} |");
     }
-    let capped = |entry: &&str| Some((*entry, line(key, entry)?.terms.cap?));
-    if let Some((entry, cap)) = ENTRIES.iter().find_map(capped) {
-        let when = match entry {
-            "{}" => String::new(),
-            entry => format!(" (`{}`)", entry.trim_matches(['{', ' ', '}'])),
-        };
-        let limit = human(cap.limit);
-        let _ = writeln!(text, "| at most | {limit}{when}: {} |", cap.because);
+    let mut caps = ENTRIES.iter().filter_map(|entry| line(key, entry)?.terms.cap);
+    if let Some(cap) = caps.next() {
+        let _ = writeln!(text, "| at most | {} |", cap.because);
     }
     text
 }

@@ -79,6 +79,13 @@ fn steps(page: &Page) -> Vec<Step> {
             continue;
         }
         let commands = typed(page, &fence);
+        if let Some(program) = fence.value("needs")
+            && !is_there(program)
+        {
+            let at = page.at(fence.span.start);
+            support::skipped(&format!("{at}: there is no {program}"));
+            continue;
+        }
         let Some(reason) = fence.after("no_run") else {
             runs = true;
             steps.extend(commands.into_iter().map(Step::Typed));
@@ -95,6 +102,20 @@ fn steps(page: &Page) -> Vec<Step> {
         steps.clear();
     }
     steps
+}
+
+/// Where programs are found: the one under test, then what CI has installed, then the machine's own.
+fn path() -> String {
+    let tool = Path::new(env!("CARGO_BIN_EXE_lifecycle"));
+    let helm = std::env::var("LIFECYCLE_HELM").ok();
+    let installed = [tool].into_iter().chain(helm.as_deref().map(Path::new));
+    let mut path: Vec<String> = installed.map(|it| it.parent().unwrap().display().to_string()).collect();
+    path.extend(std::env::var("PATH"));
+    path.join(":")
+}
+
+fn is_there(program: &str) -> bool {
+    std::env::split_paths(&path()).any(|directory| directory.join(program).is_file())
 }
 
 /// One word for a shell.
@@ -132,14 +153,12 @@ fn follow(page: &Page) -> Vec<String> {
     let (desk, notes) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     std::os::unix::fs::symlink(root(), desk.path().join("lifecycle")).unwrap();
     let script = script(&steps, notes.path());
-    let tools = Path::new(env!("CARGO_BIN_EXE_lifecycle")).parent().unwrap();
-    let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
     let mut shell = Command::new("bash");
     shell
         .arg("-c")
         .arg(&script)
         .current_dir(desk.path())
-        .env("PATH", path)
+        .env("PATH", path())
         .env("CARGO_TARGET_DIR", root().join("target/book"))
         // The crates of the workspace, at the workspace's versions: nothing is resolved anew.
         .env("CARGO_NET_OFFLINE", "true")

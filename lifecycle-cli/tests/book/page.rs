@@ -25,7 +25,8 @@ pub(crate) struct Fence {
 
 impl Page {
     pub(crate) fn read(path: &Path) -> Self {
-        let text = std::fs::read_to_string(root().join(path)).unwrap();
+        let text = std::fs::read_to_string(root().join(path));
+        let text = text.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let text = text.replace("\r\n", "\n");
         Self {
             path: path.to_owned(),
