@@ -1,6 +1,7 @@
 //! What the pages show beside commands: manifests are checked, other YAML, JSON and TOML is read, and
 //! Rust is taken from files that this repository compiles.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::page::{Fence, Page};
@@ -95,7 +96,7 @@ fn every_manifest_that_the_book_shows_is_one() {
         let mut text = fence.text.clone();
         for (key, value) in NEEDED {
             if !mapping.contains_key(*key) {
-                text.push_str(&format!("{key}: {value}\n"));
+                let _ = writeln!(text, "{key}: {value}");
             }
         }
         let found = fence.value("exit").map_or(0, |exit| exit.parse().unwrap());
