@@ -27,6 +27,29 @@ fn each(languages: &[&str], with: &mut dyn FnMut(&Page, &Fence)) {
     }
 }
 
+/// Who reads the site does not see the words behind a fence.
+#[test]
+fn a_file_is_named_before_it_is_shown() {
+    let mut wrong = Vec::new();
+    for path in summary::pages() {
+        if is_told_elsewhere(&path) {
+            continue;
+        }
+        let page = Page::read(&path);
+        let mut read = 0;
+        for fence in page.fences() {
+            let before = &page.text[read..fence.span.start];
+            read = fence.span.end;
+            if let Some(file) = fence.value("file")
+                && !before.contains(&format!("`{file}`"))
+            {
+                wrong.push(format!("{}: `{file}`", page.at(fence.span.start)));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "not named before:\n{}", wrong.join("\n"));
+}
+
 /// What has to be in every manifest.
 const NEEDED: &[(&str, &str)] = &[
     ("lifecycle", "1"),
