@@ -11,6 +11,7 @@ mod drilled;
 mod engine;
 mod files;
 mod played;
+mod podman;
 #[path = "../support/mod.rs"]
 mod support;
 
