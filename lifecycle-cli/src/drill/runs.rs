@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, anyhow, bail};
 use lifecycle_drill::rolling::Rolling;
 use lifecycle_drill::scenario::Asked;
+use lifecycle_drill::words::count;
 use lifecycle_drill::{Event, Progress, Record};
 use serde::Serialize;
 
@@ -13,7 +14,7 @@ use super::Told;
 use super::formats::{self, Shown};
 use super::scenarios::{self, Rounds};
 use crate::cli::DrillArgs;
-use crate::talk::say;
+use crate::talk::{clean, say};
 use crate::{Outcome, whole};
 
 pub(super) fn run(args: &DrillArgs, told: &Told, asked: &[Asked]) -> Result<Outcome> {
@@ -47,16 +48,9 @@ pub(super) fn run(args: &DrillArgs, told: &Told, asked: &[Asked]) -> Result<Outc
         }
         let mut told = told.clone();
         told.load.seed = told.load.seed.wrapping_add(u64::from(at));
-        match runtime.block_on(round(&told, asked, &progress)) {
-            Ok(round) => {
-                rounds.played.extend(round.played);
-                // What does not apply once never applies.
-                rounds.not_played = round.not_played;
-            }
-            Err(error) => {
-                broken = Some(error);
-                break;
-            }
+        if let Err(error) = runtime.block_on(round(&told, asked, &progress, &mut rounds)) {
+            broken = Some(error);
+            break;
         }
     }
     if let ([], [none], None) = (&*rounds.played, &*rounds.not_played, &broken) {
@@ -72,7 +66,8 @@ pub(super) fn run(args: &DrillArgs, told: &Told, asked: &[Asked]) -> Result<Outc
     formats::write(&args.formats, Shown::Drill(&record))?;
     if let Some(error) = broken {
         // What was measured until then has been printed and kept all the same.
-        crate::complain(&error.context(format!("the drill broke off after {made} runs")));
+        let made = count(made as u64, if asked.is_empty() { "run" } else { "scenario" });
+        crate::complain(&error.context(format!("the drill broke off after {made}")));
         return Ok(Outcome::Incomplete);
     }
     Ok(match record.passed() {
@@ -82,15 +77,18 @@ pub(super) fn run(args: &DrillArgs, told: &Told, asked: &[Asked]) -> Result<Outc
 }
 
 /// One run, or one of each scenario that was asked for.
-async fn round(told: &Told, asked: &[Asked], progress: &Progress) -> Result<Rounds> {
+async fn round(
+    told: &Told,
+    asked: &[Asked],
+    progress: &Progress,
+    rounds: &mut Rounds,
+) -> Result<()> {
     if !asked.is_empty() {
-        return scenarios::play(asked, told, progress).await;
+        return scenarios::play(asked, told, progress, rounds).await;
     }
     let measured = lifecycle_drill::run(&told.target, &told.script, &told.load, progress).await?;
-    Ok(Rounds {
-        played: vec![measured],
-        not_played: Vec::new(),
-    })
+    rounds.played.push(measured);
+    Ok(())
 }
 
 /// A rolling deploy, of which there is one.
@@ -126,9 +124,9 @@ fn keep(record: &impl Serialize, path: &Path) -> Result<()> {
 /// What happens goes to standard error: standard output is for the result.
 fn progress(verbose: bool) -> Progress {
     Arc::new(move |event| match event {
-        Event::Output(line) if verbose => anstream::eprintln!("  | {line}"),
+        Event::Output(line) if verbose => anstream::eprintln!("  | {}", clean(line)),
         // What became of the requests is told at the end.
         Event::Output(_) | Event::Traffic(_) => {}
-        event => say!("· {event}"),
+        event => say!("· {}", clean(&event.to_string())),
     })
 }
