@@ -21,16 +21,6 @@ pub(super) fn run(args: &DrillArgs, told: &Told, asked: &[Asked]) -> Result<Outc
     if told.rolling.is_some() && args.runs > 1 {
         bail!("a rolling deploy is made once; leave `--runs` away");
     }
-    if let Some(path) = &args.record {
-        whole::ensure_place(path)?;
-        let mut reports = args.formats.paths();
-        if reports.any(|report| report == path) {
-            bail!(
-                "the record and a report would both go into {}",
-                path.display()
-            );
-        }
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -66,7 +56,10 @@ pub(super) fn run(args: &DrillArgs, told: &Told, asked: &[Asked]) -> Result<Outc
     formats::write(&args.formats, Shown::Drill(&record))?;
     if let Some(error) = broken {
         // What was measured until then has been printed and kept all the same.
-        let made = count(made as u64, if asked.is_empty() { "run" } else { "scenario" });
+        let made = count(
+            made as u64,
+            if asked.is_empty() { "run" } else { "scenario" },
+        );
         crate::complain(&error.context(format!("the drill broke off after {made}")));
         return Ok(Outcome::Incomplete);
     }
@@ -112,6 +105,53 @@ async fn roll(
     Ok(match measured.passed {
         true => Outcome::Clean,
         false => Outcome::Findings,
+    })
+}
+
+/// An error where what was asked for has no place, or would take the place of what is read or of one
+/// another: before anything is built or played.
+pub(super) fn ensure_places(args: &DrillArgs, read: &[&Path]) -> Result<()> {
+    args.formats.spare(read.iter().copied())?;
+    args.formats.ensure_places()?;
+    let Some(path) = &args.record else {
+        return Ok(());
+    };
+    whole::ensure_place(path)?;
+    let place = whole::place(path);
+    if args.formats.paths().any(|it| whole::place(it) == place) {
+        bail!(
+            "the record and a report would both go into {}",
+            path.display()
+        );
+    }
+    if read.iter().any(|it| whole::place(it) == place) {
+        bail!(
+            "{} is read, and would be overwritten by the record; give `--record` another file",
+            path.display()
+        );
+    }
+    match std::fs::metadata(path) {
+        Ok(there) if there.is_file() && there.len() > 0 => {}
+        _ => return Ok(()),
+    }
+    let there =
+        std::fs::read(path).with_context(|| format!("could not read {}", path.display()))?;
+    if !is_record(&there) {
+        bail!(
+            "{} is there and is no record of a drill; give `--record` another file, or remove it",
+            path.display()
+        );
+    }
+    say!("note: the record in {} will be replaced", path.display());
+    Ok(())
+}
+
+/// Whether this is what `--record` writes, of whatever version.
+fn is_record(text: &[u8]) -> bool {
+    let document: Option<serde_json::Value> = serde_json::from_slice(text).ok();
+    document.is_some_and(|it| {
+        let is_drill = ["runs", "course"].iter().any(|key| it.get(key).is_some());
+        it.get("version").is_some() && (is_drill || it["kind"] == "rolling")
     })
 }
 

@@ -81,7 +81,7 @@ async fn serve(args: &ServeArgs, document: Document, program: Program) -> Result
         axum::serve(listener, routes).with_graceful_shutdown(closing.clone().cancelled_owned());
     let mut answering = tokio::spawn(async move { answering.await });
 
-    writeln!(std::io::stdout(), "{url}")?;
+    writeln!(crate::out::bytes(), "{url}")?;
     say!("serving on this machine alone; Ctrl-C ends it");
     let _door = args.open.then(|| open(&url)).transpose()?;
 

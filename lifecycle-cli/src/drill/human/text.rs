@@ -96,7 +96,13 @@ mod tests {
     #[test]
     fn whatever_is_padded_is_as_wide_as_it_should_be() {
         // An emoji that a variation selector makes wide, a flag, a joined family, wide letters.
-        for name in ["\u{26a0}\u{fe0f}", "\u{1f1e9}\u{1f1ea}", "\u{1f468}\u{200d}\u{1f469}", "漢字", "a"] {
+        for name in [
+            "\u{26a0}\u{fe0f}",
+            "\u{1f1e9}\u{1f1ea}",
+            "\u{1f468}\u{200d}\u{1f469}",
+            "漢字",
+            "a",
+        ] {
             for times in 0..9 {
                 for width in 1..12 {
                     let padded = padded(&name.repeat(times), width);
