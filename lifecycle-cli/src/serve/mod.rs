@@ -73,7 +73,7 @@ async fn serve(args: &ServeArgs, document: Document, program: Program) -> Result
         program,
         session: Mutex::default(),
         drills: TaskTracker::new(),
-        looking: Semaphore::new(1),
+        looking: Arc::new(Semaphore::new(1)),
         closing: closing.clone(),
     });
     let routes = api::routes(Arc::clone(&served), guard);
