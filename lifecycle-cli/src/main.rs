@@ -14,6 +14,8 @@ mod junit;
 mod levels;
 mod lsp;
 mod out;
+#[cfg(test)]
+mod pages;
 mod picture;
 #[cfg(test)]
 mod platforms_table;
