@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::path::Path;
 use std::process::Output;
 
 use support::run;
@@ -206,8 +207,8 @@ fn pod(project: &Path, keys: &str, port: u16) -> serde_yaml::Value {
     assert!(output.status.success(), "{}", words(&output));
     let text = String::from_utf8(output.stdout).unwrap();
     let deployment = text.split("\n---").next().unwrap();
-    let mut deployment: serde_yaml::Value = serde_yaml::from_str(deployment).unwrap();
-    deployment["spec"]["template"]["spec"].take()
+    let deployment: serde_yaml::Value = serde_yaml::from_str(deployment).unwrap();
+    deployment["spec"]["template"]["spec"].clone()
 }
 
 #[test]
@@ -224,10 +225,16 @@ fn the_program_may_do_as_little_as_kubernetes_restricts_it_to_unless_that_is_you
     assert_eq!(context["readOnlyRootFilesystem"], true);
     // What it has to write all the same: its own files, and the report, which the kubelet mounts.
     assert_eq!(container["volumeMounts"][0]["mountPath"], "/tmp");
-    assert_eq!(restricted["volumes"][0]["name"], container["volumeMounts"][0]["name"]);
+    assert_eq!(
+        restricted["volumes"][0]["name"],
+        container["volumeMounts"][0]["name"]
+    );
     assert_eq!(container["terminationMessagePath"], "/dev/termination-log");
     assert!(restricted.get("securityContext").is_none());
-    assert_eq!(restricted, pod(project.path(), ", security_context: restricted", 8080));
+    assert_eq!(
+        restricted,
+        pod(project.path(), ", security_context: restricted", 8080)
+    );
 
     let writable = pod(project.path(), ", security_context: writable-root", 8080);
     let context = &writable["containers"][0]["securityContext"];
@@ -245,7 +252,7 @@ fn the_program_may_do_as_little_as_kubernetes_restricts_it_to_unless_that_is_you
     assert_eq!(sysctl["name"], "net.ipv4.ip_unprivileged_port_start");
     assert_eq!(sysctl["value"], "80");
     // Containers beside it are somebody else's.
-    let beside = ", sidecars: [{ name: proxy, timeout: 2s, image: p }, { name: log, timeout: 1s, image: l, native: false }]";
+    let beside = ", sidecars: [{ name: proxy, timeout: 2s, image: p }, { name: log, timeout: 11s, image: l, native: false }]";
     let beside = pod(project.path(), beside, 8080);
     assert!(beside["initContainers"][0].get("securityContext").is_none());
     assert!(beside["containers"][1].get("securityContext").is_none());

@@ -8,7 +8,8 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::process::Command;
 
 use support::{root, run, stdout};
 
@@ -114,7 +115,10 @@ fn what_the_pages_tell_to_run_can_be_run() {
 
 /// A command of this program: there is such a one, and it has these options.
 fn of_ours(help: &str, sub: &str, arguments: &[&str]) -> Option<String> {
-    if !help.lines().any(|line| line.trim_start().split(' ').next() == Some(sub)) {
+    if !help
+        .lines()
+        .any(|line| line.trim_start().split(' ').next() == Some(sub))
+    {
         return Some(format!("there is no `lifecycle {sub}`"));
     }
     let help = stdout(&run(&root(), &[sub, "--help"]));
@@ -148,7 +152,10 @@ fn as_path(span: &str) -> Option<&str> {
         return None;
     }
     let ending = span.rsplit_once('.').map(|(_, ending)| ending);
-    let is_file = matches!(ending, Some("rs" | "md" | "toml" | "txt" | "yml" | "yaml" | "j2"));
+    let is_file = matches!(
+        ending,
+        Some("rs" | "md" | "toml" | "txt" | "yml" | "yaml" | "j2")
+    );
     (span.contains('/') || is_file || span == "Dockerfile").then_some(span)
 }
 
@@ -160,7 +167,7 @@ fn is_function(span: &str) -> bool {
 /// What there is to run in this repository.
 struct Tree {
     functions: BTreeSet<String>,
-    /// The files of tests and benchmarks, by their package.
+    /// What can be built of each package.
     targets: BTreeMap<String, BTreeSet<String>>,
     stems: BTreeSet<String>,
 }
@@ -172,12 +179,9 @@ impl Tree {
             targets: BTreeMap::new(),
             stems: BTreeSet::new(),
         };
-        let mut manifests = Vec::new();
         for entry in ignore::WalkBuilder::new(root).build() {
             let path = entry.unwrap().into_path();
-            if path.file_name().is_some_and(|name| name == "Cargo.toml") {
-                manifests.push(path);
-            } else if path.extension().is_some_and(|it| it == "rs") {
+            if path.extension().is_some_and(|it| it == "rs") {
                 let text = std::fs::read_to_string(&path).unwrap();
                 let named = text.split("fn ").skip(1);
                 let named = named.filter_map(|rest| rest.split(['(', '<']).next());
@@ -185,29 +189,11 @@ impl Tree {
                 tree.stems.insert(stem(&path));
             }
         }
-        for path in manifests {
-            let text = std::fs::read_to_string(&path).unwrap();
-            let manifest: toml::Table = text.parse().unwrap();
-            let Some(name) = manifest.get("package").and_then(|it| it["name"].as_str()) else {
-                continue;
-            };
-            let mut targets = BTreeSet::new();
-            for kind in ["test", "bench"] {
-                let named = manifest.get(kind).and_then(toml::Value::as_array);
-                let named = named.into_iter().flatten();
-                targets.extend(named.map(|it| it["name"].as_str().unwrap().to_owned()));
-            }
-            // The folder of `lifecycle-tests` is its root.
-            for folder in ["tests", "benches", "."] {
-                let folder = path.parent().unwrap().join(folder);
-                let entries = std::fs::read_dir(&folder).into_iter().flatten();
-                let entries = entries.map(|entry| entry.unwrap().path());
-                let is_target = |path: &PathBuf| {
-                    path.extension().is_some_and(|it| it == "rs") || path.join("main.rs").exists()
-                };
-                targets.extend(entries.filter(is_target).map(|path| stem(&path)));
-            }
-            tree.targets.insert(name.to_owned(), targets);
+        for package in packages() {
+            let targets = package["targets"].as_array().unwrap().iter();
+            let targets = targets.map(|it| it["name"].as_str().unwrap().to_owned());
+            let name = package["name"].as_str().unwrap().to_owned();
+            tree.targets.insert(name, targets.collect());
         }
         tree
     }
@@ -237,6 +223,17 @@ impl Tree {
     }
 }
 
+/// The packages of the workspace, as Cargo tells them.
+fn packages() -> Vec<serde_json::Value> {
+    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["metadata", "--locked", "--no-deps", "--format-version", "1"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    document["packages"].as_array().unwrap().clone()
+}
+
 fn stem(path: &Path) -> String {
     path.file_stem().unwrap().to_string_lossy().into_owned()
 }
@@ -262,9 +259,11 @@ fn formats() -> String {
     let own = std::fs::read(root.join("docs/shutdown-report.schema.json")).unwrap();
     let own: serde_json::Value = serde_json::from_slice(&own).unwrap();
     let own = own["properties"]["version"]["const"].as_u64();
-    let workspace = std::fs::read_to_string(root.join("Cargo.toml")).unwrap();
-    let workspace: toml::Table = workspace.parse().unwrap();
-    let rust = workspace["workspace"]["package"]["rust-version"].as_str();
+    let packages = packages();
+    let cli = packages
+        .iter()
+        .find(|it| it["name"] == env!("CARGO_PKG_NAME"));
+    let rust = cli.and_then(|it| it["rust_version"].as_str());
     format!(
         "\
 | | version | its schema |

@@ -84,7 +84,10 @@ fn play(directory: &Path, inputs: &[(&str, &str)], with_program: bool) -> Ran {
     for step in action["runs"]["steps"].as_sequence().unwrap() {
         assert_eq!(step["shell"], "bash");
         let run = step["run"].as_str().unwrap();
-        assert!(!run.contains("${{"), "what is put into a script is run by it: {run}");
+        assert!(
+            !run.contains("${{"),
+            "what is put into a script is run by it: {run}"
+        );
         std::fs::write(at("step.sh"), run).unwrap();
         std::fs::write(at("path"), "").unwrap();
         std::fs::write(at("output"), "").unwrap();
@@ -186,10 +189,20 @@ fn an_input_is_no_script_and_a_program_that_is_not_there_is_said() {
     }
     let ran = play(project.path(), &[("install", "never")], false);
     assert_eq!(ran.code, 2, "{}", ran.log);
-    assert!(ran.log.contains("::error::there is no lifecycle"), "{}", ran.log);
+    assert!(
+        ran.log.contains("::error::there is no lifecycle"),
+        "{}",
+        ran.log
+    );
     // What is built otherwise is there to be built.
-    let install = action()["runs"]["steps"][0]["run"].as_str().unwrap().to_owned();
-    assert!(install.contains("--path \"$ACTION/lifecycle-cli\""), "{install}");
+    let install = action()["runs"]["steps"][0]["run"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(
+        install.contains("--path \"$ACTION/lifecycle-cli\""),
+        "{install}"
+    );
     assert!(root().join("lifecycle-cli/Cargo.toml").is_file());
 }
 
@@ -229,7 +242,10 @@ fn the_action_and_the_documented_workflows_keep_to_githubs_schema() {
     assert!(workflows.len() >= 2, "{workflows:?}");
     for workflow in workflows {
         let directory = project(&[("workflow.yml", &workflow)]);
-        check("vendor.github-workflows", &directory.path().join("workflow.yml"));
+        check(
+            "vendor.github-workflows",
+            &directory.path().join("workflow.yml"),
+        );
         // What it gives the action, the action takes.
         let workflow: Value = serde_yaml::from_str(&workflow).unwrap();
         for (_, job) in workflow["jobs"].as_mapping().unwrap() {
@@ -303,23 +319,30 @@ fn pre_commit_runs_the_hooks() {
     let failed = pre_commit(&["run", "--all-files"]);
     let log = answer(&failed);
     assert_eq!(failed.status.code(), Some(1), "{log}");
-    assert!(log.contains("other/lifecycle.yml:") && log.contains("LC101"), "{log}");
+    assert!(
+        log.contains("other/lifecycle.yml:") && log.contains("LC101"),
+        "{log}"
+    );
     assert!(!log.contains("values.yaml"), "{log}");
     // The other hook has something to say too: nothing has been generated.
     assert!(log.contains("deploy/k8s/deployment.yaml"), "{log}");
     let written = support::run(theirs.path(), &["gen"]);
     assert!(written.status.success(), "{}", answer(&written));
     std::fs::remove_file(theirs.path().join("other/lifecycle.yml")).unwrap();
-    good(Command::new("git").args(["add", "--all"]).current_dir(theirs.path()));
+    good(
+        Command::new("git")
+            .args(["add", "--all"])
+            .current_dir(theirs.path()),
+    );
     let passed = pre_commit(&["run", "--all-files"]);
     assert!(passed.status.success(), "{}", answer(&passed));
 }
 
-/// `.ci/release` with the program of this test, into a directory.
-fn release(directory: &Path) -> Output {
+/// `.ci/release` with a program, into a directory.
+fn release(program: &Path, directory: &Path) -> Output {
     Command::new(root().join(".ci/release"))
         .arg("--program")
-        .arg(program())
+        .arg(program)
         .arg("--output")
         .arg(directory)
         .env("SOURCE_DATE_EPOCH", "1700000000")
@@ -330,11 +353,24 @@ fn release(directory: &Path) -> Output {
 #[test]
 fn an_archive_has_all_that_belongs_to_the_program_and_is_the_same_twice() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    // As a release has it: what a debugger wants is five times the program.
+    let place = tempfile::tempdir().unwrap();
+    let stripped = place.path().join("lifecycle");
+    good(
+        Command::new("strip")
+            .arg("-o")
+            .arg(&stripped)
+            .arg(program()),
+    );
     for directory in [&one, &two] {
-        let packed = release(directory.path());
+        let packed = release(&stripped, directory.path());
         assert!(packed.status.success(), "{}", answer(&packed));
         let sums = ["--check", "--quiet", "SHA256SUMS"];
-        good(Command::new("sha256sum").args(sums).current_dir(directory.path()));
+        good(
+            Command::new("sha256sum")
+                .args(sums)
+                .current_dir(directory.path()),
+        );
     }
     let sums = |directory: &tempfile::TempDir| {
         std::fs::read_to_string(directory.path().join("SHA256SUMS")).unwrap()
@@ -343,8 +379,15 @@ fn an_archive_has_all_that_belongs_to_the_program_and_is_the_same_twice() {
     let sums = sums(&one);
     let archive = sums.split_whitespace().nth(1).unwrap();
     let version = env!("CARGO_PKG_VERSION");
-    assert!(archive.starts_with(&format!("lifecycle-{version}-")), "{archive}");
-    good(Command::new("tar").args(["-xf", archive]).current_dir(one.path()));
+    assert!(
+        archive.starts_with(&format!("lifecycle-{version}-")),
+        "{archive}"
+    );
+    good(
+        Command::new("tar")
+            .args(["-xf", archive])
+            .current_dir(one.path()),
+    );
     let files = one.path().join(archive.strip_suffix(".tar.gz").unwrap());
     let told = good(Command::new(files.join("lifecycle")).arg("--version"));
     assert_eq!(stdout(&told), format!("lifecycle {version}\n"));
@@ -358,9 +401,19 @@ fn an_archive_has_all_that_belongs_to_the_program_and_is_the_same_twice() {
     ];
     for (shell, file) in shells {
         let printed = support::run(&root(), &["completions", shell]).stdout;
-        assert_eq!(std::fs::read(completions.join(file)).unwrap(), printed, "{shell}");
+        assert_eq!(
+            std::fs::read(completions.join(file)).unwrap(),
+            printed,
+            "{shell}"
+        );
     }
-    for file in ["man1/lifecycle.1", "man1/lifecycle-check.1", "LICENSE-MIT", "LICENSE-APACHE", "CHANGELOG.md"] {
+    for file in [
+        "man1/lifecycle.1",
+        "man1/lifecycle-check.1",
+        "LICENSE-MIT",
+        "LICENSE-APACHE",
+        "CHANGELOG.md",
+    ] {
         assert!(files.join(file).is_file(), "{file}");
     }
 }
@@ -377,6 +430,9 @@ fn what_a_release_needs_and_is_not_there_is_said_before_anything_is_built() {
         .unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", answer(&output));
     let said = stderr(&output);
-    assert!(said.contains("rustup target add sparc64-unknown-linux-gnu"), "{said}");
+    assert!(
+        said.contains("rustup target add sparc64-unknown-linux-gnu"),
+        "{said}"
+    );
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
 }

@@ -33,7 +33,14 @@ fn the_image_runs_the_program_as_nobody_and_has_nothing_else() {
     good(
         engine
             .docker()
-            .args(["build", "--quiet", "--build-arg", "VERSION=1.2.3", "--tag", "lifecycle"])
+            .args([
+                "build",
+                "--quiet",
+                "--build-arg",
+                "VERSION=1.2.3",
+                "--tag",
+                "lifecycle",
+            ])
             .arg("--file")
             .arg(root.join("Dockerfile"))
             .arg(context.path()),
@@ -42,7 +49,10 @@ fn the_image_runs_the_program_as_nobody_and_has_nothing_else() {
     let config = &about[0]["Config"];
     assert_eq!(config["User"], "65532:65532");
     assert_eq!(config["Entrypoint"], serde_json::json!(["/lifecycle"]));
-    assert_eq!(config["Labels"]["org.opencontainers.image.version"], "1.2.3");
+    assert_eq!(
+        config["Labels"]["org.opencontainers.image.version"],
+        "1.2.3"
+    );
 
     let run = |directory: &Path, arguments: &[&str]| {
         let mut command = engine.docker();

@@ -329,12 +329,24 @@ fn a_program_is_not_held_to_more_than_it_runs_under_today() {
         ("", "", none),
         ("", "runAsNonRoot: true", none),
         ("", rest.as_str(), none),
-        ("runAsNonRoot: true", rest.as_str(), Some("security_context: writable-root")),
-        ("runAsNonRoot: false", all, Some("security_context: writable-root")),
+        (
+            "runAsNonRoot: true",
+            rest.as_str(),
+            Some("security_context: writable-root"),
+        ),
+        (
+            "runAsNonRoot: false",
+            all,
+            Some("security_context: writable-root"),
+        ),
         ("", all, Some("security_context: writable-root")),
         ("", read_only.as_str(), None),
         // The container's own word goes before the pod's.
-        ("runAsNonRoot: true", "runAsNonRoot: false, allowPrivilegeEscalation: false, capabilities: { drop: [ALL] }, seccompProfile: { type: RuntimeDefault }", none),
+        (
+            "runAsNonRoot: true",
+            "runAsNonRoot: false, allowPrivilegeEscalation: false, capabilities: { drop: [ALL] }, seccompProfile: { type: RuntimeDefault }",
+            none,
+        ),
     ] {
         let file = format!(
             "kind: Deployment\nmetadata: {{ name: shop }}\nspec: {{ template: {{ spec: {{ securityContext: {{ {pod} }}, containers: [{{ name: shop, image: x, ports: [{{ containerPort: 8080 }}], securityContext: {{ {container} }} }}] }} }} }}\n"

@@ -231,7 +231,10 @@ pub(super) fn data<'a>(
 
 fn security(kubernetes: &Kubernetes, ports: &[Port]) -> Option<Security> {
     let context = kubernetes.security();
-    let low = ports.iter().map(|port| port.number).filter(|port| *port < 1024);
+    let low = ports
+        .iter()
+        .map(|port| port.number)
+        .filter(|port| *port < 1024);
     (context != SecurityContext::Yours).then(|| Security {
         read_only_root: context == SecurityContext::Restricted,
         low_port: low.min(),

@@ -288,7 +288,10 @@ fn security_context(
     let is_restricted = says(&own.key("allowPrivilegeEscalation"), &["false"])
         && dropped.iter().any(|it| it == "ALL")
         && either(&["runAsNonRoot"], &["true"])
-        && either(&["seccompProfile", "type"], &["RuntimeDefault", "Localhost"]);
+        && either(
+            &["seccompProfile", "type"],
+            &["RuntimeDefault", "Localhost"],
+        );
     if !is_restricted {
         return Slot::of(SecurityContext::Yours);
     }
