@@ -34,7 +34,7 @@ macro_rules! template {
             name: $name,
             source: include_str!(concat!(
                 env!("CARGO_MANIFEST_DIR"),
-                "/../templates/",
+                "/templates/",
                 $name,
                 ".j2"
             )),

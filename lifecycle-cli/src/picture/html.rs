@@ -19,9 +19,9 @@ use super::words::{
 use crate::template;
 use answers::{Data, answers};
 
-const TEMPLATE: &str = include_str!("../../../templates/picture/plan.html.j2");
-const PAGE: &str = include_str!("../../../templates/picture/page.css");
-const SCRIPT: &str = include_str!("../../../templates/picture/page.js");
+const TEMPLATE: &str = include_str!("../../templates/picture/plan.html.j2");
+const PAGE: &str = include_str!("../../templates/picture/page.css");
+const SCRIPT: &str = include_str!("../../templates/picture/page.js");
 
 /// Of so many steps each can be asked about on the page. Of more, those on the longest paths: a page that
 /// holds every answer grows with their square.

@@ -27,12 +27,12 @@ use self::tables::Table;
 use super::formats::Shown;
 use crate::template;
 
-const TEMPLATE: &str = include_str!("../../../../templates/drill/page.html.j2");
-const SCRIPT: &str = include_str!("../../../../templates/drill/page.js");
+const TEMPLATE: &str = include_str!("../../../templates/drill/page.html.j2");
+const SCRIPT: &str = include_str!("../../../templates/drill/page.js");
 /// The look of all pictures, then what only this page has.
 const STYLE: [&str; 2] = [
-    include_str!("../../../../templates/picture/style.css"),
-    include_str!("../../../../templates/drill/page.css"),
+    include_str!("../../../templates/picture/style.css"),
+    include_str!("../../../templates/drill/page.css"),
 ];
 
 /// More runs than this are not drawn one by one; those that failed come first.
