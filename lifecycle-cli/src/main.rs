@@ -29,6 +29,8 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use crate::talk::tell;
+
 /// How a command ended, where it could run at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
@@ -79,7 +81,7 @@ fn complain(error: &anyhow::Error) {
     let style = anstyle::Style::new()
         .bold()
         .fg_color(Some(anstyle::AnsiColor::Red.into()));
-    anstream::eprintln!("{style}error{style:#}: {error:#}");
+    tell!("{style}error{style:#}: {error:#}");
 }
 
 /// The same, where nobody reads on is as good as printed.

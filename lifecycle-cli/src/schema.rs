@@ -5,7 +5,7 @@ use std::io::Write as _;
 use anyhow::Result;
 
 use crate::cli::{Document, SchemaArgs};
-use crate::{Outcome, check, drill, picture};
+use crate::{Outcome, check, drill, picture, talk};
 
 pub(crate) fn run(args: &SchemaArgs) -> Result<Outcome> {
     let schema = match args.document {
@@ -14,7 +14,7 @@ pub(crate) fn run(args: &SchemaArgs) -> Result<Outcome> {
         Document::Drill => drill::schema(),
         Document::Plan => picture::schema(),
     };
-    let mut out = anstream::stdout().lock();
+    let mut out = talk::output();
     serde_json::to_writer_pretty(&mut out, &schema)?;
     writeln!(out)?;
     Ok(Outcome::Clean)

@@ -12,6 +12,7 @@ use unicode_width::UnicodeWidthStr as _;
 use super::{Entry, markdown, table};
 use crate::Outcome;
 use crate::cli::ExplainArgs;
+use crate::talk;
 
 const BOLD: anstyle::Style = anstyle::Style::new().bold();
 const DIM: anstyle::Style = anstyle::Style::new().dimmed();
@@ -38,7 +39,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Outcome> {
     let width = terminal_size::terminal_size()
         .map_or(USUAL, |(width, _)| usize::from(width.0))
         .clamp(40, WIDEST);
-    let mut out = anstream::stdout().lock();
+    let mut out = talk::output();
     write!(out, "{}", page(&Entry::of(rule), width))?;
     Ok(Outcome::Clean)
 }

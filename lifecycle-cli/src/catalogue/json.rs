@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{Entry, markdown};
 use crate::Outcome;
+use crate::talk;
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -39,7 +40,7 @@ pub(super) fn print() -> Result<Outcome> {
         version: 1,
         rules: entries.iter().map(rule).collect(),
     };
-    let mut out = anstream::stdout().lock();
+    let mut out = talk::output();
     serde_json::to_writer_pretty(&mut out, &report)?;
     writeln!(out)?;
     Ok(Outcome::Clean)

@@ -8,12 +8,13 @@ use lifecycle_manifest::rules::FAMILIES;
 
 use super::Entry;
 use crate::Outcome;
+use crate::talk;
 
 const BOLD: anstyle::Style = anstyle::Style::new().bold();
 const DIM: anstyle::Style = anstyle::Style::new().dimmed();
 
 pub(super) fn print() -> Result<Outcome> {
-    let mut out = anstream::stdout().lock();
+    let mut out = talk::output();
     let entries = Entry::all();
     let names = entries.iter().map(|entry| entry.rule.name.len());
     let name = names.max().unwrap_or(0);

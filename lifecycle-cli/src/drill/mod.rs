@@ -25,6 +25,7 @@ use lifecycle_manifest::{Resolved, Timeline};
 
 use crate::cli::DrillArgs;
 use crate::input::{self, Input};
+use crate::talk::{self, tell};
 use crate::{Outcome, check, picture};
 use lifecycle_drill::rolling::Rolling;
 use lifecycle_drill::{Load, Measured, Record, Script, Target};
@@ -35,15 +36,13 @@ pub(crate) use schema::schema;
 
 pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
     let Some(asked) = scenarios::asked(&args.scenarios) else {
-        write!(anstream::stdout(), "{}", scenarios::list())?;
+        write!(talk::output(), "{}", scenarios::list())?;
         return Ok(Outcome::Clean);
     };
     let input = manifest(args)?;
     if input.analysis.has_errors() {
-        anstream::eprint!("{}", check::findings(&input));
-        anstream::eprintln!(
-            "a manifest with errors is not drilled: the platform would cut it off as written"
-        );
+        talk::put(&check::findings(&input));
+        tell!("a manifest with errors is not drilled: the platform would cut it off as written");
         return Ok(Outcome::Findings);
     }
     let Some(resolved) = &input.analysis.resolved else {
@@ -54,7 +53,7 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
     args.formats.ensure_places()?;
     if args.formats.prints(Format::Human) && !invented {
         write!(
-            anstream::stdout(),
+            talk::output(),
             "{}\n{}",
             check::summary(&input),
             picture::draw(resolved, &[line], 80)

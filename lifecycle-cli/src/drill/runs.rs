@@ -13,7 +13,7 @@ use super::Told;
 use super::formats::{self, Shown};
 use super::scenarios::{self, Rounds};
 use crate::cli::DrillArgs;
-use crate::talk::say;
+use crate::talk::{legible, say, tell};
 use crate::{Outcome, whole};
 
 pub(super) fn run(args: &DrillArgs, told: &Told, asked: &[Asked]) -> Result<Outcome> {
@@ -26,7 +26,7 @@ pub(super) fn run(args: &DrillArgs, told: &Told, asked: &[Asked]) -> Result<Outc
         if reports.any(|report| report == path) {
             bail!(
                 "the record and a report would both go into {}",
-                path.display()
+                legible(&path)
             );
         }
     }
@@ -120,13 +120,13 @@ async fn roll(
 fn keep(record: &impl Serialize, path: &Path) -> Result<()> {
     let mut text = serde_json::to_vec(record)?;
     text.push(b'\n');
-    whole::write(path, &text).with_context(|| format!("could not write {}", path.display()))
+    whole::write(path, &text).with_context(|| format!("could not write {}", legible(&path)))
 }
 
 /// What happens goes to standard error: standard output is for the result.
 fn progress(verbose: bool) -> Progress {
     Arc::new(move |event| match event {
-        Event::Output(line) if verbose => anstream::eprintln!("  | {line}"),
+        Event::Output(line) if verbose => tell!("  | {line}"),
         // What became of the requests is told at the end.
         Event::Output(_) | Event::Traffic(_) => {}
         event => say!("· {event}"),

@@ -12,7 +12,7 @@ use super::overrides::Overrides;
 use super::own::Own;
 use super::{Ask, Sheet, TARGETS, Target, targets_of};
 use crate::Outcome;
-use crate::talk::say;
+use crate::talk::{self, say};
 
 /// Everything that is generated.
 pub(super) struct Work {
@@ -146,7 +146,7 @@ impl Work {
         });
         let shown: Vec<Shown<'_>> = shown.collect();
         let document = serde_json::json!({ "version": 1, "files": shown });
-        let mut out = anstream::stdout().lock();
+        let mut out = talk::output();
         writeln!(out, "{}", serde_json::to_string_pretty(&document)?)?;
         Ok(Outcome::Clean)
     }
@@ -185,7 +185,7 @@ fn in_folder(target: &Target, path: &str) -> String {
 /// YAML documents are told apart by `---`; JSON documents stand after one another as a stream; other
 /// files, where there are several, have their names above them.
 pub(super) fn print(files: &[File]) -> Result<()> {
-    let mut out = anstream::stdout().lock();
+    let mut out = talk::output();
     for file in files {
         let ending = Path::new(&file.path).extension();
         match ending.and_then(std::ffi::OsStr::to_str) {
