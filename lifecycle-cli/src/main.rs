@@ -32,6 +32,8 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use crate::talk::tell;
+
 /// How a command ended, where it could run at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
@@ -85,7 +87,7 @@ fn complain(error: &anyhow::Error) {
     let words = format!("{error:#}");
     // What a program or a file says is in it: lines stay lines, and nothing else moves the cursor.
     let lines: Vec<String> = words.lines().map(talk::clean).collect();
-    anstream::eprintln!("{style}error{style:#}: {}", lines.join("\n"));
+    tell!("{style}error{style:#}: {}", lines.join("\n"));
 }
 
 /// The same, where nobody reads on is as good as printed.

@@ -1,7 +1,7 @@
 //! Standard output. Whoever reads it may have seen enough and leave: that is no failure of ours, unlike
 //! any other pipe that is closed.
 
-use std::io::{StdoutLock, Write};
+use std::io::{self, StdoutLock, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstream::AutoStream;
@@ -19,7 +19,7 @@ pub(crate) fn text() -> Out<AutoStream<StdoutLock<'static>>> {
 
 /// For bytes that are written as they are.
 pub(crate) fn bytes() -> Out<StdoutLock<'static>> {
-    Out(std::io::stdout().lock())
+    Out(io::stdout().lock())
 }
 
 /// Whether the reader has left since this was last asked.
@@ -27,21 +27,26 @@ pub(crate) fn has_reader_left() -> bool {
     LEFT.swap(false, Ordering::Relaxed)
 }
 
-fn noted<T>(written: std::io::Result<T>) -> std::io::Result<T> {
-    if let Err(error) = &written
-        && error.kind() == std::io::ErrorKind::BrokenPipe
-    {
-        LEFT.store(true, Ordering::Relaxed);
-    }
-    written
+/// The error keeps its kind, and says what it is an error of.
+fn noted<T>(written: io::Result<T>) -> io::Result<T> {
+    written.map_err(|error| match error.kind() {
+        // What is interrupted is tried again, and nobody speaks of it.
+        io::ErrorKind::Interrupted => error,
+        kind => {
+            if kind == io::ErrorKind::BrokenPipe {
+                LEFT.store(true, Ordering::Relaxed);
+            }
+            io::Error::new(kind, format!("could not print: {error}"))
+        }
+    })
 }
 
 impl<W: Write> Write for Out<W> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         noted(self.0.write(bytes))
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         noted(self.0.flush())
     }
 }

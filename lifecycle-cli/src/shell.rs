@@ -7,7 +7,7 @@ use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
 
 use crate::cli::{Cli, CompletionsArgs, ManArgs};
-use crate::talk::say;
+use crate::talk::{legible, say};
 use crate::{Outcome, whole};
 
 pub(crate) fn completions(args: &CompletionsArgs) -> Result<Outcome> {
@@ -26,7 +26,7 @@ pub(crate) fn man(args: &ManArgs) -> Result<Outcome> {
         return Ok(Outcome::Clean);
     };
     std::fs::create_dir_all(directory)
-        .with_context(|| format!("could not make {}", directory.display()))?;
+        .with_context(|| format!("could not make {}", legible(&directory)))?;
     // `help` has nothing to say that these pages do not.
     let subcommands: Vec<Command> = command
         .get_subcommands()
@@ -36,8 +36,8 @@ pub(crate) fn man(args: &ManArgs) -> Result<Outcome> {
     for command in std::iter::once(command).chain(subcommands) {
         let path = directory.join(format!("{}.1", name(&command)));
         whole::write(&path, &page(command)?)
-            .with_context(|| format!("could not write {}", path.display()))?;
-        say!("wrote {}", path.display());
+            .with_context(|| format!("could not write {}", legible(&path)))?;
+        say!("wrote {}", legible(&path));
     }
     Ok(Outcome::Clean)
 }

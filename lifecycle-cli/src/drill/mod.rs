@@ -25,6 +25,7 @@ use lifecycle_manifest::{Resolved, Timeline};
 
 use crate::cli::DrillArgs;
 use crate::input::{self, Input};
+use crate::talk;
 use crate::{Outcome, check, picture};
 use lifecycle_drill::rolling::Rolling;
 use lifecycle_drill::{Load, Measured, Record, Script, Target};
@@ -42,7 +43,7 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
     let read = [input.path.as_deref(), args.compose.as_deref()];
     runs::ensure_places(args, &read.into_iter().flatten().collect::<Vec<_>>())?;
     if input.analysis.has_errors() {
-        anstream::eprint!("{}", check::findings(&input));
+        talk::put(&check::findings(&input));
         bail!("a manifest with errors is not drilled: the platform would cut it off as written");
     }
     let Some(resolved) = &input.analysis.resolved else {

@@ -14,7 +14,7 @@ use super::Told;
 use super::formats::{self, Shown};
 use super::scenarios::{self, Rounds};
 use crate::cli::DrillArgs;
-use crate::talk::{clean, say};
+use crate::talk::{clean, legible, say, tell};
 use crate::{Outcome, whole};
 
 pub(super) fn run(args: &DrillArgs, told: &Told, asked: &[Asked]) -> Result<Outcome> {
@@ -158,13 +158,13 @@ fn is_record(text: &[u8]) -> bool {
 fn keep(record: &impl Serialize, path: &Path) -> Result<()> {
     let mut text = serde_json::to_vec(record)?;
     text.push(b'\n');
-    whole::write(path, &text).with_context(|| format!("could not write {}", path.display()))
+    whole::write(path, &text).with_context(|| format!("could not write {}", legible(&path)))
 }
 
 /// What happens goes to standard error: standard output is for the result.
 fn progress(verbose: bool) -> Progress {
     Arc::new(move |event| match event {
-        Event::Output(line) if verbose => anstream::eprintln!("  | {}", clean(line)),
+        Event::Output(line) if verbose => tell!("  | {}", clean(line)),
         // What became of the requests is told at the end.
         Event::Output(_) | Event::Traffic(_) => {}
         event => say!("· {}", clean(&event.to_string())),

@@ -32,6 +32,7 @@ use serde::Serialize;
 use crate::Outcome;
 use crate::cli::GenArgs;
 use crate::input::{self, Input};
+use crate::talk::{self, tell};
 pub(crate) use compose::bounded_hook;
 use overrides::Overrides;
 use own::Own;
@@ -134,8 +135,8 @@ pub(crate) fn run(args: &GenArgs) -> Result<Outcome> {
     let (target, manifest) = args.asked()?;
     let input = input::one(manifest)?;
     if input.analysis.has_errors() {
-        anstream::eprint!("{}", crate::check::findings(&input));
-        anstream::eprintln!("nothing is generated from a manifest with errors");
+        talk::put(&crate::check::findings(&input));
+        tell!("nothing is generated from a manifest with errors");
         return Ok(Outcome::Findings);
     }
     let Some(resolved) = &input.analysis.resolved else {

@@ -48,7 +48,10 @@ impl Root {
             return "duration".to_owned();
         }
         if let Some(words) = value["enum"].as_array() {
-            let words: Vec<String> = words.iter().map(|word| format!("`{}`", plain(word))).collect();
+            let words: Vec<String> = words
+                .iter()
+                .map(|word| format!("`{}`", plain(word)))
+                .collect();
             return words.join(", ");
         }
         if let Some(word) = value.get("const") {
@@ -56,7 +59,10 @@ impl Root {
         }
         let is = |name: &str| {
             let kind = &value["type"];
-            kind == name || kind.as_array().is_some_and(|kinds| kinds.iter().any(|it| it == name))
+            kind == name
+                || kind
+                    .as_array()
+                    .is_some_and(|kinds| kinds.iter().any(|it| it == name))
         };
         if is("object") {
             return "mapping".to_owned();
@@ -105,7 +111,11 @@ impl Root {
             for form in &forms {
                 means.push_str(&words(form));
             }
-            rows.push(Row { path: path.clone(), takes: unique(takes).join("; or "), means });
+            rows.push(Row {
+                path: path.clone(),
+                takes: unique(takes).join("; or "),
+                means,
+            });
             for (between, mapping) in self.mappings(value) {
                 self.rows(mapping, &format!("{path}{between}."), rows);
             }
@@ -115,9 +125,10 @@ impl Root {
 
 /// What each of its words means; of the kinds a table of their own tells it.
 fn words(form: &Value) -> String {
-    let (Some(words), Some(told)) =
-        (form["enum"].as_array(), form["markdownEnumDescriptions"].as_array())
-    else {
+    let (Some(words), Some(told)) = (
+        form["enum"].as_array(),
+        form["markdownEnumDescriptions"].as_array(),
+    ) else {
         return String::new();
     };
     if words.len() > 9 {
@@ -135,7 +146,9 @@ fn words(form: &Value) -> String {
 
 /// A text without its quotes, anything else as JSON has it.
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn unique(mut texts: Vec<String>) -> Vec<String> {
@@ -199,7 +212,11 @@ fn page() -> String {
     let required = root.0["required"].as_array().cloned().unwrap_or_default();
     let mut text = String::from("## The file\n\n| key | takes | |\n|---|---|---|\n");
     for (key, value) in keys {
-        let takes: Vec<String> = root.forms(value).iter().map(|form| root.takes(form)).collect();
+        let takes: Vec<String> = root
+            .forms(value)
+            .iter()
+            .map(|form| root.takes(form))
+            .collect();
         let must = match required.iter().any(|it| it == key) {
             true => " Must be there.",
             false => "",
@@ -220,7 +237,8 @@ fn page() -> String {
             let _ = write!(text, "\n## {key}\n\n{words}\n");
             continue;
         }
-        let mut mappings: Vec<&Value> = root.mappings(value).into_iter().map(|(_, it)| it).collect();
+        let mut mappings: Vec<&Value> =
+            root.mappings(value).into_iter().map(|(_, it)| it).collect();
         let named = root.resolve(&value["additionalProperties"]);
         if key == "resources" {
             mappings = vec![named];

@@ -27,7 +27,9 @@ fn facts(key: &'static str) -> String {
         let floor = human(facts.kill_floor);
         let _ = writeln!(text, "| from the signal to SIGKILL, at least | {floor} |");
     }
-    let mut caps = ENTRIES.iter().filter_map(|entry| line(key, entry)?.terms.cap);
+    let mut caps = ENTRIES
+        .iter()
+        .filter_map(|entry| line(key, entry)?.terms.cap);
     if let Some(cap) = caps.next() {
         let _ = writeln!(text, "| at most | {} |", cap.because);
     }

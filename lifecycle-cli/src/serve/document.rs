@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
 use crate::input::BYTE_ORDER_MARK;
+use crate::talk::legible;
 use crate::whole;
 
 /// A longer file is no manifest that somebody edits in a page.
@@ -74,7 +75,7 @@ impl Document {
     /// Errors: a file that cannot be read, is too long, or is not UTF-8.
     pub(super) fn open(path: PathBuf, name: String) -> Result<Self> {
         let Some(bytes) = read(&path)? else {
-            bail!("there is no {}", path.display());
+            bail!("there is no {}", legible(&path));
         };
         Ok(Self {
             path,
@@ -157,11 +158,11 @@ impl Document {
 
 /// `None` where there is nothing.
 fn read(path: &Path) -> Result<Option<Vec<u8>>> {
-    let failed = || format!("could not read {}", path.display());
+    let failed = || format!("could not read {}", legible(&path));
     match std::fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).with_context(failed),
-        Ok(there) if !there.is_file() => bail!("{} is no file", path.display()),
+        Ok(there) if !there.is_file() => bail!("{} is no file", legible(&path)),
         Ok(there) if there.len() > LONGEST as u64 => return Err(too_long(path)),
         Ok(_) => {}
     }
@@ -172,13 +173,13 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>> {
 
 fn decoded<'a>(bytes: &'a [u8], path: &Path) -> Result<&'a str> {
     std::str::from_utf8(bytes)
-        .with_context(|| format!("{} is not UTF-8, and cannot be edited", path.display()))
+        .with_context(|| format!("{} is not UTF-8, and cannot be edited", legible(&path)))
 }
 
 fn too_long(path: &Path) -> anyhow::Error {
     anyhow::anyhow!(
         "{} is longer than {} KiB, and cannot be edited in a page",
-        path.display(),
+        legible(&path),
         LONGEST >> 10
     )
 }

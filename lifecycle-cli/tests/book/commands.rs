@@ -38,7 +38,8 @@ fn typed(page: &Page, fence: &Fence) -> Vec<Typed> {
         if goes_on {
             let last = commands.last_mut().unwrap();
             last.command.push('\n');
-            last.command.push_str(bare.strip_prefix("> ").unwrap_or(bare));
+            last.command
+                .push_str(bare.strip_prefix("> ").unwrap_or(bare));
             last.span = end..end;
         } else if let Some(command) = bare.strip_prefix("$ ") {
             commands.push(Typed {
@@ -109,7 +110,9 @@ fn path() -> String {
     let tool = Path::new(env!("CARGO_BIN_EXE_lifecycle"));
     let helm = std::env::var("LIFECYCLE_HELM").ok();
     let installed = [tool].into_iter().chain(helm.as_deref().map(Path::new));
-    let mut path: Vec<String> = installed.map(|it| it.parent().unwrap().display().to_string()).collect();
+    let mut path: Vec<String> = installed
+        .map(|it| it.parent().unwrap().display().to_string())
+        .collect();
     path.extend(std::env::var("PATH"));
     path.join(":")
 }
@@ -164,7 +167,12 @@ fn follow(page: &Page) -> Vec<String> {
         .env("CARGO_NET_OFFLINE", "true")
         .env("CARGO_PROFILE_DEV_DEBUG", "0")
         .stdin(Stdio::null());
-    for name in ["GITHUB_ACTIONS", "CLICOLOR", "CLICOLOR_FORCE", "LIFECYCLE_BLESS"] {
+    for name in [
+        "GITHUB_ACTIONS",
+        "CLICOLOR",
+        "CLICOLOR_FORCE",
+        "LIFECYCLE_BLESS",
+    ] {
         shell.env_remove(name);
     }
     let status = shell.status().unwrap();
@@ -174,15 +182,26 @@ fn follow(page: &Page) -> Vec<String> {
         let Step::Typed(typed) = step else { continue };
         let read = |kind: &str| std::fs::read_to_string(notes.path().join(format!("{n}.{kind}")));
         let Ok(exit) = read("exit") else {
-            wrong.push(format!("{}: not come to: the shell ended with {status}", typed.at));
+            wrong.push(format!(
+                "{}: not come to: the shell ended with {status}",
+                typed.at
+            ));
             continue;
         };
         let exit: i32 = exit.trim().parse().unwrap();
-        let printed = String::from_utf8_lossy(&std::fs::read(notes.path().join(format!("{n}.out"))).unwrap())
-            .replace(desk.path().to_str().unwrap(), "~");
+        let printed =
+            String::from_utf8_lossy(&std::fs::read(notes.path().join(format!("{n}.out"))).unwrap())
+                .replace(desk.path().to_str().unwrap(), "~");
         if exit != typed.exit {
-            let Typed { at, command, exit: expected, .. } = typed;
-            wrong.push(format!("{at}: `{command}` ended with {exit}, not with {expected}:\n{printed}"));
+            let Typed {
+                at,
+                command,
+                exit: expected,
+                ..
+            } = typed;
+            wrong.push(format!(
+                "{at}: `{command}` ended with {exit}, not with {expected}:\n{printed}"
+            ));
         } else if !typed.shown.is_empty() && !fits(&typed.shown, &printed) {
             if support::blessing() && !typed.shown.contains('…') {
                 fresh.replace_range(typed.span.clone(), &format!("{}\n", printed.trim_end()));

@@ -4,13 +4,27 @@
 /// What is shown says what was printed.
 pub(crate) fn fits(shown: &str, printed: &str) -> bool {
     let lines = |text: &str| -> Vec<String> {
-        text.trim_end().lines().map(|it| it.trim_end().to_owned()).collect()
+        text.trim_end()
+            .lines()
+            .map(|it| it.trim_end().to_owned())
+            .collect()
     };
     let (shown, printed) = (lines(shown), lines(printed));
-    matches(&shown, &printed, &|line| line == "…", &|shown, printed| {
-        let (shown, printed): (Vec<char>, Vec<char>) = (shown.chars().collect(), printed.chars().collect());
-        matches(&shown, &printed, &|char| *char == '…', &|shown, printed| shown == printed)
-    })
+    matches(
+        &shown,
+        &printed,
+        &|line| line == "…",
+        &|shown, printed| {
+            let (shown, printed): (Vec<char>, Vec<char>) =
+                (shown.chars().collect(), printed.chars().collect());
+            matches(
+                &shown,
+                &printed,
+                &|char| *char == '…',
+                &|shown, printed| shown == printed,
+            )
+        },
+    )
 }
 
 /// A pattern with gaps covers all of a text. The last gap alone is ever widened: whatever a gap before

@@ -20,14 +20,20 @@ fn objection(page: &Page, link: &str) -> Option<String> {
         None if link.contains("://") || link.starts_with("mailto:") => return None,
         None => (page.path.parent().unwrap(), link),
     };
-    let (path, anchor) = link.split_once('#').map_or((link, None), |(path, anchor)| (path, Some(anchor)));
+    let (path, anchor) = link
+        .split_once('#')
+        .map_or((link, None), |(path, anchor)| (path, Some(anchor)));
     let target = match path {
         "" => page.path.clone(),
         path => plain(&base.join(path)),
     };
     let is_in_book = |path: &Path| path.starts_with("docs");
     if is_in_book(&page.path) && !is_in_book(&target) && ours.is_none() {
-        return Some(format!("it leaves the book: write {}{}", SHOWN[0], target.display()));
+        return Some(format!(
+            "it leaves the book: write {}{}",
+            SHOWN[0],
+            target.display()
+        ));
     }
     let there = root().join(&target);
     if !there.exists() {

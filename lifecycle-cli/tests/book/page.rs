@@ -120,7 +120,9 @@ impl Fence {
     /// The value of `NAME=VALUE` behind the language.
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         let words = self.words.iter().skip(1);
-        words.filter_map(|word| word.split_once('=')).find_map(|(key, value)| (key == name).then_some(value))
+        words
+            .filter_map(|word| word.split_once('='))
+            .find_map(|(key, value)| (key == name).then_some(value))
     }
 
     /// What follows this word, up to the end of the line.

@@ -40,12 +40,24 @@ const NEEDED: &[(&str, &str)] = &[
 fn keys() -> Vec<String> {
     let output = support::run(&root(), &["schema"]);
     let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    schema["properties"].as_object().unwrap().keys().cloned().collect()
+    schema["properties"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect()
 }
 
 /// What `check` has against the manifest; of a part of one what is wrong with its shape alone.
 fn objections(text: &str, found: i32, is_whole: bool) -> Option<String> {
-    let args = ["check", "--color", "never", "--format", if is_whole { "human" } else { "json" }, "-"];
+    let args = [
+        "check",
+        "--color",
+        "never",
+        "--format",
+        if is_whole { "human" } else { "json" },
+        "-",
+    ];
     let output = support::given(&root(), &args, text.as_bytes());
     if is_whole {
         let ended = output.status.code();
@@ -54,7 +66,11 @@ fn objections(text: &str, found: i32, is_whole: bool) -> Option<String> {
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let findings = report["findings"].as_array().unwrap();
     let misshapen = |it: &&serde_json::Value| it["code"].as_str().unwrap().starts_with("LC0");
-    let wrong: Vec<String> = findings.iter().filter(misshapen).map(|it| it["message"].to_string()).collect();
+    let wrong: Vec<String> = findings
+        .iter()
+        .filter(misshapen)
+        .map(|it| it["message"].to_string())
+        .collect();
     (!wrong.is_empty()).then(|| wrong.join("\n"))
 }
 
@@ -94,8 +110,12 @@ fn all_json_and_toml_that_the_book_shows_can_be_read() {
     let mut wrong = Vec::new();
     each(&["json", "toml"], &mut |page, fence| {
         let read = match fence.language() {
-            "json" => serde_json::from_str::<serde_json::Value>(&fence.text).err().map(|it| it.to_string()),
-            _ => toml::de::DeTable::parse(&fence.text).err().map(|it| it.to_string()),
+            "json" => serde_json::from_str::<serde_json::Value>(&fence.text)
+                .err()
+                .map(|it| it.to_string()),
+            _ => toml::de::DeTable::parse(&fence.text)
+                .err()
+                .map(|it| it.to_string()),
         };
         wrong.extend(read.map(|error| format!("{}: {error}", page.at(fence.span.start))));
     });
@@ -106,22 +126,35 @@ fn all_json_and_toml_that_the_book_shows_can_be_read() {
 fn parts(text: &str) -> Vec<Vec<String>> {
     let lines: Vec<&str> = text.lines().collect();
     let parts = lines.split(|line| matches!(line.trim(), "…" | "// …"));
-    parts.filter(|part| part.iter().any(|line| !line.trim().is_empty())).map(flush_left).collect()
+    parts
+        .filter(|part| part.iter().any(|line| !line.trim().is_empty()))
+        .map(flush_left)
+        .collect()
 }
 
 fn flush_left(lines: &[&str]) -> Vec<String> {
     let told = |line: &&&str| !line.trim().is_empty();
-    let skip = lines.iter().take_while(|line| line.trim().is_empty()).count();
-    let keep = lines.iter().rposition(|line| !line.trim().is_empty()).map_or(0, |last| last + 1);
+    let skip = lines
+        .iter()
+        .take_while(|line| line.trim().is_empty())
+        .count();
+    let keep = lines
+        .iter()
+        .rposition(|line| !line.trim().is_empty())
+        .map_or(0, |last| last + 1);
     let lines = &lines[skip.min(keep)..keep];
     let indent = |line: &&str| line.len() - line.trim_start().len();
     let least = lines.iter().filter(told).map(indent).min().unwrap_or(0);
-    lines.iter().map(|line| line.get(least..).unwrap_or_default().trim_end().to_owned()).collect()
+    lines
+        .iter()
+        .map(|line| line.get(least..).unwrap_or_default().trim_end().to_owned())
+        .collect()
 }
 
 /// The lines stand together in the text, perhaps further to the right.
 fn has(text: &[&str], part: &[String]) -> bool {
-    text.windows(part.len()).any(|lines| flush_left(lines) == part)
+    text.windows(part.len())
+        .any(|lines| flush_left(lines) == part)
 }
 
 #[test]

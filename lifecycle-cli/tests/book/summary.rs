@@ -10,7 +10,10 @@ const SUMMARY: &str = "docs/SUMMARY.md";
 /// The pages in the order of the book.
 pub(crate) fn pages() -> Vec<PathBuf> {
     let links = Page::read(Path::new(SUMMARY)).links();
-    let paths: Vec<PathBuf> = links.iter().map(|(link, _)| Path::new("docs").join(link)).collect();
+    let paths: Vec<PathBuf> = links
+        .iter()
+        .map(|(link, _)| Path::new("docs").join(link))
+        .collect();
     assert!(paths.len() >= 100, "{paths:?}");
     paths
 }
@@ -18,7 +21,9 @@ pub(crate) fn pages() -> Vec<PathBuf> {
 /// The rules' pages as they belong below `rules/README.md`.
 fn rules() -> String {
     let pages = below("docs/rules");
-    let names = pages.iter().map(|path| path.file_stem().unwrap().to_str().unwrap());
+    let names = pages
+        .iter()
+        .map(|path| path.file_stem().unwrap().to_str().unwrap());
     names
         .filter(|name| *name != "README")
         .map(|name| format!("  - [{name}](rules/{name}.md)\n"))
@@ -30,12 +35,23 @@ fn the_rules_are_in_the_summary() {
     let text = Page::read(Path::new(SUMMARY)).text;
     let head = "](rules/README.md)\n";
     let from = text.find(head).unwrap() + head.len();
-    let there: String = text[from..].split_inclusive('\n').take_while(|line| line.starts_with("  - ")).collect();
+    let there: String = text[from..]
+        .split_inclusive('\n')
+        .take_while(|line| line.starts_with("  - "))
+        .collect();
     if there == rules() {
         return;
     }
-    assert!(support::blessing(), "LIFECYCLE_BLESS=1 writes the rules into {SUMMARY}");
-    let fresh = format!("{}{}{}", &text[..from], rules(), &text[from + there.len()..]);
+    assert!(
+        support::blessing(),
+        "LIFECYCLE_BLESS=1 writes the rules into {SUMMARY}"
+    );
+    let fresh = format!(
+        "{}{}{}",
+        &text[..from],
+        rules(),
+        &text[from + there.len()..]
+    );
     std::fs::write(root().join(SUMMARY), fresh).unwrap();
 }
 
