@@ -460,11 +460,21 @@ impl Drill<'_> {
             // The same for SIGKILL, which is the end at once.
             let _not_killed = timeout(ENGINE_TELLS, stopping.over()).await;
         }
-        moments.killed = stopping.killed();
+        moments.killed = stopping.killed().or_else(|| self.killed_in_silence(stopping, asked));
         if moments.killed.is_some() {
             progress(Event::Killed);
         }
         Ok(Course::Played)
+    }
+
+    /// When SIGKILL went out from an engine that tells of no signal, as Podman tells of none: it was the
+    /// end of the process, and no sooner than planned.
+    fn killed_in_silence(&self, stopping: &Stopping, asked: Instant) -> Option<Instant> {
+        let kill = rustix::process::Signal::KILL.as_raw();
+        let ended = self.running.ended()?;
+        let planned = asked + self.script.asked_to_signal() + self.script.signal_to_kill();
+        (stopping.is_silent() && ended.status == Status::Signal(kill) && ended.at >= planned)
+            .then_some(ended.at)
     }
 
     /// Waits for a moment; the error is the end of the process before it.

@@ -45,6 +45,12 @@ impl Stopping {
             .await;
     }
 
+    /// Whether the engine has told of no signal at all.
+    pub(crate) fn is_silent(&self) -> bool {
+        let seen = self.seen.borrow();
+        seen.signalled.is_none() && seen.killed.is_none()
+    }
+
     /// When SIGKILL went out, if it did.
     pub(crate) fn killed(&self) -> Option<Instant> {
         self.seen.borrow().killed
