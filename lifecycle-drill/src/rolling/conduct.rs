@@ -12,8 +12,9 @@ use tokio::time::{sleep, timeout, timeout_at};
 use super::balancer::{Balancer, Probing};
 use super::deploy::{Rolling, Standing};
 use super::instance::Instance;
-use super::measured::{self, RollingMeasured, RolloutCourse};
+use super::measured::{RollingMeasured, RolloutCourse};
 use super::places::{self, Place, Wanted};
+use super::reading;
 use crate::script::{Endpoint, Load, Pace, Script, Target};
 use crate::stage::Stage;
 use crate::target::process::Status;
@@ -89,7 +90,7 @@ pub(super) async fn play(
         tally = Some(last_answers(counts, longest(load), &stage).await?);
     }
     let course = course.unwrap_or(RolloutCourse::Played);
-    let measured = measured::of(Played {
+    let measured = reading::of(Played {
         target,
         script,
         load,

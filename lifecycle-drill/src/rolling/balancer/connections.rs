@@ -291,3 +291,85 @@ fn ended(error: &io::Error) -> End {
         _ => End::Closed,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::{TcpListener as Listener, TcpStream as Stream};
+
+    use super::*;
+    use crate::rolling::deploy::Balancing;
+
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+
+    /// What a client's second request on a kept-alive connection comes to that the instance has closed
+    /// meanwhile, with a balancer that had no turn in between.
+    async fn second(looks: bool) -> (Vec<Fault>, u64) {
+        let listener = Listener::bind(("127.0.0.1", 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let router = Arc::new(Router::new(Balancing::Connections, false));
+        let backend = Arc::new(Backend::new(1, listener.local_addr().unwrap()));
+        backend.route(true);
+        router.add(Arc::clone(&backend));
+        let front = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let mut client = Stream::connect(front.local_addr().unwrap()).unwrap();
+        client.set_nonblocking(true).unwrap();
+        let (stream, _) = front.accept().await.unwrap();
+        let mut carrying = pin!(carry(stream, Arc::clone(&router), looks));
+
+        let mut turns = 0;
+        // Gives the balancer a turn until there is something, or its connection is over.
+        macro_rules! until {
+            ($what:expr) => {
+                loop {
+                    let over = timeout(Duration::from_millis(2), &mut carrying).await;
+                    if let Ok(found) = $what {
+                        break found;
+                    }
+                    if over.is_ok() {
+                        return (faults(&router), backend.taken.load(SeqCst));
+                    }
+                    turns += 1;
+                    assert!(turns < 5_000, "nothing comes");
+                }
+            };
+        }
+        client.write_all(REQUEST).unwrap();
+        let (mut server, _) = until!(listener.accept());
+        server.set_nonblocking(true).unwrap();
+        let mut heard = [0; 1_024];
+        assert_eq!(until!(server.read(&mut heard)), REQUEST.len());
+        server.write_all(ANSWER).unwrap();
+        assert_eq!(until!(client.read(&mut heard)), ANSWER.len());
+
+        drop(server);
+        client.write_all(REQUEST).unwrap();
+        let (mut server, _) = until!(listener.accept());
+        server.set_nonblocking(true).unwrap();
+        assert_eq!(until!(server.read(&mut heard)), REQUEST.len());
+        server.write_all(ANSWER).unwrap();
+        assert_eq!(until!(client.read(&mut heard)), ANSWER.len());
+        (faults(&router), backend.taken.load(SeqCst))
+    }
+
+    fn faults(router: &Router) -> Vec<Fault> {
+        router.faults().into_iter().map(|it| it.1).collect()
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_closed_at_rest_is_the_clients_to_notice() {
+        assert_eq!(second(true).await, (vec![], 2));
+        // One that writes without a look has lost it.
+        assert_eq!(second(false).await, (vec![Fault::IdleClose], 1));
+    }
+
+    #[test]
+    fn only_the_beginning_of_a_request_can_go_elsewhere() {
+        assert!(is_request(REQUEST));
+        assert!(is_request(b"POST /orders HTTP/1.1\r\n"));
+        for other in [&b"\x88\x82close"[..], b"the rest of a body", ANSWER, b""] {
+            assert!(!is_request(other), "{other:?}");
+        }
+    }
+}

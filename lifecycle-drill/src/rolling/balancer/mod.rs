@@ -271,6 +271,22 @@ mod tests {
     }
 
     #[test]
+    fn that_an_instance_leaves_is_passed_on_though_its_connection_is_not() {
+        let (balancer, mut client) = before(
+            Balancing::Requests,
+            "HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+            |_| {},
+        );
+        client
+            .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            .unwrap();
+        let said = head(&mut client);
+        assert!(said.contains(crate::traffic::outcome::LEAVES), "{said}");
+        assert!(!said.contains("connection: close"), "{said}");
+        assert_eq!(faults(&balancer), []);
+    }
+
+    #[test]
     fn where_nobody_answers_the_answer_is_the_balancers_own() {
         let balancer = Balancer::start(Balancing::Requests, false, true).unwrap();
         let mut client = Stream::connect(balancer.address).unwrap();

@@ -102,3 +102,31 @@ impl AsyncWrite for Upstream {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_end_in_the_kernel_is_seen_before_anything_is_written() {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (server, _) = listener.accept().unwrap();
+        let mut upstream = Upstream::new(stream);
+        let mut byte = [0];
+        let mut reading = |upstream: &mut Upstream| {
+            let mut buffer = ReadBuf::new(&mut byte);
+            let waker = std::task::Waker::noop();
+            Pin::new(upstream).poll_read(&mut Context::from_waker(waker), &mut buffer)
+        };
+        assert!(reading(&mut upstream).is_pending());
+        assert!(!has_ended(&upstream.stream));
+        drop(server);
+        // Nothing is awaited in between, so that the runtime has not asked the kernel.
+        assert!(has_ended(&upstream.stream));
+        assert!(matches!(reading(&mut upstream), Poll::Ready(Ok(()))));
+        assert_eq!(upstream.read(&mut [0]).await.unwrap(), 0);
+    }
+}
