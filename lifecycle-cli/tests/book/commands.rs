@@ -162,7 +162,7 @@ fn follow(page: &Page) -> Vec<String> {
         .arg(&script)
         .current_dir(desk.path())
         .env("PATH", path())
-        .env("CARGO_TARGET_DIR", root().join("target/book"))
+        .env_remove("CARGO_TARGET_DIR")
         // The crates of the workspace, at the workspace's versions: nothing is resolved anew.
         .env("CARGO_NET_OFFLINE", "true")
         .env("CARGO_PROFILE_DEV_DEBUG", "0")

@@ -30,7 +30,7 @@ fn objection(page: &Page, link: &str) -> Option<String> {
     let is_in_book = |path: &Path| path.starts_with("docs");
     if is_in_book(&page.path) && !is_in_book(&target) && ours.is_none() {
         return Some(format!(
-            "it leaves the book: write {}{}",
+            "it leaves the book: write {}{}, or with `tree` for a directory",
             SHOWN[0],
             target.display()
         ));

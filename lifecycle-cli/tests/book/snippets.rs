@@ -86,7 +86,9 @@ fn every_manifest_that_the_book_shows_is_one() {
             Err(error) => return wrong.push(format!("{at}: {error}")),
         };
         let mut written = mapping.keys().filter_map(|key| key.as_str());
-        if !written.all(|key| keys.iter().any(|known| known == key)) {
+        let is_known = written.all(|key| keys.iter().any(|known| known == key));
+        // A job of GitLab's may have that name as well.
+        if !is_known || mapping.get("lifecycle").is_some_and(|it| !it.is_number()) {
             return;
         }
         seen += 1;
