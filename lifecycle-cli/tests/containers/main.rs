@@ -11,6 +11,7 @@ mod drilled;
 mod engine;
 mod files;
 mod played;
+mod restricted;
 mod shipped;
 #[path = "../support/mod.rs"]
 mod support;
