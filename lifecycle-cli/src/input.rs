@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, Error, Result, anyhow, bail};
+use anyhow::{Context as _, Error, Result, anyhow};
 use lifecycle_manifest::deployed::Deployed;
 use lifecycle_manifest::render::Texts;
 use lifecycle_manifest::{Analysis, Options};
@@ -254,20 +254,32 @@ fn in_directory(directory: &Path) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
+/// The nearest manifest, here or above, where there is one.
+pub(crate) fn nearest_if_any() -> Result<Option<Input>> {
+    let path = find_nearest()?;
+    path.map(|path| read(&path, &Options::default()))
+        .transpose()
+}
+
 fn nearest() -> Result<PathBuf> {
+    let none =
+        || format!("there is no {FILE_NAME} here or above; name a file, a directory, or `-`");
+    find_nearest()?.with_context(none)
+}
+
+fn find_nearest() -> Result<Option<PathBuf>> {
     let here = std::env::current_dir().context("could not find the current directory")?;
     for directory in here.ancestors() {
         if let Some(path) = in_directory(directory) {
-            return Ok(path
-                .strip_prefix(&here)
-                .map_or(path.clone(), Path::to_owned));
+            let path = path.strip_prefix(&here).unwrap_or(&path).to_owned();
+            return Ok(Some(path));
         }
         // A repository is the end of what a manifest in it can be about.
         if directory.join(".git").exists() {
             break;
         }
     }
-    bail!("there is no {FILE_NAME} here or above; name a file, a directory, or `-`")
+    Ok(None)
 }
 
 /// The files of a directory and below that are wanted, in the order of their paths; ignore files are

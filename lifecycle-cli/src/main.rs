@@ -13,6 +13,9 @@ mod input;
 mod junit;
 mod levels;
 mod lsp;
+mod out;
+#[cfg(test)]
+mod pages;
 mod picture;
 #[cfg(test)]
 mod platforms_table;
@@ -66,7 +69,7 @@ fn main() -> ExitCode {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::Findings) => ExitCode::from(1),
         Ok(Outcome::Incomplete) => ExitCode::from(2),
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if is_unread(&error) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
             ExitCode::from(2)
@@ -79,20 +82,23 @@ fn complain(error: &anyhow::Error) {
     let style = anstyle::Style::new()
         .bold()
         .fg_color(Some(anstyle::AnsiColor::Red.into()));
-    anstream::eprintln!("{style}error{style:#}: {error:#}");
+    let words = format!("{error:#}");
+    // What a program or a file says is in it: lines stay lines, and nothing else moves the cursor.
+    let lines: Vec<String> = words.lines().map(talk::clean).collect();
+    anstream::eprintln!("{style}error{style:#}: {}", lines.join("\n"));
 }
 
 /// The same, where nobody reads on is as good as printed.
 fn unless_unread(printed: anyhow::Result<()>) -> anyhow::Result<()> {
     match printed {
-        Err(error) if is_broken_pipe(&error) => Ok(()),
+        Err(error) if is_unread(&error) => Ok(()),
         printed => printed,
     }
 }
 
-/// Whoever read our output has seen enough; that is no failure of ours.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
+/// Whoever read our output has seen enough; that is no failure of ours, as any other closed pipe is.
+fn is_unread(error: &anyhow::Error) -> bool {
+    let is_broken_pipe = error
         .chain()
         .filter_map(|cause| {
             let io = cause
@@ -101,5 +107,6 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
             let json = || cause.downcast_ref::<serde_json::Error>()?.io_error_kind();
             io.or_else(json)
         })
-        .any(|kind| kind == std::io::ErrorKind::BrokenPipe)
+        .any(|kind| kind == std::io::ErrorKind::BrokenPipe);
+    is_broken_pipe && out::has_reader_left()
 }

@@ -32,7 +32,7 @@ const CHECKED: &[(&str, &str)] = &[
     ("pm2", "PM2 7 itself, its stop timed beside a drill"),
 ];
 
-const COLUMNS: [&str; 10] = [
+pub(crate) const COLUMNS: [&str; 10] = [
     "platform",
     "key",
     "grace period: field, default",
@@ -52,7 +52,7 @@ const BEGIN: &str = "<!-- platforms: made of the registries -->\n";
 const END: &str = "<!-- /platforms -->\n";
 
 /// A service with a server on one platform.
-fn line(key: &str, entry: &str) -> Option<Timeline> {
+pub(crate) fn line(key: &str, entry: &str) -> Option<Timeline> {
     let manifest = format!(
         "lifecycle: 1\nservice: shop\nresources:\n  http: {{ kind: http-server, port: 8080, timeout: 1s }}\nplatforms:\n  {key}: {entry}\n"
     );
@@ -100,7 +100,7 @@ fn grace(key: &str) -> String {
     }
 }
 
-fn cells(key: &'static str) -> [String; COLUMNS.len()] {
+pub(crate) fn cells(key: &'static str) -> [String; COLUMNS.len()] {
     let is = |there: bool, words: &str| {
         if there {
             words.to_owned()

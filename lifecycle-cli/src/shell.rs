@@ -14,7 +14,7 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Result<Outcome> {
     // Into memory first: the generator cannot say that its reader has gone.
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "lifecycle", &mut text);
-    std::io::stdout().lock().write_all(&text)?;
+    crate::out::bytes().write_all(&text)?;
     Ok(Outcome::Clean)
 }
 
@@ -22,7 +22,7 @@ pub(crate) fn man(args: &ManArgs) -> Result<Outcome> {
     let mut command = Cli::command();
     command.build();
     let Some(directory) = &args.output else {
-        std::io::stdout().lock().write_all(&page(command)?)?;
+        crate::out::bytes().write_all(&page(command)?)?;
         return Ok(Outcome::Clean);
     };
     std::fs::create_dir_all(directory)

@@ -48,6 +48,16 @@ pub(crate) fn write_new(path: &Path, text: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// One name for each file, however it was written, where it is there and where it is not yet.
+pub(crate) fn place(path: &Path) -> PathBuf {
+    let place = std::fs::canonicalize(path);
+    let to_be = || {
+        let directory = std::fs::canonicalize(directory_of(path)).ok()?;
+        Some(directory.join(path.file_name()?))
+    };
+    place.ok().or_else(to_be).unwrap_or_else(|| path.to_owned())
+}
+
 /// An error where there is no directory to write this file into.
 pub(crate) fn ensure_place(path: &Path) -> Result<()> {
     let about = std::fs::metadata(directory_of(path));

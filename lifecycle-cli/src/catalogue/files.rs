@@ -27,7 +27,7 @@ pub(super) fn run(directory: &Path, check: bool) -> Result<Outcome> {
         std::fs::create_dir_all(directory)
             .with_context(|| format!("could not make {}", directory.display()))?;
     }
-    let mut out = anstream::stdout().lock();
+    let mut out = crate::out::text();
     let mut stale = 0;
     for (name, text) in &pages {
         let path = directory.join(name);

@@ -167,7 +167,7 @@ pub(super) fn write(input: &mut Input, fixed: Fixed) -> Result<()> {
     match &input.path {
         Some(path) => whole::write(path, text.as_bytes())
             .with_context(|| format!("could not write {}", path.display()))?,
-        None => std::io::stdout().lock().write_all(text.as_bytes())?,
+        None => crate::out::bytes().write_all(text.as_bytes())?,
     }
     input.analysis = fixed.analysis;
     Ok(())

@@ -111,7 +111,7 @@ fn print(args: &CheckArgs, quiet: u8, read: &input::Read) -> Result<Outcome> {
 
 /// Prints what the fixes would change; findings where there is anything.
 fn show_fixes(inputs: &[Input], at_most: Safety, options: &Options) -> Result<Outcome> {
-    let mut out = anstream::stdout().lock();
+    let mut out = crate::out::text();
     let mut outcome = Outcome::Clean;
     for input in inputs {
         if let Some(fixed) = fix::fix(&input.analysis, at_most, options) {
@@ -138,9 +138,7 @@ fn make_fixes(inputs: &mut [Input], at_most: Safety, options: &Options) -> Resul
                 say!("fixed {things} in {}", input.name);
             }
             None if input.path.is_none() => {
-                std::io::stdout()
-                    .lock()
-                    .write_all(input.analysis.source.text().as_bytes())?;
+                crate::out::bytes().write_all(input.analysis.source.text().as_bytes())?;
             }
             None => {}
         }

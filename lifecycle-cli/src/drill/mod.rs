@@ -35,30 +35,25 @@ pub(crate) use schema::schema;
 
 pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
     let Some(asked) = scenarios::asked(&args.scenarios) else {
-        write!(anstream::stdout(), "{}", scenarios::list())?;
+        write!(crate::out::text(), "{}", scenarios::list())?;
         return Ok(Outcome::Clean);
     };
     let input = manifest(args)?;
+    let read = [input.path.as_deref(), args.compose.as_deref()];
+    runs::ensure_places(args, &read.into_iter().flatten().collect::<Vec<_>>())?;
     if input.analysis.has_errors() {
         anstream::eprint!("{}", check::findings(&input));
-        anstream::eprintln!(
-            "a manifest with errors is not drilled: the platform would cut it off as written"
-        );
-        return Ok(Outcome::Findings);
+        bail!("a manifest with errors is not drilled: the platform would cut it off as written");
     }
     let Some(resolved) = &input.analysis.resolved else {
         bail!("{} could not be resolved", input.name);
     };
     let line = timeline(resolved, target::platform(args, resolved))?;
     let invented = input.name == invented::NAME;
-    args.formats.ensure_places()?;
     if args.formats.prints(Format::Human) && !invented {
-        write!(
-            anstream::stdout(),
-            "{}\n{}",
-            check::summary(&input),
-            picture::draw(resolved, &[line], 80)
-        )?;
+        let (sum, plan) = (check::summary(&input), picture::draw(resolved, &[line], 80));
+        // A reader that has seen enough does not keep the drill from being played.
+        crate::unless_unread(write!(crate::out::text(), "{sum}\n{plan}").map_err(Into::into))?;
     }
     let directory = args.directory.as_deref();
     let command = match target::is_named(args) {
@@ -140,10 +135,10 @@ fn manifest(args: &DrillArgs) -> Result<Input> {
     if !target::is_named(args) || args.directory.is_some() {
         return input::one(args.directory.as_deref());
     }
-    if let Ok(input) = input::one(None) {
-        return Ok(input);
+    match input::nearest_if_any()? {
+        Some(input) => Ok(input),
+        None => invented::manifest(args),
     }
-    invented::manifest(args)
 }
 
 pub(crate) fn timeline<'a>(resolved: &'a Resolved, asked: Option<&str>) -> Result<&'a Timeline> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use prost_reflect::prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage};
 
@@ -11,6 +11,11 @@ use prost_reflect::{DescriptorPool, DynamicMessage};
 /// Files that this one imports are looked for beside it and in the directories above it that its
 /// package names, as its compiler does.
 pub(super) fn message(proto: &Path, path: &str, json: &str) -> Result<Vec<u8>> {
+    ensure!(
+        proto.extension().is_some_and(|it| it == "proto"),
+        "{} is no .proto file, by its name",
+        proto.display()
+    );
     let file = std::fs::canonicalize(proto)
         .with_context(|| format!("could not find {}", proto.display()))?;
     let includes: Vec<&Path> = file.ancestors().skip(1).take(4).collect();
@@ -97,5 +102,11 @@ mod tests {
         assert!(no_field.contains("simbol"), "{no_field}");
         let no_file = message(Path::new("no.proto"), "/a.B/C", "").unwrap_err();
         assert!(format!("{no_file:#}").contains("could not find no.proto"));
+        // Nothing of what is no description is told.
+        let other = message(Path::new("/etc/passwd"), "/a.B/C", "").unwrap_err();
+        assert_eq!(
+            format!("{other:#}"),
+            "/etc/passwd is no .proto file, by its name"
+        );
     }
 }

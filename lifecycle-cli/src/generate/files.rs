@@ -103,7 +103,7 @@ impl Tree<'_> {
 
     /// Shows what is stale; findings where anything is.
     pub(super) fn compare(&self) -> Result<Outcome> {
-        let mut out = anstream::stdout().lock();
+        let mut out = crate::out::text();
         let mut stale = 0;
         for file in self.files {
             let path = self.directory.join(&file.path);

@@ -98,7 +98,7 @@ pub(crate) fn run(args: &InitArgs) -> Result<Outcome> {
     };
     let text = write::manifest(&draft)?;
     match &target {
-        None => anstream::stdout().lock().write_all(text.as_bytes())?,
+        None => crate::out::text().write_all(text.as_bytes())?,
         Some(path) => {
             let written = match args.force {
                 true => whole::write(path, text.as_bytes()),

@@ -31,7 +31,7 @@ use server::{Server, Told};
 /// Where the client can no longer be written to.
 pub(crate) fn run() -> Result<Outcome> {
     let incoming = read(std::io::BufReader::new(std::io::stdin()));
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::out::bytes();
     let mut server = Server::default();
     loop {
         let next = match server.has_untold() {

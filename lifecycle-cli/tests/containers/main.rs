@@ -11,6 +11,7 @@ mod drilled;
 mod engine;
 mod files;
 mod played;
+mod podman;
 mod restricted;
 mod shipped;
 #[path = "../support/mod.rs"]

@@ -72,6 +72,19 @@ fn course(measured: &RollingMeasured, start_timeout: Duration) -> Option<Finding
             "the program listens on another port than the one it was given, or waits for something \
              that is not there; its last lines are below",
         ),
+        RolloutCourse::Stuck { instance }
+            if measured
+                .instances
+                .iter()
+                .any(|it| it.number == instance && it.ready_ms.is_some()) =>
+        {
+            (
+                "rollout-stuck",
+                format!("instance {instance}, a new one, was ready and did not stay it: {left}"),
+                "it cannot bear this load beside the others, or something that it needs went away; \
+                 its last lines are below",
+            )
+        }
         RolloutCourse::Stuck { instance } => (
             "rollout-stuck",
             format!("instance {instance}, a new one, was not ready within {limit}: {left}"),
