@@ -13,6 +13,8 @@ use std::process::Command;
 
 use support::{root, run, stdout};
 
+const REPOSITORY: &str = "https://github.com/lifecycle-rs/lifecycle/blob/main/";
+
 /// Pages that name places of this repository.
 const PAGES: [&str; 5] = [
     "ARCHITECTURE.md",
@@ -69,7 +71,13 @@ fn every_place_that_the_pages_name_is_there() {
         for link in links(&text) {
             paths += 1;
             let path = link.split('#').next().unwrap();
-            if !path.is_empty() && !directory.join(path).exists() {
+            // The book's pages name what is not part of it by the repository's address.
+            let path = match path.strip_prefix(REPOSITORY) {
+                Some(path) => root.join(path),
+                None if path.contains("://") || path.is_empty() => continue,
+                None => directory.join(path),
+            };
+            if !path.exists() {
                 let _ = writeln!(faults, "{page}: its link {link} leads nowhere");
             }
         }
@@ -135,11 +143,10 @@ fn spans(text: &str) -> impl Iterator<Item = &str> {
         .flat_map(|line| line.split('`').skip(1).step_by(2))
 }
 
-/// Where links of Markdown lead, within the repository.
+/// Where links of Markdown lead.
 fn links(text: &str) -> impl Iterator<Item = &str> {
     let targets = text.split("](").skip(1);
-    let targets = targets.filter_map(|rest| rest.split(')').next());
-    targets.filter(|target| !target.contains("://"))
+    targets.filter_map(|rest| rest.split(')').next())
 }
 
 /// A path of the repository, and not of what is made, of a user's own project, or with a word to fill in.

@@ -12,6 +12,7 @@ mod engine;
 mod files;
 mod played;
 mod podman;
+mod restricted;
 mod shipped;
 #[path = "../support/mod.rs"]
 mod support;

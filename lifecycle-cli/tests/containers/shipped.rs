@@ -8,9 +8,13 @@ use serde_json::Value;
 use super::engine::Engine;
 use super::{good, support};
 
-/// Where a program that is not static finds its libraries: the image has none, and the one of a release
+/// Gives a program that is not static its libraries: the image has none, and the program of a release
 /// needs none.
-const LIBRARIES: [&str; 4] = ["/lib", "/lib64", "/usr/lib", "/usr/lib64"];
+pub(crate) fn libraries() -> impl Iterator<Item = String> {
+    let directories = ["/lib", "/lib64", "/usr/lib", "/usr/lib64"];
+    let there = directories.into_iter().filter(|it| Path::new(it).exists());
+    there.map(|directory| format!("--volume={directory}:{directory}:ro"))
+}
 
 #[test]
 fn the_image_runs_the_program_as_nobody_and_has_nothing_else() {
@@ -58,9 +62,7 @@ fn the_image_runs_the_program_as_nobody_and_has_nothing_else() {
         let mut command = engine.docker();
         command.args(["run", "--rm", "--network", "none", "--read-only"]);
         command.args(["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]);
-        for directory in LIBRARIES.iter().filter(|it| Path::new(it).exists()) {
-            command.args(["--volume", &format!("{directory}:{directory}:ro")]);
-        }
+        command.args(libraries());
         let work = format!("{}:/work:ro", directory.display());
         command.args(["--volume", &work, "lifecycle"]);
         command.args(arguments).output().unwrap()

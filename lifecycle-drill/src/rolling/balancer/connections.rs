@@ -273,7 +273,10 @@ enum Up {
 
 /// Whether these are the first bytes of a request of HTTP/1.1, so that any connection may carry it.
 fn is_request(bytes: &[u8]) -> bool {
-    let line = bytes.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let line = bytes
+        .split(|byte| *byte == b'\r')
+        .next()
+        .unwrap_or_default();
     line.ends_with(b" HTTP/1.1") && line.first().is_some_and(u8::is_ascii_uppercase)
 }
 

@@ -159,12 +159,7 @@ async fn reach(address: SocketAddr) -> Result<TcpStream, Fault> {
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    balancing: Balancing,
-    looks: bool,
-    router: &Arc<Router>,
-) {
+async fn accept(listener: &TcpListener, balancing: Balancing, looks: bool, router: &Arc<Router>) {
     loop {
         let Ok((client, _)) = listener.accept().await else {
             // No descriptor left, most likely: those that are open close one day.
