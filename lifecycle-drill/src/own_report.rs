@@ -102,7 +102,12 @@ pub(super) fn read(path: &Path) -> Result<OwnReport, String> {
         ));
     }
     let text = std::fs::read(path).map_err(|error| format!("the report is unreadable: {error}"))?;
-    let report: OwnReport = serde_json::from_slice(&text)
+    of(&text)
+}
+
+/// The same of what was in the file.
+pub(super) fn of(text: &[u8]) -> Result<OwnReport, String> {
+    let report: OwnReport = serde_json::from_slice(text)
         .map_err(|error| format!("the report is not what the runtime writes: {error}"))?;
     if report.version != 1 {
         return Err(format!(

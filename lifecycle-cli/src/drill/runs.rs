@@ -26,7 +26,7 @@ pub(super) fn run(args: &DrillArgs, told: &Told, asked: &[Asked]) -> Result<Outc
         if reports.any(|report| report == path) {
             bail!(
                 "the record and a report would both go into {}",
-                legible(&path)
+                legible(path)
             );
         }
     }
@@ -120,7 +120,7 @@ async fn roll(
 fn keep(record: &impl Serialize, path: &Path) -> Result<()> {
     let mut text = serde_json::to_vec(record)?;
     text.push(b'\n');
-    whole::write(path, &text).with_context(|| format!("could not write {}", legible(&path)))
+    whole::write(path, &text).with_context(|| format!("could not write {}", legible(path)))
 }
 
 /// What happens goes to standard error: standard output is for the result.
