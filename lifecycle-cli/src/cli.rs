@@ -226,8 +226,8 @@ impl GenArgs {
             (Some(Asked::Manifest(manifest)), None) => Ok((None, Some(manifest))),
             (Some(Asked::Manifest(one)), Some(other)) => anyhow::bail!(
                 "one manifest at a time: {} or {}",
-                legible(&one),
-                legible(&other)
+                legible(one),
+                legible(other)
             ),
             (None, manifest) => Ok((None, manifest)),
         }

@@ -73,7 +73,7 @@ impl<F: Format> Formats<F> {
                 let mut text = StripStream::new(Vec::new());
                 write(output.format, &mut text)?;
                 whole::write(path, &text.into_inner())
-                    .with_context(|| format!("could not write {}", legible(&path)))?;
+                    .with_context(|| format!("could not write {}", legible(path)))?;
             }
         }
         Ok(())
@@ -86,7 +86,7 @@ impl<F: Format> Formats<F> {
         match taken {
             Some(path) => bail!(
                 "{} is read, and would be overwritten by the result; give `--format` another file",
-                legible(&path)
+                legible(path)
             ),
             None => Ok(()),
         }
@@ -208,7 +208,7 @@ impl<F: Format> FromArgMatches for Formats<F> {
                         "only one `--format` can go to standard output; write the others into files, such as `--format {}`",
                         F::EXAMPLE
                     ),
-                    Some(path) => format!("two formats would go into {}", legible(&path)),
+                    Some(path) => format!("two formats would go into {}", legible(path)),
                 };
                 return Err(clap::Error::raw(ErrorKind::ArgumentConflict, words));
             }

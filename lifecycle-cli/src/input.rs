@@ -122,7 +122,7 @@ fn one_with(path: Option<&Path>, options: &Options) -> Result<Input> {
         Some(path) if path == Path::new("-") => standard_input(options),
         Some(path) if path.is_dir() => {
             let file = in_directory(path)
-                .with_context(|| format!("there is no {FILE_NAME} in {}", legible(&path)))?;
+                .with_context(|| format!("there is no {FILE_NAME} in {}", legible(path)))?;
             read(&file, options)
         }
         Some(path) => read(path, options),
@@ -211,7 +211,7 @@ fn files_of(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<Failure>) {
             let before = failures.len();
             let found = walk(path, &mut failures, is_manifest);
             if found.is_empty() && failures.len() == before {
-                let error = anyhow!("there is no {FILE_NAME} in {} or below", legible(&path));
+                let error = anyhow!("there is no {FILE_NAME} in {} or below", legible(path));
                 failures.push(Failure::new(path, error));
             }
             found
@@ -237,8 +237,7 @@ fn standard_input(options: &Options) -> Result<Input> {
 }
 
 fn read(path: &Path, options: &Options) -> Result<Input> {
-    let bytes =
-        std::fs::read(path).with_context(|| format!("could not read {}", legible(&path)))?;
+    let bytes = std::fs::read(path).with_context(|| format!("could not read {}", legible(path)))?;
     let name = path.strip_prefix("./").unwrap_or(path);
     Ok(Input::new(
         name.display().to_string(),
@@ -301,7 +300,7 @@ pub(crate) fn walk(
             }
             Ok(_) => {}
             Err(error) => {
-                let words = format!("could not walk {}", legible(&directory));
+                let words = format!("could not walk {}", legible(directory));
                 failures.push(Failure::new(directory, Error::new(error).context(words)));
             }
         }

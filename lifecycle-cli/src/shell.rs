@@ -26,7 +26,7 @@ pub(crate) fn man(args: &ManArgs) -> Result<Outcome> {
         return Ok(Outcome::Clean);
     };
     std::fs::create_dir_all(directory)
-        .with_context(|| format!("could not make {}", legible(&directory)))?;
+        .with_context(|| format!("could not make {}", legible(directory)))?;
     // `help` has nothing to say that these pages do not.
     let subcommands: Vec<Command> = command
         .get_subcommands()

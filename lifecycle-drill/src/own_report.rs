@@ -142,7 +142,12 @@ pub(super) fn read(path: &Path) -> Result<OwnReport, String> {
     file.take(LARGEST)
         .read_to_end(&mut text)
         .map_err(unreadable)?;
-    let report: OwnReport = serde_json::from_slice(&text)
+    of(&text)
+}
+
+/// The same of what was in the file.
+pub(super) fn of(text: &[u8]) -> Result<OwnReport, String> {
+    let report: OwnReport = serde_json::from_slice(text)
         .map_err(|error| format!("the report is not what the runtime writes: {error}"))?;
     if report.version != 1 {
         return Err(format!(

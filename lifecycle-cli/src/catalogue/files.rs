@@ -25,7 +25,7 @@ pub(super) fn run(directory: &Path, check: bool) -> Result<Outcome> {
     );
     if !check {
         std::fs::create_dir_all(directory)
-            .with_context(|| format!("could not make {}", legible(&directory)))?;
+            .with_context(|| format!("could not make {}", legible(directory)))?;
     }
     let mut out = crate::out::text();
     let mut stale = 0;
@@ -65,7 +65,7 @@ pub(super) fn run(directory: &Path, check: bool) -> Result<Outcome> {
             out,
             "fresh: {} pages in {}",
             pages.len(),
-            legible(&directory)
+            legible(directory)
         )?;
         return Ok(Outcome::Clean);
     }
@@ -81,7 +81,7 @@ fn left_over(directory: &Path, pages: &[(String, String)]) -> Result<Vec<PathBuf
     };
     for entry in entries {
         let path = entry
-            .with_context(|| format!("could not list {}", legible(&directory)))?
+            .with_context(|| format!("could not list {}", legible(directory)))?
             .path();
         let is_page = pages
             .iter()
@@ -99,6 +99,6 @@ fn read(path: &Path) -> Result<Option<String>> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("could not read {}", legible(&path))),
+        Err(error) => Err(error).with_context(|| format!("could not read {}", legible(path))),
     }
 }

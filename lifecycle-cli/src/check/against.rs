@@ -80,7 +80,7 @@ fn in_directory(directory: &Path, failures: &mut Vec<Failure>) -> Vec<PathBuf> {
     if found.is_empty() && failures.len() == before {
         let error = anyhow!(
             "there is no YAML or JSON file in {} or below",
-            legible(&directory)
+            legible(directory)
         );
         failures.push(Failure::new(directory, error));
     }

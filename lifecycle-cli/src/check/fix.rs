@@ -169,7 +169,7 @@ pub(super) fn write(input: &mut Input, fixed: Fixed) -> Result<()> {
     let _ = write!(text, "{}", fixed.text);
     match &input.path {
         Some(path) => whole::write(path, text.as_bytes())
-            .with_context(|| format!("could not write {}", legible(&path)))?,
+            .with_context(|| format!("could not write {}", legible(path)))?,
         None => crate::out::bytes().write_all(text.as_bytes())?,
     }
     input.analysis = fixed.analysis;

@@ -73,6 +73,26 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
     runs::run(args, &told, &asked)
 }
 
+/// A record of these bytes, drawn in every format, and compared with itself.
+#[cfg(fuzzing)]
+pub(crate) fn drawn(bytes: &[u8]) {
+    let Ok(record) = Record::read(bytes) else {
+        return;
+    };
+    let comparison = lifecycle_drill::Comparison::of(&record, &record);
+    let compared = formats::Shown::Compared {
+        comparison: &comparison,
+        before: &record,
+        after: &record,
+    };
+    for shown in [formats::Shown::Drill(&record), compared] {
+        for format in [Format::Human, Format::Json, Format::Junit, Format::Html] {
+            let drawn = format.write(shown, &mut Vec::new());
+            drawn.expect("what can be read can be drawn");
+        }
+    }
+}
+
 /// One run as the page that `--format html` writes, and as what `--format human` prints, without colours.
 pub(crate) fn page_and_text(run: Measured) -> Result<(String, String)> {
     let text = anstream::adapter::strip_str(&human::run(&run)).to_string();

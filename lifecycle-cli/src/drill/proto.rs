@@ -19,14 +19,14 @@ pub(super) fn message(proto: &Path, path: &str, json: &str) -> Result<Vec<u8>> {
         proto.display()
     );
     let file = std::fs::canonicalize(proto)
-        .with_context(|| format!("could not find {}", legible(&proto)))?;
+        .with_context(|| format!("could not find {}", legible(proto)))?;
     let includes: Vec<&Path> = file.ancestors().skip(1).take(4).collect();
     // The deepest directory first: a file is named by its shortest path.
     let compiled = protox::compile([&file], includes)
         .map_err(|error| anyhow!("{error}"))
-        .with_context(|| format!("could not read {}", legible(&proto)))?;
+        .with_context(|| format!("could not read {}", legible(proto)))?;
     let pool = DescriptorPool::from_file_descriptor_set(compiled)
-        .with_context(|| format!("could not read {}", legible(&proto)))?;
+        .with_context(|| format!("could not read {}", legible(proto)))?;
     let (service, method) = path
         .trim_start_matches('/')
         .split_once('/')
@@ -38,7 +38,7 @@ pub(super) fn message(proto: &Path, path: &str, json: &str) -> Result<Vec<u8>> {
             .collect();
         format!(
             "{} has no service `{service}`; it has {}",
-            legible(&proto),
+            legible(proto),
             listed(&services)
         )
     })?;

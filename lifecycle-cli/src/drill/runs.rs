@@ -158,7 +158,7 @@ fn is_record(text: &[u8]) -> bool {
 fn keep(record: &impl Serialize, path: &Path) -> Result<()> {
     let mut text = serde_json::to_vec(record)?;
     text.push(b'\n');
-    whole::write(path, &text).with_context(|| format!("could not write {}", legible(&path)))
+    whole::write(path, &text).with_context(|| format!("could not write {}", legible(path)))
 }
 
 /// What happens goes to standard error: standard output is for the result.

@@ -75,8 +75,8 @@ impl Tree<'_> {
             }
             let parent = path.parent().unwrap_or(self.directory);
             std::fs::create_dir_all(parent)
-                .with_context(|| format!("could not make {}", legible(&parent)))?;
-            let could_not = || format!("could not write {}", legible(&path));
+                .with_context(|| format!("could not make {}", legible(parent)))?;
+            let could_not = || format!("could not write {}", legible(path));
             staged.push((
                 path,
                 whole::stage(path, file.text.as_bytes()).with_context(could_not)?,
@@ -84,7 +84,7 @@ impl Tree<'_> {
         }
         let mut wrote = Vec::new();
         for (path, staged) in staged {
-            let could_not = || format!("could not write {}", legible(&path));
+            let could_not = || format!("could not write {}", legible(path));
             staged.take_place().with_context(could_not)?;
             wrote.push(path);
         }
@@ -94,7 +94,7 @@ impl Tree<'_> {
             } else {
                 "fresh"
             };
-            say!("{done} {}", legible(&path));
+            say!("{done} {}", legible(path));
         }
         for path in left_over {
             match std::fs::remove_file(&path) {
@@ -142,7 +142,7 @@ impl Tree<'_> {
                 out,
                 "fresh: {} files in {}",
                 self.files.len(),
-                legible(&self.directory)
+                legible(self.directory)
             )?;
             return Ok(Outcome::Clean);
         }
@@ -211,7 +211,7 @@ fn below(folder: &Path) -> Result<Vec<PathBuf>> {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(files),
         Err(error) => {
-            return Err(error).with_context(|| format!("could not read {}", legible(&folder)));
+            return Err(error).with_context(|| format!("could not read {}", legible(folder)));
         }
     };
     let mut paths: Vec<PathBuf> = entries
@@ -238,6 +238,6 @@ fn read(path: &Path) -> Result<Option<String>> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("could not read {}", legible(&path))),
+        Err(error) => Err(error).with_context(|| format!("could not read {}", legible(path))),
     }
 }

@@ -220,6 +220,22 @@ fn beside(input: &Input, path: &str) -> PathBuf {
     directory.unwrap_or_else(|| Path::new("")).join(path)
 }
 
+/// What a target makes, each file's path with its text; `None` where something is missing for it.
+#[cfg(fuzzing)]
+pub(crate) fn rendered(
+    target: &'static Target,
+    resolved: &Resolved,
+) -> Option<Vec<(String, String)>> {
+    let ask = Ask {
+        resolved,
+        image: Some("registry.example.com/shop:1"),
+    };
+    let work = Work::of(target, &ask, false).ok()?;
+    let files = work.render(&Overrides::default());
+    let files = files.expect("a template of ours renders");
+    Some(files.into_iter().map(|it| (it.path, it.text)).collect())
+}
+
 impl<'a> Ask<'a> {
     /// A platform's entry and timeline, or what to write so that there is one.
     fn platform<T>(

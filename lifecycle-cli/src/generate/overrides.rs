@@ -33,7 +33,7 @@ impl Overrides {
         if overrides.by_name.is_empty() {
             bail!(
                 "there is no template in {}: a file such as `{}.j2` replaces the built-in one",
-                legible(&directory),
+                legible(directory),
                 names().next().unwrap_or_default()
             );
         }
@@ -41,7 +41,7 @@ impl Overrides {
     }
 
     fn add(&mut self, directory: &Path, before: &str) -> Result<()> {
-        let could_not = || format!("could not read {}", legible(&directory));
+        let could_not = || format!("could not read {}", legible(directory));
         for entry in std::fs::read_dir(directory).with_context(could_not)? {
             let path = entry.with_context(could_not)?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();

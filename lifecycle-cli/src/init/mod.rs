@@ -104,12 +104,22 @@ pub(crate) fn run(args: &InitArgs) -> Result<Outcome> {
                 true => whole::write(path, text.as_bytes()),
                 false => whole::write_new(path, text.as_bytes()),
             };
-            written.with_context(|| format!("could not write {}", legible(&path)))?;
-            say!("wrote {}", legible(&path));
+            written.with_context(|| format!("could not write {}", legible(path)))?;
+            say!("wrote {}", legible(path));
         }
     }
     say_what_next(&draft, &text, target.as_deref());
     Ok(Outcome::Clean)
+}
+
+/// The manifest that describes what is deployed, where it can be described.
+#[cfg(fuzzing)]
+pub(crate) fn described(
+    deployed: &std::sync::Arc<[lifecycle_manifest::deployed::Deployed]>,
+) -> Option<String> {
+    let sources = from::Source::all(deployed);
+    let draft = from::draft(&sources, None, None, &Name::near("shop", "shop")).ok()?;
+    Some(write::manifest(&draft).expect("the template of every manifest renders"))
 }
 
 /// Where the manifest goes; `None` for standard output.
@@ -126,7 +136,7 @@ fn target(args: &InitArgs) -> Result<Option<PathBuf>> {
     }
     let parent = directory_of(path);
     if !parent.is_dir() {
-        bail!("there is no directory {}", legible(&parent));
+        bail!("there is no directory {}", legible(parent));
     }
     let is_yaml = path
         .extension()
@@ -135,7 +145,7 @@ fn target(args: &InitArgs) -> Result<Option<PathBuf>> {
     if args.output.is_none() && !is_yaml && !path.exists() {
         bail!(
             "there is no directory {}; a manifest's file ends in .yaml",
-            legible(&path)
+            legible(path)
         );
     }
     Ok(Some(path.clone()))
@@ -155,7 +165,7 @@ fn refuse_to_overwrite(path: &Path, force: bool) -> Result<()> {
     if path.symlink_metadata().is_ok() {
         bail!(
             "{} is there already; `--force` overwrites it, `-o -` prints instead",
-            legible(&path)
+            legible(path)
         );
     }
     // Two spellings side by side would be two manifests of one service.

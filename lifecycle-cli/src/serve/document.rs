@@ -158,11 +158,11 @@ impl Document {
 
 /// `None` where there is nothing.
 fn read(path: &Path) -> Result<Option<Vec<u8>>> {
-    let failed = || format!("could not read {}", legible(&path));
+    let failed = || format!("could not read {}", legible(path));
     match std::fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).with_context(failed),
-        Ok(there) if !there.is_file() => bail!("{} is no file", legible(&path)),
+        Ok(there) if !there.is_file() => bail!("{} is no file", legible(path)),
         Ok(there) if there.len() > LONGEST as u64 => return Err(too_long(path)),
         Ok(_) => {}
     }
@@ -173,13 +173,13 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>> {
 
 fn decoded<'a>(bytes: &'a [u8], path: &Path) -> Result<&'a str> {
     std::str::from_utf8(bytes)
-        .with_context(|| format!("{} is not UTF-8, and cannot be edited", legible(&path)))
+        .with_context(|| format!("{} is not UTF-8, and cannot be edited", legible(path)))
 }
 
 fn too_long(path: &Path) -> anyhow::Error {
     anyhow::anyhow!(
         "{} is longer than {} KiB, and cannot be edited in a page",
-        legible(&path),
+        legible(path),
         LONGEST >> 10
     )
 }

@@ -40,9 +40,9 @@ impl Podman {
         );
         std::fs::write(at("containers.conf"), limits).unwrap();
         let storage = format!(
-            "[storage]\ndriver = \"vfs\"\ngraphroot = {:?}\nrunroot = {:?}\n",
-            at("images"),
-            at("run")
+            "[storage]\ndriver = \"vfs\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n",
+            at("images").display(),
+            at("run").display()
         );
         std::fs::write(at("storage.conf"), storage).unwrap();
         let podman = Self { directory };

@@ -129,7 +129,8 @@ impl Case<'_> {
 /// It is what a killed run leaves behind.
 fn is_unfinished(name: &str) -> bool {
     let file = name.rsplit('/').next().unwrap();
-    file.starts_with(".lifecycle-") && file.ends_with(".tmp")
+    let middle = file.strip_prefix(".lifecycle-");
+    middle.is_some_and(|rest| rest.strip_suffix(".tmp").is_some())
 }
 
 /// What is left behind is taken for no manifest, for no deployed file, and for no file of the tree.

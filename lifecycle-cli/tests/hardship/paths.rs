@@ -48,7 +48,7 @@ fn every_command_works_under_every_name_and_says_it_in_one_line() {
         run(&[word("gen"), &here, word("-o"), word("x")], 1);
         run(&[word("check"), &manifest, word("--fix")], 0);
         assert_ne!(
-            std::fs::read(&manifest_in(&directory)).unwrap(),
+            std::fs::read(manifest_in(&directory)).unwrap(),
             TOO_SHORT.as_bytes()
         );
         support::write(&directory, "lifecycle.yaml", &fitting());

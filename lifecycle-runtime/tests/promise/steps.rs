@@ -333,7 +333,7 @@ fn run(service: &Service, expected: &[Expected]) -> (Report, Vec<Option<Duration
 fn each_step_gets_its_whole_timeout_and_the_end_comes_as_promised() {
     holds(
         "steps",
-        1000,
+        3000,
         "tests/promise/steps.seeds",
         &service(),
         |service| {
