@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    let root = Path::new("../templates");
+    let root = Path::new("templates");
     println!("cargo::rerun-if-changed={}", root.display());
     let mut names = Vec::new();
     list(root, "", &mut names)?;

@@ -14,6 +14,7 @@ use crate::drill::scenarios::Choice as Scenarios;
 use crate::formats::Formats;
 use crate::generate::{self, Target};
 use crate::levels::LevelArgs;
+use crate::talk::legible;
 
 const EXIT_CODES: &str = "Exit codes: 0 clean, 1 findings, 2 could not run.";
 
@@ -225,8 +226,8 @@ impl GenArgs {
             (Some(Asked::Manifest(manifest)), None) => Ok((None, Some(manifest))),
             (Some(Asked::Manifest(one)), Some(other)) => anyhow::bail!(
                 "one manifest at a time: {} or {}",
-                one.display(),
-                other.display()
+                legible(one),
+                legible(other)
             ),
             (None, manifest) => Ok((None, manifest)),
         }

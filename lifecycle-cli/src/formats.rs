@@ -10,6 +10,7 @@ use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 
+use crate::talk::legible;
 use crate::whole;
 
 const NAME: &str = "format";
@@ -72,7 +73,7 @@ impl<F: Format> Formats<F> {
                 let mut text = StripStream::new(Vec::new());
                 write(output.format, &mut text)?;
                 whole::write(path, &text.into_inner())
-                    .with_context(|| format!("could not write {}", path.display()))?;
+                    .with_context(|| format!("could not write {}", legible(path)))?;
             }
         }
         Ok(())
@@ -80,17 +81,12 @@ impl<F: Format> Formats<F> {
 
     /// An error where a result would take the place of one of the files that it is made from.
     pub(crate) fn spare<'p>(&self, mut read: impl Iterator<Item = &'p Path>) -> Result<()> {
-        let written: Vec<_> = self
-            .0
-            .iter()
-            .filter_map(|output| std::fs::canonicalize(output.path.as_ref()?).ok())
-            .collect();
-        let taken =
-            read.find(|path| std::fs::canonicalize(path).is_ok_and(|path| written.contains(&path)));
+        let written: Vec<_> = self.paths().map(whole::place).collect();
+        let taken = read.find(|path| written.contains(&whole::place(path)));
         match taken {
             Some(path) => bail!(
                 "{} is read, and would be overwritten by the result; give `--format` another file",
-                path.display()
+                legible(path)
             ),
             None => Ok(()),
         }
@@ -124,7 +120,7 @@ impl<F: Format> Formats<F> {
             None => by_default.to_vec(),
         };
         for format in formats {
-            let mut out = anstream::stdout().lock();
+            let mut out = crate::out::text();
             write(format, &mut out)?;
             out.flush()?;
         }
@@ -204,13 +200,15 @@ impl<F: Format> FromArgMatches for Formats<F> {
             .cloned()
             .collect();
         for (at, output) in outputs.iter().enumerate() {
-            if outputs[..at].iter().any(|other| other.path == output.path) {
+            let place = |output: &Output<F>| output.path.as_deref().map(whole::place);
+            let place_taken = |other: &Output<F>| place(other) == place(output);
+            if outputs[..at].iter().any(place_taken) {
                 let words = match &output.path {
                     None => format!(
                         "only one `--format` can go to standard output; write the others into files, such as `--format {}`",
                         F::EXAMPLE
                     ),
-                    Some(path) => format!("two formats would go into {}", path.display()),
+                    Some(path) => format!("two formats would go into {}", legible(path)),
                 };
                 return Err(clap::Error::raw(ErrorKind::ArgumentConflict, words));
             }

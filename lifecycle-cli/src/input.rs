@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, Error, Result, anyhow, bail};
+use anyhow::{Context as _, Error, Result, anyhow};
 use lifecycle_manifest::deployed::Deployed;
 use lifecycle_manifest::render::Texts;
 use lifecycle_manifest::{Analysis, Options};
@@ -14,6 +14,7 @@ use rayon::prelude::*;
 
 use crate::check::{Located, LocatedAllowed};
 use crate::progress::Progress;
+use crate::talk::legible;
 
 /// The name a manifest goes by.
 pub(crate) const FILE_NAME: &str = "lifecycle.yaml";
@@ -121,7 +122,7 @@ fn one_with(path: Option<&Path>, options: &Options) -> Result<Input> {
         Some(path) if path == Path::new("-") => standard_input(options),
         Some(path) if path.is_dir() => {
             let file = in_directory(path)
-                .with_context(|| format!("there is no {FILE_NAME} in {}", path.display()))?;
+                .with_context(|| format!("there is no {FILE_NAME} in {}", legible(path)))?;
             read(&file, options)
         }
         Some(path) => read(path, options),
@@ -210,7 +211,7 @@ fn files_of(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<Failure>) {
             let before = failures.len();
             let found = walk(path, &mut failures, is_manifest);
             if found.is_empty() && failures.len() == before {
-                let error = anyhow!("there is no {FILE_NAME} in {} or below", path.display());
+                let error = anyhow!("there is no {FILE_NAME} in {} or below", legible(path));
                 failures.push(Failure::new(path, error));
             }
             found
@@ -236,8 +237,7 @@ fn standard_input(options: &Options) -> Result<Input> {
 }
 
 fn read(path: &Path, options: &Options) -> Result<Input> {
-    let bytes =
-        std::fs::read(path).with_context(|| format!("could not read {}", path.display()))?;
+    let bytes = std::fs::read(path).with_context(|| format!("could not read {}", legible(path)))?;
     let name = path.strip_prefix("./").unwrap_or(path);
     Ok(Input::new(
         name.display().to_string(),
@@ -254,20 +254,32 @@ fn in_directory(directory: &Path) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
+/// The nearest manifest, here or above, where there is one.
+pub(crate) fn nearest_if_any() -> Result<Option<Input>> {
+    let path = find_nearest()?;
+    path.map(|path| read(&path, &Options::default()))
+        .transpose()
+}
+
 fn nearest() -> Result<PathBuf> {
+    let none =
+        || format!("there is no {FILE_NAME} here or above; name a file, a directory, or `-`");
+    find_nearest()?.with_context(none)
+}
+
+fn find_nearest() -> Result<Option<PathBuf>> {
     let here = std::env::current_dir().context("could not find the current directory")?;
     for directory in here.ancestors() {
         if let Some(path) = in_directory(directory) {
-            return Ok(path
-                .strip_prefix(&here)
-                .map_or(path.clone(), Path::to_owned));
+            let path = path.strip_prefix(&here).unwrap_or(&path).to_owned();
+            return Ok(Some(path));
         }
         // A repository is the end of what a manifest in it can be about.
         if directory.join(".git").exists() {
             break;
         }
     }
-    bail!("there is no {FILE_NAME} here or above; name a file, a directory, or `-`")
+    Ok(None)
 }
 
 /// The files of a directory and below that are wanted, in the order of their paths; ignore files are
@@ -288,7 +300,7 @@ pub(crate) fn walk(
             }
             Ok(_) => {}
             Err(error) => {
-                let words = format!("could not walk {}", directory.display());
+                let words = format!("could not walk {}", legible(directory));
                 failures.push(Failure::new(directory, Error::new(error).context(words)));
             }
         }

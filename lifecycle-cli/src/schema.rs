@@ -14,7 +14,7 @@ pub(crate) fn run(args: &SchemaArgs) -> Result<Outcome> {
         Document::Drill => drill::schema(),
         Document::Plan => picture::schema(),
     };
-    let mut out = anstream::stdout().lock();
+    let mut out = crate::out::text();
     serde_json::to_writer_pretty(&mut out, &schema)?;
     writeln!(out)?;
     Ok(Outcome::Clean)

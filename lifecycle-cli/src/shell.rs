@@ -7,14 +7,14 @@ use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
 
 use crate::cli::{Cli, CompletionsArgs, ManArgs};
-use crate::talk::say;
+use crate::talk::{legible, say};
 use crate::{Outcome, whole};
 
 pub(crate) fn completions(args: &CompletionsArgs) -> Result<Outcome> {
     // Into memory first: the generator cannot say that its reader has gone.
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "lifecycle", &mut text);
-    std::io::stdout().lock().write_all(&text)?;
+    crate::out::bytes().write_all(&text)?;
     Ok(Outcome::Clean)
 }
 
@@ -22,11 +22,11 @@ pub(crate) fn man(args: &ManArgs) -> Result<Outcome> {
     let mut command = Cli::command();
     command.build();
     let Some(directory) = &args.output else {
-        std::io::stdout().lock().write_all(&page(command)?)?;
+        crate::out::bytes().write_all(&page(command)?)?;
         return Ok(Outcome::Clean);
     };
     std::fs::create_dir_all(directory)
-        .with_context(|| format!("could not make {}", directory.display()))?;
+        .with_context(|| format!("could not make {}", legible(directory)))?;
     // `help` has nothing to say that these pages do not.
     let subcommands: Vec<Command> = command
         .get_subcommands()
@@ -36,8 +36,8 @@ pub(crate) fn man(args: &ManArgs) -> Result<Outcome> {
     for command in std::iter::once(command).chain(subcommands) {
         let path = directory.join(format!("{}.1", name(&command)));
         whole::write(&path, &page(command)?)
-            .with_context(|| format!("could not write {}", path.display()))?;
-        say!("wrote {}", path.display());
+            .with_context(|| format!("could not write {}", legible(&path)))?;
+        say!("wrote {}", legible(&path));
     }
     Ok(Outcome::Clean)
 }

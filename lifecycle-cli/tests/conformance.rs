@@ -33,6 +33,7 @@ platforms:
     replicas: 3
     version: "1.34"
     mesh: linkerd
+    security_context: restricted
     sidecars: [{ name: proxy, timeout: 5s }]
   ecs:
     grace_period: 60s

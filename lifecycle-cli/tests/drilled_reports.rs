@@ -123,6 +123,8 @@ fn what_cannot_be_read_or_written_is_said_before_anything_is_run() {
     let scratch = tempfile::tempdir().unwrap();
     std::fs::write(scratch.path().join("other.json"), "{\"version\": 1}").unwrap();
     std::fs::copy(stored("good.json"), scratch.path().join("good.json")).unwrap();
+    let manifest = support::manifest("spared", "45s");
+    std::fs::write(scratch.path().join("lifecycle.yaml"), &manifest).unwrap();
     let drill = ["drill", "--port", "1", "--", "never-started"];
     for (args, words) in [
         (
@@ -157,6 +159,34 @@ fn what_cannot_be_read_or_written_is_said_before_anything_is_run() {
             .concat(),
             "the record and a report would both go into a",
         ),
+        (
+            [
+                &["drill", "--record", "./a", "--format", "json=a"],
+                &drill[1..],
+            ]
+            .concat(),
+            "the record and a report would both go into ./a",
+        ),
+        (
+            [
+                &["drill", "--format", "json=a", "--format", "html=./a"],
+                &drill[1..],
+            ]
+            .concat(),
+            "two formats would go into ./a",
+        ),
+        (
+            [&["drill", "--format", "json=lifecycle.yaml"], &drill[1..]].concat(),
+            "lifecycle.yaml is read, and would be overwritten",
+        ),
+        (
+            [&["drill", "--record", "./lifecycle.yaml"], &drill[1..]].concat(),
+            "./lifecycle.yaml is read, and would be overwritten",
+        ),
+        (
+            [&["drill", "--record", "other.json"], &drill[1..]].concat(),
+            "other.json is there and is no record of a drill",
+        ),
     ] {
         let output = run(scratch.path(), &args);
         let said = stderr(&output);
@@ -164,6 +194,82 @@ fn what_cannot_be_read_or_written_is_said_before_anything_is_run() {
         assert!(said.contains(words), "{said}");
     }
     assert!(!scratch.path().join("a").exists());
+    let kept = std::fs::read_to_string(scratch.path().join("lifecycle.yaml")).unwrap();
+    assert_eq!(kept, manifest);
+
+    // An earlier record gives way, and that is said.
+    let args = [&["drill", "--record", "good.json"], &drill[1..]].concat();
+    let said = stderr(&run(scratch.path(), &args));
+    assert!(
+        said.contains("note: the record in good.json will be replaced"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_manifest_that_cannot_be_drilled_is_not_drilled_with_defaults_instead() {
+    let scratch = tempfile::tempdir().unwrap();
+    let manifest = scratch.path().join("lifecycle.yaml");
+    std::fs::write(&manifest, support::manifest("short", "1s")).unwrap();
+    let drill = ["drill", "--port", "1", "--", "never-started"];
+    let output = run(scratch.path(), &drill);
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("a manifest with errors is not drilled"),
+        "{said}"
+    );
+
+    // One that cannot be read.
+    std::fs::remove_file(&manifest).unwrap();
+    std::os::unix::fs::symlink("/proc/self/mem", &manifest).unwrap();
+    let output = run(scratch.path(), &drill);
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("could not read lifecycle.yaml"), "{said}");
+}
+
+/// Who reads standard output has left before the first word.
+#[test]
+fn nobody_who_reads_on_does_not_end_a_drill_unplayed() {
+    let scratch = tempfile::tempdir().unwrap();
+    let manifest = scratch.path().join("lifecycle.yaml");
+    std::fs::write(&manifest, support::manifest("unread", "45s")).unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = lifecycle(scratch.path())
+        .args(["drill", "--port", "1", "--no-traffic", "--", "/nonexistent"])
+        .stdout(writer)
+        .output()
+        .unwrap();
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("/nonexistent"), "{said}");
+}
+
+/// A program that can be started once: the second scenario breaks off, and the first is kept.
+#[test]
+fn what_was_played_until_a_scenario_broke_off_is_printed_and_kept() {
+    let scratch = tempfile::tempdir().unwrap();
+    let program = scratch.path().join("once");
+    let text = "#!/bin/sh\nrm \"$0\"\ntrap 'exit 0' TERM\nwhile :; do sleep 0.05; done\n";
+    std::fs::write(&program, text).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&program, mode).unwrap();
+    let output = lifecycle(scratch.path())
+        .args(["drill", "--no-traffic", "--start-timeout", "300ms"])
+        .args(["--scenario", "second-signal", "--scenario", "early-sigkill"])
+        .args(["--record", "kept.json", "--", "./once"])
+        .output()
+        .unwrap();
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("the drill broke off after 1 scenario"),
+        "{said}"
+    );
+    let kept = json(&scratch.path().join("kept.json"));
+    assert_eq!(kept["scenario"], "second-signal", "{said}");
 }
 
 #[test]

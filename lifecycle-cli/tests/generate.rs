@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::path::Path;
 use std::process::Output;
 
 use support::run;
@@ -194,4 +195,65 @@ fn what_the_manifest_says_of_liveness_and_of_a_mesh_is_in_the_deployment() {
             "at the liveness probe alone"
         );
     }
+}
+
+/// The pod of a deployment that is generated from a manifest with these keys of its platform.
+fn pod(project: &Path, keys: &str, port: u16) -> serde_yaml::Value {
+    let manifest = format!(
+        "lifecycle: 1\nservice: shop\nresources:\n  http: {{ kind: http-server, port: {port}, timeout: 5s }}\nplatforms:\n  kubernetes: {{ image: x{keys} }}\n"
+    );
+    std::fs::write(project.join("lifecycle.yaml"), manifest).unwrap();
+    let output = run(project, &["gen", "k8s"]);
+    assert!(output.status.success(), "{}", words(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let deployment = text.split("\n---").next().unwrap();
+    let deployment: serde_yaml::Value = serde_yaml::from_str(deployment).unwrap();
+    deployment["spec"]["template"]["spec"].clone()
+}
+
+#[test]
+fn the_program_may_do_as_little_as_kubernetes_restricts_it_to_unless_that_is_yours() {
+    let project = project();
+    let restricted = pod(project.path(), "", 8080);
+    let container = &restricted["containers"][0];
+    // The checks of k8s.io/pod-security-admission for the level `restricted`, and a root that is read.
+    let context = &container["securityContext"];
+    assert_eq!(context["allowPrivilegeEscalation"], false);
+    assert_eq!(context["capabilities"]["drop"][0], "ALL");
+    assert_eq!(context["runAsNonRoot"], true);
+    assert_eq!(context["seccompProfile"]["type"], "RuntimeDefault");
+    assert_eq!(context["readOnlyRootFilesystem"], true);
+    // What it has to write all the same: its own files, and the report, which the kubelet mounts.
+    assert_eq!(container["volumeMounts"][0]["mountPath"], "/tmp");
+    assert_eq!(
+        restricted["volumes"][0]["name"],
+        container["volumeMounts"][0]["name"]
+    );
+    assert_eq!(container["terminationMessagePath"], "/dev/termination-log");
+    assert!(restricted.get("securityContext").is_none());
+    assert_eq!(
+        restricted,
+        pod(project.path(), ", security_context: restricted", 8080)
+    );
+
+    let writable = pod(project.path(), ", security_context: writable-root", 8080);
+    let context = &writable["containers"][0]["securityContext"];
+    assert_eq!(context["runAsNonRoot"], true);
+    assert!(context.get("readOnlyRootFilesystem").is_none());
+    assert!(writable.get("volumes").is_none());
+
+    let yours = pod(project.path(), ", security_context: none", 80);
+    assert!(yours["containers"][0].get("securityContext").is_none());
+    assert!(yours.get("securityContext").is_none() && yours.get("volumes").is_none());
+
+    // Without a capability, a low port is opened by the pod's leave.
+    let low = pod(project.path(), "", 80);
+    let sysctl = &low["securityContext"]["sysctls"][0];
+    assert_eq!(sysctl["name"], "net.ipv4.ip_unprivileged_port_start");
+    assert_eq!(sysctl["value"], "80");
+    // Containers beside it are somebody else's.
+    let beside = ", sidecars: [{ name: proxy, timeout: 2s, image: p }, { name: log, timeout: 11s, image: l, native: false }]";
+    let beside = pod(project.path(), beside, 8080);
+    assert!(beside["initContainers"][0].get("securityContext").is_none());
+    assert!(beside["containers"][1].get("securityContext").is_none());
 }

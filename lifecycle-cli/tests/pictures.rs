@@ -252,6 +252,64 @@ fn mermaid_reads_the_gantt_as_it_is_meant() {
     }
 }
 
+/// What begins a line of Mermaid's own.
+const WORDS: [&str; 12] = [
+    "title",
+    "section",
+    "click",
+    "call",
+    "href",
+    "gantt",
+    "gantt-rows",
+    "excludes",
+    "includes",
+    "weekday",
+    "weekend",
+    "done",
+];
+
+#[test]
+fn resources_may_be_called_as_mermaid_s_own_words() {
+    let resources = WORDS.map(|name| format!("  {name}: {{ kind: task, timeout: 1s }}\n"));
+    let text = format!(
+        "lifecycle: 1\nservice: words\nresources:\n{}platforms: {{ docker: {{ grace_period: 60s }} }}\n",
+        resources.concat()
+    );
+    let project = project(&[("lifecycle.yaml", &text)]);
+    let gantt = stdout(&run(project.path(), &["plan", "--format", "mermaid"]));
+    // None but the two lines of its own begin with one of them.
+    for (word, times) in [("title", 1), ("gantt", 1), ("click", 0)] {
+        let begin = |line: &&str| line.trim_start().starts_with(word);
+        assert_eq!(
+            gantt.lines().filter(begin).count(),
+            times,
+            "{word}\n{gantt}"
+        );
+    }
+    let Some(modules) = std::env::var_os("LIFECYCLE_MERMAID") else {
+        skipped("LIFECYCLE_MERMAID names no directory with mermaid, which reads the gantt");
+        return;
+    };
+    let mut command = Command::new("node");
+    command
+        .arg(root().join("tests/conformance/mermaid.mjs"))
+        .arg(&modules);
+    let read = support::fed(command, gantt.as_bytes());
+    assert!(read.status.success(), "{}\n{gantt}", stderr(&read));
+    let read: Value = serde_json::from_str(&stdout(&read)).unwrap();
+    let tasks = read["tasks"].as_array().unwrap();
+    for word in WORDS {
+        let called = |task: &&Value| {
+            let name = task["name"]
+                .as_str()
+                .unwrap()
+                .trim_start_matches("\u{2023} ");
+            name.split(' ').next() == Some(word)
+        };
+        assert_eq!(tasks.iter().filter(called).count(), 1, "{word}: {tasks:#?}");
+    }
+}
+
 #[test]
 fn a_browser_opens_the_page_and_the_drawings_without_a_complaint() {
     let driver = std::env::var_os("LIFECYCLE_PLAYWRIGHT");

@@ -202,7 +202,7 @@ async fn read_answer(stream: &mut TcpStream) -> Option<()> {
 }
 
 /// Whether an answer is here in full; `None` when it is none that leaves the connection open.
-fn is_complete(received: &[u8]) -> Option<bool> {
+pub(crate) fn is_complete(received: &[u8]) -> Option<bool> {
     let Some(end) = received.windows(4).position(|window| window == b"\r\n\r\n") else {
         return Some(false);
     };

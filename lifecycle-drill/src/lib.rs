@@ -16,6 +16,8 @@
 
 pub mod compare;
 mod conduct;
+#[cfg(fuzzing)]
+pub mod fuzz;
 pub mod guard;
 pub mod idle;
 mod listener;

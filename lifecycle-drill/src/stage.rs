@@ -38,6 +38,8 @@ pub(super) struct Stage {
     routing_ends: watch::Sender<Option<Instant>>,
     /// Fires when nothing shall be measured any more.
     pub(super) halt: CancellationToken,
+    /// Fires when clients end what they keep open themselves: nobody else will.
+    pub(super) hang_up: CancellationToken,
 }
 
 impl Stage {
@@ -48,6 +50,7 @@ impl Stage {
             ended: OnceLock::new(),
             routing_ends: watch::Sender::new(None),
             halt: CancellationToken::new(),
+            hang_up: CancellationToken::new(),
         }
     }
 

@@ -126,10 +126,11 @@
   others.addEventListener("change", show);
   for (const row of document.querySelectorAll("tr[data-lane]")) {
     const button = row.querySelector("button");
+    const key = "hang:" + button.textContent;
+    if (![...what.options].some((option) => option.value === key)) continue;
+    button.disabled = false;
+    button.title += ". What if it hangs?";
     button.addEventListener("click", () => {
-      const key = "hang:" + button.textContent;
-      const can = [...what.options].some((option) => option.value === key);
-      if (!can) return;
       what.value = what.value === key ? "" : key;
       show();
     });

@@ -52,9 +52,17 @@ export async function post(path, body, signal) {
 export async function lines(path, each, signal) {
   const response = await send(path, { signal });
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  const read = async () => {
+    try {
+      return await reader.read();
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new Gone("the answer broke off: lifecycle serve is not running any more, or could not say the rest");
+    }
+  };
   let rest = "";
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await read();
     if (done) return;
     const whole = (rest + value).split("\n");
     rest = whole.pop();

@@ -12,6 +12,9 @@ const COUNTED = [
   ["in_flight", "in flight"],
 ];
 
+// What ends a drill.
+const LAST = ["verdict", "failed", "stopped"];
+
 export class Drill {
   // `asked` gives the text and the platform.
   constructor(command, asked) {
@@ -51,6 +54,7 @@ export class Drill {
   // Shows a drill from its first moment, as it goes on.
   async watch(focus = false) {
     this.number = 0;
+    this.over = false;
     this.lines = [];
     find("events").replaceChildren();
     find("lines").textContent = "";
@@ -65,6 +69,7 @@ export class Drill {
     this.#say("starting …");
     try {
       await lines(`/api/drill/after/${this.number}`, (entry) => this.#entry(entry));
+      if (!this.over) this.#say("lifecycle serve was ended, and the drill with it: there is no verdict", "bad-news");
     } catch (error) {
       this.#broke(error);
     } finally {
@@ -77,6 +82,7 @@ export class Drill {
 
   #entry(entry) {
     this.number = entry.number;
+    this.over = LAST.includes(entry.what);
     const seconds = `${(entry.at_ms / 1000).toFixed(1)} s`;
     switch (entry.what) {
       case "event":

@@ -73,15 +73,17 @@ export class Editor {
     this.select(start, start + added.length);
   }
 
-  // Makes edits that belong together; one undo takes them back.
-  apply(edits) {
+  // Makes edits that belong together; one undo takes them back. They are of this text: where it has been
+  // typed in since, they would hit something else, and nothing is done.
+  apply(edits, text) {
+    if (text !== this.text) return;
     const starts = lineStarts(this.text);
     const at = ([line, column]) => Math.min((starts[line] ?? this.text.length) + column, this.text.length);
-    let text = this.text;
+    let edited = text;
     for (const edit of [...edits].reverse()) {
-      text = text.slice(0, at(edit.start)) + edit.text + text.slice(at(edit.end));
+      edited = edited.slice(0, at(edit.start)) + edit.text + edited.slice(at(edit.end));
     }
-    this.become(text);
+    this.become(edited);
   }
 
   // Marks the places of findings. They count lines and columns of the text as it is now.

@@ -3,13 +3,20 @@
 import { count, make } from "./make.js";
 
 export class Findings {
-  // `show` selects a place, `apply` makes edits, `explain` gets a rule's page.
+  // `show` selects a place, `apply` makes edits of a text, `explain` gets a rule's page.
   constructor(list, summary, all, { show, apply, explain }) {
-    Object.assign(this, { list, summary, all, show, apply, explain });
+    Object.assign(this, { list, summary, all, show, apply, explain, drawn: null, text: null });
   }
 
-  draw(answer) {
-    this.list.replaceChildren(...answer.findings.map((finding) => this.#entry(finding)));
+  // What is found in a text. The same findings stay where they are, with the pages that are open and
+  // with the focus.
+  draw(answer, text) {
+    this.text = text;
+    const drawn = JSON.stringify(answer.findings);
+    if (drawn !== this.drawn) {
+      this.drawn = drawn;
+      this.list.replaceChildren(...answer.findings.map((finding) => this.#entry(finding)));
+    }
     const words = told(answer);
     // Said again only when it is something else.
     if (this.summary.textContent !== words) this.summary.textContent = words;
@@ -45,7 +52,7 @@ export class Findings {
   #help(help) {
     if (!help.fix) return make("p", { class: "help" }, help.text);
     const name = help.fix.is_safe ? "Apply" : "Apply (changes what is meant)";
-    const apply = () => this.apply(help.fix.edits, help.text);
+    const apply = () => this.apply(help.fix.edits, this.text);
     return make(
       "p",
       { class: "help" },

@@ -21,7 +21,7 @@ const timeline = new Timeline(
 );
 const findings = new Findings(find("findings"), find("summary"), find("fix-all"), {
   show: ({ start, end }) => editor.select(editor.offset(start), editor.offset(end)),
-  apply: (edits) => editor.apply(edits),
+  apply: (edits, text) => editor.apply(edits, text),
   explain: (code) => get(`/api/explain/${code}`).then((page) => page.text, failed),
 });
 
@@ -44,7 +44,7 @@ async function look() {
     const answer = await post("/api/look", asked, signal);
     if (signal.aborted || asked.text !== editor.text) return;
     editor.mark(answer.findings);
-    findings.draw(answer);
+    findings.draw(answer, asked.text);
     timeline.draw(answer);
     document.documentElement.dataset.looked = String(Number(document.documentElement.dataset.looked ?? 0) + 1);
   } catch (error) {
@@ -60,12 +60,13 @@ function showSaved() {
   if (!isSaved()) say("");
 }
 
-async function save(force = false) {
-  if (isSaved() && !force) return;
+// `over` is the revision that somebody has seen to be there, and writes over.
+async function save(over = null) {
+  if (isSaved() && over === null) return;
   const text = editor.text;
   try {
-    const answer = await post("/api/save", { text, revision: file.revision, force });
-    if (answer.outcome === "changed") return changed(answer.words);
+    const answer = await post("/api/save", { text, revision: over ?? file.revision, force: over !== null });
+    if (answer.outcome === "changed") return changed(answer.words, answer.revision);
     Object.assign(file, { text, revision: answer.revision });
     notice(null);
     showSaved();
@@ -76,11 +77,11 @@ async function save(force = false) {
 }
 
 // Somebody else wrote the file: both texts are there, and a person chooses.
-function changed(words) {
+function changed(words, revision) {
   notice(
     words,
     ["Load the file (undo brings yours back)", () => load(true)],
-    ["Write mine over it", () => save(true)],
+    ["Write mine over it", () => save(revision)],
   );
 }
 
@@ -112,7 +113,7 @@ async function again() {
       say("the file had changed, and was loaded again");
     } else {
       // The old revision stays: to save is refused until somebody has chosen.
-      changed("The file has changed on disk since it was loaded, and you have changed it here.");
+      changed("The file has changed on disk since it was loaded, and you have changed it here.", opened.revision);
     }
   } catch (error) {
     failed(error);

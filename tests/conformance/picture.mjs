@@ -67,6 +67,19 @@ assert.equal(await page.getByRole("rowheader", { name: "orders-db" }).count() > 
 assert.equal(await page.getByRole("status").count() > 0, true);
 assert.ok(await page.getByRole("cell", { name: /^5s ?, from / }).count() > 0, "a time with its span");
 
+// Which moments there are, and what the longest path is, is drawn and said.
+const tree = await page.locator("section").first().ariaSnapshot();
+assert.match(tree, /SIGTERM at 5s, exits by [\d.]+s, SIGKILL at 45s/);
+assert.match(tree, /Longest path: .*, then orders-db/);
+assert.ok(await page.getByRole("rowheader", { name: /^orders-db ?, on the longest path$/ }).count() > 0);
+
+// Without a script, names are names.
+const still = await (await browser.newContext({ javaScriptEnabled: false })).newPage();
+await still.goto(pathToFileURL(page_file).href);
+assert.equal(await still.locator("button:enabled").count(), 0);
+assert.equal(await still.locator("button.name").first().evaluate((it) => getComputedStyle(it).textDecorationLine), "none");
+await still.close();
+
 // On a phone nothing runs out of the side, and no text of the ruler lies on another.
 for (const width of [390, 700, 1100]) {
   await page.setViewportSize({ width, height: 800 });

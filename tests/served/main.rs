@@ -48,6 +48,7 @@ fn a_person_edits_sees_mends_saves_and_drills() {
     let output = Command::new(node)
         .arg(root().join("tests/served/page.mjs"))
         .args([url.as_str(), &manifest.to_string_lossy()])
+        .arg(server.0.id().to_string())
         .env(DRIVER, driver)
         .env("LIFECYCLE_CHROMIUM", browser)
         .output()
@@ -56,8 +57,6 @@ fn a_person_edits_sees_mends_saves_and_drills() {
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{told}\n{words}");
 
-    let id = rustix::process::Pid::from_child(&server.0);
-    rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it is there");
     let status = server.0.wait().expect("it ends");
     assert_eq!(status.code(), Some(0));
 }

@@ -1,4 +1,5 @@
-// A person at the local page. Usage: node page.mjs URL MANIFEST
+// A person at the local page. Usage: node page.mjs URL MANIFEST PID, the last that of the server, which is
+// interrupted at the end.
 //
 // LIFECYCLE_PLAYWRIGHT is the directory of playwright-core, LIFECYCLE_CHROMIUM the browser, LIFECYCLE_SHOTS
 // a directory for pictures, where they are wanted.
@@ -9,7 +10,7 @@ import { createServer } from "node:http";
 import { createRequire } from "node:module";
 
 const { chromium } = createRequire(import.meta.url)(process.env.LIFECYCLE_PLAYWRIGHT);
-const [url, manifest] = process.argv.slice(2);
+const [url, manifest, server] = process.argv.slice(2);
 const origin = new URL(url).origin;
 const onDisk = () => readFileSync(manifest, "utf8");
 const original = onDisk();
@@ -113,6 +114,14 @@ await error.locator("summary").click();
 await error.locator(".page", { hasText: "grace-too-short" }).waitFor();
 done("a finding leads to its place and to its rule's page");
 
+// The page stays open while another platform is looked at, and the focus stays where it was.
+await error.locator("summary").focus();
+await edit(() => page.locator("#platforms input[value=pm2]").evaluate((choice) => choice.click()));
+assert.equal(await error.locator("details[open] .page").count(), 1, "the rule's page is closed");
+assert.equal(await page.evaluate(() => document.activeElement.tagName), "SUMMARY", "the focus is lost");
+await edit(() => page.locator("#platforms input[value=kubernetes]").check());
+done("what does not change in the list of findings stays as it is");
+
 // What comes of a step that hangs.
 await edit(() => page.locator("#what-if").selectOption({ index: 1 }));
 assert.ok((await page.locator("#picture svg").count()) > 0);
@@ -161,6 +170,22 @@ await page.waitForTimeout(900);
 assert.equal(await errors.count(), 0, "an old answer has come through");
 await page.unroute("**/api/look");
 done("an answer to an older text is dropped");
+
+// A fix is of the text in which it was found: in another one it would hit other words.
+await edit(() => type("timeout: 50s", "timeout: 500s"));
+await page.route("**/api/look", async (route) => {
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  await route.continue().catch(() => {});
+});
+const fix = errors.first().locator("button.apply").first();
+await type("lifecycle: 1", "# one line more\nlifecycle: 1");
+const typed = await text();
+await fix.click();
+assert.equal(await text(), typed, "a fix hit another text");
+await page.unroute("**/api/look");
+await edit(() => page.keyboard.press("Control+z"));
+while ((await errors.count()) > 0) await edit(() => page.keyboard.press("Control+z"));
+done("a fix that was found in an older text hits nothing");
 
 // Leaving with changes is warned of.
 const warned = page.waitForEvent("dialog");
@@ -290,6 +315,15 @@ await page.locator("#verdict").waitFor({ state: "visible" });
 assert.match(await page.locator("#drill-words").innerText(), /^passed/);
 done("the page loaded again shows the last drill");
 
+// A drill ends with the program that plays it, and the page says so.
+await page.locator("#start").click();
+await page.locator("#events li", { hasText: "under load" }).waitFor();
 assert.deepEqual(wrong, []);
+process.kill(Number(server), "SIGINT");
+await page.locator("#drill-words.bad-news").waitFor();
+assert.match(await page.locator("#drill-words").innerText(), /lifecycle serve (was ended|is not running)|stopped/);
+assert.equal(await page.locator("#start").isVisible(), true);
+assert.deepEqual(wrong.filter((what) => what.startsWith("script")), []);
+done("a drill that ends with the program is said to have no verdict");
 done("no errors, no violations of the policy, and nothing asked of anybody else");
 await browser.close();

@@ -38,7 +38,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Outcome> {
     let width = terminal_size::terminal_size()
         .map_or(USUAL, |(width, _)| usize::from(width.0))
         .clamp(40, WIDEST);
-    let mut out = anstream::stdout().lock();
+    let mut out = crate::out::text();
     write!(out, "{}", page(&Entry::of(rule), width))?;
     Ok(Outcome::Clean)
 }

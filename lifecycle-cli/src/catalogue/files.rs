@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::{Entry, markdown};
-use crate::talk::say;
+use crate::talk::{legible, say};
 use crate::{Outcome, whole};
 
 /// The first line of every page that is written here, and of no other.
@@ -25,9 +25,9 @@ pub(super) fn run(directory: &Path, check: bool) -> Result<Outcome> {
     );
     if !check {
         std::fs::create_dir_all(directory)
-            .with_context(|| format!("could not make {}", directory.display()))?;
+            .with_context(|| format!("could not make {}", legible(directory)))?;
     }
-    let mut out = anstream::stdout().lock();
+    let mut out = crate::out::text();
     let mut stale = 0;
     for (name, text) in &pages {
         let path = directory.join(name);
@@ -40,21 +40,21 @@ pub(super) fn run(directory: &Path, check: bool) -> Result<Outcome> {
         stale += 1;
         if check {
             let what = if there.is_some() { "stale" } else { "missing" };
-            writeln!(out, "{what}: {}", path.display())?;
+            writeln!(out, "{what}: {}", legible(&path))?;
         } else {
             whole::write(&path, text.as_bytes())
-                .with_context(|| format!("could not write {}", path.display()))?;
-            say!("wrote {}", path.display());
+                .with_context(|| format!("could not write {}", legible(&path)))?;
+            say!("wrote {}", legible(&path));
         }
     }
     for path in left_over(directory, &pages)? {
         stale += 1;
         if check {
-            writeln!(out, "left over: {}", path.display())?;
+            writeln!(out, "left over: {}", legible(&path))?;
         } else {
             std::fs::remove_file(&path)
-                .with_context(|| format!("could not remove {}", path.display()))?;
-            say!("removed {}: there is no such rule", path.display());
+                .with_context(|| format!("could not remove {}", legible(&path)))?;
+            say!("removed {}: there is no such rule", legible(&path));
         }
     }
     if !check {
@@ -65,7 +65,7 @@ pub(super) fn run(directory: &Path, check: bool) -> Result<Outcome> {
             out,
             "fresh: {} pages in {}",
             pages.len(),
-            directory.display()
+            legible(directory)
         )?;
         return Ok(Outcome::Clean);
     }
@@ -81,7 +81,7 @@ fn left_over(directory: &Path, pages: &[(String, String)]) -> Result<Vec<PathBuf
     };
     for entry in entries {
         let path = entry
-            .with_context(|| format!("could not list {}", directory.display()))?
+            .with_context(|| format!("could not list {}", legible(directory)))?
             .path();
         let is_page = pages
             .iter()
@@ -99,6 +99,6 @@ fn read(path: &Path) -> Result<Option<String>> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("could not read {}", path.display())),
+        Err(error) => Err(error).with_context(|| format!("could not read {}", legible(path))),
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn print() -> Result<Outcome> {
         version: 1,
         rules: entries.iter().map(rule).collect(),
     };
-    let mut out = anstream::stdout().lock();
+    let mut out = crate::out::text();
     serde_json::to_writer_pretty(&mut out, &report)?;
     writeln!(out)?;
     Ok(Outcome::Clean)

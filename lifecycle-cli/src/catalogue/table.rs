@@ -13,7 +13,7 @@ const BOLD: anstyle::Style = anstyle::Style::new().bold();
 const DIM: anstyle::Style = anstyle::Style::new().dimmed();
 
 pub(super) fn print() -> Result<Outcome> {
-    let mut out = anstream::stdout().lock();
+    let mut out = crate::out::text();
     let entries = Entry::all();
     let names = entries.iter().map(|entry| entry.rule.name.len());
     let name = names.max().unwrap_or(0);

@@ -10,6 +10,7 @@ use lifecycle_manifest::deployed::{Deployed, Workload};
 use lifecycle_manifest::{Analysis, Options};
 
 use crate::input::{self, Failure, Input};
+use crate::talk::legible;
 
 /// Reads the files, the directories' files, and standard input where it is asked for. What cannot be
 /// read keeps nothing else from being read.
@@ -42,7 +43,7 @@ pub(super) fn read(
             match std::fs::read(&file) {
                 Ok(bytes) => deployed.push(one(&name.display().to_string(), &bytes)),
                 Err(error) => {
-                    let words = format!("could not read {}", file.display());
+                    let words = format!("could not read {}", legible(&file));
                     failures.push(Failure::new(&file, Error::new(error).context(words)));
                 }
             }
@@ -79,7 +80,7 @@ fn in_directory(directory: &Path, failures: &mut Vec<Failure>) -> Vec<PathBuf> {
     if found.is_empty() && failures.len() == before {
         let error = anyhow!(
             "there is no YAML or JSON file in {} or below",
-            directory.display()
+            legible(directory)
         );
         failures.push(Failure::new(directory, error));
     }

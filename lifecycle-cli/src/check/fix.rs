@@ -8,11 +8,13 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use anyhow::{Context as _, Result};
+use lifecycle_manifest::render::one_line;
 use lifecycle_manifest::text::Span;
 use lifecycle_manifest::{Analysis, Finding, Fix, Options, Patch, Safety, Severity};
 use similar::TextDiff;
 
 use crate::input::{BYTE_ORDER_MARK, Input};
+use crate::talk::legible;
 use crate::whole;
 
 /// A fix may uncover what another fix mends; after so many rounds the rest is for people.
@@ -151,9 +153,10 @@ fn is_no_worse(before: &Analysis, after: &Analysis) -> bool {
 
 /// What a fix changes, as `patch` reads it.
 pub(super) fn diff(input: &Input, fixed: &Fixed) -> String {
+    let name = one_line(&input.name);
     TextDiff::from_lines(input.analysis.source.text(), &fixed.text)
         .unified_diff()
-        .header(&input.name, &input.name)
+        .header(&name, &name)
         .to_string()
 }
 
@@ -166,8 +169,8 @@ pub(super) fn write(input: &mut Input, fixed: Fixed) -> Result<()> {
     let _ = write!(text, "{}", fixed.text);
     match &input.path {
         Some(path) => whole::write(path, text.as_bytes())
-            .with_context(|| format!("could not write {}", path.display()))?,
-        None => std::io::stdout().lock().write_all(text.as_bytes())?,
+            .with_context(|| format!("could not write {}", legible(path)))?,
+        None => crate::out::bytes().write_all(text.as_bytes())?,
     }
     input.analysis = fixed.analysis;
     Ok(())

@@ -16,12 +16,13 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use lifecycle_manifest::render::one_line;
 use lifecycle_manifest::{Options, Safety, Severity};
 
 use crate::Outcome;
 use crate::cli::CheckArgs;
 use crate::input::{self, Input};
-use crate::talk::say;
+use crate::talk::{self, say};
 use report::{Detail, Report};
 use roots::Roots;
 
@@ -86,7 +87,7 @@ fn print(args: &CheckArgs, quiet: u8, read: &input::Read) -> Result<Outcome> {
             .any(|input| input.path.is_none() && !input.is_deployed_alone);
     if is_output_taken {
         for input in &read.inputs {
-            anstream::eprint!("{}", findings(input));
+            talk::put(&findings(input));
         }
     }
     let report = Report {
@@ -111,14 +112,14 @@ fn print(args: &CheckArgs, quiet: u8, read: &input::Read) -> Result<Outcome> {
 
 /// Prints what the fixes would change; findings where there is anything.
 fn show_fixes(inputs: &[Input], at_most: Safety, options: &Options) -> Result<Outcome> {
-    let mut out = anstream::stdout().lock();
+    let mut out = crate::out::text();
     let mut outcome = Outcome::Clean;
     for input in inputs {
         if let Some(fixed) = fix::fix(&input.analysis, at_most, options) {
             let diff = fix::diff(input, &fixed);
             crate::unless_unread(write!(out, "{diff}").map_err(Into::into))?;
             let things = findings_in_words(fixed.count);
-            say!("would fix {things} in {}", input.name);
+            say!("would fix {things} in {}", one_line(&input.name));
             outcome = Outcome::Findings;
         }
     }
@@ -135,14 +136,16 @@ fn make_fixes(inputs: &mut [Input], at_most: Safety, options: &Options) -> Resul
                 let count = fixed.count;
                 fix::write(input, fixed)?;
                 let things = findings_in_words(count);
-                say!("fixed {things} in {}", input.name);
+                say!("fixed {things} in {}", one_line(&input.name));
             }
             None if input.path.is_none() => {
-                std::io::stdout()
-                    .lock()
-                    .write_all(input.analysis.source.text().as_bytes())?;
+                crate::out::bytes().write_all(input.analysis.source.text().as_bytes())?;
             }
-            None => {}
+            None => {
+                if let Some(path) = &input.path {
+                    crate::whole::clear_beside(path);
+                }
+            }
         }
     }
     Ok(())

@@ -52,7 +52,7 @@ pub(super) fn write(formats: &Formats<Format>, shown: Shown<'_>) -> Result<()> {
 }
 
 impl Format {
-    fn write(self, shown: Shown<'_>, out: &mut dyn Write) -> Result<()> {
+    pub(super) fn write(self, shown: Shown<'_>, out: &mut dyn Write) -> Result<()> {
         match (self, shown) {
             (Self::Human, shown) => out.write_all(human(shown).as_bytes())?,
             (Self::Json, Shown::Drill(record)) => json(record, out)?,

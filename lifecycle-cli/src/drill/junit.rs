@@ -71,10 +71,11 @@ enum Outcome {
     },
 }
 
-/// A suite a run.
+/// A suite a run, and one for each scenario that was not played.
 pub(super) fn record(record: &Record, out: &mut dyn Write) -> Result<()> {
     let several = record.runs().len() > 1;
-    let suites = record.runs().iter().enumerate().map(|(at, run)| {
+    let mut suites = Vec::new();
+    for (at, run) in record.runs().iter().enumerate() {
         let mut name = format!("{} on {}", run.service, run.platform_label);
         if let Some(scenario) = &run.scenario {
             let _infallible = write!(name, ", {scenario}");
@@ -82,9 +83,22 @@ pub(super) fn record(record: &Record, out: &mut dyn Write) -> Result<()> {
         if several {
             let _infallible = write!(name, ", run {}", at + 1);
         }
-        (name, cases(run))
-    });
-    write_suites("lifecycle drill", &suites.collect::<Vec<_>>(), out)
+        suites.push((name, cases(run)));
+    }
+    if let Record::Several(several) = record {
+        for none in &several.not_played {
+            let first = record.first();
+            let on = format!("{} on {}", first.service, first.platform_label);
+            let case = Case {
+                name: "applicable",
+                time: 0.0,
+                result: Outcome::Skipped,
+                output: format!("not applicable: {}", none.why),
+            };
+            suites.push((format!("{on}, {}", none.scenario), vec![case]));
+        }
+    }
+    write_suites("lifecycle drill", &suites, out)
 }
 
 /// One suite: what clients saw, and each finding.

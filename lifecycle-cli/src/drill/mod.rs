@@ -25,6 +25,7 @@ use lifecycle_manifest::{Resolved, Timeline};
 
 use crate::cli::DrillArgs;
 use crate::input::{self, Input};
+use crate::talk;
 use crate::{Outcome, check, picture};
 use lifecycle_drill::rolling::Rolling;
 use lifecycle_drill::{Load, Measured, Record, Script, Target};
@@ -35,30 +36,25 @@ pub(crate) use schema::schema;
 
 pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
     let Some(asked) = scenarios::asked(&args.scenarios) else {
-        write!(anstream::stdout(), "{}", scenarios::list())?;
+        write!(crate::out::text(), "{}", scenarios::list())?;
         return Ok(Outcome::Clean);
     };
     let input = manifest(args)?;
+    let read = [input.path.as_deref(), args.compose.as_deref()];
+    runs::ensure_places(args, &read.into_iter().flatten().collect::<Vec<_>>())?;
     if input.analysis.has_errors() {
-        anstream::eprint!("{}", check::findings(&input));
-        anstream::eprintln!(
-            "a manifest with errors is not drilled: the platform would cut it off as written"
-        );
-        return Ok(Outcome::Findings);
+        talk::put(&check::findings(&input));
+        bail!("a manifest with errors is not drilled: the platform would cut it off as written");
     }
     let Some(resolved) = &input.analysis.resolved else {
         bail!("{} could not be resolved", input.name);
     };
     let line = timeline(resolved, target::platform(args, resolved))?;
     let invented = input.name == invented::NAME;
-    args.formats.ensure_places()?;
     if args.formats.prints(Format::Human) && !invented {
-        write!(
-            anstream::stdout(),
-            "{}\n{}",
-            check::summary(&input),
-            picture::draw(resolved, &[line], 80)
-        )?;
+        let (sum, plan) = (check::summary(&input), picture::draw(resolved, &[line], 80));
+        // A reader that has seen enough does not keep the drill from being played.
+        crate::unless_unread(write!(crate::out::text(), "{sum}\n{plan}").map_err(Into::into))?;
     }
     let directory = args.directory.as_deref();
     let command = match target::is_named(args) {
@@ -75,6 +71,26 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
     };
     let told = told(args, resolved, line, command, invented)?;
     runs::run(args, &told, &asked)
+}
+
+/// A record of these bytes, drawn in every format, and compared with itself.
+#[cfg(fuzzing)]
+pub(crate) fn drawn(bytes: &[u8]) {
+    let Ok(record) = Record::read(bytes) else {
+        return;
+    };
+    let comparison = lifecycle_drill::Comparison::of(&record, &record);
+    let compared = formats::Shown::Compared {
+        comparison: &comparison,
+        before: &record,
+        after: &record,
+    };
+    for shown in [formats::Shown::Drill(&record), compared] {
+        for format in [Format::Human, Format::Json, Format::Junit, Format::Html] {
+            let drawn = format.write(shown, &mut Vec::new());
+            drawn.expect("what can be read can be drawn");
+        }
+    }
 }
 
 /// One run as the page that `--format html` writes, and as what `--format human` prints, without colours.
@@ -140,10 +156,10 @@ fn manifest(args: &DrillArgs) -> Result<Input> {
     if !target::is_named(args) || args.directory.is_some() {
         return input::one(args.directory.as_deref());
     }
-    if let Ok(input) = input::one(None) {
-        return Ok(input);
+    match input::nearest_if_any()? {
+        Some(input) => Ok(input),
+        None => invented::manifest(args),
     }
-    invented::manifest(args)
 }
 
 pub(crate) fn timeline<'a>(resolved: &'a Resolved, asked: Option<&str>) -> Result<&'a Timeline> {

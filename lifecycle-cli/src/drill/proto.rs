@@ -2,24 +2,31 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use prost_reflect::prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage};
+
+use crate::talk::legible;
 
 /// The encoded message of a call of `path` (`/shop.Quotes/Get`); `json` empty means an empty message.
 ///
 /// Files that this one imports are looked for beside it and in the directories above it that its
 /// package names, as its compiler does.
 pub(super) fn message(proto: &Path, path: &str, json: &str) -> Result<Vec<u8>> {
+    ensure!(
+        proto.extension().is_some_and(|it| it == "proto"),
+        "{} is no .proto file, by its name",
+        proto.display()
+    );
     let file = std::fs::canonicalize(proto)
-        .with_context(|| format!("could not find {}", proto.display()))?;
+        .with_context(|| format!("could not find {}", legible(proto)))?;
     let includes: Vec<&Path> = file.ancestors().skip(1).take(4).collect();
     // The deepest directory first: a file is named by its shortest path.
     let compiled = protox::compile([&file], includes)
         .map_err(|error| anyhow!("{error}"))
-        .with_context(|| format!("could not read {}", proto.display()))?;
+        .with_context(|| format!("could not read {}", legible(proto)))?;
     let pool = DescriptorPool::from_file_descriptor_set(compiled)
-        .with_context(|| format!("could not read {}", proto.display()))?;
+        .with_context(|| format!("could not read {}", legible(proto)))?;
     let (service, method) = path
         .trim_start_matches('/')
         .split_once('/')
@@ -31,7 +38,7 @@ pub(super) fn message(proto: &Path, path: &str, json: &str) -> Result<Vec<u8>> {
             .collect();
         format!(
             "{} has no service `{service}`; it has {}",
-            proto.display(),
+            legible(proto),
             listed(&services)
         )
     })?;
@@ -97,5 +104,11 @@ mod tests {
         assert!(no_field.contains("simbol"), "{no_field}");
         let no_file = message(Path::new("no.proto"), "/a.B/C", "").unwrap_err();
         assert!(format!("{no_file:#}").contains("could not find no.proto"));
+        // Nothing of what is no description is told.
+        let other = message(Path::new("/etc/passwd"), "/a.B/C", "").unwrap_err();
+        assert_eq!(
+            format!("{other:#}"),
+            "/etc/passwd is no .proto file, by its name"
+        );
     }
 }

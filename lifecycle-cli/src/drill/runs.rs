@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, anyhow, bail};
 use lifecycle_drill::rolling::Rolling;
 use lifecycle_drill::scenario::Asked;
+use lifecycle_drill::words::count;
 use lifecycle_drill::{Event, Progress, Record};
 use serde::Serialize;
 
@@ -13,22 +14,12 @@ use super::Told;
 use super::formats::{self, Shown};
 use super::scenarios::{self, Rounds};
 use crate::cli::DrillArgs;
-use crate::talk::say;
+use crate::talk::{clean, legible, say, tell};
 use crate::{Outcome, whole};
 
 pub(super) fn run(args: &DrillArgs, told: &Told, asked: &[Asked]) -> Result<Outcome> {
     if told.rolling.is_some() && args.runs > 1 {
         bail!("a rolling deploy is made once; leave `--runs` away");
-    }
-    if let Some(path) = &args.record {
-        whole::ensure_place(path)?;
-        let mut reports = args.formats.paths();
-        if reports.any(|report| report == path) {
-            bail!(
-                "the record and a report would both go into {}",
-                path.display()
-            );
-        }
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -47,16 +38,9 @@ pub(super) fn run(args: &DrillArgs, told: &Told, asked: &[Asked]) -> Result<Outc
         }
         let mut told = told.clone();
         told.load.seed = told.load.seed.wrapping_add(u64::from(at));
-        match runtime.block_on(round(&told, asked, &progress)) {
-            Ok(round) => {
-                rounds.played.extend(round.played);
-                // What does not apply once never applies.
-                rounds.not_played = round.not_played;
-            }
-            Err(error) => {
-                broken = Some(error);
-                break;
-            }
+        if let Err(error) = runtime.block_on(round(&told, asked, &progress, &mut rounds)) {
+            broken = Some(error);
+            break;
         }
     }
     if let ([], [none], None) = (&*rounds.played, &*rounds.not_played, &broken) {
@@ -72,7 +56,11 @@ pub(super) fn run(args: &DrillArgs, told: &Told, asked: &[Asked]) -> Result<Outc
     formats::write(&args.formats, Shown::Drill(&record))?;
     if let Some(error) = broken {
         // What was measured until then has been printed and kept all the same.
-        crate::complain(&error.context(format!("the drill broke off after {made} runs")));
+        let made = count(
+            made as u64,
+            if asked.is_empty() { "run" } else { "scenario" },
+        );
+        crate::complain(&error.context(format!("the drill broke off after {made}")));
         return Ok(Outcome::Incomplete);
     }
     Ok(match record.passed() {
@@ -82,15 +70,18 @@ pub(super) fn run(args: &DrillArgs, told: &Told, asked: &[Asked]) -> Result<Outc
 }
 
 /// One run, or one of each scenario that was asked for.
-async fn round(told: &Told, asked: &[Asked], progress: &Progress) -> Result<Rounds> {
+async fn round(
+    told: &Told,
+    asked: &[Asked],
+    progress: &Progress,
+    rounds: &mut Rounds,
+) -> Result<()> {
     if !asked.is_empty() {
-        return scenarios::play(asked, told, progress).await;
+        return scenarios::play(asked, told, progress, rounds).await;
     }
     let measured = lifecycle_drill::run(&told.target, &told.script, &told.load, progress).await?;
-    Ok(Rounds {
-        played: vec![measured],
-        not_played: Vec::new(),
-    })
+    rounds.played.push(measured);
+    Ok(())
 }
 
 /// A rolling deploy, of which there is one.
@@ -117,18 +108,65 @@ async fn roll(
     })
 }
 
+/// An error where what was asked for has no place, or would take the place of what is read or of one
+/// another: before anything is built or played.
+pub(super) fn ensure_places(args: &DrillArgs, read: &[&Path]) -> Result<()> {
+    args.formats.spare(read.iter().copied())?;
+    args.formats.ensure_places()?;
+    let Some(path) = &args.record else {
+        return Ok(());
+    };
+    whole::ensure_place(path)?;
+    let place = whole::place(path);
+    if args.formats.paths().any(|it| whole::place(it) == place) {
+        bail!(
+            "the record and a report would both go into {}",
+            path.display()
+        );
+    }
+    if read.iter().any(|it| whole::place(it) == place) {
+        bail!(
+            "{} is read, and would be overwritten by the record; give `--record` another file",
+            path.display()
+        );
+    }
+    match std::fs::metadata(path) {
+        Ok(there) if there.is_file() && there.len() > 0 => {}
+        _ => return Ok(()),
+    }
+    let there =
+        std::fs::read(path).with_context(|| format!("could not read {}", path.display()))?;
+    if !is_record(&there) {
+        bail!(
+            "{} is there and is no record of a drill; give `--record` another file, or remove it",
+            path.display()
+        );
+    }
+    say!("note: the record in {} will be replaced", path.display());
+    Ok(())
+}
+
+/// Whether this is what `--record` writes, of whatever version.
+fn is_record(text: &[u8]) -> bool {
+    let document: Option<serde_json::Value> = serde_json::from_slice(text).ok();
+    document.is_some_and(|it| {
+        let is_drill = ["runs", "course"].iter().any(|key| it.get(key).is_some());
+        it.get("version").is_some() && (is_drill || it["kind"] == "rolling")
+    })
+}
+
 fn keep(record: &impl Serialize, path: &Path) -> Result<()> {
     let mut text = serde_json::to_vec(record)?;
     text.push(b'\n');
-    whole::write(path, &text).with_context(|| format!("could not write {}", path.display()))
+    whole::write(path, &text).with_context(|| format!("could not write {}", legible(path)))
 }
 
 /// What happens goes to standard error: standard output is for the result.
 fn progress(verbose: bool) -> Progress {
     Arc::new(move |event| match event {
-        Event::Output(line) if verbose => anstream::eprintln!("  | {line}"),
+        Event::Output(line) if verbose => tell!("  | {}", clean(line)),
         // What became of the requests is told at the end.
         Event::Output(_) | Event::Traffic(_) => {}
-        event => say!("· {event}"),
+        event => say!("· {}", clean(&event.to_string())),
     })
 }

@@ -3,15 +3,14 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use anstyle::{AnsiColor, Style};
 use anyhow::{Context as _, Result};
-use lifecycle_drill::measured::{Measured, Severity};
+use lifecycle_drill::measured::Measured;
 use lifecycle_drill::record::NotPlayed;
 use lifecycle_drill::scenario::{self, ALL, Ability, Asked, Played};
 use lifecycle_drill::{Progress, Script};
 
 use super::Told;
-use crate::talk::say;
+use crate::talk::{clean, say};
 
 /// What `--scenario` takes.
 #[derive(Clone, Debug)]
@@ -85,8 +84,13 @@ pub(crate) struct Rounds {
     pub(crate) not_played: Vec<NotPlayed>,
 }
 
-/// Plays each.
-pub(crate) async fn play(asked: &[Asked], told: &Told, progress: &Progress) -> Result<Rounds> {
+/// Plays each. What was played until something went wrong stays in `rounds`.
+pub(crate) async fn play(
+    asked: &[Asked],
+    told: &Told,
+    progress: &Progress,
+    rounds: &mut Rounds,
+) -> Result<()> {
     let Told {
         target,
         script,
@@ -99,20 +103,22 @@ pub(crate) async fn play(asked: &[Asked], told: &Told, progress: &Progress) -> R
         let able = Ability::of(target, script, progress).await;
         ability = Some(able.context("the program could not be asked whether it obeys faults")?);
     }
-    let mut rounds = Rounds::default();
     for one in asked {
         say!("scenario {one}: {}", one.scenario.about);
         let played = scenario::run(one, ability, target, script, load, progress);
         match played.await.with_context(|| format!("scenario {one}"))? {
             Played::Measured(measured) => rounds.played.push(*measured),
             Played::NotApplicable(why) => {
-                say!("· not applicable: {why}");
+                say!("· not applicable: {}", clean(&why));
                 let scenario = one.to_string();
-                rounds.not_played.push(NotPlayed { scenario, why });
+                // What does not apply once never applies.
+                if rounds.not_played.iter().all(|it| it.scenario != scenario) {
+                    rounds.not_played.push(NotPlayed { scenario, why });
+                }
             }
         }
     }
-    Ok(rounds)
+    Ok(())
 }
 
 /// `--grace`: SIGKILL comes earlier than the platform's own.
@@ -133,55 +139,6 @@ pub(crate) fn shorten(script: &mut Script, grace: Duration) {
              whole time ends by SIGKILL"
         );
     }
-}
-
-const GOOD: Style = AnsiColor::Green.on_default().bold();
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const FAINT: Style = Style::new().dimmed();
-
-/// A row for each, failures with what was found.
-pub(crate) fn table(played: &[Measured], not_played: &[NotPlayed]) -> String {
-    let mut text = String::new();
-    let names = played.iter().filter_map(|it| it.scenario.as_deref());
-    let names = names.chain(not_played.iter().map(|it| &*it.scenario));
-    let width = names.map(str::len).max().unwrap_or_default();
-    for measured in played {
-        let name = measured.scenario.as_deref().unwrap_or_default();
-        let (style, word) = match measured.passed {
-            true => (GOOD, "passed"),
-            false => (BAD, "FAILED"),
-        };
-        let failures = measured
-            .findings
-            .iter()
-            .filter(|it| it.severity == Severity::Failure)
-            .map(|it| &it.message);
-        let told: Vec<&String> = match measured.passed {
-            true => measured.excused.iter().collect(),
-            false => failures.collect(),
-        };
-        let mut told = told.into_iter();
-        let first = told.next().map_or("", String::as_str);
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{name:<width$}  {style}{word}{style:#}  {first}");
-        for more in told {
-            let _ = writeln!(text, "{:<width$}          {more}", "");
-        }
-    }
-    for NotPlayed { scenario, why } in not_played {
-        let _ = writeln!(
-            text,
-            "{scenario:<width$}  {FAINT}not applicable{FAINT:#}: {why}"
-        );
-    }
-    let passed = played.iter().filter(|it| it.passed).count();
-    let _ = writeln!(
-        text,
-        "\n{passed} passed, {} failed, {} not applicable",
-        played.len() - passed,
-        not_played.len()
-    );
-    text
 }
 
 /// Every scenario with what it asks of the program.

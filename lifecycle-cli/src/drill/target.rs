@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use lifecycle_manifest::{Kind, Resolved};
 
 use crate::cli::DrillArgs;
-use crate::talk::say;
+use crate::talk::{legible, say};
 use lifecycle_drill::{Compose, Endpoint, Image, Subject, Target, Unit};
 
 /// Builds the crate in a directory and finds its program. With `faults` it obeys `LIFECYCLE_FAULTS`, as
@@ -17,11 +17,11 @@ pub(super) fn build(directory: &Path, profile: &str, faults: bool) -> Result<Pat
     if !directory.join("Cargo.toml").is_file() {
         bail!(
             "there is no Cargo.toml in {}; name the program: `lifecycle drill {} -- COMMAND`",
-            directory.display(),
-            directory.display()
+            legible(directory),
+            legible(directory)
         );
     }
-    say!("building {} ({profile})", directory.display());
+    say!("building {} ({profile})", legible(directory));
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let runtime = match faults {
         true => runtime_of(&cargo, directory)?,
@@ -46,7 +46,7 @@ pub(super) fn build(directory: &Path, profile: &str, faults: bool) -> Result<Pat
         bail!("the program does not build; cargo's words are above");
     }
     let root = std::fs::canonicalize(directory.join("Cargo.toml"))
-        .with_context(|| format!("could not find {}", directory.display()))?;
+        .with_context(|| format!("could not find {}", legible(directory)))?;
     let programs: Vec<PathBuf> = String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
@@ -57,11 +57,11 @@ pub(super) fn build(directory: &Path, profile: &str, faults: bool) -> Result<Pat
         [program] => Ok(program.clone()),
         [] => bail!(
             "{} builds no program; name one: `-- COMMAND`",
-            directory.display()
+            legible(directory)
         ),
         several => bail!(
             "{} builds {} programs; name one: `-- COMMAND`",
-            directory.display(),
+            legible(directory),
             several.len()
         ),
     }
@@ -144,7 +144,7 @@ fn runtime_of(cargo: &OsStr, directory: &Path) -> Result<Option<String>> {
     let metadata: serde_json::Value =
         serde_json::from_slice(&output.stdout).context("cargo's metadata is no JSON")?;
     let root = std::fs::canonicalize(directory.join("Cargo.toml"))
-        .with_context(|| format!("could not find {}", directory.display()))?;
+        .with_context(|| format!("could not find {}", legible(directory)))?;
     let packages = metadata["packages"].as_array().into_iter().flatten();
     let mut own = packages
         .filter(|package| package["manifest_path"].as_str().map(Path::new) == Some(root.as_path()))

@@ -1,6 +1,9 @@
 //! Generated files on disk: all of them or none, never over somebody else's.
+//!
+//! Whatever may fail is done before the first of them takes its place. Who kills the program between
+//! two moves finds old files and new ones, each of them whole, and `--check` says which are old.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -8,7 +11,7 @@ use similar::TextDiff;
 
 use super::own::Own;
 use super::{Target, ecs};
-use crate::talk::say;
+use crate::talk::{legible, say};
 use crate::{Outcome, whole};
 
 /// A file to be, rendered.
@@ -56,12 +59,15 @@ impl Tree<'_> {
                 bail!(
                     "{} was not written by this tool; `--force` overwrites it, another `-o` directory leaves it \
                      alone, and `generate.own` in the manifest says that it is yours",
-                    path.display()
+                    legible(&path)
                 );
             }
             there.push((path, text));
         }
         let left_over = self.left_over()?;
+        for (path, _) in &there {
+            whole::clear_beside(path);
+        }
         let mut staged = Vec::new();
         for (file, (path, text)) in self.files.iter().zip(&there) {
             if text.as_ref() == Some(&file.text) {
@@ -69,8 +75,8 @@ impl Tree<'_> {
             }
             let parent = path.parent().unwrap_or(self.directory);
             std::fs::create_dir_all(parent)
-                .with_context(|| format!("could not make {}", parent.display()))?;
-            let could_not = || format!("could not write {}", path.display());
+                .with_context(|| format!("could not make {}", legible(parent)))?;
+            let could_not = || format!("could not write {}", legible(path));
             staged.push((
                 path,
                 whole::stage(path, file.text.as_bytes()).with_context(could_not)?,
@@ -78,7 +84,7 @@ impl Tree<'_> {
         }
         let mut wrote = Vec::new();
         for (path, staged) in staged {
-            let could_not = || format!("could not write {}", path.display());
+            let could_not = || format!("could not write {}", legible(path));
             staged.take_place().with_context(could_not)?;
             wrote.push(path);
         }
@@ -88,14 +94,19 @@ impl Tree<'_> {
             } else {
                 "fresh"
             };
-            say!("{done} {}", path.display());
+            say!("{done} {}", legible(path));
         }
         for path in left_over {
-            std::fs::remove_file(&path)
-                .with_context(|| format!("could not remove {}", path.display()))?;
+            match std::fs::remove_file(&path) {
+                // Another run was as quick.
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                removed => {
+                    removed.with_context(|| format!("could not remove {}", legible(&path)))?;
+                }
+            }
             say!(
                 "removed {}: the manifest no longer makes it",
-                path.display()
+                legible(&path)
             );
         }
         Ok(())
@@ -103,13 +114,13 @@ impl Tree<'_> {
 
     /// Shows what is stale; findings where anything is.
     pub(super) fn compare(&self) -> Result<Outcome> {
-        let mut out = anstream::stdout().lock();
+        let mut out = crate::out::text();
         let mut stale = 0;
         for file in self.files {
             let path = self.directory.join(&file.path);
             let Some(there) = read(&path)? else {
                 stale += 1;
-                writeln!(out, "missing: {}", path.display())?;
+                writeln!(out, "missing: {}", legible(&path))?;
                 continue;
             };
             // A checkout with another line ending is not a stale file.
@@ -119,22 +130,19 @@ impl Tree<'_> {
             }
             stale += 1;
             let diff = TextDiff::from_lines(&there, &file.text);
-            let (old, new) = (
-                path.display().to_string(),
-                format!("{} (from the manifest)", file.path),
-            );
+            let (old, new) = (legible(&path), format!("{} (from the manifest)", file.path));
             write!(out, "{}", diff.unified_diff().header(&old, &new))?;
         }
         for path in self.left_over()? {
             stale += 1;
-            writeln!(out, "left over: {}", path.display())?;
+            writeln!(out, "left over: {}", legible(&path))?;
         }
         if stale == 0 {
             writeln!(
                 out,
                 "fresh: {} files in {}",
                 self.files.len(),
-                self.directory.display()
+                legible(self.directory)
             )?;
             return Ok(Outcome::Clean);
         }
@@ -201,9 +209,9 @@ fn below(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(files),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(files),
         Err(error) => {
-            return Err(error).with_context(|| format!("could not read {}", folder.display()));
+            return Err(error).with_context(|| format!("could not read {}", legible(folder)));
         }
     };
     let mut paths: Vec<PathBuf> = entries
@@ -212,10 +220,14 @@ fn below(folder: &Path) -> Result<Vec<PathBuf>> {
     paths.sort();
     for path in paths {
         // A link may lead back to where it came from.
-        let kind = std::fs::symlink_metadata(&path)?;
+        let kind = match std::fs::symlink_metadata(&path) {
+            // Another run has moved it, or taken it away.
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            kind => kind.with_context(|| format!("could not read {}", legible(&path)))?,
+        };
         if kind.is_dir() {
             files.extend(below(&path)?);
-        } else if kind.is_file() {
+        } else if kind.is_file() && !whole::is_unfinished(&path) {
             files.push(path);
         }
     }
@@ -225,7 +237,7 @@ fn below(folder: &Path) -> Result<Vec<PathBuf>> {
 fn read(path: &Path) -> Result<Option<String>> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("could not read {}", path.display())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("could not read {}", legible(path))),
     }
 }

@@ -32,6 +32,7 @@ use serde::Serialize;
 use crate::Outcome;
 use crate::cli::GenArgs;
 use crate::input::{self, Input};
+use crate::talk::{self, tell};
 pub(crate) use compose::bounded_hook;
 use overrides::Overrides;
 use own::Own;
@@ -134,8 +135,8 @@ pub(crate) fn run(args: &GenArgs) -> Result<Outcome> {
     let (target, manifest) = args.asked()?;
     let input = input::one(manifest)?;
     if input.analysis.has_errors() {
-        anstream::eprint!("{}", crate::check::findings(&input));
-        anstream::eprintln!("nothing is generated from a manifest with errors");
+        talk::put(&crate::check::findings(&input));
+        tell!("nothing is generated from a manifest with errors");
         return Ok(Outcome::Findings);
     }
     let Some(resolved) = &input.analysis.resolved else {
@@ -217,6 +218,22 @@ fn directory(
 fn beside(input: &Input, path: &str) -> PathBuf {
     let directory = input.path.as_deref().and_then(Path::parent);
     directory.unwrap_or_else(|| Path::new("")).join(path)
+}
+
+/// What a target makes, each file's path with its text; `None` where something is missing for it.
+#[cfg(fuzzing)]
+pub(crate) fn rendered(
+    target: &'static Target,
+    resolved: &Resolved,
+) -> Option<Vec<(String, String)>> {
+    let ask = Ask {
+        resolved,
+        image: Some("registry.example.com/shop:1"),
+    };
+    let work = Work::of(target, &ask, false).ok()?;
+    let files = work.render(&Overrides::default());
+    let files = files.expect("a template of ours renders");
+    Some(files.into_iter().map(|it| (it.path, it.text)).collect())
 }
 
 impl<'a> Ask<'a> {

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use lifecycle_manifest::nearest;
 
+use crate::talk::legible;
+
 /// Every template that files are generated with, by its path without `.j2`.
 const TEMPLATES: &[&str] = include!(concat!(env!("OUT_DIR"), "/templates.rs"));
 
@@ -31,7 +33,7 @@ impl Overrides {
         if overrides.by_name.is_empty() {
             bail!(
                 "there is no template in {}: a file such as `{}.j2` replaces the built-in one",
-                directory.display(),
+                legible(directory),
                 names().next().unwrap_or_default()
             );
         }
@@ -39,7 +41,7 @@ impl Overrides {
     }
 
     fn add(&mut self, directory: &Path, before: &str) -> Result<()> {
-        let could_not = || format!("could not read {}", directory.display());
+        let could_not = || format!("could not read {}", legible(directory));
         for entry in std::fs::read_dir(directory).with_context(could_not)? {
             let path = entry.with_context(could_not)?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -57,10 +59,10 @@ impl Overrides {
                     Some(near) => format!("did you mean `{near}.j2`?"),
                     None => format!("these can be: {}", listed()),
                 };
-                bail!("{} replaces no template: {help}", path.display());
+                bail!("{} replaces no template: {help}", legible(&path));
             }
             let source = std::fs::read_to_string(&path)
-                .with_context(|| format!("could not read {}", path.display()))?;
+                .with_context(|| format!("could not read {}", legible(&path)))?;
             let name = name.to_owned();
             self.by_name.insert(name, Override { path, source });
         }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::files::{File, MARK};
 use super::overrides::Overrides;
+use crate::talk::legible;
 use crate::template::{render_as, try_render};
 
 /// A template of ours.
@@ -34,7 +35,7 @@ macro_rules! template {
             name: $name,
             source: include_str!(concat!(
                 env!("CARGO_MANIFEST_DIR"),
-                "/../templates/",
+                "/templates/",
                 $name,
                 ".j2"
             )),
@@ -72,7 +73,7 @@ impl Sheet {
         let Some(other) = others.of(name) else {
             return Ok(File::new(&self.path, ours));
         };
-        let shown = other.path.display();
+        let shown = legible(&other.path);
         let text = try_render(name, &other.source, quote, &self.data).map_err(|error| {
             anyhow!(
                 "the template {shown} does not render: {}\n`lifecycle gen --print-data` shows what it is given",

@@ -146,7 +146,7 @@ impl Work {
         });
         let shown: Vec<Shown<'_>> = shown.collect();
         let document = serde_json::json!({ "version": 1, "files": shown });
-        let mut out = anstream::stdout().lock();
+        let mut out = crate::out::text();
         writeln!(out, "{}", serde_json::to_string_pretty(&document)?)?;
         Ok(Outcome::Clean)
     }
@@ -185,7 +185,7 @@ fn in_folder(target: &Target, path: &str) -> String {
 /// YAML documents are told apart by `---`; JSON documents stand after one another as a stream; other
 /// files, where there are several, have their names above them.
 pub(super) fn print(files: &[File]) -> Result<()> {
-    let mut out = anstream::stdout().lock();
+    let mut out = crate::out::text();
     for file in files {
         let ending = Path::new(&file.path).extension();
         match ending.and_then(std::ffi::OsStr::to_str) {

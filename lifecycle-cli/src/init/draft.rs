@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lifecycle_manifest::duration::LONGEST;
 use lifecycle_manifest::platform::{
-    Concurrency, Controller, LaunchType, Mesh, Replacement, Share, Spot, Successor,
+    Concurrency, Controller, LaunchType, Mesh, Replacement, SecurityContext, Share, Spot, Successor,
 };
 use lifecycle_manifest::{Kind, is_label};
 
@@ -329,6 +329,7 @@ pub(super) struct Kubernetes {
     pub(super) load_balancer: Slot<Duration>,
     /// Not zero.
     pub(super) liveness_grace: Slot<Duration>,
+    pub(super) security_context: Slot<SecurityContext>,
 }
 
 /// `rollout`.

@@ -20,7 +20,7 @@ use crate::Outcome;
 use crate::cli::InitArgs;
 use crate::generate::targets_of;
 use crate::input::FILE_NAME;
-use crate::talk::say;
+use crate::talk::{legible, say};
 use crate::whole;
 use draft::{Draft, Health, Name, Resource, Slot, USUAL_PORT};
 use questions::Answers;
@@ -98,18 +98,28 @@ pub(crate) fn run(args: &InitArgs) -> Result<Outcome> {
     };
     let text = write::manifest(&draft)?;
     match &target {
-        None => anstream::stdout().lock().write_all(text.as_bytes())?,
+        None => crate::out::text().write_all(text.as_bytes())?,
         Some(path) => {
             let written = match args.force {
                 true => whole::write(path, text.as_bytes()),
                 false => whole::write_new(path, text.as_bytes()),
             };
-            written.with_context(|| format!("could not write {}", path.display()))?;
-            say!("wrote {}", path.display());
+            written.with_context(|| format!("could not write {}", legible(path)))?;
+            say!("wrote {}", legible(path));
         }
     }
     say_what_next(&draft, &text, target.as_deref());
     Ok(Outcome::Clean)
+}
+
+/// The manifest that describes what is deployed, where it can be described.
+#[cfg(fuzzing)]
+pub(crate) fn described(
+    deployed: &std::sync::Arc<[lifecycle_manifest::deployed::Deployed]>,
+) -> Option<String> {
+    let sources = from::Source::all(deployed);
+    let draft = from::draft(&sources, None, None, &Name::near("shop", "shop")).ok()?;
+    Some(write::manifest(&draft).expect("the template of every manifest renders"))
 }
 
 /// Where the manifest goes; `None` for standard output.
@@ -126,7 +136,7 @@ fn target(args: &InitArgs) -> Result<Option<PathBuf>> {
     }
     let parent = directory_of(path);
     if !parent.is_dir() {
-        bail!("there is no directory {}", parent.display());
+        bail!("there is no directory {}", legible(parent));
     }
     let is_yaml = path
         .extension()
@@ -135,7 +145,7 @@ fn target(args: &InitArgs) -> Result<Option<PathBuf>> {
     if args.output.is_none() && !is_yaml && !path.exists() {
         bail!(
             "there is no directory {}; a manifest's file ends in .yaml",
-            path.display()
+            legible(path)
         );
     }
     Ok(Some(path.clone()))
@@ -155,7 +165,7 @@ fn refuse_to_overwrite(path: &Path, force: bool) -> Result<()> {
     if path.symlink_metadata().is_ok() {
         bail!(
             "{} is there already; `--force` overwrites it, `-o -` prints instead",
-            path.display()
+            legible(path)
         );
     }
     // Two spellings side by side would be two manifests of one service.
@@ -163,7 +173,7 @@ fn refuse_to_overwrite(path: &Path, force: bool) -> Result<()> {
     if path.file_name() == Some(FILE_NAME.as_ref()) && other.is_file() {
         bail!(
             "{} is there already; `--force` writes a second one beside it, `-o -` prints instead",
-            other.display()
+            legible(&other)
         );
     }
     Ok(())
@@ -359,7 +369,7 @@ fn say_what_next(draft: &Draft, text: &str, target: Option<&Path>) {
     let path = match target {
         None => return,
         Some(path) if path == Path::new(FILE_NAME) => String::new(),
-        Some(path) => format!(" {}", path.display()),
+        Some(path) => format!(" {}", shell_words::quote(&legible(path))),
     };
     let mut steps = vec![
         (format!("lifecycle check{path}"), "does the shutdown fit?"),

@@ -6,6 +6,7 @@ use dialoguer::{Input, MultiSelect};
 use lifecycle_manifest::{Kind, Platform, is_label};
 
 use super::draft::USUAL_PORT;
+use crate::talk::tell;
 
 /// What a person has answered.
 #[derive(Debug, PartialEq, Eq)]
@@ -62,7 +63,7 @@ fn hear_interrupts() -> Result<()> {
             rustix::termios::tcsetattr(std::io::stdin(), now, &before).ok();
         }
         dialoguer::console::Term::stderr().show_cursor().ok();
-        anstream::eprintln!("\nnothing was written");
+        tell!("\nnothing was written");
         std::process::exit(2);
     });
     Ok(())

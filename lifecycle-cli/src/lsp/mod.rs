@@ -31,7 +31,7 @@ use server::{Server, Told};
 /// Where the client can no longer be written to.
 pub(crate) fn run() -> Result<Outcome> {
     let incoming = read(std::io::BufReader::new(std::io::stdin()));
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::out::bytes();
     let mut server = Server::default();
     loop {
         let next = match server.has_untold() {
@@ -72,4 +72,48 @@ fn read(
         }
     });
     receiver
+}
+
+/// A session whose messages are the lines of these bytes, after a beginning that is in order; a line
+/// that begins with a space is passed on as it is, without its length before it.
+#[cfg(fuzzing)]
+pub(crate) fn session(bytes: &[u8]) {
+    const BEGIN: [&[u8]; 2] = [
+        br#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"capabilities":{}}}"#,
+        br#"{"jsonrpc":"2.0","method":"initialized","params":{}}"#,
+    ];
+    let mut input = Vec::new();
+    for line in BEGIN.into_iter().chain(bytes.split(|byte| *byte == b'\n')) {
+        if let Some(raw) = line.strip_prefix(b" ") {
+            input.extend_from_slice(raw);
+            input.push(b'\n');
+        } else {
+            input.extend_from_slice(format!("Content-Length: {}\r\n\r\n", line.len()).as_bytes());
+            input.extend_from_slice(line);
+        }
+    }
+    let (mut input, mut out) = (input.as_slice(), Vec::new());
+    let mut server = Server::default();
+    while let Ok(Some(message)) = wire::read(&mut input) {
+        let told = match message {
+            Ok(message) => server.take(message),
+            Err(words) => {
+                wire::write_unreadable(&mut out, &words).expect("a buffer takes everything");
+                continue;
+            }
+        };
+        let Told::Say(mut messages) = told else {
+            break;
+        };
+        while server.has_untold() {
+            messages.extend(server.tell_findings());
+        }
+        for message in messages {
+            message.write(&mut out).expect("a buffer takes everything");
+        }
+    }
+    let mut answers = out.as_slice();
+    while let Some(answer) = wire::read(&mut answers).expect("what was written is whole") {
+        answer.expect("what was written is a message");
+    }
 }

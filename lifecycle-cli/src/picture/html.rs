@@ -13,15 +13,15 @@ use super::style;
 use super::text::{Font, plain, width};
 use super::what_if::Cases;
 use super::words::{
-    bar_class, bar_title, drawn, group_label, headline, legend, moment_classes, moment_label, ms,
-    verdict,
+    bar_class, bar_title, drawn, group_label, headline, legend, moment_classes, moment_label,
+    moment_words, ms, verdict,
 };
 use crate::template;
 use answers::{Data, answers};
 
-const TEMPLATE: &str = include_str!("../../../templates/picture/plan.html.j2");
-const PAGE: &str = include_str!("../../../templates/picture/page.css");
-const SCRIPT: &str = include_str!("../../../templates/picture/page.js");
+const TEMPLATE: &str = include_str!("../../templates/picture/plan.html.j2");
+const PAGE: &str = include_str!("../../templates/picture/page.css");
+const SCRIPT: &str = include_str!("../../templates/picture/page.js");
 
 /// Of so many steps each can be asked about on the page. Of more, those on the longest paths: a page that
 /// holds every answer grows with their square.
@@ -112,6 +112,8 @@ struct View {
     name: &'static str,
     label: String,
     headline: String,
+    /// What the picture shows and nothing else says: for who does not see it.
+    said: String,
     verdict: String,
     verdict_class: String,
     sum: String,
@@ -258,6 +260,7 @@ fn view(at: usize, plan: &Panel, shown: &Panel, names: usize, end_ms: u64) -> Vi
         name: plan.name,
         label: svg_label(plan),
         headline: headline(plan),
+        said: plain(&said(plan)),
         verdict: words,
         verdict_class: format!("verdict-{class}"),
         sum: plan.sum.clone(),
@@ -276,6 +279,18 @@ fn view(at: usize, plan: &Panel, shown: &Panel, names: usize, end_ms: u64) -> Vi
             .collect(),
         rows: rows_of(plan, shown, end_ms),
     }
+}
+
+/// The plan's moments and its longest path, in a sentence each.
+fn said(plan: &Panel) -> String {
+    let moments = drawn(plan).map(moment_words).collect::<Vec<_>>();
+    let mut said = format!("As planned: {}.", moments.join(", "));
+    if !plan.longest_path.is_empty() {
+        said += " Longest path: ";
+        said += &plan.longest_path.join(", then ");
+        said.push('.');
+    }
+    said
 }
 
 fn svg_label(panel: &Panel) -> String {

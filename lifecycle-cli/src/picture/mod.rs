@@ -26,7 +26,7 @@ use schemars::generate::SchemaSettings;
 
 use crate::cli::PlanArgs;
 use crate::formats;
-use crate::{Outcome, input, rollout};
+use crate::{Outcome, input, rollout, talk};
 use scene::Scene;
 
 pub(crate) use html::questions;
@@ -59,7 +59,7 @@ impl formats::Format for Format {
 pub(crate) fn run(args: &PlanArgs) -> Result<Outcome> {
     let input = input::one(args.manifest.as_deref())?;
     let Some(resolved) = &input.analysis.resolved else {
-        anstream::eprint!("{}", crate::check::findings(&input));
+        talk::put(&crate::check::findings(&input));
         return Ok(Outcome::Findings);
     };
     args.formats.spare(input.path.as_deref().into_iter())?;

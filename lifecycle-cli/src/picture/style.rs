@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 
 /// The style sheet. It begins with the palette of `:root`, then the dark one.
-pub(crate) const CSS: &str = include_str!("../../../templates/picture/style.css");
+pub(crate) const CSS: &str = include_str!("../../templates/picture/style.css");
 
 /// The hatchings, for the `<defs>` of a document.
-pub(crate) const PATTERNS: &str = include_str!("../../../templates/picture/patterns.svg");
+pub(crate) const PATTERNS: &str = include_str!("../../templates/picture/patterns.svg");
 
 const DARK: &str = "@media screen and (prefers-color-scheme: dark)";
 

@@ -16,7 +16,7 @@ use super::words::{
 };
 use crate::template;
 
-const TEMPLATE: &str = include_str!("../../../templates/picture/plan.svg.j2");
+const TEMPLATE: &str = include_str!("../../templates/picture/plan.svg.j2");
 
 /// The whole width.
 const WIDTH: f64 = 960.0;

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -34,7 +34,7 @@ pub(super) struct Served {
     /// The tasks that play drills.
     pub(super) drills: TaskTracker,
     /// Texts are looked at one after another: who types quickly does not take every core.
-    pub(super) looking: Semaphore,
+    pub(super) looking: Arc<Semaphore>,
     /// Fires when this program ends.
     pub(super) closing: CancellationToken,
 }
@@ -133,9 +133,12 @@ struct Text {
 
 async fn look(State(served): State<Arc<Served>>, Json(asked): Json<Text>) -> Answered<Answer> {
     let name = lock(&served.document).name().to_owned();
-    let _turn = turn(&served).await?;
-    let answer = move || answer::answer(&name, &asked.text, &asked.wanted);
-    blocking(answer).await.map(Json)
+    let turn = turn(&served).await?;
+    let answer = blocking(move || {
+        let _until_done = turn;
+        answer::answer(&name, &asked.text, &asked.wanted)
+    });
+    answer.await.map(Json)
 }
 
 #[derive(Serialize)]
@@ -145,8 +148,9 @@ struct Fixed {
 }
 
 async fn fix(State(served): State<Arc<Served>>, Json(asked): Json<Text>) -> Answered<Fixed> {
-    let _turn = turn(&served).await?;
+    let turn = turn(&served).await?;
     let fixed = blocking(move || {
+        let _until_done = turn;
         Ok(Fixed {
             text: answer::fixed(&asked.text),
         })
@@ -159,7 +163,8 @@ struct Save {
     text: String,
     /// The revision that was edited.
     revision: u64,
-    /// Write over whatever is there.
+    /// The revision is not the one that was edited, but the one that was seen to have taken its place:
+    /// write over that.
     #[serde(default)]
     force: bool,
 }
@@ -168,8 +173,14 @@ struct Save {
 #[derive(Serialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 enum Saved {
-    Saved { revision: u64 },
-    Changed { words: &'static str },
+    Saved {
+        revision: u64,
+    },
+    /// The revision is the one that is there now.
+    Changed {
+        words: &'static str,
+        revision: u64,
+    },
 }
 
 async fn save(State(served): State<Arc<Served>>, Json(asked): Json<Save>) -> Answered<Saved> {
@@ -177,7 +188,8 @@ async fn save(State(served): State<Arc<Served>>, Json(asked): Json<Save>) -> Ans
         blocking(move || Ok(lock(&served.document).save(&asked.text, asked.revision, asked.force)));
     match saved.await? {
         Ok(revision) => Ok(Json(Saved::Saved { revision })),
-        Err(Unsaved::Changed) => Ok(Json(Saved::Changed {
+        Err(Unsaved::Changed(revision)) => Ok(Json(Saved::Changed {
+            revision,
             words: "The file has changed on disk since it was loaded, and was left as it is.",
         })),
         Err(Unsaved::Failed(error)) => Err(Refusal::fault(&error)),
@@ -251,8 +263,10 @@ async fn report(
     Ok(([(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response())
 }
 
-async fn turn(served: &Served) -> Result<tokio::sync::SemaphorePermit<'_>, Refusal> {
-    let turn = served.looking.acquire().await;
+/// It goes with the work and not with the request: a page that asks again and no longer waits for the
+/// answer has not ended the work on it.
+async fn turn(served: &Served) -> Result<OwnedSemaphorePermit, Refusal> {
+    let turn = Arc::clone(&served.looking).acquire_owned().await;
     turn.map_err(|_| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "this program is ending"))
 }
 

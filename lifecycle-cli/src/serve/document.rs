@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
 use crate::input::BYTE_ORDER_MARK;
+use crate::talk::legible;
 use crate::whole;
 
 /// A longer file is no manifest that somebody edits in a page.
@@ -19,8 +20,27 @@ pub(super) struct Document {
     name: String,
     /// `None`: it was not there.
     bytes: Option<Vec<u8>>,
+    /// How it was written when it was last there.
+    style: Style,
     /// Counts what has been seen; whoever saves says which of them was edited.
     revision: u64,
+}
+
+/// What a page does not know of a text.
+#[derive(Debug, Clone, Copy)]
+struct Style {
+    ends: Ends,
+    has_mark: bool,
+}
+
+impl Style {
+    fn of(bytes: &[u8]) -> Self {
+        let text = std::str::from_utf8(bytes).unwrap_or_default();
+        Self {
+            ends: ends(text),
+            has_mark: text.starts_with(BYTE_ORDER_MARK),
+        }
+    }
 }
 
 /// How the lines of a file end. A page knows `\n` alone.
@@ -45,8 +65,8 @@ pub(super) struct Opened {
 /// Why nothing was written.
 #[derive(Debug)]
 pub(super) enum Unsaved {
-    /// The file is another than the one that was edited.
-    Changed,
+    /// The file is another than the one that was edited; its revision.
+    Changed(u64),
     /// It could not be written, or is too long.
     Failed(anyhow::Error),
 }
@@ -54,14 +74,14 @@ pub(super) enum Unsaved {
 impl Document {
     /// Errors: a file that cannot be read, is too long, or is not UTF-8.
     pub(super) fn open(path: PathBuf, name: String) -> Result<Self> {
-        let bytes = read(&path)?;
-        if bytes.is_none() {
-            bail!("there is no {}", path.display());
-        }
+        let Some(bytes) = read(&path)? else {
+            bail!("there is no {}", legible(&path));
+        };
         Ok(Self {
             path,
             name,
-            bytes,
+            style: Style::of(&bytes),
+            bytes: Some(bytes),
             revision: 1,
         })
     }
@@ -73,11 +93,7 @@ impl Document {
 
     /// Looks at the file again, and gives what is in it.
     pub(super) fn look(&mut self) -> Result<Opened> {
-        let there = read(&self.path)?;
-        if there != self.bytes {
-            self.bytes = there;
-            self.revision += 1;
-        }
+        self.see()?;
         let Some(bytes) = &self.bytes else {
             bail!("{} is not there any more", self.name);
         };
@@ -90,23 +106,29 @@ impl Document {
         })
     }
 
+    /// Counts what is there now, where it is something else.
+    fn see(&mut self) -> Result<()> {
+        let there = read(&self.path)?;
+        if there != self.bytes {
+            if let Some(bytes) = &there {
+                self.style = Style::of(bytes);
+            }
+            self.bytes = there;
+            self.revision += 1;
+        }
+        Ok(())
+    }
+
     /// Writes the whole file with the ends of line and the byte order mark that it had, unless it is no
-    /// longer the one that was edited. Gives the new revision.
+    /// longer the one that was edited. Gives the new revision. Who insists names the revision that has
+    /// been seen to be there instead, and one that came after it is not written over either.
     ///
     /// Between the last look and the write there is a moment in which somebody else's change would be
     /// written over; no lock that editors respect would close it.
-    pub(super) fn save(
-        &mut self,
-        text: &str,
-        edited: u64,
-        whatever_is_there: bool,
-    ) -> Result<u64, Unsaved> {
-        let there = read(&self.path);
-        if !whatever_is_there {
-            let there = there.map_err(Unsaved::Failed)?;
-            if edited != self.revision || there != self.bytes || there.is_none() {
-                return Err(Unsaved::Changed);
-            }
+    pub(super) fn save(&mut self, text: &str, seen: u64, insists: bool) -> Result<u64, Unsaved> {
+        self.see().map_err(Unsaved::Failed)?;
+        if seen != self.revision || (self.bytes.is_none() && !insists) {
+            return Err(Unsaved::Changed(self.revision));
         }
         let bytes = self.as_it_was_written(text);
         if bytes.len() > LONGEST {
@@ -121,14 +143,12 @@ impl Document {
     }
 
     fn as_it_was_written(&self, text: &str) -> Vec<u8> {
-        let before = self.bytes.as_deref().unwrap_or_default();
-        let before = std::str::from_utf8(before).unwrap_or_default();
         let text = one_kind_of_end(text);
-        let text = match ends(before) {
+        let text = match self.style.ends {
             Ends::CrLf => text.replace('\n', "\r\n"),
             Ends::Lf | Ends::Mixed => text,
         };
-        let mark = match before.starts_with(BYTE_ORDER_MARK) {
+        let mark = match self.style.has_mark {
             true => BYTE_ORDER_MARK,
             false => "",
         };
@@ -138,11 +158,11 @@ impl Document {
 
 /// `None` where there is nothing.
 fn read(path: &Path) -> Result<Option<Vec<u8>>> {
-    let failed = || format!("could not read {}", path.display());
+    let failed = || format!("could not read {}", legible(path));
     match std::fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).with_context(failed),
-        Ok(there) if !there.is_file() => bail!("{} is no file", path.display()),
+        Ok(there) if !there.is_file() => bail!("{} is no file", legible(path)),
         Ok(there) if there.len() > LONGEST as u64 => return Err(too_long(path)),
         Ok(_) => {}
     }
@@ -153,13 +173,13 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>> {
 
 fn decoded<'a>(bytes: &'a [u8], path: &Path) -> Result<&'a str> {
     std::str::from_utf8(bytes)
-        .with_context(|| format!("{} is not UTF-8, and cannot be edited", path.display()))
+        .with_context(|| format!("{} is not UTF-8, and cannot be edited", legible(path)))
 }
 
 fn too_long(path: &Path) -> anyhow::Error {
     anyhow::anyhow!(
         "{} is longer than {} KiB, and cannot be edited in a page",
-        path.display(),
+        legible(path),
         LONGEST >> 10
     )
 }
@@ -228,31 +248,36 @@ mod tests {
         let opened = document.look().unwrap();
         std::fs::write(&path, "a: 2\n").unwrap();
         let refused = document.save("a: 3\n", opened.revision, false);
-        assert!(matches!(refused, Err(Unsaved::Changed)), "{refused:?}");
+        assert!(matches!(refused, Err(Unsaved::Changed(2))), "{refused:?}");
         assert_eq!(std::fs::read(&path).unwrap(), b"a: 2\n");
         // Nor after somebody looked, in another tab for instance.
         document.look().unwrap();
         let refused = document.save("a: 3\n", opened.revision, false);
-        assert!(matches!(refused, Err(Unsaved::Changed)), "{refused:?}");
+        assert!(matches!(refused, Err(Unsaved::Changed(2))), "{refused:?}");
         assert_eq!(std::fs::read(&path).unwrap(), b"a: 2\n");
+        // Nor by somebody who insists and has not seen what came meanwhile.
+        std::fs::write(&path, "a: 4\n").unwrap();
+        let refused = document.save("a: 3\n", 2, true);
+        assert!(matches!(refused, Err(Unsaved::Changed(3))), "{refused:?}");
+        assert_eq!(std::fs::read(&path).unwrap(), b"a: 4\n");
 
-        let revision = document.save("a: 3\n", opened.revision, true).unwrap();
+        let revision = document.save("a: 3\n", 3, true).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"a: 3\n");
         assert!(revision > opened.revision);
     }
 
     #[test]
     fn a_file_that_has_gone_is_made_again_only_on_insistence() {
-        let (_directory, path) = there(b"a: 1\n");
+        let (_directory, path) = there(b"a: 1\r\n");
         let mut document = open(&path);
         std::fs::remove_file(&path).unwrap();
-        assert!(matches!(
-            document.save("a: 3\n", 1, false),
-            Err(Unsaved::Changed)
-        ));
+        for revision in [1, 2] {
+            let refused = document.save("a: 3\n", revision, false);
+            assert!(matches!(refused, Err(Unsaved::Changed(2))), "{refused:?}");
+        }
         assert!(!path.exists());
-        document.save("a: 3\n", 1, true).unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"a: 3\n");
+        document.save("a: 3\n", 2, true).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"a: 3\r\n");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A drill of the text in the page, against the program of the command line.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -20,6 +21,8 @@ use crate::input::Input;
 pub(super) struct Program {
     command: Vec<String>,
     env: Vec<(String, String)>,
+    /// The manifest's file; what it names beside it, such as `.proto` files, is looked for there.
+    manifest: Option<PathBuf>,
 }
 
 /// What the page asks for.
@@ -38,6 +41,7 @@ impl Program {
         Self {
             command,
             env: resolved.map_or_else(Vec::new, env),
+            manifest: manifest.path.clone(),
         }
     }
 
@@ -131,9 +135,12 @@ fn arguments(program: &Program, asked: &Asked) -> Result<DrillArgs> {
     line.extend(program.command.iter().cloned());
     match Cli::try_parse_from(line) {
         Ok(Cli {
-            command: Command::Drill(args),
+            command: Command::Drill(mut args),
             ..
-        }) => Ok(args),
+        }) => {
+            args.directory.clone_from(&program.manifest);
+            Ok(args)
+        }
         Ok(_) => anyhow::bail!("this is no drill"),
         Err(error) => anyhow::bail!("{}", error.render()),
     }

@@ -73,7 +73,7 @@ async fn serve(args: &ServeArgs, document: Document, program: Program) -> Result
         program,
         session: Mutex::default(),
         drills: TaskTracker::new(),
-        looking: Semaphore::new(1),
+        looking: Arc::new(Semaphore::new(1)),
         closing: closing.clone(),
     });
     let routes = api::routes(Arc::clone(&served), guard);
@@ -81,7 +81,7 @@ async fn serve(args: &ServeArgs, document: Document, program: Program) -> Result
         axum::serve(listener, routes).with_graceful_shutdown(closing.clone().cancelled_owned());
     let mut answering = tokio::spawn(async move { answering.await });
 
-    writeln!(std::io::stdout(), "{url}")?;
+    writeln!(crate::out::bytes(), "{url}")?;
     say!("serving on this machine alone; Ctrl-C ends it");
     let _door = args.open.then(|| open(&url)).transpose()?;
 

@@ -1,5 +1,5 @@
 //! Docker and Compose: what is generated, read by Compose's own schema and by Compose itself, and
-//! carried out by a real engine beside the drill.
+//! carried out by a real engine beside the drill; and the image of the program itself.
 //!
 //! `LIFECYCLE_CONFORMANCE_PYTHON` names a Python with `check-jsonschema`, `LIFECYCLE_COMPOSE` a
 //! Compose of version 2; docker-compose 1 and the engine are found by their names. What is not there
@@ -11,6 +11,9 @@ mod drilled;
 mod engine;
 mod files;
 mod played;
+mod podman;
+mod restricted;
+mod shipped;
 #[path = "../support/mod.rs"]
 mod support;
 

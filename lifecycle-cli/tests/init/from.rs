@@ -318,3 +318,46 @@ fn steps_are_fitted_to_the_grace_period_that_is_deployed() {
         assert_eq!(errors, 0, "{text}");
     }
 }
+
+#[test]
+fn a_program_is_not_held_to_more_than_it_runs_under_today() {
+    let all = "allowPrivilegeEscalation: false, capabilities: { drop: [ALL] }, runAsNonRoot: true, seccompProfile: { type: RuntimeDefault }";
+    let read_only = format!("{all}, readOnlyRootFilesystem: true");
+    let rest = all.replace("runAsNonRoot: true, ", "");
+    let none = Some("security_context: none");
+    for (pod, container, expected) in [
+        ("", "", none),
+        ("", "runAsNonRoot: true", none),
+        ("", rest.as_str(), none),
+        (
+            "runAsNonRoot: true",
+            rest.as_str(),
+            Some("security_context: writable-root"),
+        ),
+        (
+            "runAsNonRoot: false",
+            all,
+            Some("security_context: writable-root"),
+        ),
+        ("", all, Some("security_context: writable-root")),
+        ("", read_only.as_str(), None),
+        // The container's own word goes before the pod's.
+        (
+            "runAsNonRoot: true",
+            "runAsNonRoot: false, allowPrivilegeEscalation: false, capabilities: { drop: [ALL] }, seccompProfile: { type: RuntimeDefault }",
+            none,
+        ),
+    ] {
+        let file = format!(
+            "kind: Deployment\nmetadata: {{ name: shop }}\nspec: {{ template: {{ spec: {{ securityContext: {{ {pod} }}, containers: [{{ name: shop, image: x, ports: [{{ containerPort: 8080 }}], securityContext: {{ {container} }} }}] }} }} }}\n"
+        );
+        let made = given(Path::new("."), &["init", "--from", "-", "--stdout"], &file);
+        let text = out(&made);
+        let active = active(&text);
+        let written = active.iter().find_map(|line| {
+            let line = line.trim();
+            line.starts_with("security_context:").then_some(line)
+        });
+        assert_eq!(written, expected, "{pod} | {container}\n{text}");
+    }
+}

@@ -326,7 +326,24 @@ fn the_file_is_written_when_asked_and_not_over_somebody_else_s() {
     let opened = server.ask("GET", "/api/document", None).json();
     assert_eq!(server.post("/api/save", &again)["outcome"], "changed");
     let newest = json!({ "text": edited, "revision": opened["revision"] });
-    assert_eq!(server.post("/api/save", &newest)["outcome"], "saved");
+    let saved = server.post("/api/save", &newest);
+    assert_eq!(saved["outcome"], "saved");
+    assert_eq!(there(), edited);
+
+    // Who insists writes over what was seen, and over nothing that came later.
+    let insist = |revision: &Value| {
+        let body = json!({ "text": edited, "revision": revision, "force": true });
+        server.post("/api/save", &body)
+    };
+    std::fs::write(&path, "# seen\n").unwrap();
+    let newest = json!({ "text": edited, "revision": saved["revision"] });
+    let seen = server.post("/api/save", &newest);
+    assert_eq!(seen["outcome"], "changed");
+    std::fs::write(&path, "# not seen\n").unwrap();
+    let refused = insist(&seen["revision"]);
+    assert_eq!(refused["outcome"], "changed");
+    assert_eq!(there(), "# not seen\n");
+    assert_eq!(insist(&refused["revision"])["outcome"], "saved");
     assert_eq!(there(), edited);
 }
 
@@ -396,6 +413,23 @@ fn nothing_is_run_but_what_the_command_line_named() {
     asked["platform"] = json!("kubernetes");
     asked["text"] = json!(with("typed").replace("45s", "5s"));
     assert_eq!(server.post("/api/drill", &asked)["outcome"], "refused");
+}
+
+/// As `lifecycle drill svc/shop.yaml` does.
+#[test]
+fn what_a_manifest_names_beside_it_is_found_from_where_it_is_served() {
+    let text = format!(
+        "{}drill:\n  requests: [{{ path: /shop.Quotes/Get, protocol: grpc, proto: shop.proto }}]\n",
+        fine()
+    );
+    let proto = "syntax = \"proto3\";\npackage shop;\nmessage Ask {}\n\
+                 service Quotes { rpc Get(Ask) returns (Ask); }\n";
+    let project = project(&[("svc/shop.yaml", &text), ("svc/shop.proto", proto)]);
+    let server = Server::start(project.path(), &["svc/shop.yaml", "--", "sleep", "1000"]);
+    let started = server.post("/api/drill", &drill(&text));
+    assert_eq!(started["outcome"], "started", "{started}");
+    server.post("/api/drill/stop", &json!({}));
+    server.watch(|_| true);
 }
 
 #[test]

@@ -35,7 +35,7 @@ use crate::target::process::Status;
 use order::Word;
 pub(crate) use order::{Order, Start, Undo};
 pub use serve::serve_if_asked;
-pub(crate) use sweep::kill;
+pub(crate) use sweep::{kill, signal};
 
 /// Set for the guard, and for nothing else.
 const ASKED: &str = "LIFECYCLE_DRILL_GUARD";

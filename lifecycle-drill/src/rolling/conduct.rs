@@ -12,9 +12,10 @@ use tokio::time::{sleep, timeout, timeout_at};
 use super::balancer::{Balancer, Probing};
 use super::deploy::{Rolling, Standing};
 use super::instance::Instance;
-use super::measured::{self, RollingMeasured, RolloutCourse};
+use super::measured::{RollingMeasured, RolloutCourse};
 use super::places::{self, Place, Wanted};
-use crate::script::{Endpoint, Load, Script, Target};
+use super::reading;
+use crate::script::{Endpoint, Load, Pace, Script, Target};
 use crate::stage::Stage;
 use crate::target::process::Status;
 use crate::traffic::tally::Tally;
@@ -28,6 +29,9 @@ const AFTER: Duration = Duration::from_secs(1);
 const NEVER: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How long the new instances have to leave by themselves when all is measured.
 const PARTING: Duration = Duration::from_secs(2);
+
+/// What a request takes of this process: the client's end, and both of the balancer's.
+const DESCRIPTORS: usize = 3;
 
 /// What a deploy came to.
 pub(super) struct Played<'a> {
@@ -52,7 +56,7 @@ pub(super) async fn play(
     rolling: &Rolling,
     progress: &Progress,
 ) -> anyhow::Result<RollingMeasured> {
-    let mut fleet = Fleet::new(target, script, rolling, progress)?;
+    let mut fleet = Fleet::new(target, script, load, rolling, progress)?;
     let stage = Arc::new(Stage::new());
     // Fires on every way out, so that no thread goes on measuring.
     let _halted = stage.halt.clone().drop_guard();
@@ -81,10 +85,12 @@ pub(super) async fn play(
             course = fleet.serve_for(AFTER).await?;
         }
         stage.end_routing(Instant::now());
-        tally = Some(last_answers(counts, load.timeout, &stage).await?);
+        // The new instances stay, and would keep them open for good.
+        stage.hang_up.cancel();
+        tally = Some(last_answers(counts, longest(load), &stage).await?);
     }
     let course = course.unwrap_or(RolloutCourse::Played);
-    let measured = measured::of(Played {
+    let measured = reading::of(Played {
         target,
         script,
         load,
@@ -98,6 +104,13 @@ pub(super) async fn play(
     });
     fleet.part().await?;
     Ok(measured)
+}
+
+/// How long a request of this load may be under way.
+fn longest(load: &Load) -> Duration {
+    let requests = load.requests.iter().chain(&load.slow);
+    let by_itself = requests.map(|spec| spec.send_over + spec.read_over).max();
+    load.timeout + by_itself.unwrap_or_default()
 }
 
 /// Waits for the requests that are under way.
@@ -134,6 +147,7 @@ impl<'a> Fleet<'a> {
     fn new(
         target: &'a Target,
         script: &'a Script,
+        load: &Load,
         rolling: &'a Rolling,
         progress: &'a Progress,
     ) -> anyhow::Result<Self> {
@@ -154,7 +168,10 @@ impl<'a> Fleet<'a> {
                 })
             })
             .collect();
-        let balancer = Balancer::start(rolling.balancing, rolling.last_resort)?;
+        let clients: usize = load.sessions.iter().map(|session| session.clients).sum();
+        crate::traffic::room_for((clients + load.max_in_flight) * DESCRIPTORS);
+        let looks = matches!(load.pace, Pace::Open { .. });
+        let balancer = Balancer::start(rolling.balancing, rolling.last_resort, looks)?;
         progress(Event::Balancing {
             address: balancer.address,
         });
@@ -284,11 +301,20 @@ impl<'a> Fleet<'a> {
 
     /// Replaces every old instance; what hindered it otherwise.
     async fn replace_all(&mut self) -> anyhow::Result<Option<RolloutCourse>> {
+        let (mut steps, mut since) = (self.steps(), Instant::now());
         loop {
             let now = Instant::now();
             self.look(now)?;
             if let Some(course) = self.dead().or_else(|| self.stuck(now)) {
                 return Ok(Some(course));
+            }
+            if steps != self.steps() {
+                (steps, since) = (self.steps(), now);
+            }
+            if now > since + self.patience() {
+                // Whatever each of them does, together they come to no end.
+                let instance = self.held_up_by(now);
+                return Ok(Some(RolloutCourse::Stuck { instance }));
             }
             let standing = self.standing(now);
             let settled = self.old().all(Instance::is_settled);
@@ -304,7 +330,6 @@ impl<'a> Fleet<'a> {
             for _ in 0..step.start {
                 self.start(true).await?;
             }
-            // Those that are not ready go first: nobody misses them.
             let mut going: Vec<&mut Instance> = self
                 .instances
                 .iter_mut()
@@ -338,6 +363,10 @@ impl<'a> Fleet<'a> {
             old: number(&|it| !it.new && !it.is_leaving()),
             new: number(&|it| it.new),
             available: number(&|it| it.is_available(self.rolling, now)),
+            old_unready: number(&|it| {
+                !it.new && !it.is_leaving() && !it.is_available(self.rolling, now)
+            }),
+            new_unready: number(&|it| it.new && !it.is_available(self.rolling, now)),
             stopping: number(&|it| it.is_leaving() && it.ended().is_none()),
         }
     }
@@ -355,16 +384,49 @@ impl<'a> Fleet<'a> {
         })
     }
 
-    /// A new instance that is not ready in its time.
+    /// A new instance that is not ready in its time, or was ready once and not again for as long.
     fn stuck(&self, now: Instant) -> Option<RolloutCourse> {
         let late = self.instances.iter().find(|it| {
-            it.new
-                && it.moments.ready.is_none()
-                && now > it.moments.started + self.target.start_timeout
+            let readiness = it.backend.readiness();
+            let since = readiness.since.max(it.moments.started);
+            it.new && !readiness.up && now > since + self.target.start_timeout
         })?;
         Some(RolloutCourse::Stuck {
             instance: late.place.replica,
         })
+    }
+
+    /// How many steps the deploy has made. Each is made once, so that there is a last one.
+    fn steps(&self) -> usize {
+        let of = |it: &Instance| {
+            let moments = [
+                it.moments.ready,
+                it.moments.routed,
+                it.moments.asked,
+                it.moments.signalled,
+                it.moments.killed,
+            ];
+            1 + moments.iter().flatten().count() + usize::from(it.is_settled())
+        };
+        self.instances.iter().map(of).sum()
+    }
+
+    /// From one step to the next it takes no longer than this.
+    fn patience(&self) -> Duration {
+        let (script, rolling) = (self.script, self.rolling);
+        let leaving = script.asked_to_signal() + script.signal_to_kill() + script.routing_lag;
+        let coming = self.target.start_timeout + rolling.min_ready + rolling.propagation;
+        leaving + coming + rolling.probe_period * (rolling.probe_failures + 1)
+    }
+
+    /// The new instance that is not in use, or the last one.
+    fn held_up_by(&self, now: Instant) -> usize {
+        let held_up = |it: &&Instance| {
+            it.new && !(it.backend.is_routed() && it.is_available(self.rolling, now))
+        };
+        let it = self.instances.iter().find(held_up);
+        it.or(self.instances.last())
+            .map_or(0, |it| it.place.replica)
     }
 
     /// All is measured: the instances that are left may go by themselves, and are killed when they do

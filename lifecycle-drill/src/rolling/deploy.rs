@@ -66,6 +66,10 @@ pub(super) struct Standing {
     pub(super) new: u32,
     /// Of both, those that count as ready.
     pub(super) available: u32,
+    /// Old ones that do not count as ready, though nobody asked them to stop.
+    pub(super) old_unready: u32,
+    /// New ones that do not count as ready.
+    pub(super) new_unready: u32,
     /// Old instances that were asked to stop and are not gone.
     pub(super) stopping: u32,
 }
@@ -85,6 +89,8 @@ impl Rolling {
             old,
             new,
             available,
+            old_unready,
+            new_unready,
             stopping,
         } = standing;
         let held = match self.waits_for_the_end {
@@ -92,13 +98,14 @@ impl Rolling {
             false => 0,
         };
         let most = self.replicas + self.surge;
+        let fewest = self.replicas.saturating_sub(self.unavailable);
+        // Old ones that are not ready go first: they would hold up the others, and nobody misses them.
+        let unready = old_unready.min((old + new).saturating_sub(fewest + new_unready));
         Move {
             start: most
                 .saturating_sub(old + new + held)
                 .min(self.replicas.saturating_sub(new)),
-            stop: available
-                .saturating_sub(self.replicas.saturating_sub(self.unavailable))
-                .min(old),
+            stop: (unready + available.saturating_sub(fewest)).min(old),
         }
     }
 
@@ -140,6 +147,8 @@ mod tests {
                 old,
                 new: number(&new),
                 available: old + u32::try_from(ready).unwrap(),
+                old_unready: 0,
+                new_unready: number(&new) - u32::try_from(ready).unwrap(),
                 stopping: number(&stopping),
             };
             if old == 0 && stopping.is_empty() && standing.available == rolling.replicas {
@@ -167,6 +176,35 @@ mod tests {
             let (fewest, most, _) = played(&rolling(replicas, 0, 1, true));
             assert_eq!((fewest, most), (replicas - 1, replicas));
         }
+    }
+
+    #[test]
+    fn old_instances_that_are_not_ready_go_first_and_hold_nothing_up() {
+        let three = rolling(3, 1, 0, false);
+        // One of three has failed: there is a new one in its place, and nothing to spare.
+        let standing = Standing {
+            old: 3,
+            new: 1,
+            available: 3,
+            old_unready: 1,
+            ..Standing::default()
+        };
+        assert_eq!(three.next(standing), Move { start: 0, stop: 1 });
+        // The new one is not ready yet: it may be that the old one comes back first.
+        let standing = Standing {
+            available: 2,
+            new_unready: 1,
+            ..standing
+        };
+        assert_eq!(three.next(standing), Move { start: 0, stop: 0 });
+        let one_less = rolling(3, 0, 1, true);
+        let standing = Standing {
+            old: 3,
+            available: 2,
+            old_unready: 1,
+            ..Standing::default()
+        };
+        assert_eq!(one_less.next(standing), Move { start: 0, stop: 1 });
     }
 
     #[test]

@@ -11,20 +11,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::conduct::Played;
-use super::deploy::{Balancing, Rolling};
-use super::instance::Instance;
+use super::deploy::Balancing;
 use super::router::Fault;
-use super::verdict;
 use crate::measured::{Finding, LoadSummary, Planned};
-use crate::own_report::{self, OwnReport};
-use crate::stage::millis_between;
+use crate::own_report::OwnReport;
 use crate::target::process::Status;
-use crate::traffic::tally::{Counts, Latency, LostRequest, Requests};
-use crate::words::grouped;
-
-/// The version of the JSON.
-const VERSION: u32 = 1;
+use crate::traffic::tally::{Latency, LostRequest};
+use crate::verdict::Expectations;
 
 /// One rolling deploy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -47,6 +40,8 @@ pub struct RollingMeasured {
     pub command: Vec<String>,
     /// How far the deploy came.
     pub course: RolloutCourse,
+    /// What it was held to.
+    pub expected: Expectations,
     /// What was found, failures first.
     pub findings: Vec<Finding>,
     /// How it was to go.
@@ -55,6 +50,8 @@ pub struct RollingMeasured {
     pub signal: String,
     /// What the script said would happen to each instance.
     pub planned: Planned,
+    /// What decided which request came when: the same seed is the same sequence.
+    pub seed: u64,
     /// What was sent.
     pub load: LoadSummary,
     /// What clients saw; null when there was no instance to send anything to.
@@ -68,6 +65,23 @@ pub struct RollingMeasured {
     pub instances: Vec<InstanceMeasured>,
     /// What could not be measured, and why, in sentences.
     pub not_measured: Vec<String>,
+}
+
+impl RollingMeasured {
+    /// Whether an instance that was stopped is to end in this way.
+    pub fn is_expected(&self, status: Status) -> bool {
+        is_expected(status, &self.expected)
+    }
+}
+
+/// Whether an instance that was stopped is to end in this way. One that a signal ends counts as 128 and
+/// the signal's number, as platforms show it.
+pub(super) fn is_expected(status: Status, expected: &Expectations) -> bool {
+    match status {
+        Status::Code(code) => code == expected.exit_code,
+        Status::Signal(number) => 128 + number == expected.exit_code,
+        Status::Unknown => false,
+    }
 }
 
 /// Which kind of drill it was.
@@ -147,20 +161,6 @@ pub struct Seen {
 }
 
 impl Seen {
-    fn of(counts: Counts) -> Self {
-        Self {
-            served: counts.served,
-            client_error: counts.client_error,
-            refused: counts.refused,
-            server_error: counts.server_error,
-            // The balancer is always there: a connection that it closes at once is one that an instance
-            // refused.
-            lost: counts.lost + counts.refused_at_connect,
-            lost_unanswered: counts.lost_unanswered,
-            not_sent: counts.not_sent,
-        }
-    }
-
     /// Every request that was sent.
     pub const fn sent(&self) -> u64 {
         self.served + self.refused + self.server_error + self.lost
@@ -200,6 +200,8 @@ pub struct ClientView {
     pub behind_p99_ms: f64,
     /// The status of the last server error, if there was one.
     pub last_server_error: Option<u16>,
+    /// How many of the server errors came before the deploy began.
+    pub server_errors_before: u64,
     /// The load ended before the deploy did, because it had sent as many requests as it may.
     pub ended_early: bool,
     /// The first lost requests, twenty at most.
@@ -207,20 +209,6 @@ pub struct ClientView {
 }
 
 impl ClientView {
-    fn of(requests: Requests) -> Self {
-        Self {
-            before: Seen::of(requests.before),
-            during: Seen::of(requests.settling.plus(requests.stopping)),
-            after: Seen::of(requests.gone),
-            latency_before: requests.latency_before,
-            latency_during: requests.latency_after,
-            behind_p99_ms: requests.behind_p99_ms,
-            last_server_error: requests.last_server_error,
-            ended_early: requests.ended_early,
-            lost: requests.lost,
-        }
-    }
-
     /// Everything.
     pub const fn all(&self) -> Seen {
         self.before.plus(self.during).plus(self.after)
@@ -295,188 +283,4 @@ pub struct InstanceMeasured {
     pub report: Option<OwnReport>,
     /// The last lines that it wrote, where it did not leave as it should.
     pub output: Vec<String>,
-}
-
-/// Reads what was measured.
-pub(super) fn of(played: Played<'_>) -> RollingMeasured {
-    let Played {
-        target,
-        script,
-        load,
-        rolling,
-        course,
-        instances,
-        balancer,
-        began,
-        ended,
-        tally,
-    } = played;
-    let losses: Vec<Losses> = balancer
-        .router
-        .faults()
-        .into_iter()
-        .map(|(number, how, faults)| {
-            let signalled = instances
-                .iter()
-                .find(|it| Some(it.place.replica) == number)
-                .and_then(|it| it.moments.signalled);
-            Losses {
-                instance: number,
-                how,
-                count: faults.count,
-                first_ms: millis_between(began, faults.first),
-                last_ms: millis_between(began, faults.last),
-                first_after_signal_ms: signalled.map(|at| millis_between(at, faults.first)),
-            }
-        })
-        .collect();
-    let planned = Planned::of(script);
-    let measured: Vec<InstanceMeasured> = instances
-        .iter()
-        .map(|it| instance(it, &planned, &losses, began))
-        .collect();
-    let mut not_measured = vec![
-        "the new instances are the same program: what another version does beside this one is not \
-         rehearsed"
-            .to_owned(),
-    ];
-    if measured.iter().all(|it| it.report.is_none()) {
-        not_measured.push(
-            "steps: no instance left a report; the program does not link the lifecycle runtime, or \
-             ended before it could write one"
-                .to_owned(),
-        );
-    }
-    let mut whole = RollingMeasured {
-        version: VERSION,
-        kind: Kind::Rolling,
-        passed: false,
-        sentence: String::new(),
-        service: script.service.clone(),
-        platform: script.platform.clone(),
-        platform_label: script.platform_label.clone(),
-        command: target.subject.words(),
-        course,
-        findings: Vec::new(),
-        deploy: Deploy::of(rolling),
-        signal: script.signal.name().to_owned(),
-        planned,
-        load: LoadSummary::of(load),
-        requests: tally.map(|tally| ClientView::of(tally.requests(began))),
-        losses,
-        took_ms: ended.map(|ended| millis_between(began, ended)),
-        instances: measured,
-        not_measured,
-    };
-    whole.sentence = sentence(&whole);
-    whole.findings = verdict::findings(&whole, target.start_timeout);
-    whole.passed = crate::verdict::passes(&whole.findings);
-    whole
-}
-
-fn instance(
-    it: &Instance,
-    planned: &Planned,
-    losses: &[Losses],
-    began: std::time::Instant,
-) -> InstanceMeasured {
-    let moments = &it.moments;
-    let from_began = |at| millis_between(began, at);
-    let ended = it.ended();
-    let kill = rustix::process::Signal::KILL.as_raw();
-    let status = ended.map(|ended| ended.status);
-    let sigkill_needed = moments.killed.is_some() && status == Some(Status::Signal(kill));
-    let exit_ms = moments
-        .signalled
-        .zip(ended)
-        .map(|(signalled, ended)| millis_between(signalled, ended.at));
-    let number = it.place.replica;
-    let own = losses.iter().filter(|it| it.instance == Some(number));
-    let lost = own.map(|it| it.count).sum();
-    let as_it_should = status.is_none_or(|status| status == Status::Code(0));
-    InstanceMeasured {
-        number,
-        new: it.new,
-        port: it.place.port,
-        health_port: Some(it.place.health_port).filter(|port| *port != it.place.port),
-        started_ms: from_began(moments.started),
-        ready_ms: moments.ready.map(from_began),
-        routed_ms: moments.routed.map(from_began),
-        asked_ms: moments.asked.map(from_began),
-        unrouted_ms: moments.unrouted.map(from_began),
-        signalled_ms: moments.signalled.map(from_began),
-        killed_ms: moments.killed.map(from_began),
-        ended_ms: ended.map(|ended| from_began(ended.at)),
-        taken: it.backend.taken.load(std::sync::atomic::Ordering::SeqCst),
-        in_flight_at_signal: it.burden.map(|burden| burden.in_flight),
-        connections_at_signal: it.burden.map(|burden| burden.connections),
-        lapses: it.lapses,
-        lost,
-        status,
-        exit_ms,
-        left_ms: exit_ms
-            .filter(|_| !sigkill_needed)
-            .map(|exit| (planned.signal_to_kill_ms - exit).max(0.0)),
-        sigkill_needed,
-        left_behind: match ended.is_some() && moments.killed.is_none() {
-            true => it.running.left_behind(),
-            false => None,
-        },
-        report: own_report::read(&it.report).ok(),
-        output: match as_it_should && moments.ready.is_some() {
-            true => Vec::new(),
-            false => it.running.last_lines(),
-        },
-    }
-}
-
-impl Deploy {
-    fn of(rolling: &Rolling) -> Self {
-        let millis = |duration: std::time::Duration| duration.as_secs_f64() * 1_000.0;
-        Self {
-            replicas: rolling.replicas,
-            surge: rolling.surge,
-            unavailable: rolling.unavailable,
-            waits_for_the_end: rolling.waits_for_the_end,
-            balancing: rolling.balancing,
-            probe_period_ms: millis(rolling.probe_period),
-            probe_failures: rolling.probe_failures,
-            min_ready_ms: millis(rolling.min_ready),
-            propagation_ms: millis(rolling.propagation),
-        }
-    }
-}
-
-/// What clients saw, in a sentence.
-fn sentence(measured: &RollingMeasured) -> String {
-    let replicas = match measured.deploy.replicas {
-        1 => "1 replica".to_owned(),
-        many => format!("{many} replicas"),
-    };
-    let deploy = match measured.course {
-        RolloutCourse::Played => format!("a rolling deploy of {replicas}"),
-        _ => format!("a rolling deploy of {replicas} that did not come to its end"),
-    };
-    let Some(all) = measured.requests.as_ref().map(ClientView::all) else {
-        return format!("{deploy} was sent no request");
-    };
-    let mut sentence = format!(
-        "{deploy} lost {} of {} requests",
-        grouped(all.lost),
-        grouped(all.sent())
-    );
-    let mut beside = Vec::new();
-    if all.refused > 0 {
-        beside.push(format!("turned {} away with 503", grouped(all.refused)));
-    }
-    if all.server_error > 0 {
-        beside.push(format!(
-            "answered {} with a server error",
-            grouped(all.server_error)
-        ));
-    }
-    if !beside.is_empty() {
-        sentence = format!("{sentence}, and {}", beside.join(" and "));
-    }
-    sentence
 }

@@ -14,6 +14,7 @@ mod deploy;
 mod instance;
 pub mod measured;
 mod places;
+mod reading;
 pub mod router;
 mod verdict;
 

@@ -34,6 +34,8 @@ pub enum Fault {
     Garbled,
     /// There was no instance to send it to.
     NoInstance,
+    /// The drill's balancer had no descriptor or port left for it.
+    NoRoom,
 }
 
 impl Fault {
@@ -47,6 +49,7 @@ impl Fault {
             Self::Cut => "cut in the middle of the answer",
             Self::Garbled => "answered with something that is not HTTP",
             Self::NoInstance => "had no instance to go to",
+            Self::NoRoom => "found the drill's balancer without a descriptor or port",
         }
     }
 }

@@ -4,12 +4,63 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::measured::{RollingMeasured, RolloutCourse};
+use super::measured::{ClientView, RollingMeasured, RolloutCourse, Seen};
 use super::router::Fault;
 use super::{Balancing, Rolling, run};
 use crate::measured::Severity;
 use crate::tests::victim::{self, Way};
+use crate::traffic::tally::Latency;
 use crate::{Endpoint, Event, Load, Pace, Progress, Script, Target};
+
+/// A deploy in which all went well: 100 requests before it, 1,000 during, 100 after it; one old instance
+/// and one new one.
+pub(super) fn measured() -> RollingMeasured {
+    let instance = |new: bool| {
+        let at = |ms: f64| Some(ms).filter(|_| !new);
+        serde_json::json!({
+            "number": 1 + usize::from(new), "new": new, "port": 1, "health_port": null,
+            "started_ms": 0.0, "ready_ms": 10.0, "routed_ms": 20.0, "asked_ms": at(1_000.0),
+            "unrouted_ms": at(1_100.0), "signalled_ms": at(1_500.0), "killed_ms": null,
+            "ended_ms": at(2_000.0), "taken": 600, "in_flight_at_signal": null,
+            "connections_at_signal": null, "lapses": 0, "lost": 0,
+            "status": if new { serde_json::Value::Null } else { serde_json::json!({ "code": 0 }) },
+            "exit_ms": at(500.0), "left_ms": null, "sigkill_needed": false, "left_behind": null,
+            "report": null, "output": [],
+        })
+    };
+    let seen = |served: u64| Seen {
+        served,
+        ..Seen::default()
+    };
+    let latency = Some(Latency {
+        p50_ms: 1.0,
+        p90_ms: 2.0,
+        p99_ms: 3.0,
+        max_ms: 4.0,
+    });
+    let requests = ClientView {
+        before: seen(100),
+        during: seen(1_000),
+        after: seen(100),
+        latency_before: latency,
+        latency_during: latency,
+        ..ClientView::default()
+    };
+    serde_json::from_value(serde_json::json!({
+        "version": 1, "kind": "rolling", "passed": true, "sentence": "", "service": "shop",
+        "platform": "kubernetes", "platform_label": "Kubernetes", "command": ["shop"],
+        "course": "played", "expected": crate::Expectations::default(), "findings": [],
+        "deploy": {
+            "replicas": 1, "surge": 1, "unavailable": 0, "waits_for_the_end": false,
+            "balancing": "connections", "probe_period_ms": 100.0, "probe_failures": 1,
+            "min_ready_ms": 0.0, "propagation_ms": 0.0,
+        },
+        "signal": "SIGTERM", "planned": crate::measured::Planned::of(&covered()), "seed": 1,
+        "load": crate::measured::LoadSummary::of(&victim::load()), "requests": requests, "losses": [],
+        "took_ms": 2_000.0, "instances": [instance(false), instance(true)], "not_measured": [],
+    }))
+    .unwrap()
+}
 
 /// One by one, and quickly.
 fn three(balancing: Balancing) -> Rolling {

@@ -1,30 +1,28 @@
 //! What a rolling deploy came to, read as findings.
 
+mod lost;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::deploy::Balancing;
-use super::measured::{InstanceMeasured, Losses, RollingMeasured, RolloutCourse, Seen};
-use super::router::Fault;
+use super::measured::{InstanceMeasured, RollingMeasured, RolloutCourse};
 use crate::measured::{Finding, Severity};
 use crate::target::process::{Status, signal_name};
-use crate::words::{count, grouped, moment, span};
-
-/// Requests that are late by more than this, ninety-nine in a hundred, are not the load asked for.
-const BEHIND_MS: f64 = 50.0;
-/// So many kinds of losses are told one by one.
-const TOLD: usize = 3;
+use crate::verdict;
+use crate::words::{count, grouped, span};
 
 /// All findings, failures first.
 pub(super) fn findings(measured: &RollingMeasured, start_timeout: Duration) -> Vec<Finding> {
     let mut findings: Vec<Finding> = [
         course(measured, start_timeout),
-        lost(measured),
+        lost::lost(measured),
         failed(measured),
         killed(measured),
         exits(measured),
         refused(measured),
+        late(measured),
+        slow(measured),
         left_behind(measured),
         off_target(measured),
         load(measured),
@@ -72,6 +70,19 @@ fn course(measured: &RollingMeasured, start_timeout: Duration) -> Option<Finding
             "the program listens on another port than the one it was given, or waits for something \
              that is not there; its last lines are below",
         ),
+        RolloutCourse::Stuck { instance }
+            if measured
+                .instances
+                .iter()
+                .any(|it| it.number == instance && it.ready_ms.is_some()) =>
+        {
+            (
+                "rollout-stuck",
+                format!("instance {instance}, a new one, was ready and did not stay it: {left}"),
+                "it cannot bear this load beside the others, or something that it needs went away; \
+                 its last lines are below",
+            )
+        }
         RolloutCourse::Stuck { instance } => (
             "rollout-stuck",
             format!("instance {instance}, a new one, was not ready within {limit}: {left}"),
@@ -112,163 +123,54 @@ fn how(status: Status) -> String {
     }
 }
 
-fn lost(measured: &RollingMeasured) -> Option<Finding> {
-    let requests = measured.requests.as_ref()?;
-    let all = requests.all();
-    if all.lost == 0 {
-        return None;
-    }
-    let mut losses: Vec<&Losses> = measured.losses.iter().collect();
-    losses.sort_by_key(|it| std::cmp::Reverse(it.count));
-    let mut told: Vec<String> = losses
-        .iter()
-        .take(TOLD)
-        .map(|it| one(measured, it))
-        .collect();
-    if losses.len() > TOLD {
-        let rest: u64 = losses.iter().skip(TOLD).map(|it| it.count).sum();
-        told.push(format!("{} more in other ways", grouped(rest)));
-    }
-    let mut greatest = losses.first().copied();
-    if all.lost_unanswered > 0 {
-        told.push(format!("{} never answered", grouped(all.lost_unanswered)));
-        greatest = greatest.filter(|it| it.count > all.lost_unanswered);
-    }
-    let told = match told.is_empty() {
-        true => String::new(),
-        false => format!(": {}", told.join("; ")),
-    };
-    let message = format!(
-        "{} of {} {} lost{told}",
-        grouped(all.lost),
-        count(all.sent(), "request"),
-        match all.lost {
-            1 => "was",
-            _ => "were",
-        }
-    );
-    let mut lost = finding(
-        Severity::Failure,
-        "request-lost",
-        message,
-        cause(measured, greatest),
-    );
-    let firsts = requests.lost.iter().map(|it| it.sent_ms);
-    lost.at_ms = firsts.min_by(f64::total_cmp);
-    Some(lost)
-}
-
-/// One kind of losses: how many, where, and when.
-fn one(measured: &RollingMeasured, losses: &Losses) -> String {
-    let number = grouped(losses.count);
-    let how = losses.how.words();
-    let signal = &measured.signal;
-    let whom = match losses.instance {
-        None => String::new(),
-        Some(instance) => format!(" at instance {instance}"),
-    };
-    let when = match losses.first_after_signal_ms {
-        Some(after) => format!("from {} on, counted from its {signal}", moment(after)),
-        None => format!("from {} on", moment(losses.first_ms)),
-    };
-    format!("{number} {how}{whom}, {when}")
-}
-
-/// What usually causes the greatest of the losses.
-fn cause(measured: &RollingMeasured, losses: Option<&Losses>) -> String {
-    let signal = &measured.signal;
-    let Some(losses) = losses else {
-        return "the instances answer too slowly for this load".to_owned();
-    };
-    let instance = losses
-        .instance
-        .and_then(|number| measured.instances.iter().find(|it| it.number == number));
-    let after_signal = losses
-        .first_after_signal_ms
-        .is_some_and(|after| after >= 0.0);
-    let killed = instance.is_some_and(|it| it.sigkill_needed);
-    // It was signalled while it was still sent something new.
-    let still_routed = instance.is_some_and(|it| {
-        let signalled = it.signalled_ms.unwrap_or(f64::INFINITY);
-        it.unrouted_ms.is_none_or(|unrouted| unrouted > signalled)
-    });
-    let lapsed = measured.instances.iter().any(|it| it.lapses > 0);
-    match losses.how {
-        Fault::NoInstance if lapsed => {
-            "instances that nobody had asked to stop did not answer the \
-             platform's probes in time, and were taken out of use: they cannot bear this load"
-                .to_owned()
-        }
-        Fault::NoInstance => {
-            let deploy = measured.deploy;
-            format!(
-                "for a while no instance was in use: {} may be missing and {} may be added at a time, \
-                 and new ones were not ready yet when the old ones had left",
-                count(u64::from(deploy.unavailable), "instance"),
-                grouped(u64::from(deploy.surge)),
-            )
-        }
-        Fault::NobodyListened if after_signal && still_routed => format!(
-            "the instances stop listening at {signal}, and routing goes on sending them requests for {} \
-             after the stop was asked: say no to readiness from the signal on and keep serving for that \
-             long, or have the platform wait before the signal (`preStop`, deregistration)",
-            span(measured.planned.routing_lag_ms)
-        ),
-        Fault::IdleClose => format!(
-            "kept-alive connections are closed in the instant of their next request: answer with \
-             `Connection: close` from {signal} on, and let idle connections linger"
-        ),
-        _ if killed => format!(
-            "the instances do not end by themselves, and SIGKILL takes the requests in flight with it; \
-             they have {} from {signal}",
-            span(measured.planned.signal_to_kill_ms)
-        ),
-        Fault::Closed | Fault::Reset | Fault::Cut if after_signal => {
-            match measured.deploy.balancing {
-                Balancing::Connections => format!(
-                    "the instances leave at {signal} without waiting for the requests in flight and for \
-                 those that still come in over connections that clients keep"
-                ),
-                Balancing::Requests => format!(
-                    "the instances leave at {signal} without waiting for the requests in flight; the \
-                 balancer answers 502 for each and sends none again"
-                ),
-            }
-        }
-        _ => "the instances fail under this load; no stop had been asked of them".to_owned(),
-    }
-}
-
 /// Server errors of instances.
 fn failed(measured: &RollingMeasured) -> Option<Finding> {
     let requests = measured.requests.as_ref()?;
-    let (before, all) = (requests.before.server_error, requests.all().server_error);
-    if all == 0 {
+    let all = requests.all();
+    let before = requests.server_errors_before;
+    // Sent before the deploy and failed after it began is the deploy's doing.
+    let since = all.server_error.saturating_sub(before);
+    if since == 0 {
         return None;
     }
     let status = requests.last_server_error.unwrap_or_default();
-    let (severity, when, cause) = match before {
-        0 => (
-            Severity::Failure,
-            "since the deploy began; before it there was none".to_owned(),
-            "a resource is closed while requests that use it are still under way, or requests are \
-             refused without `Connection: close` or `Retry-After`",
-        ),
-        _ => (
-            Severity::Warning,
-            format!("{} of them before the deploy", grouped(before)),
-            "the requests of the drill fail by themselves, so it cannot tell what the deploy broke",
+    let sent_since = all.sent().saturating_sub(requests.before.sent());
+    // As many of as many requests failed before: within twice the rate.
+    let alike = before > 0 && since * requests.before.sent() <= 2 * before * sent_since;
+    let when = match before {
+        0 => "since the deploy began; before it there was none".to_owned(),
+        _ => format!(
+            "since the deploy began, of {} sent since; before it, {} of {}",
+            grouped(sent_since),
+            grouped(before),
+            grouped(requests.before.sent())
         ),
     };
+    let cause = match alike {
+        true => "the requests of the drill fail by themselves, so it cannot tell what the deploy broke",
+        false => {
+            "a resource is closed while requests that use it are still under way, or requests are \
+             refused without `Connection: close` or `Retry-After`"
+        }
+    };
+    let expected = alike || since <= measured.expected.server_errors;
     Some(finding(
-        severity,
+        severity(expected),
         "request-failed",
         format!(
-            "{} answered with a server error (the last {status}), {when}",
-            count(all, "request")
+            "{} answered with a server error (the last {status}) {when}",
+            count(since, "request")
         ),
         cause,
     ))
+}
+
+/// Of something that went otherwise than it should, as it was expected to or not.
+const fn severity(expected: bool) -> Severity {
+    match expected {
+        true => Severity::Warning,
+        false => Severity::Failure,
+    }
 }
 
 fn stopped(measured: &RollingMeasured) -> impl Iterator<Item = &InstanceMeasured> {
@@ -297,11 +199,11 @@ fn killed(measured: &RollingMeasured) -> Option<Finding> {
     ))
 }
 
-/// Instances that left otherwise than with 0.
+/// Instances that left otherwise than they should.
 fn exits(measured: &RollingMeasured) -> Option<Finding> {
     let mut ways: BTreeMap<String, (usize, Status)> = BTreeMap::new();
     for it in stopped(measured).filter(|it| !it.sigkill_needed) {
-        let Some(status) = it.status.filter(|status| *status != Status::Code(0)) else {
+        let Some(status) = it.status.filter(|status| !measured.is_expected(*status)) else {
             continue;
         };
         ways.entry(how(status)).or_insert((0, status)).0 += 1;
@@ -314,7 +216,9 @@ fn exits(measured: &RollingMeasured) -> Option<Finding> {
         Status::Signal(_) => "the program crashed during its shutdown",
         Status::Code(80) => "work was abandoned: a step ran into its timeout",
         Status::Code(128..=165) => {
-            "the program turns the signal into a failure: 128 and the signal's number"
+            "the program turns the signal into a failure: 128 and the signal's number, as Java's \
+             runtime always does; where that is how it is, expect it: `drill: { expect: { exit_code: \
+             143 } }`"
         }
         _ => "the shutdown failed, or the program reports its stop as a failure",
     };
@@ -322,11 +226,15 @@ fn exits(measured: &RollingMeasured) -> Option<Finding> {
         .iter()
         .map(|(way, (times, _))| format!("{times} {way}"))
         .collect();
+    let instead = match measured.expected.exit_code {
+        0 => String::new(),
+        code => format!("; {code} is expected"),
+    };
     Some(finding(
         Severity::Failure,
         "exit-not-zero",
         format!(
-            "of {}, {}",
+            "of {}, {}{instead}",
             count(stopped(measured).count() as u64, "stopped instance"),
             told.join(", ")
         ),
@@ -334,17 +242,66 @@ fn exits(measured: &RollingMeasured) -> Option<Finding> {
     ))
 }
 
-fn refused(measured: &RollingMeasured) -> Option<Finding> {
-    let all = measured.requests.as_ref()?.all();
-    if all.refused == 0 {
+/// Instances that left by themselves, and later than they should.
+fn late(measured: &RollingMeasured) -> Option<Finding> {
+    let expected = measured.expected.exit_within_ms;
+    let most = expected.or(measured.planned.deadline_ms)?;
+    let left = stopped(measured).filter(|it| !it.sigkill_needed);
+    let took: Vec<f64> = left.filter_map(|it| it.exit_ms).collect();
+    let late = took.iter().filter(|exit| **exit > most).count();
+    let slowest = took.iter().copied().max_by(f64::total_cmp)?;
+    if late == 0 {
         return None;
     }
     Some(finding(
-        Severity::Warning,
+        severity(expected.is_none()),
+        "exit-late",
+        format!(
+            "{late} of {} left later than {} after {}, the last after {}; {}",
+            count(took.len() as u64, "stopped instance"),
+            span(most),
+            measured.signal,
+            span(slowest),
+            match expected {
+                Some(_) => "they are expected to be gone by then",
+                None => "by then they are planned to be gone",
+            }
+        ),
+        "a step took longer than its timeout, or the program does something that is not in the plan",
+    ))
+}
+
+/// Answers took longer than is expected.
+fn slow(measured: &RollingMeasured) -> Option<Finding> {
+    let requests = measured.requests.as_ref()?;
+    verdict::slow(
+        requests.latency_before.map(|before| before.p99_ms),
+        requests.latency_during?.p99_ms,
+        measured.expected.p99_ms?,
+        "the beginning of the deploy",
+        Some(0.0),
+    )
+}
+
+fn refused(measured: &RollingMeasured) -> Option<Finding> {
+    let requests = measured.requests.as_ref()?;
+    let all = requests.all().refused;
+    if all == 0 {
+        return None;
+    }
+    let since = all.saturating_sub(requests.before.refused);
+    let most = measured.expected.refused;
+    let expected = most.is_none_or(|most| since <= most);
+    let but = match most {
+        Some(most) if !expected => format!("; {} are expected at most", grouped(most)),
+        _ => String::new(),
+    };
+    Some(finding(
+        severity(expected),
         "request-refused",
         format!(
-            "{} turned away with 503 while instances were replaced",
-            count(all.refused, "request")
+            "{} turned away with 503 while instances were replaced{but}",
+            count(all, "request")
         ),
         "instances stop taking requests before routing has noticed that they leave; a longer settle time \
          covers it",
@@ -368,55 +325,138 @@ fn left_behind(measured: &RollingMeasured) -> Option<Finding> {
 }
 
 fn off_target(measured: &RollingMeasured) -> Option<Finding> {
-    let all: Seen = measured.requests.as_ref()?.all();
-    if all.client_error == 0 || all.client_error * 2 < all.served {
-        return None;
-    }
-    Some(finding(
-        Severity::Warning,
-        "load-off-target",
-        format!(
-            "{} of {} answered with 4xx",
-            grouped(all.client_error),
-            count(all.served, "request")
-        ),
-        "the paths of the load do not exist, or want credentials; such answers say little about how the \
-         service stops",
-    ))
+    let all = measured.requests.as_ref()?.all();
+    verdict::off_target(all.client_error, all.served)
 }
 
 fn load(measured: &RollingMeasured) -> Option<Finding> {
     let requests = measured.requests.as_ref()?;
-    let held_back = requests.all().not_sent;
-    let (name, message, cause) = if held_back > 0 {
-        (
+    let played = measured.course == RolloutCourse::Played;
+    if played && requests.during.sent() == 0 {
+        return Some(finding(
+            Severity::Failure,
             "load-held-back",
-            format!(
-                "{} not sent: the drill ran into its own bounds",
-                count(held_back, "request")
-            ),
-            "the service answers too slowly for this rate, or this machine is out of ports",
-        )
-    } else if requests.ended_early {
-        (
-            "load-held-back",
-            format!(
-                "the load ended after {}, before the deploy did",
-                count(requests.all().sent(), "request")
-            ),
-            "the rate and the length of the deploy ask for more requests than the drill may send",
-        )
-    } else if requests.behind_p99_ms > BEHIND_MS {
-        (
-            "load-behind",
-            format!(
-                "the load was up to {} behind its schedule",
-                span(requests.behind_p99_ms)
-            ),
-            "this machine is too busy for this rate; latencies include the delay",
-        )
-    } else {
-        return None;
-    };
-    Some(finding(Severity::Warning, name, message, cause))
+            "no request was sent while instances were replaced".to_owned(),
+            "the load was over before the deploy began, or its rate is too low for so short a deploy; \
+             without requests nothing is known of it",
+        ));
+    }
+    if requests.ended_early {
+        let mut early = verdict::ended_early(requests.all().sent(), "the deploy did")?;
+        // What would have been lost of the rest nobody knows.
+        if requests.after.sent() == 0 {
+            early.severity = Severity::Failure;
+        }
+        return Some(early);
+    }
+    verdict::held_back(requests.all().not_sent).or_else(|| verdict::behind(requests.behind_p99_ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rolling::measured::Seen;
+    use crate::rolling::tests::measured;
+
+    fn judged(change: impl FnOnce(&mut RollingMeasured)) -> Vec<(String, Severity)> {
+        let mut measured = measured();
+        change(&mut measured);
+        findings(&measured, Duration::from_secs(30))
+            .into_iter()
+            .map(|it| (it.name.into_owned(), it.severity))
+            .collect()
+    }
+
+    fn found(name: &str, severity: Severity) -> Vec<(String, Severity)> {
+        vec![(name.to_owned(), severity)]
+    }
+
+    #[test]
+    fn a_deploy_is_held_to_what_the_manifest_expects() {
+        let (failure, warning) = (Severity::Failure, Severity::Warning);
+        assert_eq!(judged(|_| {}), []);
+        let java = |it: &mut RollingMeasured| it.instances[0].status = Some(Status::Code(143));
+        assert_eq!(judged(java), found("exit-not-zero", failure));
+        for status in [Status::Code(143), Status::Signal(15)] {
+            let expected = judged(|it| {
+                it.instances[0].status = Some(status);
+                it.expected.exit_code = 143;
+            });
+            assert_eq!(expected, [], "{status:?}");
+        }
+        // 0 is not what it is to leave with then.
+        let tidy = judged(|it| it.expected.exit_code = 143);
+        assert_eq!(tidy, found("exit-not-zero", failure));
+
+        let seen = |change: fn(&mut RollingMeasured), expects: fn(&mut RollingMeasured)| {
+            judged(|it| {
+                change(it);
+                expects(it);
+            })
+        };
+        let lost: fn(&mut RollingMeasured) = |it| it.requests.as_mut().unwrap().during.lost = 2;
+        assert_eq!(seen(lost, |_| {}), found("request-lost", failure));
+        let two = seen(lost, |it| it.expected.lost = 2);
+        assert_eq!(two, found("request-lost", warning));
+
+        let failed: fn(&mut RollingMeasured) =
+            |it| it.requests.as_mut().unwrap().during.server_error = 2;
+        assert_eq!(seen(failed, |_| {}), found("request-failed", failure));
+        let two = seen(failed, |it| it.expected.server_errors = 2);
+        assert_eq!(two, found("request-failed", warning));
+
+        let refused: fn(&mut RollingMeasured) =
+            |it| it.requests.as_mut().unwrap().during.refused = 2;
+        assert_eq!(seen(refused, |_| {}), found("request-refused", warning));
+        let one = seen(refused, |it| it.expected.refused = Some(1));
+        assert_eq!(one, found("request-refused", failure));
+
+        let late = judged(|it| it.expected.exit_within_ms = Some(100.0));
+        assert_eq!(late, found("exit-late", failure));
+        let late = judged(|it| it.planned.deadline_ms = Some(100.0));
+        assert_eq!(late, found("exit-late", warning));
+        let slow = judged(|it| it.expected.p99_ms = Some(1.0));
+        assert_eq!(slow, found("slow-while-stopping", failure));
+    }
+
+    #[test]
+    fn errors_before_the_deploy_excuse_as_many_and_no_more() {
+        let with = |before: u64, during: u64| {
+            judged(|it| {
+                let requests = it.requests.as_mut().unwrap();
+                requests.before.server_error = before;
+                requests.server_errors_before = before;
+                requests.during.server_error = during;
+            })
+        };
+        // 1 of 100, and 11 of 1,100 since.
+        assert_eq!(with(1, 11), found("request-failed", Severity::Warning));
+        assert_eq!(with(1, 200), found("request-failed", Severity::Failure));
+        // One that was sent before the deploy, and failed by it.
+        let late = judged(|it| it.requests.as_mut().unwrap().before.server_error = 1);
+        assert_eq!(late, found("request-failed", Severity::Failure));
+        // All before it.
+        assert_eq!(with(3, 0), []);
+    }
+
+    #[test]
+    fn a_deploy_that_was_sent_nothing_does_not_pass() {
+        let none = judged(|it| it.requests.as_mut().unwrap().during = Seen::default());
+        assert_eq!(none, found("load-held-back", Severity::Failure));
+        let ended = |after: Seen| {
+            judged(|it| {
+                let requests = it.requests.as_mut().unwrap();
+                requests.ended_early = true;
+                requests.after = after;
+            })
+        };
+        let early = ended(Seen::default());
+        assert_eq!(early, found("load-held-back", Severity::Failure));
+        // It lasted to the last second, in which nothing was replaced.
+        let served = Seen {
+            served: 1,
+            ..Seen::default()
+        };
+        assert_eq!(ended(served), found("load-held-back", Severity::Warning));
+    }
 }

@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout_at};
 
-use super::outcome::{GATEWAY, Observed, Outcome, classify};
+use super::outcome::{GATEWAY, LEAVES, Observed, Outcome, classify};
 pub(crate) use super::template::Template;
 use super::template::Upload;
 use super::wire::{Traffic, Wire};
@@ -329,11 +329,11 @@ pub(crate) fn says_when(headers: &HeaderMap<HeaderValue>) -> bool {
                 .split(',')
                 .any(|token| token.trim().eq_ignore_ascii_case("close"))
         });
-    closes || headers.contains_key(RETRY_AFTER)
+    closes || headers.contains_key(RETRY_AFTER) || headers.contains_key(LEAVES)
 }
 
 /// Whether connecting failed for want of something on this side.
-fn is_local(error: &io::Error) -> bool {
+pub(crate) fn is_local(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let exhausted = [
         Errno::ADDRNOTAVAIL,

@@ -85,8 +85,8 @@ pub(crate) fn start(
 
 /// Makes sure that so many clients may each have a descriptor, as far as this process may.
 ///
-/// The drilled process is not concerned: it runs already.
-fn room_for(clients: usize) {
+/// A process that is drilled alone is not concerned: it runs already.
+pub(crate) fn room_for(clients: usize) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     /// For requests, probes, and the process itself.
     const OTHERS: u64 = 1_024;

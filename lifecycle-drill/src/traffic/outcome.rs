@@ -43,6 +43,10 @@ pub(crate) const IDLE_CLOSE: Duration = Duration::from_millis(20);
 /// The header of an answer that a balancer of the drill's own gave instead of an instance.
 pub(crate) const GATEWAY: &str = "x-lifecycle-balancer";
 
+/// The header with which a balancer of the drill's own passes on that an instance asked its client to go,
+/// or said when to come back: what is said of a connection is not passed on by itself.
+pub(crate) const LEAVES: &str = "x-lifecycle-instance-leaves";
+
 /// What became of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {

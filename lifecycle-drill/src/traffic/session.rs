@@ -1,10 +1,10 @@
 //! Clients that keep a socket or a stream open, for as long as the server lets them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::client::Patience;
 use super::lane::{Lane, Share};
@@ -93,31 +93,42 @@ impl Generator {
             began,
             outcome: Outcome::Lost(Lost::Unanswered),
             messages: Messages::default(),
-            opened: AtomicBool::new(false),
+            opened: CancellationToken::new(),
         };
         let until = began + self.timeout;
         let is_open = &watched.opened;
         let opened = || {
-            is_open.store(true, Relaxed);
+            is_open.cancel();
             self.lock_tally().opened(kind.number);
         };
-        watched.outcome = match &session.way {
-            Way::WebSocket(opening) => {
-                let address = kind.lane.address();
-                opening
-                    .keep(address, until, &opened, &mut watched.messages)
-                    .await
-            }
-            Way::Stream => {
-                let patience = Patience::Head(until, &opened);
-                let (outcome, _) = kind.lane.send(&kind.template, patience, Share::Fresh).await;
-                match outcome {
-                    Outcome::Served(..300) => Outcome::LetGo,
-                    // gRPC's way to end a stream that was open: go elsewhere.
-                    Outcome::Refused if is_open.load(Relaxed) => Outcome::LetGo,
-                    other => other,
+        // The one that is about to open has its time for it.
+        let hung_up = async {
+            self.stage.hang_up.cancelled().await;
+            is_open.cancelled().await;
+        };
+        let kept = async {
+            match &session.way {
+                Way::WebSocket(opening) => {
+                    let address = kind.lane.address();
+                    opening
+                        .keep(address, until, &opened, &mut watched.messages)
+                        .await
+                }
+                Way::Stream => {
+                    let patience = Patience::Head(until, &opened);
+                    let (outcome, _) = kind.lane.send(&kind.template, patience, Share::Fresh).await;
+                    match outcome {
+                        Outcome::Served(..300) => Outcome::LetGo,
+                        // gRPC's way to end a stream that was open: go elsewhere.
+                        Outcome::Refused if is_open.is_cancelled() => Outcome::LetGo,
+                        other => other,
+                    }
                 }
             }
+        };
+        watched.outcome = tokio::select! {
+            outcome = kept => outcome,
+            () = hung_up => Outcome::LetGo,
         };
         watched.outcome
     }
@@ -130,7 +141,7 @@ struct Watched<'a> {
     began: Instant,
     outcome: Outcome,
     messages: Messages,
-    opened: AtomicBool,
+    opened: CancellationToken,
 }
 
 impl Drop for Watched<'_> {
@@ -142,7 +153,7 @@ impl Drop for Watched<'_> {
                 sent: self.began,
                 outcome: self.outcome,
             },
-            self.opened.load(Relaxed),
+            self.opened.is_cancelled(),
             self.messages,
         );
     }

@@ -28,7 +28,8 @@ pub struct Counts {
     pub served: u64,
     /// Of those: answered with 4xx.
     pub client_error: u64,
-    /// Of those: sockets and streams that the server ended as their protocol asks.
+    /// Of those: sockets and streams that the server ended as their protocol asks, or that were open to
+    /// the end of a rolling deploy.
     #[serde(default)]
     pub let_go: u64,
     /// 503 with `Connection: close` or `Retry-After`, a GOAWAY before the request was begun, gRPC's

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::client::{connect, says_when};
-use super::outcome::{Lost, Outcome};
+use super::outcome::{GATEWAY, Lost, Outcome};
 use super::template::AGENT;
 use super::wire::{End, Traffic, Wire};
 use crate::script::SessionSpec;
@@ -131,6 +131,9 @@ impl Opening {
 /// A handshake that did not come to its end.
 fn not_opened(error: &Error, traffic: &Traffic) -> Outcome {
     if let Error::Http(answer) = error {
+        if answer.headers().contains_key(GATEWAY) {
+            return Outcome::Lost(Lost::Gateway);
+        }
         return match answer.status().as_u16() {
             503 if says_when(answer.headers()) => Outcome::Refused,
             status @ 500.. => Outcome::Failed(status),

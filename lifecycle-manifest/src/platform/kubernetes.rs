@@ -10,6 +10,7 @@ mod limits;
 mod mesh;
 mod pre_stop;
 mod rollout;
+mod security;
 mod sidecar;
 mod workload;
 
@@ -22,6 +23,7 @@ pub use limits::{Limits, Spot};
 pub use mesh::{Mesh, Proxy};
 pub use pre_stop::PreStop;
 pub use rollout::{Replacement, Rolling, Share};
+pub use security::SecurityContext;
 pub use sidecar::Sidecar;
 pub use workload::{Autoscaler, Controller};
 
@@ -126,6 +128,8 @@ pub struct Kubernetes {
     pub spot: Option<Written<Spot>>,
     /// `load_balancer`: one in front of the cluster that follows the pod on its own.
     pub load_balancer: Option<Balancer>,
+    /// `security_context`: what the program's container may do; the least when not written.
+    pub security_context: Option<Written<SecurityContext>>,
 }
 
 /// `version`: a minor release such as `1.34`.
@@ -161,10 +165,21 @@ impl Kubernetes {
                 &[("aws", Spot::Aws), ("gke", Spot::Gke)],
             ),
             load_balancer: table.table("load_balancer").map(Balancer::read),
+            security_context: table.word(
+                "security_context",
+                "a security context",
+                SecurityContext::WORDS,
+            ),
             common,
         };
         kubernetes.hold_against_workload(table);
         kubernetes
+    }
+
+    /// What the program's container may do.
+    pub fn security(&self) -> SecurityContext {
+        let written = self.security_context.as_ref();
+        written.map_or_else(SecurityContext::default, |written| written.value)
     }
 
     /// How long a pod has that liveness has given up, in whole seconds; `None`: the grace period.
@@ -340,4 +355,6 @@ pub(crate) struct Schema {
     spot: Option<Spot>,
     /// A load balancer in front of the cluster that follows the pod on its own. Unset: none.
     load_balancer: Option<balancer::BalancerSchema>,
+    /// What the program's container may do on its node. Unset: `restricted`, so not as root, without capabilities, and its root is only read but for `/tmp`.
+    security_context: Option<SecurityContext>,
 }

@@ -46,8 +46,8 @@ pub(crate) use kubernetes::EXEC_READINESS_FROZEN;
 pub use kubernetes::{
     ADMISSION_POLICY_BETA_SINCE, ADMISSION_POLICY_SINCE, Autoscaler, Balancer, Concurrency,
     Controller, DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, Job, Kubernetes, Limits, Mesh,
-    PORT_NAME_LONGEST, PreStop, Proxy, Replacement, Rolling, Share, Sidecar, Spot, Successor,
-    Version, is_schedule,
+    PORT_NAME_LONGEST, PreStop, Proxy, Replacement, Rolling, SecurityContext, Share, Sidecar, Spot,
+    Successor, Version, is_schedule,
 };
 pub(crate) use kubernetes::{
     NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE, POD_REPLACEMENT_SINCE, SET_UNAVAILABLE_SINCE,

@@ -401,7 +401,7 @@ enum RequestSchema {
         headers: Option<BTreeMap<String, String>>,
         /// The request's body, sent as it stands; on a WebSocket what its client says, in gRPC the message as JSON. Empty when not written.
         body: Option<String>,
-        /// A body of so many bytes without a meaning, instead of `body`.
+        /// A body of so many bytes without a meaning, instead of `body`. Unset: none.
         #[schemars(range(min = 1, max = 67_108_864))]
         body_bytes: Option<u32>,
         /// The `.proto` file that describes a gRPC call's messages, from the manifest's own directory. Unset: the message is empty.

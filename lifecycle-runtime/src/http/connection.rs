@@ -135,6 +135,9 @@ impl Connection {
             if self.course.track.is_handed() && self.course.track.http2.get() {
                 self.course.track.reckon();
             }
+            if self.course.track.may_just_close() {
+                return Poll::Ready(());
+            }
             // Counted from the end of the intake, where nothing is in flight already.
             let deadline = self.course.track.server.head_deadline().max(Instant::now());
             self.course.timer = Some(Box::pin(sleep_until(deadline)));

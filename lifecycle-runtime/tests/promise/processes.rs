@@ -1,7 +1,8 @@
 //! The promise on real processes: a few random services a run, each in a process of its own, stopped
 //! by real signals. Bounds are generous, since the machine may be busy.
 //!
-//! `LIFECYCLE_SEEDS=17,42` plays these again; a failure names its seed.
+//! `LIFECYCLE_SEEDS=17,42` plays these again, and `LIFECYCLE_PROCESSES=400` so many others; a failure
+//! names its seed. `processes.seeds` has those that failed once: they are played in every run.
 
 use std::future::pending;
 use std::io::Write as _;
@@ -23,8 +24,12 @@ use super::running::{QUICK, start};
 const FOREVER: Duration = Duration::from_secs(120);
 /// What a busy machine may add to a step, and the deadline leaves for it.
 const SLACK: Duration = Duration::from_secs(5);
-/// Services a run.
+/// Services a run, where nobody asks for more.
 const COUNT: u64 = 8;
+/// Services side by side.
+const AT_ONCE: usize = 8;
+/// A seed a line; what follows a `#` says what it found.
+const FAILED_ONCE: &str = include_str!("processes.seeds");
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum What {
@@ -381,7 +386,8 @@ fn real_processes_keep_it_too() {
         None => {
             let now = SystemTime::now().duration_since(UNIX_EPOCH);
             let first = now.expect("a clock").as_secs() * COUNT;
-            (first..first + COUNT).collect()
+            let count = super::asked("LIFECYCLE_PROCESSES").unwrap_or(COUNT);
+            failed_once().chain(first..first + count).collect()
         }
     };
     println!(
@@ -392,15 +398,24 @@ fn real_processes_keep_it_too() {
             .collect::<Vec<_>>()
             .join(",")
     );
-    thread::scope(|scope| {
-        let services: Vec<_> = seeds
-            .iter()
-            .map(|&seed| scope.spawn(move || Service::of(seed).check(seed)))
-            .collect();
-        for service in services {
-            if let Err(panic) = service.join() {
-                std::panic::resume_unwind(panic);
+    for seeds in seeds.chunks(AT_ONCE) {
+        thread::scope(|scope| {
+            let services: Vec<_> = seeds
+                .iter()
+                .map(|&seed| scope.spawn(move || Service::of(seed).check(seed)))
+                .collect();
+            for service in services {
+                if let Err(panic) = service.join() {
+                    std::panic::resume_unwind(panic);
+                }
             }
-        }
-    });
+        });
+    }
+}
+
+fn failed_once() -> impl Iterator<Item = u64> {
+    let seeds = FAILED_ONCE.lines().map(|line| line.split('#').next());
+    let seeds = seeds.flatten().map(str::trim);
+    let seeds = seeds.filter(|seed| !seed.is_empty());
+    seeds.map(|seed| seed.parse().expect("a seed"))
 }

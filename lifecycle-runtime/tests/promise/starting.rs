@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use tokio::time::{Instant, sleep};
 
 use super::common::{ms, plan, step};
-use super::on_paused_clock;
+use super::{holds, on_paused_clock};
 
 /// How a resource comes up.
 #[derive(Debug, Clone, Copy)]
@@ -229,50 +229,73 @@ async fn answer(probe: Probe, asked: usize) -> Result<(), &'static str> {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+#[test]
+fn a_service_starts_in_order_and_stops_in_order_wherever_it_has_come() {
+    holds(
+        "starts",
+        1000,
+        "tests/promise/starting.seeds",
+        &service(),
+        |service| {
+            let start = service.start();
+            let signal = ms(service.signal);
+            let failed = start.failed.filter(|&at| at < signal);
+            let stop = failed.unwrap_or(signal);
+            // What would begin in the very moment in which another fails may or may not.
+            prop_assume!(!start.began.contains(&Some(stop)) && start.ready != Some(stop));
+            let ready = start.ready.filter(|&at| at < stop);
+            let (report, seen) = run(&service);
 
-    #[test]
-    fn a_service_starts_in_order_and_stops_in_order_wherever_it_has_come(service in service()) {
-        let start = service.start();
-        let signal = ms(service.signal);
-        let failed = start.failed.filter(|&at| at < signal);
-        let stop = failed.unwrap_or(signal);
-        // What would begin in the very moment in which another fails may or may not.
-        prop_assume!(!start.began.contains(&Some(stop)) && start.ready != Some(stop));
-        let ready = start.ready.filter(|&at| at < stop);
-        let (report, seen) = run(&service);
-
-        prop_assert_eq!(report.ready_after, ready);
-        match failed {
-            Some(at) => {
-                prop_assert_eq!(report.outcome, Outcome::StartFailed);
-                prop_assert_eq!(report.exit_code(), 1);
-                prop_assert!(report.cause.is_some_and(|cause| cause.contains("did not start")));
-                // One that comes while it is on its way out is in the report as well.
-                prop_assert_eq!(report.signal.is_some(), at + report.total > signal);
+            prop_assert_eq!(report.ready_after, ready);
+            match failed {
+                Some(at) => {
+                    prop_assert_eq!(report.outcome, Outcome::StartFailed);
+                    prop_assert_eq!(report.exit_code(), 1);
+                    prop_assert!(
+                        report
+                            .cause
+                            .is_some_and(|cause| cause.contains("did not start"))
+                    );
+                    // One that comes while it is on its way out is in the report as well.
+                    prop_assert_eq!(report.signal.is_some(), at + report.total > signal);
+                }
+                None => prop_assert_eq!((report.outcome, report.exit_code()), (Outcome::Clean, 0)),
             }
-            None => prop_assert_eq!((report.outcome, report.exit_code()), (Outcome::Clean, 0)),
-        }
-        // Nobody was sent here before it was ready, so nobody has to notice.
-        let settle = if ready.is_some() { ms(service.settle) } else { Duration::ZERO };
-        prop_assert_eq!(report.settle, settle);
+            // Nobody was sent here before it was ready, so nobody has to notice.
+            let settle = if ready.is_some() {
+                ms(service.settle)
+            } else {
+                Duration::ZERO
+            };
+            prop_assert_eq!(report.settle, settle);
 
-        let mut ends: Vec<Duration> = Vec::new();
-        for (index, it) in service.resources.iter().enumerate() {
-            let began = start.began[index].filter(|&at| at < stop);
-            let (seen, step) = (&seen[index], &report.steps[index]);
-            let lives = !it.task || began.is_some();
-            let opens = it.waits_for.iter().map(|&other| ends[other]).max().unwrap_or(settle);
-            let closes = opens + if lives { ms(it.stops) } else { Duration::ZERO };
-            prop_assert_eq!(seen.ran, began.filter(|_| it.task), "r{} runs", index);
-            let told = lives.then_some(stop + opens);
-            prop_assert_eq!(&seen.closed, &Vec::from_iter(told), "r{} is told once", index);
-            prop_assert_eq!(step.start, Some(opens), "r{} begins to stop", index);
-            prop_assert_eq!(step.end, Some(closes), "r{} has stopped", index);
-            prop_assert_eq!(step.outcome, StepOutcome::Done, "r{}", index);
-            ends.push(closes);
-        }
-        prop_assert_eq!(report.total, ends.into_iter().max().unwrap_or_default());
-    }
+            let mut ends: Vec<Duration> = Vec::new();
+            for (index, it) in service.resources.iter().enumerate() {
+                let began = start.began[index].filter(|&at| at < stop);
+                let (seen, step) = (&seen[index], &report.steps[index]);
+                let lives = !it.task || began.is_some();
+                let opens = it
+                    .waits_for
+                    .iter()
+                    .map(|&other| ends[other])
+                    .max()
+                    .unwrap_or(settle);
+                let closes = opens + if lives { ms(it.stops) } else { Duration::ZERO };
+                prop_assert_eq!(seen.ran, began.filter(|_| it.task), "r{} runs", index);
+                let told = lives.then_some(stop + opens);
+                prop_assert_eq!(
+                    &seen.closed,
+                    &Vec::from_iter(told),
+                    "r{} is told once",
+                    index
+                );
+                prop_assert_eq!(step.start, Some(opens), "r{} begins to stop", index);
+                prop_assert_eq!(step.end, Some(closes), "r{} has stopped", index);
+                prop_assert_eq!(step.outcome, StepOutcome::Done, "r{}", index);
+                ends.push(closes);
+            }
+            prop_assert_eq!(report.total, ends.into_iter().max().unwrap_or_default());
+            Ok(())
+        },
+    );
 }

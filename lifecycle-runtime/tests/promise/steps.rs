@@ -14,7 +14,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::common::{UNWIND, ms, plan, step, stopped};
-use super::{Fault, on_paused_clock};
+use super::{Fault, holds, on_paused_clock};
 
 /// How long it serves before it is stopped.
 const SERVES: Duration = ms(1000);
@@ -329,47 +329,69 @@ fn run(service: &Service, expected: &[Expected]) -> (Report, Vec<Option<Duration
     (report, seen)
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+#[test]
+fn each_step_gets_its_whole_timeout_and_the_end_comes_as_promised() {
+    holds(
+        "steps",
+        3000,
+        "tests/promise/steps.seeds",
+        &service(),
+        |service| {
+            let expected = service.expected();
+            prop_assume!(!expected.iter().any(|it| it.draw));
+            let plan = service.plan();
+            let (report, seen) = run(&service, &expected);
 
-    #[test]
-    fn each_step_gets_its_whole_timeout_and_the_end_comes_as_promised(service in service()) {
-        let expected = service.expected();
-        prop_assume!(!expected.iter().any(|it| it.draw));
-        let plan = service.plan();
-        let (report, seen) = run(&service, &expected);
-
-        prop_assert_eq!(report.settle, service.settle());
-        for (index, (expected, step)) in expected.iter().zip(&report.steps).enumerate() {
-            let outcome = expected.outcome;
-            prop_assert_eq!(step.outcome, outcome, "s{}", index);
-            prop_assert_eq!(step.start, Some(expected.start), "s{} begins", index);
-            prop_assert_eq!(step.end, Some(expected.end), "s{} ends", index);
-            prop_assert_eq!(step.timeout, expected.limit, "s{} has", index);
-            prop_assert_eq!(seen[index], Some(expected.told), "s{}'s own code saw it", index);
-            if outcome != StepOutcome::TimedOut {
-                prop_assert_eq!(step.error.is_some(), outcome != StepOutcome::Done);
+            prop_assert_eq!(report.settle, service.settle());
+            for (index, (expected, step)) in expected.iter().zip(&report.steps).enumerate() {
+                let outcome = expected.outcome;
+                prop_assert_eq!(step.outcome, outcome, "s{}", index);
+                prop_assert_eq!(step.start, Some(expected.start), "s{} begins", index);
+                prop_assert_eq!(step.end, Some(expected.end), "s{} ends", index);
+                prop_assert_eq!(step.timeout, expected.limit, "s{} has", index);
+                prop_assert_eq!(
+                    seen[index],
+                    Some(expected.told),
+                    "s{}'s own code saw it",
+                    index
+                );
+                if outcome != StepOutcome::TimedOut {
+                    prop_assert_eq!(step.error.is_some(), outcome != StepOutcome::Done);
+                }
+                // A consumer that returns an error has let go of its job itself.
+                let lost = matches!(outcome, StepOutcome::TimedOut | StepOutcome::Panicked);
+                let names = matches!(
+                    service.steps[index].kind,
+                    Kind::QueueConsumer | Kind::CriticalSection
+                );
+                prop_assert_eq!(
+                    step.unfinished.len(),
+                    usize::from(names && lost),
+                    "s{}'s work is named",
+                    index
+                );
             }
-            // A consumer that returns an error has let go of its job itself.
-            let lost = matches!(outcome, StepOutcome::TimedOut | StepOutcome::Panicked);
-            let names = matches!(service.steps[index].kind, Kind::QueueConsumer | Kind::CriticalSection);
-            prop_assert_eq!(step.unfinished.len(), usize::from(names && lost), "s{}'s work is named", index);
-        }
-        let last = expected.iter().map(|step| step.end).max().unwrap_or_default();
-        prop_assert_eq!(report.total, last);
-        let timeline = match service.stop {
-            Stop::PlatformsSigterm => &plan.timelines[0],
-            _ => &plan.unmanaged,
-        };
-        // The deadline leaves 500 ms after the longest path.
-        prop_assert!(report.total + ms(500) <= timeline.deadline);
+            let last = expected
+                .iter()
+                .map(|step| step.end)
+                .max()
+                .unwrap_or_default();
+            prop_assert_eq!(report.total, last);
+            let timeline = match service.stop {
+                Stop::PlatformsSigterm => &plan.timelines[0],
+                _ => &plan.unmanaged,
+            };
+            // The deadline leaves 500 ms after the longest path.
+            prop_assert!(report.total + ms(500) <= timeline.deadline);
 
-        let code = service.exit_code(&expected);
-        prop_assert_eq!(report.exit_code(), code);
+            let code = service.exit_code(&expected);
+            prop_assert_eq!(report.exit_code(), code);
 
-        let json = report.to_json();
-        prop_assert!(json.len() <= 4096);
-        let parsed: serde_json::Value = serde_json::from_str(&json).expect("valid JSON");
-        prop_assert_eq!(&parsed["exit_code"], &serde_json::json!(code));
-    }
+            let json = report.to_json();
+            prop_assert!(json.len() <= 4096);
+            let parsed: serde_json::Value = serde_json::from_str(&json).expect("valid JSON");
+            prop_assert_eq!(&parsed["exit_code"], &serde_json::json!(code));
+            Ok(())
+        },
+    );
 }

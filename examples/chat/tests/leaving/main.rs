@@ -9,10 +9,12 @@ mod service;
 mod skipped;
 mod terminal;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use rustix::process::Signal;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -49,10 +51,16 @@ async fn ten_thousand_clients_leave_one_by_one_and_nothing_they_said_is_lost() {
 async fn leave(count: usize, pause: Duration) {
     let service = Service::start();
     let mut guests = Vec::new();
+    let left = Arc::new(Notify::new());
     for index in 0..count {
         let name = format!("guest-{index}");
         let socket = enter(service.addr, index / ROOM, &name).await;
-        guests.push(tokio::spawn(visit(socket, name, pause)));
+        let left = Arc::clone(&left);
+        guests.push(tokio::spawn(async move {
+            let visit = visit(socket, name, pause).await;
+            left.notify_one();
+            visit
+        }));
     }
     // A proxy with a connection that it keeps open.
     let mut kept = connect(service.addr).await;
@@ -63,8 +71,8 @@ async fn leave(count: usize, pause: Duration) {
 
     let signal = service.signal(Signal::TERM);
     let late = tokio::spawn(async move {
-        // The intake stops with the signal, since Kubernetes has paid for routing.
-        sleep(Duration::from_millis(300)).await;
+        // Where the first guest has been told to leave, the intake has stopped before that.
+        left.notified().await;
         let upgrade = "connection: upgrade\r\nupgrade: websocket\r\n\
             sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
         ask(&mut kept, "/rooms/0?name=late", upgrade).await;

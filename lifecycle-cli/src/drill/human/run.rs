@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use anstyle::Style;
 
-use lifecycle_drill::measured::{Course, LoadSummary, Measured, Severity, Step, Zero};
+use lifecycle_drill::measured::{Course, Finding, LoadSummary, Measured, Severity, Step, Zero};
 use lifecycle_drill::own_report::OwnStep;
 use lifecycle_drill::probe::Flip;
 use lifecycle_drill::target::process::{Status, signal_name};
@@ -22,7 +22,7 @@ const SHOWN_LINES: usize = 10;
 /// The whole run as text.
 pub(crate) fn run(measured: &Measured) -> String {
     let mut text = String::new();
-    heading(&mut text, measured);
+    heading(&mut text, measured, measured.scenario.as_deref());
     timeline(&mut text, measured);
     if let Some(seen) = &measured.requests {
         requests(&mut text, measured, seen);
@@ -40,14 +40,14 @@ pub(crate) fn run(measured: &Measured) -> String {
 }
 
 /// What was drilled, on what, and under which load.
-pub(super) fn heading(text: &mut String, measured: &Measured) {
+pub(super) fn heading(text: &mut String, measured: &Measured, scenario: Option<&str>) {
     let title = format!(
         "{} on {}",
         clean(&measured.service),
         clean(&measured.platform_label)
     );
     line(text, &styled(HEADING, &title));
-    if let Some(scenario) = &measured.scenario {
+    if let Some(scenario) = scenario {
         line(text, &format!("  scenario {}", clean(scenario)));
     }
     line(
@@ -116,7 +116,8 @@ fn row(text: &mut String, label: &str, planned: &str, measured: &str, note: &str
 }
 
 fn timeline(text: &mut String, measured: &Measured) {
-    let (times, plan, signal) = (&measured.timeline, &measured.planned, &measured.signal);
+    let (times, plan) = (&measured.timeline, &measured.planned);
+    let signal = clean(&measured.signal);
     let zero = match times.zero {
         Zero::Signal => format!("TIMELINE from {signal}"),
         Zero::Start => "TIMELINE from the start".to_owned(),
@@ -218,7 +219,7 @@ fn requests(text: &mut String, measured: &Measured, seen: &Requests) {
     let mut columns = vec![
         ("before stop".to_owned(), seen.before),
         ("settling".to_owned(), seen.settling),
-        (format!("after {}", measured.signal), seen.stopping),
+        (format!("after {}", clean(&measured.signal)), seen.stopping),
     ];
     if outlived {
         columns.push(("after exit".to_owned(), seen.gone));
@@ -303,7 +304,7 @@ fn steps(text: &mut String, measured: &Measured) {
         return;
     }
     line(text, "");
-    let signal = format!("STEPS from {}", measured.signal);
+    let signal = format!("STEPS from {}", clean(&measured.signal));
     line(
         text,
         &styled(HEADING, &step_row(&signal, "", "planned", "measured", "")),
@@ -422,14 +423,8 @@ fn findings(text: &mut String, measured: &Measured) {
     if !measured.excused.is_empty() {
         line(text, "");
     }
-    for finding in &measured.findings {
-        let (style, word) = match finding.severity {
-            Severity::Failure => (BAD, "failure"),
-            Severity::Warning => (WARN, "warning"),
-        };
-        let label = format!("{word} {}: ", finding.name);
-        wrapped_after(text, style, &label, "  ", &finding.message);
-        wrapped_after(text, FAINT, "  usual cause: ", "  ", &finding.cause);
+    for found in &measured.findings {
+        finding(text, found, "");
     }
     let of = |severity| {
         measured
@@ -460,6 +455,21 @@ fn findings(text: &mut String, measured: &Measured) {
         }
     };
     line(text, &format!("{verdict}{rest}"));
+}
+
+/// What was found, when, and what usually causes it.
+pub(super) fn finding(text: &mut String, finding: &Finding, indent: &str) {
+    let (style, word) = match finding.severity {
+        Severity::Failure => (BAD, "failure"),
+        Severity::Warning => (WARN, "warning"),
+    };
+    let when = finding.at_ms.map(|at| format!(" at {}", moment(at)));
+    let when = when.unwrap_or_default();
+    let label = format!("{indent}{word} {}{when}: ", clean(&finding.name));
+    let inner = format!("{indent}  ");
+    wrapped_after(text, style, &label, &inner, &finding.message);
+    let label = format!("{inner}usual cause: ");
+    wrapped_after(text, FAINT, &label, &inner, &finding.cause);
 }
 
 fn percent(share: f64) -> String {

@@ -4,23 +4,27 @@ use std::fmt::Write as _;
 
 use lifecycle_drill::Measured;
 use lifecycle_drill::measured::Severity;
-use lifecycle_drill::record::Runs;
+use lifecycle_drill::record::{NotPlayed, Runs};
 use lifecycle_drill::summary::{Found, Spread, Summary};
 use lifecycle_drill::words::{count, grouped, moment, span};
 
-use super::super::scenarios;
-use super::run::heading;
+use super::run::{finding, heading};
 use super::text::{BAD, FAINT, GOOD, HEADING, WARN, clean, line, padded, styled, wrapped_after};
+use unicode_width::UnicodeWidthStr as _;
+
+/// A scenario's name, with what was named after `=`, takes no more columns than this.
+const WIDEST_NAME: usize = 40;
 
 /// A repeated drill as text.
 pub(in crate::drill) fn several(several: &Runs) -> String {
     let mut text = String::new();
     if let Some(first) = several.runs.first() {
-        heading(&mut text, first);
+        heading(&mut text, first, None);
     }
     if several.runs.iter().any(|run| run.scenario.is_some()) {
         line(&mut text, "");
-        return text + &scenarios::table(&several.runs, &several.not_played);
+        scenarios(&mut text, &several.runs, &several.not_played);
+        return text;
     }
     runs(&mut text, &several.runs);
     spreads(&mut text, &several.summary);
@@ -59,6 +63,51 @@ fn runs(text: &mut String, runs: &[Measured]) {
         let names = padded(&clean(&names.join(", ")), 31);
         line(text, format!("{row}{names}").trim_end());
     }
+}
+
+/// A row for each scenario; under those that failed what was found, when, and why it usually is.
+fn scenarios(text: &mut String, played: &[Measured], not_played: &[NotPlayed]) {
+    let names = played.iter().filter_map(|it| it.scenario.as_deref());
+    let names = names.chain(not_played.iter().map(|it| &*it.scenario));
+    let width = names.map(|name| clean(name).width()).max();
+    let width = width.unwrap_or_default().min(WIDEST_NAME);
+    for measured in played {
+        let name = padded(
+            &clean(measured.scenario.as_deref().unwrap_or_default()),
+            width,
+        );
+        let (style, word) = match measured.passed {
+            true => (GOOD, "passed"),
+            false => (BAD, "FAILED"),
+        };
+        line(text, &format!("{name}  {}", styled(style, word)));
+        for excused in measured.excused.iter().filter(|_| measured.passed) {
+            wrapped_after(text, FAINT, "  ", "  ", excused);
+        }
+        for finding in &measured.findings {
+            if finding.severity == Severity::Failure {
+                self::finding(text, finding, "  ");
+            }
+        }
+    }
+    for NotPlayed { scenario, why } in not_played {
+        let name = padded(&clean(scenario), width);
+        line(
+            text,
+            &format!("{name}  {}", styled(FAINT, "not applicable")),
+        );
+        wrapped_after(text, FAINT, "  ", "  ", why);
+    }
+    let passed = played.iter().filter(|it| it.passed).count();
+    line(text, "");
+    line(
+        text,
+        &format!(
+            "{passed} passed, {} failed, {} not applicable",
+            played.len() - passed,
+            not_played.len()
+        ),
+    );
 }
 
 fn spreads(text: &mut String, summary: &Summary) {

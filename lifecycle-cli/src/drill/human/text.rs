@@ -1,7 +1,9 @@
 //! Lines of text: fitted, wrapped, padded, and clean of what moves the cursor.
 
 use anstyle::{AnsiColor, Style};
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::UnicodeWidthStr as _;
+
+pub(super) use crate::talk::clean;
 
 pub(super) const WIDTH: usize = 80;
 
@@ -29,7 +31,7 @@ pub(super) fn wrapped(text: &mut String, style: Style, label: &str, words: &str)
     wrapped_after(text, style, label, &" ".repeat(label.width()), words);
 }
 
-/// Text after a label, the following lines indented. It is cleaned.
+/// Text after a label, the following lines indented. Both are cleaned.
 pub(super) fn wrapped_after(
     text: &mut String,
     style: Style,
@@ -37,6 +39,7 @@ pub(super) fn wrapped_after(
     indent: &str,
     words: &str,
 ) {
+    let label = clean(label);
     let label = label.trim_end();
     let (mut row, mut width) = match label {
         // One blank less, for the one that goes before the first word.
@@ -68,13 +71,13 @@ pub(super) fn fitted(text: &str, width: usize) -> String {
         return text.to_owned();
     }
     let mut cut = String::new();
-    let mut used = 1;
     for letter in text.chars() {
-        used += letter.width().unwrap_or(0);
-        if used > width {
+        cut.push(letter);
+        // Of the whole: what follows a letter can make it wider, as it does with some emoji.
+        if cut.width() >= width {
+            cut.pop();
             break;
         }
-        cut.push(letter);
     }
     cut.push('…');
     cut
@@ -82,13 +85,30 @@ pub(super) fn fitted(text: &str, width: usize) -> String {
 
 pub(super) fn padded(text: &str, width: usize) -> String {
     let text = fitted(text, width);
-    let missing = width - text.width();
+    let missing = width.saturating_sub(text.width());
     text + &" ".repeat(missing)
 }
 
-/// Without what would move the cursor.
-pub(super) fn clean(text: &str) -> String {
-    text.chars()
-        .map(|letter| if letter.is_control() { ' ' } else { letter })
-        .collect()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_padded_is_as_wide_as_it_should_be() {
+        // An emoji that a variation selector makes wide, a flag, a joined family, wide letters.
+        for name in [
+            "\u{26a0}\u{fe0f}",
+            "\u{1f1e9}\u{1f1ea}",
+            "\u{1f468}\u{200d}\u{1f469}",
+            "漢字",
+            "a",
+        ] {
+            for times in 0..9 {
+                for width in 1..12 {
+                    let padded = padded(&name.repeat(times), width);
+                    assert_eq!(padded.width(), width, "{padded:?}");
+                }
+            }
+        }
+    }
 }

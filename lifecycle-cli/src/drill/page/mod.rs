@@ -27,12 +27,12 @@ use self::tables::Table;
 use super::formats::Shown;
 use crate::template;
 
-const TEMPLATE: &str = include_str!("../../../../templates/drill/page.html.j2");
-const SCRIPT: &str = include_str!("../../../../templates/drill/page.js");
+const TEMPLATE: &str = include_str!("../../../templates/drill/page.html.j2");
+const SCRIPT: &str = include_str!("../../../templates/drill/page.js");
 /// The look of all pictures, then what only this page has.
 const STYLE: [&str; 2] = [
-    include_str!("../../../../templates/picture/style.css"),
-    include_str!("../../../../templates/drill/page.css"),
+    include_str!("../../../templates/picture/style.css"),
+    include_str!("../../../templates/drill/page.css"),
 ];
 
 /// More runs than this are not drawn one by one; those that failed come first.
@@ -55,6 +55,8 @@ struct Page {
     small: Vec<Small>,
     /// How many runs are not drawn.
     not_drawn: usize,
+    /// Scenarios that say nothing about this program.
+    not_played: Vec<Fact<String>>,
     pairs: Vec<Pair>,
     run: Option<RunView>,
     finding_groups: Vec<Group>,
@@ -68,8 +70,8 @@ struct Verdict {
 }
 
 #[derive(Debug, Serialize)]
-struct Fact {
-    name: &'static str,
+struct Fact<N = &'static str> {
+    name: N,
     value: String,
 }
 
@@ -176,6 +178,7 @@ impl Page {
             first_tables: Vec::new(),
             small: Vec::new(),
             not_drawn: 0,
+            not_played: Vec::new(),
             pairs: Vec::new(),
             run: None,
             finding_groups: Vec::new(),
@@ -211,6 +214,12 @@ fn of_several(several: &Runs) -> Page {
         ..FindingView::of(found)
     });
     page.finding_groups = groups([("Findings".to_owned(), findings.collect())]);
+
+    let not_played = several.not_played.iter().map(|it| Fact {
+        name: it.scenario.clone(),
+        value: it.why.clone(),
+    });
+    page.not_played = not_played.collect();
 
     let mut order: Vec<usize> = (0..several.runs.len()).collect();
     order.sort_by_key(|at| (several.runs[*at].passed, *at));

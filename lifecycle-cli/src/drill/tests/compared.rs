@@ -33,6 +33,30 @@ fn several_runs_are_shown_as_stored() {
     stored("several.xml", &String::from_utf8(xml).unwrap());
 }
 
+/// One that passed, one that failed, and one that says nothing about the program.
+pub(super) fn scenarios() -> Record {
+    let named = |mut run: Measured, name: &str| {
+        run.scenario = Some(name.to_owned());
+        run
+    };
+    let mut passed = named(judged(good()), "early-sigkill");
+    passed.excused = vec!["SIGKILL came after 2s, with 1 request in flight".to_owned()];
+    let failed = named(bad(), "hanging-close=orders-db");
+    let none = NotPlayed {
+        scenario: "full-disk".to_owned(),
+        why: "the program leaves no report, so no disk can be full for it".to_owned(),
+    };
+    Record::of(vec![passed, failed], vec![none]).unwrap()
+}
+
+#[test]
+fn scenarios_are_shown_as_stored_those_that_were_not_played_too() {
+    stored("scenarios.txt", &several(&scenarios()));
+    let mut xml = Vec::new();
+    junit::record(&scenarios(), &mut xml).unwrap();
+    stored("scenarios.xml", &String::from_utf8(xml).unwrap());
+}
+
 #[test]
 fn two_drills_are_shown_as_stored() {
     let comparison = Comparison::of(&one(judged(good())), &one(bad()));

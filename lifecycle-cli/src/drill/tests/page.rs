@@ -9,8 +9,10 @@ use lifecycle_drill::measured::{Measured, StepPlan};
 use lifecycle_drill::series::{Series, Slice};
 use lifecycle_drill::{Comparison, Record};
 
+use super::compared::scenarios;
 use super::{bad, good, judged};
 use crate::drill::formats::Shown;
+use crate::drill::human;
 use crate::drill::page::html;
 
 /// What would break out of any place that is not escaped.
@@ -282,6 +284,32 @@ fn nothing_that_anybody_wrote_leaves_its_place() {
         assert!(read.of("aria-label").join("").contains("onload='alert(1)'"));
         assert!(!page.contains(['\u{202e}', '\u{0}', '\u{1b}']));
     }
+}
+
+#[test]
+fn nothing_that_anybody_wrote_moves_the_cursor() {
+    let mut document = serde_json::to_value(scenarios()).unwrap();
+    poison(&mut document, "");
+    let Record::Several(runs) = Record::read(document.to_string().as_bytes()).unwrap() else {
+        unreachable!();
+    };
+    let mut texts = vec![human::several(&runs)];
+    texts.extend(runs.runs.iter().map(human::run));
+    let records = [one(runs.runs[0].clone()), one(runs.runs[1].clone())];
+    texts.push(human::compared(&Comparison::of(&records[0], &records[1])));
+    for text in texts {
+        assert!(text.contains("<script>"), "{text}");
+        // The colours of this program aside, which the text of others has not in it.
+        assert!(!text.contains(['\u{202e}', '\u{0}']), "{text:?}");
+    }
+}
+
+#[test]
+fn scenarios_that_were_not_played_are_in_the_page() {
+    let page = read(&page_of(&scenarios()));
+    assert!(page.text.contains("Not applicable"));
+    assert!(page.text.contains("full-disk"));
+    assert!(page.text.contains("no disk can be full for it"));
 }
 
 #[test]

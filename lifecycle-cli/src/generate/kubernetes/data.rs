@@ -2,7 +2,9 @@
 
 use lifecycle_manifest::deployed::planned::{self, PlannedHook};
 use lifecycle_manifest::duration::{human, seconds_up};
-use lifecycle_manifest::platform::{Controller, Kubernetes, Replacement, Share, Sidecar};
+use lifecycle_manifest::platform::{
+    Controller, Kubernetes, Replacement, SecurityContext, Share, Sidecar,
+};
 use lifecycle_manifest::{Rollout, Timeline};
 use minijinja::Value;
 use serde::Serialize;
@@ -56,6 +58,16 @@ pub(super) struct Data<'a> {
     pub(super) probes: Option<Probes<'a>>,
     mesh_labels: Vec<Pair>,
     mesh_annotations: Vec<Pair>,
+    /// Left away where it is not ours to say.
+    security: Option<Security>,
+}
+
+/// What the program's container may do.
+#[derive(Serialize)]
+struct Security {
+    read_only_root: bool,
+    /// The lowest port below 1024 that it opens: without a capability, only a setting of the pod lets it.
+    low_port: Option<u16>,
 }
 
 /// A hook that asks the container itself.
@@ -213,7 +225,20 @@ pub(super) fn data<'a>(
         service_ports: ask.ports(false),
         mesh_labels: mesh::labels(kubernetes),
         mesh_annotations: mesh::annotations(kubernetes),
+        security: security(kubernetes, &ask.ports(true)),
     }
+}
+
+fn security(kubernetes: &Kubernetes, ports: &[Port]) -> Option<Security> {
+    let context = kubernetes.security();
+    let low = ports
+        .iter()
+        .map(|port| port.number)
+        .filter(|port| *port < 1024);
+    (context != SecurityContext::Yours).then(|| Security {
+        read_only_root: context == SecurityContext::Restricted,
+        low_port: low.min(),
+    })
 }
 
 /// Who goes first, the old pods or the new ones, with the sum that follows from it.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use lifecycle_manifest::Written;
 use lifecycle_manifest::deployed::{Container, Workload};
-use lifecycle_manifest::platform::{Mesh, Spot};
+use lifecycle_manifest::platform::{Mesh, SecurityContext, Spot};
+use lifecycle_manifest::text::Route;
 
 use super::super::draft::{Common, Draft, Kubernetes, Name, Proxy, Sidecar, Slot};
 use super::guess::{self, Listening};
@@ -63,6 +64,7 @@ pub(super) fn describe(draft: &mut Draft, chosen: Chosen<'_>, sources: &[Source]
             .and_then(seconds)
             .filter(|grace| !grace.is_zero())
             .map_or_else(Slot::default, Slot::of);
+        entry.security_context = security_context(source, workload, container);
     }
     guess::something(draft, source);
     entry.sidecars = sidecars(source, workload, main);
@@ -259,6 +261,43 @@ fn spot(source: &Source, workload: &Workload) -> Slot<Spot> {
         Slot::of(Spot::Gke)
     } else {
         Slot::default()
+    }
+}
+
+/// The strictest that the program runs under today: anything stricter might keep it from running.
+fn security_context(
+    source: &Source,
+    workload: &Workload,
+    container: &Container,
+) -> Slot<SecurityContext> {
+    let own = container.route.key("securityContext");
+    let pod = workload.spec.key("securityContext");
+    let says = |route: &Route, words: &[&str]| {
+        let text = source.text(route);
+        text.is_some_and(|text| words.contains(&text))
+    };
+    // What the container says goes before what the pod says.
+    let either = |path: &[&str], words: &[&str]| {
+        let below = |at: &Route| path.iter().fold(at.clone(), |at, key| at.key(key));
+        match source.text(&below(&own)) {
+            Some(text) => words.contains(&text),
+            None => says(&below(&pod), words),
+        }
+    };
+    let dropped = source.texts(&own.key("capabilities").key("drop"));
+    let is_restricted = says(&own.key("allowPrivilegeEscalation"), &["false"])
+        && dropped.iter().any(|it| it == "ALL")
+        && either(&["runAsNonRoot"], &["true"])
+        && either(
+            &["seccompProfile", "type"],
+            &["RuntimeDefault", "Localhost"],
+        );
+    if !is_restricted {
+        return Slot::of(SecurityContext::Yours);
+    }
+    match says(&own.key("readOnlyRootFilesystem"), &["true"]) {
+        true => Slot::default(),
+        false => Slot::of(SecurityContext::WritableRoot),
     }
 }
 

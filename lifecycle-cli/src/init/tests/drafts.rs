@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lifecycle_manifest::platform::{
-    Concurrency, Controller, LaunchType, Mesh, Replacement, Share, Spot, Successor,
+    Concurrency, Controller, LaunchType, Mesh, Replacement, SecurityContext, Share, Spot, Successor,
 };
 use lifecycle_manifest::{Kind, Platform};
 use proptest::collection::vec;
@@ -188,6 +188,8 @@ fn kubernetes() -> impl Strategy<Value = Kubernetes> {
                 args,
             }
         });
+    let contexts = SecurityContext::WORDS.iter().map(|(_, it)| *it);
+    let security = prop::sample::select(contexts.collect::<Vec<_>>());
     (
         common(),
         slot(0_u32..=10_000),
@@ -196,7 +198,7 @@ fn kubernetes() -> impl Strategy<Value = Kubernetes> {
         slot(vec(sidecar, 1..3)),
         slot(proxy.boxed()),
         slot(prop::sample::select(vec![Spot::Aws, Spot::Gke])),
-        (slot(time()), slot(some_time()), workload()),
+        (slot(time()), slot(some_time()), workload(), slot(security)),
     )
         .prop_map(
             |(
@@ -207,7 +209,7 @@ fn kubernetes() -> impl Strategy<Value = Kubernetes> {
                 sidecars,
                 mesh,
                 spot,
-                (load_balancer, liveness_grace, (workload, rollout, job)),
+                (load_balancer, liveness_grace, (workload, rollout, job), security_context),
             )| {
                 if !workload.value.unwrap_or_default().has_replicas() {
                     replicas = Slot::default();
@@ -225,6 +227,7 @@ fn kubernetes() -> impl Strategy<Value = Kubernetes> {
                     spot,
                     load_balancer,
                     liveness_grace,
+                    security_context,
                 }
             },
         )

@@ -99,6 +99,12 @@ pub(super) fn kubernetes(entry: Option<&Kubernetes>) -> Value {
             |d| show(*d),
             "30s",
         ),
+        security_context => block.line(
+            "security_context",
+            &entry.security_context,
+            |it| it.as_str().to_owned(),
+            "restricted",
+        ),
         ..common
     }
 }

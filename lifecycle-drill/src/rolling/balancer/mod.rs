@@ -3,28 +3,33 @@
 
 mod connections;
 mod requests;
+mod upstream;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::deploy::Balancing;
-use super::router::{Backend, Router};
+use super::router::{Backend, Fault, Router};
 use crate::probe;
 use crate::script::Target;
-use crate::traffic::client;
+use crate::traffic::client::{self, is_local};
 
 /// Between two looks at an instance that has never been ready, before the deploy begins.
 const LOOK: Duration = Duration::from_millis(10);
 /// A probe without an answer for this long has failed; Kubernetes' own default.
 const LIMIT: Duration = Duration::from_secs(1);
+/// How long the balancer waits for a descriptor or a port of its own.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Connections that wait for the balancer while others have the processor.
+const BACKLOG: u32 = 4_096;
 
 /// A balancer at work. Dropping it closes every connection.
 pub(super) struct Balancer {
@@ -36,20 +41,27 @@ pub(super) struct Balancer {
 
 impl Balancer {
     /// Listens on a port of its own.
-    pub(super) fn start(balancing: Balancing, last_resort: bool) -> anyhow::Result<Self> {
+    ///
+    /// `looks`: its clients look whether a connection that they kept was closed before they send on it.
+    pub(super) fn start(
+        balancing: Balancing,
+        last_resort: bool,
+        looks: bool,
+    ) -> anyhow::Result<Self> {
         let router = Arc::new(Router::new(balancing, last_resort));
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .context("the balancer found no port to listen on")?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         let handle = runtime.handle().clone();
         let listener = {
             let _within = handle.enter();
-            TcpListener::from_std(listener)?
+            let socket = TcpSocket::new_v4()?;
+            socket
+                .bind((Ipv4Addr::LOCALHOST, 0).into())
+                .context("the balancer found no port to listen on")?;
+            socket.listen(BACKLOG)?
         };
+        let address = listener.local_addr()?;
         let over = CancellationToken::new();
         let (accepting, until) = (Arc::clone(&router), over.clone());
         std::thread::Builder::new()
@@ -57,7 +69,7 @@ impl Balancer {
             .spawn(move || {
                 runtime.block_on(async {
                     tokio::select! {
-                        () = accept(&listener, balancing, &accepting) => {}
+                        () = accept(&listener, balancing, looks, &accepting) => {}
                         () = until.cancelled() => {}
                     }
                 });
@@ -90,7 +102,10 @@ impl Balancer {
             let mut failures = 0;
             let mut was_ready = false;
             while !backend.over.load(SeqCst) {
-                let listens = async || TcpStream::connect(backend.address).await.is_ok();
+                let listens = async || {
+                    let reached = reach(backend.address).await;
+                    !matches!(reached, Err(Fault::NobodyListened))
+                };
                 let yes = match &asked {
                     Some((endpoint, template)) => {
                         let answer = client::probe(template, endpoint.address(), LIMIT).await;
@@ -125,7 +140,26 @@ pub(super) struct Probing {
     pub(super) eager: bool,
 }
 
-async fn accept(listener: &TcpListener, balancing: Balancing, router: &Arc<Router>) {
+/// Connects to an instance. Where this machine has no descriptor or port left, it waits for one: that is
+/// nobody's fault but the drill's.
+async fn reach(address: SocketAddr) -> Result<TcpStream, Fault> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match TcpStream::connect(address).await {
+            Ok(stream) => {
+                // Without it a small request waits for an acknowledgement; not setting it costs time,
+                // not truth.
+                let _slower = stream.set_nodelay(true);
+                return Ok(stream);
+            }
+            Err(error) if !is_local(&error) => return Err(Fault::NobodyListened),
+            Err(_) if Instant::now() >= until => return Err(Fault::NoRoom),
+            Err(_) => sleep(LOOK).await,
+        }
+    }
+}
+
+async fn accept(listener: &TcpListener, balancing: Balancing, looks: bool, router: &Arc<Router>) {
     loop {
         let Ok((client, _)) = listener.accept().await else {
             // No descriptor left, most likely: those that are open close one day.
@@ -137,7 +171,7 @@ async fn accept(listener: &TcpListener, balancing: Balancing, router: &Arc<Route
         let _slower = client.set_nodelay(true);
         let router = Arc::clone(router);
         match balancing {
-            Balancing::Connections => tokio::spawn(connections::carry(client, router)),
+            Balancing::Connections => tokio::spawn(connections::carry(client, router, looks)),
             Balancing::Requests => tokio::spawn(requests::serve(client, router)),
         };
     }
@@ -149,7 +183,6 @@ mod tests {
     use std::net::{TcpListener as Listener, TcpStream as Stream};
 
     use super::*;
-    use crate::rolling::router::Fault;
 
     /// A balancer before one instance that reads a head, says `answers` of it, and does the `rest`.
     fn before(
@@ -157,7 +190,7 @@ mod tests {
         answer: &'static str,
         rest: fn(&mut Stream),
     ) -> (Balancer, Stream) {
-        let balancer = Balancer::start(balancing, false).unwrap();
+        let balancer = Balancer::start(balancing, false, true).unwrap();
         let listener = Listener::bind(("127.0.0.1", 0)).unwrap();
         let backend = Arc::new(Backend::new(1, listener.local_addr().unwrap()));
         backend.found(true);
@@ -233,8 +266,24 @@ mod tests {
     }
 
     #[test]
+    fn that_an_instance_leaves_is_passed_on_though_its_connection_is_not() {
+        let (balancer, mut client) = before(
+            Balancing::Requests,
+            "HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+            |_| {},
+        );
+        client
+            .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            .unwrap();
+        let said = head(&mut client);
+        assert!(said.contains(crate::traffic::outcome::LEAVES), "{said}");
+        assert!(!said.contains("connection: close"), "{said}");
+        assert_eq!(faults(&balancer), []);
+    }
+
+    #[test]
     fn where_nobody_answers_the_answer_is_the_balancers_own() {
-        let balancer = Balancer::start(Balancing::Requests, false).unwrap();
+        let balancer = Balancer::start(Balancing::Requests, false, true).unwrap();
         let mut client = Stream::connect(balancer.address).unwrap();
         client
             .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")

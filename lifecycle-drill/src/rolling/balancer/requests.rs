@@ -22,8 +22,11 @@ use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use super::reach;
+use super::upstream::Upstream;
 use crate::rolling::router::{Answer, Backend, Counted, Fault, Outgoing, Router};
-use crate::traffic::outcome::{GATEWAY, IDLE_CLOSE};
+use crate::traffic::client::says_when;
+use crate::traffic::outcome::{GATEWAY, IDLE_CLOSE, LEAVES};
 
 /// Serves one client, request after request.
 pub(super) async fn serve(stream: TcpStream, router: Arc<Router>) {
@@ -85,7 +88,13 @@ async fn forward(mut request: Request<Incoming>, router: &Arc<Router>) -> Respon
         });
         return answer.map(|_| Full::default().map_err(|never| match never {}).boxed());
     }
+    let leaves = says_when(answer.headers());
     strip(answer.headers_mut(), None);
+    if leaves {
+        // The connection of which it was said is the balancer's, and the drill wants to know all the same.
+        let value = HeaderValue::from_static("says so");
+        answer.headers_mut().insert(LEAVES, value);
+    }
     let router = Arc::clone(router);
     answer.map(|body| {
         Followed {
@@ -109,8 +118,8 @@ async fn exchange(
         let (mut connection, rested) = match backend.rested() {
             Some(connection) => (connection, true),
             None => match connect(backend).await {
-                Some(connection) => (connection, false),
-                None => return Err((Fault::NobodyListened, Some(request))),
+                Ok(connection) => (connection, false),
+                Err(fault) => return Err((fault, Some(request))),
             },
         };
         let sent = Instant::now();
@@ -145,18 +154,19 @@ async fn exchange(
     }
 }
 
-/// A new connection; `None` where nobody listens.
-async fn connect(backend: &Arc<Backend>) -> Option<Outgoing> {
-    let stream = TcpStream::connect(backend.address).await.ok()?;
-    let _slower = stream.set_nodelay(true);
-    let (sender, connection) = client::handshake(TokioIo::new(stream)).await.ok()?;
+/// A new connection.
+async fn connect(backend: &Arc<Backend>) -> Result<Outgoing, Fault> {
+    let stream = reach(backend.address).await?;
+    let (sender, connection) = client::handshake(TokioIo::new(Upstream::new(stream)))
+        .await
+        .map_err(|_| Fault::NobodyListened)?;
     let open = backend.counted(|it| &it.open);
     tokio::spawn(async move {
         let _open = open;
         // What goes wrong on it is seen by the request that is on it.
         let _seen = connection.with_upgrades().await;
     });
-    Some(sender)
+    Ok(sender)
 }
 
 fn is_reset(error: &hyper::Error) -> bool {

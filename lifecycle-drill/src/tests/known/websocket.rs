@@ -118,3 +118,30 @@ async fn over_websockets() {
     let refused = kind(&requests, "websocket /refuse").sessions.unwrap();
     assert_eq!((refused.opened, refused.messages_sent), (0, 0));
 }
+
+#[tokio::test]
+async fn clients_hang_up_where_nobody_else_will() {
+    let book = Book::default();
+    let echo = |stream: TcpStream, book: Book| async move {
+        let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+        book.count("open");
+        while let Some(Ok(message)) = socket.next().await {
+            if message.is_text() && socket.send(message).await.is_err() {
+                return;
+            }
+        }
+    };
+    let base = serve(&book, echo);
+    let mut load = load(Vec::new());
+    load.warm_up = Duration::from_millis(100);
+    load.sessions = sessions(SessionKind::WebSocket, &["/"]);
+    let stage = Arc::new(Stage::new());
+    let counting = traffic::start(&load, &base, &stage, &quiet()).unwrap();
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    stage.end_routing(Instant::now());
+    stage.hang_up.cancel();
+    let counted = tokio::time::timeout(Duration::from_secs(30), counting).await;
+    let requests = counted.unwrap().unwrap().unwrap().requests(Instant::now());
+    assert!(book.of("open") > 0);
+    assert_eq!(requests.all(), let_go(book.of("open")));
+}

@@ -19,15 +19,17 @@ pub(super) static DETECTION: Detection = Detection {
 fn look(seen: &Evidence<'_>) -> Option<Finding> {
     let requests = seen.requests()?;
     // What was not sent at all says more, and is said instead.
-    if requests.all().not_sent > 0 || requests.ended_early || requests.behind_p99_ms <= BEHIND_MS {
+    behind(requests.behind_p99_ms).filter(|_| requests.all().not_sent == 0 && !requests.ended_early)
+}
+
+/// Ninety-nine in a hundred requests were late by so much at most.
+pub(crate) fn behind(p99_ms: f64) -> Option<Finding> {
+    if p99_ms <= BEHIND_MS {
         return None;
     }
     DETECTION.warning(
         None,
-        format!(
-            "the load was up to {} behind its schedule",
-            span(requests.behind_p99_ms)
-        ),
+        format!("the load was up to {} behind its schedule", span(p99_ms)),
         "this machine is too busy for this rate; latencies include the delay",
     )
 }

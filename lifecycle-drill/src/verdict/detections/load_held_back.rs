@@ -16,24 +16,29 @@ pub(super) static DETECTION: Detection = Detection {
 
 fn look(seen: &Evidence<'_>) -> Option<Finding> {
     let requests = seen.requests()?;
-    let held_back = requests.all().not_sent;
-    if held_back > 0 {
-        return DETECTION.warning(
-            None,
-            format!(
-                "{} not sent: the drill ran into its own bounds",
-                count(held_back, "request")
-            ),
-            "the service answers too slowly for this rate, or this machine is out of ports",
-        );
-    }
-    requests.ended_early.then_some(())?;
+    let sent = requests.all().sent();
+    held_back(requests.all().not_sent)
+        .or_else(|| ended_early(sent, "routing did").filter(|_| requests.ended_early))
+}
+
+/// So many were not sent.
+pub(crate) fn held_back(not_sent: u64) -> Option<Finding> {
+    (not_sent > 0).then_some(())?;
     DETECTION.warning(
         None,
         format!(
-            "the load ended after {}, before routing did",
-            count(requests.all().sent(), "request")
+            "{} not sent: the drill ran into its own bounds",
+            count(not_sent, "request")
         ),
+        "the service answers too slowly for this rate, or this machine is out of ports",
+    )
+}
+
+/// The load was over before something else was.
+pub(crate) fn ended_early(sent: u64, before: &str) -> Option<Finding> {
+    DETECTION.warning(
+        None,
+        format!("the load ended after {}, before {before}", count(sent, "request")),
         "the rate and the length of the drill ask for more requests than it may send",
     )
 }

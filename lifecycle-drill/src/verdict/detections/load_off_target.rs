@@ -15,15 +15,20 @@ pub(super) static DETECTION: Detection = Detection {
 
 fn look(seen: &Evidence<'_>) -> Option<Finding> {
     let all = seen.requests()?.all();
-    if all.client_error == 0 || all.client_error * 2 < all.served {
+    off_target(all.client_error, all.served)
+}
+
+/// So many of those that were served were answered with 4xx.
+pub(crate) fn off_target(client_error: u64, served: u64) -> Option<Finding> {
+    if client_error == 0 || client_error * 2 < served {
         return None;
     }
     DETECTION.warning(
         None,
         format!(
             "{} of {} answered with 4xx",
-            grouped(all.client_error),
-            count(all.served, "request")
+            grouped(client_error),
+            count(served, "request")
         ),
         "the paths of the load do not exist, or want credentials; such answers say little about how \
          the service stops",

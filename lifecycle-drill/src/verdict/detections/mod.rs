@@ -31,6 +31,10 @@ mod step_over_plan;
 mod waited_with_nothing_to_do;
 
 use super::Detection;
+pub(crate) use load_behind::behind;
+pub(crate) use load_held_back::{ended_early, held_back};
+pub(crate) use load_off_target::off_target;
+pub(crate) use slow_while_stopping::slow;
 
 /// Every detection, in the order in which findings are told: what stands in front of the program,
 /// what its users felt, what its probes said, how it left, and what is to be said about the drill.

@@ -1,6 +1,7 @@
 //! Latency during the stop is beyond what is expected.
 
 use crate::measured::Finding;
+use crate::traffic::tally::Latency;
 use crate::verdict::Detection;
 use crate::verdict::evidence::Evidence;
 use crate::words::span;
@@ -16,13 +17,28 @@ pub(super) static DETECTION: Detection = Detection {
 };
 
 fn look(seen: &Evidence<'_>) -> Option<Finding> {
-    let most = seen.expected().p99_ms?;
     let requests = seen.requests()?;
-    let after = requests.latency_after?;
-    if after.p99_ms <= most {
+    let p99 = |latency: Option<Latency>| latency.map(|it| it.p99_ms);
+    slow(
+        p99(requests.latency_before),
+        p99(requests.latency_after)?,
+        seen.expected().p99_ms?,
+        "the stop",
+        seen.measured.timeline.asked_ms,
+    )
+}
+
+/// Ninety-nine in a hundred requests took so long at most, before and after.
+pub(crate) fn slow(
+    before: Option<f64>,
+    after: f64,
+    most: f64,
+    what: &str,
+    at_ms: Option<f64>,
+) -> Option<Finding> {
+    if after <= most {
         return None;
     }
-    let before = requests.latency_before.map(|before| before.p99_ms);
     let cause = match before {
         Some(before) if before > most => {
             "the service is as slow as that before any stop was asked, under this load"
@@ -33,10 +49,10 @@ fn look(seen: &Evidence<'_>) -> Option<Finding> {
         }
     };
     DETECTION.failure(
-        seen.measured.timeline.asked_ms,
+        at_ms,
         format!(
-            "99 in 100 requests took up to {} from the stop on, and {} are expected at most{}",
-            span(after.p99_ms),
+            "99 in 100 requests took up to {} from {what} on, and {} are expected at most{}",
+            span(after),
             span(most),
             before.map_or_else(String::new, |before| format!(
                 "; before it, up to {}",

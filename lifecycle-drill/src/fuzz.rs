@@ -1,0 +1,94 @@
+//! What fuzzers call: what a drilled process says. Not there without `--cfg fuzzing`.
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+use crate::traffic::client::{Connection, Manner, Patience, Template};
+use crate::traffic::frames::Frames;
+use crate::{idle, own_report, script};
+
+/// Longer than any exchange over loopback takes; a client that waits longer hangs.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Bytes as the report that the process leaves.
+pub fn report(bytes: &[u8]) {
+    if let Ok(report) = own_report::of(bytes) {
+        let text = serde_json::to_vec(&report).expect("a report can be written");
+        own_report::of(&text).expect("what was written can be read");
+    }
+}
+
+/// Bytes as what a server answers, to a client that sends two requests over one connection; the first
+/// byte says where they are cut in two.
+pub fn answer(bytes: &[u8]) {
+    thread_local! {
+        static HERE: RefCell<Option<(Runtime, TcpListener, SocketAddr)>> = const { RefCell::new(None) };
+    }
+    let Some((cut, bytes)) = bytes.split_first() else {
+        return;
+    };
+    let (first, second) = bytes.split_at(usize::from(*cut).min(bytes.len()));
+    frames_are_told_however_they_are_cut(first, second);
+    let _kept = idle::is_complete(bytes);
+    HERE.with_borrow_mut(|here| {
+        let (runtime, listener, address) = here.get_or_insert_with(|| {
+            let builder = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            let runtime = builder.expect("a runtime");
+            let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"));
+            let listener = listener.expect("a port");
+            let address = listener.local_addr().expect("an address");
+            (runtime, listener, address)
+        });
+        runtime.block_on(async {
+            let serving = async {
+                let (mut stream, _) = listener.accept().await.expect("a client");
+                let mut request = [0; 512];
+                // The client may turn away at any time.
+                let _read = stream.read(&mut request).await;
+                for part in [first, second] {
+                    let _written = stream.write_all(part).await;
+                    tokio::task::yield_now().await;
+                }
+                let _ended = stream.shutdown().await;
+            };
+            tokio::join!(serving, asking(*address));
+        });
+    });
+}
+
+async fn asking(address: SocketAddr) {
+    let spec = script::RequestSpec::get("/");
+    let template = Template::new(&spec, "127.0.0.1").expect("a request");
+    let until = Instant::now() + PATIENCE;
+    let Ok(mut connection) = Connection::open(address, until, Manner::Looks, false).await else {
+        return;
+    };
+    for _ in 0..2 {
+        let until = Instant::now() + PATIENCE;
+        let patience = Patience::Whole(until);
+        let told = connection.exchange(&template, patience).await;
+        let late = Instant::now().saturating_duration_since(until);
+        assert!(late < 50 * PATIENCE, "{late:?} late");
+        if told.is_none() || !connection.is_idle() {
+            break;
+        }
+    }
+}
+
+fn frames_are_told_however_they_are_cut(first: &[u8], second: &[u8]) {
+    let told = |parts: &[&[u8]]| {
+        let (mut frames, mut told) = (Frames::of_client(), Vec::new());
+        for part in parts {
+            frames.follow(part, |kind, stream| told.push((kind, stream)));
+        }
+        told
+    };
+    assert_eq!(told(&[first, second]), told(&[&[first, second].concat()]));
+}

@@ -1,0 +1,132 @@
+//! A connection to an instance that knows at once when the instance has closed it.
+//!
+//! Whoever waits for a socket is told of its end only once its runtime has asked the kernel again. On a
+//! busy machine that is long after the end came, and a request written meanwhile is lost by the
+//! balancer's doing, not the instance's. So a connection at rest is looked at in the instant of its next
+//! request.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// Whether the other side has closed or reset a connection, and everything that came before was read.
+pub(super) fn has_ended(stream: &TcpStream) -> bool {
+    matches!(peek(stream, &mut [0]), Ok(Some(0)) | Err(_))
+}
+
+/// Looks at what comes next, and takes nothing away but a reset, which is an error; `None` where there
+/// is nothing yet.
+pub(super) fn peek(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    match recv(stream, buffer, RecvFlags::PEEK | RecvFlags::DONTWAIT) {
+        Ok((_, count)) => Ok(Some(count)),
+        Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(None),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// The connection.
+pub(super) struct Upstream {
+    stream: TcpStream,
+    /// Nothing was written since something came.
+    rests: bool,
+}
+
+impl Upstream {
+    pub(super) const fn new(stream: TcpStream) -> Self {
+        Self {
+            stream,
+            rests: true,
+        }
+    }
+}
+
+impl AsyncRead for Upstream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        match Pin::new(&mut this.stream).poll_read(cx, buffer) {
+            Poll::Pending if this.rests => match peek(&this.stream, &mut [0]) {
+                Ok(Some(0)) => Poll::Ready(Ok(())),
+                // For bytes its runtime wakes it.
+                Ok(_) => Poll::Pending,
+                Err(error) => Poll::Ready(Err(error)),
+            },
+            Poll::Pending => Poll::Pending,
+            done @ Poll::Ready(_) => {
+                this.rests |= buffer.filled().len() > before;
+                done
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Upstream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        this.rests = false;
+        Pin::new(&mut this.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        this.rests = false;
+        Pin::new(&mut this.stream).poll_write_vectored(cx, pieces)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_end_in_the_kernel_is_seen_before_anything_is_written() {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (server, _) = listener.accept().unwrap();
+        let mut upstream = Upstream::new(stream);
+        let mut byte = [0];
+        let mut reading = |upstream: &mut Upstream| {
+            let mut buffer = ReadBuf::new(&mut byte);
+            let waker = std::task::Waker::noop();
+            Pin::new(upstream).poll_read(&mut Context::from_waker(waker), &mut buffer)
+        };
+        assert!(reading(&mut upstream).is_pending());
+        assert!(!has_ended(&upstream.stream));
+        drop(server);
+        // Nothing is awaited in between, so that the runtime has not asked the kernel.
+        assert!(has_ended(&upstream.stream));
+        assert!(matches!(reading(&mut upstream), Poll::Ready(Ok(()))));
+        assert_eq!(upstream.read(&mut [0]).await.unwrap(), 0);
+    }
+}
