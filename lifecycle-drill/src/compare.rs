@@ -165,6 +165,12 @@ fn remarks(before: &Record, after: &Record) -> Vec<String> {
         &one.platform_label,
         &other.platform_label,
     );
+    let none = "none";
+    differ(
+        "the scenarios differ",
+        one.scenario.as_deref().unwrap_or(none),
+        other.scenario.as_deref().unwrap_or(none),
+    );
     if one.planned != other.planned {
         remarks.push("the two were played from different plans or timelines".to_owned());
     }

@@ -135,8 +135,20 @@ pub(super) fn environment(
 fn is_the_engines(name: &str) -> bool {
     const NAMES: [&str; 6] = ["PATH", "HOME", "USER", "TMPDIR", "HOSTNAME", MARK];
     const FAMILIES: [&str; 14] = [
-        "DOCKER", "PODMAN", "CONTAINER", "BUILDKIT", "BUILDX", "COMPOSE", "GO", "LD_", "XDG_", "SSL_",
-        "SSH_", "DBUS_", "REGISTRY_", "STORAGE_",
+        "DOCKER",
+        "PODMAN",
+        "CONTAINER",
+        "BUILDKIT",
+        "BUILDX",
+        "COMPOSE",
+        "GO",
+        "LD_",
+        "XDG_",
+        "SSL_",
+        "SSH_",
+        "DBUS_",
+        "REGISTRY_",
+        "STORAGE_",
     ];
     let upper = name.to_ascii_uppercase();
     NAMES.contains(&name)
@@ -526,10 +538,22 @@ mod tests {
 
     #[test]
     fn variables_of_the_engine_are_its_own() {
-        for engines in ["PATH", "DOCKER_HOST", "https_proxy", "GODEBUG", MARK, "LD_PRELOAD"] {
+        for engines in [
+            "PATH",
+            "DOCKER_HOST",
+            "https_proxy",
+            "GODEBUG",
+            MARK,
+            "LD_PRELOAD",
+        ] {
             assert!(is_the_engines(engines), "{engines}");
         }
-        for own in ["DATABASE_PASSWORD", "API_TOKEN", "PORT", "LIFECYCLE_PLATFORM"] {
+        for own in [
+            "DATABASE_PASSWORD",
+            "API_TOKEN",
+            "PORT",
+            "LIFECYCLE_PLATFORM",
+        ] {
             assert!(!is_the_engines(own), "{own}");
         }
     }

@@ -115,7 +115,13 @@ mod tests {
         );
         // What Docker says of a container that has not ended.
         assert_eq!(nanos_of("0001-01-01T00:00:00Z"), None);
-        for bad in ["", "2026", "2026-01-31", "2026-13-01T00:00:00Z", "2026-01-01T00Z"] {
+        for bad in [
+            "",
+            "2026",
+            "2026-01-31",
+            "2026-13-01T00:00:00Z",
+            "2026-01-01T00Z",
+        ] {
             assert_eq!(nanos_of(bad), None, "{bad}");
         }
     }

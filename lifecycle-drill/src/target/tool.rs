@@ -235,7 +235,10 @@ mod tests {
         let env = vec![("HELD".to_owned(), "back".to_owned())];
         let tool = shell().knowing(env);
         assert_eq!(tool.ask(&["echo $HELD"]).await.unwrap(), "back");
-        let late = tool.make(Duration::from_millis(50), &["sleep 300", "--env", "PASSWORD=x"]);
+        let late = tool.make(
+            Duration::from_millis(50),
+            &["sleep 300", "--env", "PASSWORD=x"],
+        );
         let said = late.await.unwrap_err().to_string();
         assert!(!said.contains("PASSWORD"), "{said}");
     }

@@ -133,14 +133,14 @@ impl<'a> Evidence<'a> {
         if seen > 0 { counted } else { 0 }
     }
 
-    /// The last moment, in milliseconds from the signal, at which a request was under way; 0 when
-    /// none was after the signal. `None` when it was not measured.
+    /// The last moment, in milliseconds from the signal, at which a request was under way, or a socket
+    /// or stream open; 0 when none was after the signal. `None` when it was not measured.
     pub(super) fn busy_until(&self) -> Option<f64> {
         let series = self.measured.series.as_ref()?;
         let last = series
             .slices
             .iter()
-            .rposition(|slice| slice.in_flight > 0)
+            .rposition(|slice| slice.in_flight > 0 || slice.open > 0)
             .map_or(0.0, |at| series.start_ms + as_f64(at + 1) * series.slice_ms);
         Some(last.max(0.0))
     }
