@@ -20,7 +20,7 @@ use crate::verdict::{self, Expectations};
 const TERM: i32 = 15;
 
 /// A drill in which nothing went wrong: asked a second before the signal, gone 300 ms after it.
-fn clean() -> Measured {
+pub(crate) fn clean() -> Measured {
     let mut script = Script::new("shop", "Kubernetes", Duration::from_secs(11));
     script.hook = Some(Duration::from_secs(1));
     script.routing_lag = Duration::from_secs(1);

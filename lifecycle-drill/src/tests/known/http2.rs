@@ -210,7 +210,7 @@ async fn a_connection_that_is_full_is_no_refusal() {
         kept_alive: 1,
         fresh_share: 0.0,
     };
-    let requests = loaded(&load, &base, Duration::from_millis(1_000)).await;
+    let requests = loaded(&load, &base, Duration::from_secs(1)).await;
     agree(&requests, &book, "http2 GET /ok", "/ok", served);
     assert!(book.of("connections") > 10);
 }
