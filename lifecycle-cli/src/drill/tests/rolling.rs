@@ -81,7 +81,7 @@ fn the_page_says_all_that_the_words_say() {
     let words = anstream::adapter::strip_str(&human::rolling(&measured)).to_string();
     for said in [
         "lost 3 of 1,203 requests",
-        "+1.2s",
+        "+1.20s",
         "code 7",
         "found nobody listening",
         "1,000",
