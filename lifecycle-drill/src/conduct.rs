@@ -18,7 +18,7 @@ use super::probe::{self, Marks, Samples};
 use super::scenario::additions::{Acting, Additions, Aside};
 use super::script::{Endpoint, Load, Script, Target};
 use super::stage::{Stage, millis_between};
-use super::target::process::{Ended, Status, number};
+use super::target::process::{Status, number};
 use super::target::ready::{self, Waited, Waiting};
 use super::target::running::Running;
 use super::target::signalled::Signalled;
@@ -39,9 +39,14 @@ const FOLLOWING: Duration = Duration::from_millis(200);
 const ENGINE_LATE: Duration = Duration::from_secs(30);
 /// How long after the end an engine may tell what it had sent.
 const ENGINE_TELLS: Duration = Duration::from_secs(1);
+/// How long after the end somebody may take to tell how it came.
+const TOLD: Duration = Duration::from_secs(5);
 /// How long requests may take to come to their end once the process is gone: their connections
 /// went with it.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// The process ended before the moment that was waited for.
+struct Over;
 
 /// The moments of the drill that only the one who plays it knows.
 struct Moments {
@@ -70,15 +75,17 @@ pub(super) async fn play(
     progress: &Progress,
 ) -> anyhow::Result<(Measured, Aside)> {
     ensure_all_free(target).await?;
-    let scratch = tempfile::tempdir().context("could not make a directory for the report")?;
+    let scratch = own_report::private()?;
     let report_path = match &additions.report {
         Some(elsewhere) => elsewhere.clone(),
-        None => scratch.path().join("report.json"),
+        None => own_report::place(&scratch)?,
     };
 
     let stage = Arc::new(Stage::new());
     // Fires on every way out, so that no thread goes on measuring.
     let _halted = stage.halt.clone().drop_guard();
+    let running = Running::start_for(target, script, load, &report_path, progress).await?;
+    // From here on: what fetching an image or building a project takes is none of the program's.
     let mut moments = Moments {
         started: Instant::now(),
         ready: None,
@@ -88,7 +95,6 @@ pub(super) async fn play(
         located: None,
         waited: None,
     };
-    let running = Running::start(target, script, &report_path, progress).await?;
 
     let mut drill = Drill {
         script,
@@ -302,7 +308,7 @@ impl Drill<'_> {
             return Ok(Course::DiedBeforeStop);
         }
 
-        moments.seen = Some(self.running.look(script.signal).await?);
+        moments.seen = self.running.look(script.signal).await?;
         let asked = self.stage.ask(script.routing_lag);
         progress(Event::StopAsked);
         if let Some(stopping) = self.running.stop()? {
@@ -344,7 +350,7 @@ impl Drill<'_> {
         // Where it is ready already the signal does not come during the start, and the caller sees it.
         let ready = tokio::select! {
             biased;
-            _ = self.running.end() => return Ok(Course::DiedAtStart),
+            _ = self.running.until_over() => return Ok(Course::DiedAtStart),
             up = self.until_ready(target, &waiting) => up?,
             () = sleep_until(until.into()) => None,
         };
@@ -365,9 +371,10 @@ impl Drill<'_> {
         if let Some(seen) = &mut moments.seen {
             seen.look_again(number(script.signal).as_raw());
         }
-        let signalled = Instant::now();
-        self.running
-            .signal(script.signal)
+        let signalled = self
+            .running
+            .signal_at(script.signal)
+            .await
             .context("could not signal the process")?;
         self.stage.mark_signalled(signalled);
         progress(Event::Signalled {
@@ -378,8 +385,8 @@ impl Drill<'_> {
                 return Ok(());
             }
             // It may have ended since; then nothing was hit.
-            if self.running.signal(script.signal).is_ok() {
-                self.again = Some(Instant::now());
+            if let Ok(again) = self.running.signal_at(script.signal).await {
+                self.again = Some(again);
                 progress(Event::Signalled {
                     signal: script.signal.name(),
                 });
@@ -391,7 +398,7 @@ impl Drill<'_> {
             .is_ok()
         {
             moments.killed = Some(Instant::now());
-            self.running.kill();
+            self.running.kill_at_once().await;
             progress(Event::Killed);
             self.gone().await?;
         }
@@ -408,7 +415,7 @@ impl Drill<'_> {
             located = ready::until_up(&self.running, target, waiting) => {
                 Ok(Some((Instant::now(), located?)))
             }
-            _ = self.running.end() => Ok(None),
+            _ = self.running.until_over() => Ok(None),
         }
     }
 
@@ -424,10 +431,10 @@ impl Drill<'_> {
         let over = asked + planned + ENGINE_LATE;
         tokio::select! {
             at = stopping.signalled() => self.stage.mark_signalled(at),
-            ended = self.running.end() => {
+            over = self.running.until_over() => {
                 // An engine may tell of its signal only after the process has left.
                 let told = timeout(ENGINE_TELLS, stopping.signalled()).await;
-                let at = told.unwrap_or(asked).min(ended.at);
+                let at = told.unwrap_or(asked).min(over);
                 self.stage.mark_signalled(at);
             }
             () = sleep_until(over.into()) => bail!(
@@ -461,12 +468,12 @@ impl Drill<'_> {
     }
 
     /// Waits for a moment; the error is the end of the process before it.
-    async fn alive_until(&self, until: Instant) -> Result<(), Ended> {
+    async fn alive_until(&self, until: Instant) -> Result<(), Over> {
         tokio::select! {
             biased;
-            ended = self.running.end() => {
-                self.stage.mark_ended(ended.at);
-                Err(ended)
+            over = self.running.until_over() => {
+                self.stage.mark_ended(over);
+                Err(Over)
             }
             () = sleep_until(until.into()) => Ok(()),
         }
@@ -474,7 +481,7 @@ impl Drill<'_> {
 
     /// Waits for the deregistration: its whole time, or, where that is enough, until routing has ended
     /// and nothing is in flight.
-    async fn deregister(&mut self, asked: Instant, longest: Duration) -> Result<(), Ended> {
+    async fn deregister(&mut self, asked: Instant, longest: Duration) -> Result<(), Over> {
         (self.progress)(Event::Deregistering { at_most: longest });
         let routing_ends = asked + self.script.routing_lag;
         // Set aside while it is waited for, and put back for whoever winds up.
@@ -494,16 +501,16 @@ impl Drill<'_> {
     }
 
     /// Waits for the end of a process that was killed.
-    async fn gone(&self) -> anyhow::Result<Ended> {
-        let Ok(ended) = timeout(KILLED, self.running.end()).await else {
+    async fn gone(&self) -> anyhow::Result<Instant> {
+        let Ok(over) = timeout(KILLED, self.running.until_over()).await else {
             bail!(
                 "process {} is still there {} s after SIGKILL: it is stuck in the kernel",
                 self.running.id(),
                 KILLED.as_secs()
             );
         };
-        self.stage.mark_ended(ended.at);
-        Ok(ended)
+        self.stage.mark_ended(over);
+        Ok(over)
     }
 
     /// Makes sure that the process is gone, and collects what was measured.
@@ -512,8 +519,8 @@ impl Drill<'_> {
         moments: &mut Moments,
     ) -> anyhow::Result<(Option<Tally>, Samples, Option<usize>)> {
         let mut left_behind = None;
-        if let Some(ended) = self.running.ended() {
-            self.stage.mark_ended(ended.at);
+        if let Some(over) = self.running.over() {
+            self.stage.mark_ended(over);
             left_behind = self.left_behind(moments.killed.is_some()).await;
             if let Some(seen) = moments.seen.as_mut().filter(|_| moments.killed.is_none()) {
                 seen.note_outliving();
@@ -522,13 +529,15 @@ impl Drill<'_> {
         }
         // A process that somebody else has started is only ever ended by the signal and what follows it.
         let over = if self.running.is_own() || self.stage.signalled().is_some() {
-            self.running.kill();
-            self.gone().await?.at
+            self.running.kill_at_once().await;
+            self.gone().await?
         } else {
-            self.running
-                .ended()
-                .map_or_else(Instant::now, |ended| ended.at)
+            self.running.over().unwrap_or_else(Instant::now)
         };
+        if self.running.over().is_some() {
+            // How it ended, its engine may tell a while after it has.
+            let _untold = timeout(TOLD, self.running.end()).await;
+        }
 
         // Whoever is still routed here finds nobody, and that is part of what is measured.
         if self.stage.asked().is_none() {

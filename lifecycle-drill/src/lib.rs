@@ -16,6 +16,7 @@
 
 pub mod compare;
 mod conduct;
+mod descriptors;
 pub mod guard;
 pub mod idle;
 mod listener;

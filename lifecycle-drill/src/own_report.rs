@@ -1,9 +1,15 @@
 //! The report that the process itself leaves, when it links the `lifecycle` runtime.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
+use rustix::fs::OFlags;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 
 /// No report is larger than 4 KiB; what is far beyond is not one.
 const LARGEST: u64 = 64 * 1024;
@@ -86,22 +92,56 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
+/// A directory that nobody else on this machine can look into, whatever the surroundings allow.
+pub(super) fn private() -> anyhow::Result<TempDir> {
+    use std::os::unix::fs::PermissionsExt as _;
+    tempfile::Builder::new()
+        .permissions(std::fs::Permissions::from_mode(0o700))
+        .tempdir()
+        .context("could not make a directory for temporary files")
+}
+
+/// Where the process is to leave its report: in a directory of its own inside `scratch`, for what is
+/// shared with a container is open to all who come so far.
+pub(super) fn place(scratch: &TempDir) -> anyhow::Result<PathBuf> {
+    let directory = scratch.path().join("report");
+    std::fs::create_dir(&directory).context("could not make a directory for the report")?;
+    Ok(directory.join("report.json"))
+}
+
 /// Reads the report; the error says in words why there is none.
 pub(super) fn read(path: &Path) -> Result<OwnReport, String> {
-    let Ok(about) = std::fs::metadata(path) else {
-        return Err(
-            "no report was left; the process does not link the lifecycle runtime, \
-                    or ended before it could write one"
-                .to_owned(),
-        );
+    let unreadable = |error: io::Error| format!("the report is unreadable: {error}");
+    // The place is the process's: what lies there may be anything, also a pipe without a writer.
+    let file = File::options()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(path);
+    let file = match file {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(
+                "no report was left; the process does not link the lifecycle runtime, \
+                        or ended before it could write one"
+                    .to_owned(),
+            );
+        }
+        Err(error) => return Err(unreadable(error)),
     };
+    let about = file.metadata().map_err(unreadable)?;
+    if !about.is_file() {
+        return Err("what was left in the report's place is no file".to_owned());
+    }
     if about.len() > LARGEST {
         return Err(format!(
             "the report has {} bytes, which no report has",
             about.len()
         ));
     }
-    let text = std::fs::read(path).map_err(|error| format!("the report is unreadable: {error}"))?;
+    let mut text = Vec::new();
+    file.take(LARGEST)
+        .read_to_end(&mut text)
+        .map_err(unreadable)?;
     let report: OwnReport = serde_json::from_slice(&text)
         .map_err(|error| format!("the report is not what the runtime writes: {error}"))?;
     if report.version != 1 {
@@ -149,6 +189,16 @@ mod tests {
             ("b", 2)
         );
         assert_eq!((&step.abandoned[0][..], step.abandoned_omitted), ("c", 0));
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("report.json");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        assert!(read(&path).unwrap_err().contains("no file"));
+        assert!(read(directory.path()).unwrap_err().contains("no file"));
     }
 
     #[test]

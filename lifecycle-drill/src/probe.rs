@@ -16,7 +16,7 @@ use super::idle::{self, Held, IdleConnection};
 use super::listener;
 use super::script::{Endpoint, Load, RequestSpec, Script, Target};
 use super::stage::{Stage, millis_between};
-use super::traffic::client::{Template, probe};
+use super::traffic::client::{Template, probe_if_able};
 
 /// From one sample to the next, when answers are quick.
 const PERIOD: Duration = Duration::from_millis(10);
@@ -138,15 +138,17 @@ async fn sample(probed: Option<(Endpoint, Template)>, stage: &Stage) -> Vec<Samp
     };
     while stage.ended().is_none() && !stage.halt.is_cancelled() {
         let began = Instant::now();
-        let status = tokio::select! {
-            status = probe(&template, endpoint.address(), LIMIT) => status,
+        let probed = tokio::select! {
+            probed = probe_if_able(&template, endpoint.address(), LIMIT) => probed,
             () = stage.halt.cancelled() => break,
         };
-        samples.push(Sample {
-            began,
-            finished: Instant::now(),
-            status,
-        });
+        if let Ok(status) = probed {
+            samples.push(Sample {
+                began,
+                finished: Instant::now(),
+                status,
+            });
+        }
         let period = if samples.len() < MANY {
             PERIOD
         } else {

@@ -296,6 +296,13 @@ impl Load {
     pub const fn is_empty(&self) -> bool {
         self.requests.is_empty() && self.slow.is_empty() && self.sessions.is_empty()
     }
+
+    /// The ports that it names beside the target's own.
+    pub(crate) fn ports(&self) -> Vec<u16> {
+        let sessions = self.sessions.iter().map(|session| &session.request);
+        let requests = self.requests.iter().chain(&self.slow).chain(sessions);
+        requests.filter_map(|request| request.port).collect()
+    }
 }
 
 /// One kind of request.
@@ -513,8 +520,9 @@ pub(super) fn validate(target: &Target, script: &Script, load: &Load) -> anyhow:
             "a share is between 0 and 1, not {share}"
         );
     }
+    let mut requests = load.requests.iter().chain(&load.slow).peekable();
     ensure!(
-        load.requests.is_empty() || load.requests.iter().any(|spec| spec.weight > 0),
+        requests.peek().is_none() || requests.any(|spec| spec.weight > 0),
         "every request has weight 0, so none would be sent"
     );
     let sessions = load.sessions.iter().map(|session| &session.request);
@@ -590,6 +598,28 @@ mod tests {
             assert_eq!(there.address().ip(), endpoint.address().ip());
             assert_eq!(there.address().port(), 9_090);
         }
+    }
+
+    #[test]
+    fn a_load_of_no_weight_is_refused() {
+        let script = Script::new("victim", "Kubernetes", Duration::from_secs(30));
+        let target = crate::tests::victim::target(crate::tests::victim::Way::Polite);
+        let none = RequestSpec {
+            weight: 0,
+            ..RequestSpec::get("/")
+        };
+        let refused = |requests: &[RequestSpec], slow: &[RequestSpec]| {
+            let load = Load {
+                requests: requests.to_vec(),
+                slow: slow.to_vec(),
+                ..Load::default()
+            };
+            validate(&target, &script, &load).is_err()
+        };
+        let one = std::slice::from_ref(&none);
+        let some = [RequestSpec::get("/")];
+        assert!(refused(one, &[]) && refused(&[], one) && refused(one, one));
+        assert!(!refused(&[], &[]) && !refused(one, &some) && !refused(&some, one));
     }
 
     #[test]

@@ -82,6 +82,11 @@ fn kill_all(mark: &str, root: Option<i32>, known: Option<proc::Entry>) -> Vec<St
 
 /// Kills this process and no other that has come by its id since.
 pub(crate) fn kill(entry: proc::Entry) {
+    signal(entry, Signal::KILL);
+}
+
+/// Signals this process and no other that has come by its id since; one that has ended needs no signal.
+pub(crate) fn signal(entry: proc::Entry, signal: Signal) {
     let Some(pid) = Pid::from_raw(entry.pid) else {
         return;
     };
@@ -93,11 +98,11 @@ pub(crate) fn kill(entry: proc::Entry) {
         };
         if proc::entry(entry.pid).is_some_and(|now| now.started == entry.started) {
             // Whoever calls this looks again, and tells who is left.
-            let _gone = pidfd_send_signal(&held, Signal::KILL);
+            let _gone = pidfd_send_signal(&held, signal);
         }
     }
     #[cfg(not(target_os = "linux"))]
-    let _gone = rustix::process::kill_process(pid, Signal::KILL);
+    let _gone = rustix::process::kill_process(pid, signal);
 }
 
 /// Runs a command to its end, within its time; the error is what it said.

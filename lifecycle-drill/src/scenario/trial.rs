@@ -1,5 +1,6 @@
 //! The program started once beside the drills, to learn something about it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,9 @@ const LEAVES: Duration = Duration::from_secs(20);
 /// One start.
 pub(super) struct Trial {
     running: Running,
-    scratch: TempDir,
+    /// Where it leaves its report.
+    report: PathBuf,
+    _scratch: TempDir,
     /// How long it took to be ready; `None`: it ended before.
     pub(super) ready: Option<Duration>,
 }
@@ -34,7 +37,7 @@ impl Trial {
         progress: &Progress,
     ) -> anyhow::Result<Self> {
         conduct::ensure_all_free(target).await?;
-        let scratch = tempfile::tempdir().context("could not make a directory for the report")?;
+        let scratch = own_report::private()?;
         // What it says is shown; that it starts and ends is not part of any drill.
         let progress: Progress = {
             let progress = Arc::clone(progress);
@@ -45,7 +48,7 @@ impl Trial {
             })
         };
         let started = Instant::now();
-        let path = scratch.path().join("report.json");
+        let path = own_report::place(&scratch)?;
         let running = Running::start(target, script, &path, &progress).await?;
         let waiting = Waiting::default();
         let until_up = ready::until_up(&running, target, &waiting);
@@ -67,7 +70,8 @@ impl Trial {
         };
         Ok(Self {
             running,
-            scratch,
+            report: path,
+            _scratch: scratch,
             ready,
         })
     }
@@ -75,7 +79,8 @@ impl Trial {
     /// Tells it to stop, and waits for its end.
     pub(super) async fn stop(&self, script: &Script) -> anyhow::Result<()> {
         self.running
-            .signal(script.signal)
+            .signal_at(script.signal)
+            .await
             .context("could not signal the process")?;
         let _killed_where_it_stays = timeout(LEAVES, self.running.end()).await;
         Ok(())
@@ -83,7 +88,7 @@ impl Trial {
 
     /// What it has left of itself.
     pub(super) fn report(&self) -> Option<OwnReport> {
-        own_report::read(&self.scratch.path().join("report.json")).ok()
+        own_report::read(&self.report).ok()
     }
 
     /// That it ended before it was ready, as an error.

@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
-use super::container::{SHARED, Started, engine, environment, is_here, share, wanted, watched};
+use super::container::{
+    SHARED, Started, engine, engine_now, environment, is_here, share, wanted, watched,
+};
 use crate::Progress;
 use crate::guard::{Guard, Order, Undo, new_mark};
 use crate::script::{Script, Target};
@@ -40,7 +43,7 @@ impl Compose {
     ///
     /// Errors: there is no Compose of version 2, the file is none, or the service is not named.
     pub fn settings(&self) -> anyhow::Result<Settings> {
-        let engine = engine(&new_mark())?;
+        let engine = engine_now(&new_mark())?;
         let file = self.file.display().to_string();
         let config = engine.now(&["compose", "--file", &file, "config", "--format", "json"])?;
         let config: Value = serde_json::from_str(&config).context("Compose's answer is no JSON")?;
@@ -58,11 +61,12 @@ pub(crate) async fn up_compose(
     compose: &Compose,
     target: &Target,
     script: &Script,
+    loaded: &[u16],
     report: &Path,
     progress: &Progress,
 ) -> anyhow::Result<Started> {
     let mark = new_mark();
-    let engine = engine(&mark)?;
+    let engine = engine(&mark).await?;
     let project = format!("lifecycle-drill-{mark}");
     let file = std::path::absolute(&compose.file)?;
     let file = file
@@ -74,9 +78,9 @@ pub(crate) async fn up_compose(
     let config: Value = serde_json::from_str(&config).context("Compose's answer is no JSON")?;
     let service = service_of(&config, compose.service.as_deref())?;
 
-    let mut ports = wanted(target);
+    let mut ports = wanted(target, loaded);
     let published = published_by(&config["services"][&service]);
-    if ports.is_empty() {
+    if target.base.is_none() {
         ports.extend(published.first());
     }
     ensure!(
@@ -94,8 +98,7 @@ pub(crate) async fn up_compose(
         "volumes": [format!("{shared}:{SHARED}")],
         "ports": ports,
     } } });
-    let overlay = Path::new(&shared).join("compose.json");
-    std::fs::write(&overlay, more.to_string()).context("could not write what the drill adds")?;
+    let (private, overlay) = overlay(&more)?;
 
     let undo = Undo {
         unless: format!("the Compose project {project} could not be removed"),
@@ -115,7 +118,6 @@ pub(crate) async fn up_compose(
         start: None,
         undo: vec![undo],
     })?;
-    let overlay = overlay.to_string_lossy().into_owned();
     let both = alone.with(["--file", &overlay]);
     both.make(UP, &["up", "--detach", "--quiet-pull", &service])
         .await?;
@@ -130,7 +132,20 @@ pub(crate) async fn up_compose(
     let stop = compose
         .stops_itself
         .then(|| (both, vec!["stop".to_owned(), service.clone()]));
-    watched(engine, id, stop, &mark, guard, progress).await
+    watched(engine, id, stop, Some(private), &mark, guard, progress).await
+}
+
+/// Writes what the drill adds to the project, secrets of its environment among it, where nobody else on
+/// this machine can read it or put something else in its place.
+fn overlay(more: &Value) -> anyhow::Result<(TempDir, String)> {
+    let private = crate::own_report::private()?;
+    let file = private.path().join("compose.json");
+    std::fs::write(&file, more.to_string()).context("could not write what the drill adds")?;
+    let file = file
+        .to_str()
+        .context("the directory for temporary files has a name that is not text")?;
+    let file = file.to_owned();
+    Ok((private, file))
 }
 
 /// The service that is meant.
@@ -190,6 +205,15 @@ mod tests {
             service_of(&json!({"services": {"a": {}}}), None).unwrap(),
             "a"
         );
+    }
+
+    #[test]
+    fn what_is_added_is_for_nobody_else() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (private, file) = overlay(&json!({"services": {}})).unwrap();
+        assert!(Path::new(&file).starts_with(private.path()));
+        let mode = std::fs::metadata(private.path()).unwrap().permissions();
+        assert_eq!(mode.mode() & 0o077, 0);
     }
 
     #[test]

@@ -13,12 +13,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use lifecycle_manifest::contract;
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::output::Output;
 use super::proc;
-use super::process::{Ended, Status, hold, status_of_another, watch as watch_end};
-use super::stopping::{Seen, Stopping, moment_of};
+use super::process::{End, Known, Status, hold, status_of_another};
+use super::stopping::{Seen, Stopping, moment_of, nanos_of};
 use super::tool::{Follower, Tool};
 use crate::guard::{Guard, MARK, Order, Undo, new_mark};
 use crate::script::{Endpoint, Load, Script, Target};
@@ -28,6 +29,8 @@ use crate::{Event, Progress};
 pub(super) const SHARED: &str = "/run/lifecycle-drill";
 /// How long an engine may take to start a container from an image it has.
 const RUN: Duration = Duration::from_secs(120);
+/// An engine tells of an end within this time.
+const TOLD_LATE: Duration = Duration::from_secs(10);
 
 /// A container of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +48,7 @@ impl Image {
     ///
     /// Errors: no engine answers.
     pub fn stop_signal(&self) -> anyhow::Result<Option<String>> {
-        let engine = engine(&new_mark())?;
+        let engine = engine_now(&new_mark())?;
         let asked = [
             "image",
             "inspect",
@@ -70,22 +73,40 @@ pub(crate) struct Container {
     /// What stops it, when the engine does.
     stop: Option<(Tool, Vec<String>)>,
     _followers: Vec<Follower>,
+    /// What its commands read for as long as it is there.
+    _private: Option<TempDir>,
 }
 
 /// What is known of a container once it runs.
 pub(crate) struct Started {
     pub(crate) container: Container,
-    pub(crate) ended: watch::Receiver<Option<Ended>>,
+    pub(crate) end: End,
     pub(crate) output: Arc<Output>,
     pub(crate) guard: Guard,
 }
 
+/// In the order in which they are asked.
+const ENGINES: [&str; 2] = ["docker", "podman"];
+
 /// The engine that answers: Docker, else Podman.
 ///
 /// Errors: neither does; says what each said.
-pub(super) fn engine(mark: &str) -> anyhow::Result<Tool> {
+pub(super) async fn engine(mark: &str) -> anyhow::Result<Tool> {
     let mut said = Vec::new();
-    for program in ["docker", "podman"] {
+    for program in ENGINES {
+        let tool = Tool::new(&[program], mark);
+        match tool.ask(&["version"]).await {
+            Ok(_) => return Ok(tool),
+            Err(why) => said.push(format!("{why:#}")),
+        }
+    }
+    bail!("no container engine answers; {}", said.join("; "))
+}
+
+/// The same without leaving the thread.
+pub(super) fn engine_now(mark: &str) -> anyhow::Result<Tool> {
+    let mut said = Vec::new();
+    for program in ENGINES {
         let tool = Tool::new(&[program], mark);
         match tool.now(&["version"]) {
             Ok(_) => return Ok(tool),
@@ -109,10 +130,38 @@ pub(super) fn environment(
     told.chain(own).collect()
 }
 
+/// Whether a variable means something to the engine's own command, so that it cannot be handed to the
+/// container through that command's environment.
+fn is_the_engines(name: &str) -> bool {
+    const NAMES: [&str; 6] = ["PATH", "HOME", "USER", "TMPDIR", "HOSTNAME", MARK];
+    const FAMILIES: [&str; 14] = [
+        "DOCKER",
+        "PODMAN",
+        "CONTAINER",
+        "BUILDKIT",
+        "BUILDX",
+        "COMPOSE",
+        "GO",
+        "LD_",
+        "XDG_",
+        "SSL_",
+        "SSH_",
+        "DBUS_",
+        "REGISTRY_",
+        "STORAGE_",
+    ];
+    let upper = name.to_ascii_uppercase();
+    NAMES.contains(&name)
+        || name.starts_with("LIFECYCLE_DRILL")
+        || upper.ends_with("_PROXY")
+        || FAMILIES.iter().any(|family| upper.starts_with(family))
+}
+
 /// The directory of the report, open to whichever user the container runs as.
 pub(super) fn share(report: &Path) -> anyhow::Result<String> {
     use std::os::unix::fs::PermissionsExt as _;
     let directory = report.parent().context("the report has no directory")?;
+    // Whoever else is on this machine does not get so far: the directory above is the drill's alone.
     std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o777))?;
     let directory = directory.to_str();
     Ok(directory
@@ -120,13 +169,14 @@ pub(super) fn share(report: &Path) -> anyhow::Result<String> {
         .to_owned())
 }
 
-/// The ports that the target names, each once.
-pub(super) fn wanted(target: &Target) -> Vec<u16> {
+/// The ports that the target and its load name, each once.
+pub(super) fn wanted(target: &Target, loaded: &[u16]) -> Vec<u16> {
     let all = [&target.base, &target.ready, &target.live];
     let mut ports: Vec<u16> = all
         .into_iter()
         .flatten()
         .map(|endpoint| endpoint.address().port())
+        .chain(loaded.iter().copied())
         .collect();
     ports.sort_unstable();
     ports.dedup();
@@ -147,11 +197,12 @@ pub(crate) async fn run_image(
     image: &Image,
     target: &Target,
     script: &Script,
+    loaded: &[u16],
     report: &Path,
     progress: &Progress,
 ) -> anyhow::Result<Started> {
     let mark = new_mark();
-    let engine = engine(&mark)?;
+    let engine = engine(&mark).await?;
     let inspect = [
         "image",
         "inspect",
@@ -168,7 +219,7 @@ pub(crate) async fn run_image(
         }
     };
     let config: Value = serde_json::from_str(&config).context("the engine's answer is no JSON")?;
-    let mut ports = wanted(target);
+    let mut ports = wanted(target, loaded);
     let exposed = config["ExposedPorts"].as_object();
     ports.extend(
         exposed
@@ -205,25 +256,33 @@ pub(crate) async fn run_image(
     for port in &ports {
         words.extend(["--publish".to_owned(), format!("127.0.0.1::{port}")]);
     }
+    let mut hidden = Vec::new();
     for (name, value) in environment(target, script, &mark) {
-        words.extend(["--env".to_owned(), format!("{name}={value}")]);
+        words.push("--env".to_owned());
+        if is_the_engines(&name) {
+            words.push(format!("{name}={value}"));
+        } else {
+            // Others on this machine may read a command line, and not the environment.
+            words.push(name.clone());
+            hidden.push((name, value));
+        }
     }
     words.extend([
         "--volume".to_owned(),
         format!("{}:{SHARED}", share(report)?),
     ]);
     words.extend(["--stop-signal".to_owned(), script.signal.name().to_owned()]);
-    let seconds = script.grace.as_secs_f64().ceil();
+    let seconds = script.grace.max(script.kill_floor).as_secs_f64().ceil();
     words.extend(["--stop-timeout".to_owned(), format!("{seconds:.0}")]);
     words.push(image.image.clone());
     words.extend(image.arguments.iter().cloned());
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    engine.make(RUN, &words).await?;
+    engine.clone().knowing(hidden).make(RUN, &words).await?;
 
     let stop = image
         .stops_itself
         .then(|| (engine.clone(), vec!["stop".to_owned(), name.clone()]));
-    watched(engine, name, stop, &mark, guard, progress).await
+    watched(engine, name, stop, None, &mark, guard, progress).await
 }
 
 /// An address that loopback reaches.
@@ -239,6 +298,7 @@ pub(super) async fn watched(
     engine: Tool,
     id: String,
     stop: Option<(Tool, Vec<String>)>,
+    private: Option<TempDir>,
     mark: &str,
     guard: Guard,
     progress: &Progress,
@@ -247,8 +307,8 @@ pub(super) async fn watched(
     let mut logs = engine.follow(&["logs", "--follow", &id])?;
     output.follow(logs.stdout()?, progress)?;
     output.follow(logs.stderr()?, progress)?;
-    let mut end = engine.follow(&["wait", &id])?;
-    let code = end.stdout()?;
+    let mut waiting = engine.follow(&["wait", &id])?;
+    let code = waiting.stdout()?;
 
     let pid = engine
         .ask(&["inspect", "--format", "{{.State.Pid}}", &id])
@@ -258,14 +318,20 @@ pub(super) async fn watched(
         .parse()
         .ok()
         .filter(|pid| *pid > 0 && proc::has_variable(*pid, MARK, mark));
-    let ended = watch_end(pid.and_then(hold), move || {
+    let asked = (engine.clone(), id.clone());
+    let end = End::watch(pid.and_then(hold), move || {
         let known = pid.map_or(Status::Unknown, status_of_another);
         let told = told_code(code);
-        if known == Status::Unknown {
-            told
-        } else {
-            known
-        }
+        let status = match known {
+            Status::Unknown => told,
+            known => known,
+        };
+        // The command that waits tells of the end some time after it.
+        let at = match pid {
+            Some(_) => None,
+            None => finished(&asked.0, &asked.1),
+        };
+        Known { status, at }
     })?;
     let container = Container {
         engine,
@@ -273,14 +339,25 @@ pub(super) async fn watched(
         pid,
         published: OnceLock::new(),
         stop,
-        _followers: vec![logs, end],
+        _followers: vec![logs, waiting],
+        _private: private,
     };
     Ok(Started {
         container,
-        ended,
+        end,
         output,
         guard,
     })
+}
+
+/// When the engine noted the end of a container; `None` where it does not tell, or what it tells is no
+/// moment shortly before now.
+fn finished(engine: &Tool, id: &str) -> Option<Instant> {
+    let told = engine.now(&["inspect", "--format", "{{json .State.FinishedAt}}", id]);
+    let told: String = serde_json::from_str(&told.ok()?).ok()?;
+    let (at, now) = (moment_of(nanos_of(&told)?), Instant::now());
+    // The engine's clock may be another's.
+    (at <= now && now.duration_since(at) < TOLD_LATE).then_some(at)
 }
 
 /// What `wait` prints: an exit code, or 128 and the number of a signal.
@@ -349,6 +426,14 @@ impl Container {
     }
 
     /// Sends a signal to its first process.
+    pub(crate) async fn send(&self, name: &str) -> anyhow::Result<()> {
+        self.engine
+            .ask(&["kill", "--signal", name, &self.id])
+            .await?;
+        Ok(())
+    }
+
+    /// The same where nothing can be waited for.
     pub(crate) fn signal(&self, name: &str) -> anyhow::Result<()> {
         self.engine.now(&["kill", "--signal", name, &self.id])?;
         Ok(())
@@ -438,6 +523,39 @@ mod tests {
         assert_eq!(found.get(&8_080), Some(&(false, 32_768)));
         assert_eq!(found.get(&7_070), Some(&(false, 70)));
         assert_eq!(found.len(), 2);
+    }
+
+    #[test]
+    fn what_is_shared_lies_where_nobody_else_comes() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let scratch = crate::own_report::private().unwrap();
+        let shared = share(&crate::own_report::place(&scratch).unwrap()).unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(Path::new(&shared)), 0o777);
+        assert_eq!(mode(scratch.path()), 0o700);
+        assert_ne!(Path::new(&shared), scratch.path());
+    }
+
+    #[test]
+    fn variables_of_the_engine_are_its_own() {
+        for engines in [
+            "PATH",
+            "DOCKER_HOST",
+            "https_proxy",
+            "GODEBUG",
+            MARK,
+            "LD_PRELOAD",
+        ] {
+            assert!(is_the_engines(engines), "{engines}");
+        }
+        for own in [
+            "DATABASE_PASSWORD",
+            "API_TOKEN",
+            "PORT",
+            "LIFECYCLE_PLATFORM",
+        ] {
+            assert!(!is_the_engines(own), "{own}");
+        }
     }
 
     #[test]

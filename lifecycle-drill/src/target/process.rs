@@ -1,6 +1,7 @@
 //! How processes end, and what signals are called.
 
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::Instant;
 
 use lifecycle_manifest::platform::Signal as StopSignal;
@@ -44,23 +45,85 @@ pub(crate) fn hold(pid: i32) -> Option<OwnedFd> {
     }
 }
 
-/// Watches a process, which need not be a child of this one: its end is seen in the moment it happens,
-/// whatever the drill's runtime is doing. `how` then finds out how it ended; without a handle it is
-/// `how` that waits.
-pub(crate) fn watch(
-    held: Option<OwnedFd>,
-    how: impl FnOnce() -> Status + Send + 'static,
-) -> std::io::Result<watch::Receiver<Option<Ended>>> {
-    let (report, ended) = watch::channel(None);
-    std::thread::Builder::new()
-        .name("drill-wait".to_owned())
-        .spawn(move || {
-            let seen = held.and_then(|held| until_gone(&held));
-            let status = how();
-            let at = seen.unwrap_or_else(Instant::now);
-            report.send_replace(Some(Ended { at, status }));
-        })?;
-    Ok(ended)
+/// What is found out about an end that was waited for.
+pub(crate) struct Known {
+    pub(crate) status: Status,
+    /// When it came, where somebody else has noted that.
+    pub(crate) at: Option<Instant>,
+}
+
+impl From<Status> for Known {
+    fn from(status: Status) -> Self {
+        Self { status, at: None }
+    }
+}
+
+/// The end of a process, once it comes: first its moment, and how it was as soon as that is known.
+pub(crate) struct End {
+    held: Option<Arc<OwnedFd>>,
+    over: watch::Receiver<Option<Instant>>,
+    told: watch::Receiver<Option<Ended>>,
+}
+
+impl End {
+    /// Watches a process, which need not be a child of this one: its end is seen in the moment it
+    /// happens, whatever the drill's runtime is doing. `how` then finds out how it ended; without a
+    /// handle it is `how` that waits.
+    pub(crate) fn watch(
+        held: Option<OwnedFd>,
+        how: impl FnOnce() -> Known + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let held = held.map(Arc::new);
+        let watched = held.clone();
+        let (gone, over) = watch::channel(None);
+        let (report, told) = watch::channel(None);
+        std::thread::Builder::new()
+            .name("drill-wait".to_owned())
+            .spawn(move || {
+                let seen = watched.and_then(|held| until_gone(&held));
+                if seen.is_some() {
+                    gone.send_replace(seen);
+                }
+                let Known { status, at } = how();
+                let at = seen.or(at).unwrap_or_else(Instant::now);
+                gone.send_replace(Some(at));
+                report.send_replace(Some(Ended { at, status }));
+            })?;
+        Ok(Self { held, over, told })
+    }
+
+    /// The handle of the process, where the system has such a thing.
+    pub(crate) fn held(&self) -> Option<&OwnedFd> {
+        self.held.as_deref()
+    }
+
+    /// Its moment, once it has come.
+    pub(crate) fn over(&self) -> Option<Instant> {
+        *self.over.borrow()
+    }
+
+    /// Waits for it.
+    pub(crate) async fn until_over(&self) -> Instant {
+        let mut over = self.over.clone();
+        let seen = over.wait_for(Option::is_some).await.map(|at| *at);
+        // The waiting thread is gone without a word: nothing is known but that it is over.
+        seen.ok().flatten().unwrap_or_else(Instant::now)
+    }
+
+    /// How it was, once that is known.
+    pub(crate) fn told(&self) -> Option<Ended> {
+        *self.told.borrow()
+    }
+
+    /// Waits until it is known how it was.
+    pub(crate) async fn until_told(&self) -> Ended {
+        let mut told = self.told.clone();
+        let seen = told.wait_for(Option::is_some).await.map(|end| *end);
+        seen.ok().flatten().unwrap_or_else(|| Ended {
+            at: self.over().unwrap_or_else(Instant::now),
+            status: Status::Unknown,
+        })
+    }
 }
 
 /// The moment in which the process ended; `None` where it cannot be waited for.
@@ -140,4 +203,28 @@ pub fn signal_name(number: i32) -> String {
             || format!("signal {number}"),
             |(_, name)| (*name).to_owned(),
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_end_is_known_before_it_is_known_how() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let held = hold(i32::try_from(child.id()).unwrap());
+        assert!(held.is_some());
+        let (tell, told) = std::sync::mpsc::channel();
+        let how = move || Known::from(told.recv().unwrap_or(Status::Unknown));
+        let end = End::watch(held, how).unwrap();
+        let over = tokio::time::timeout(Duration::from_secs(20), end.until_over());
+        let at = over.await.unwrap();
+        assert!(end.told().is_none());
+        tell.send(Status::Code(0)).unwrap();
+        let ended = end.until_told().await;
+        assert_eq!((ended.at, ended.status), (at, Status::Code(0)));
+        assert!(child.wait().unwrap().success());
+    }
 }

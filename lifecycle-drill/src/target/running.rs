@@ -8,20 +8,19 @@ use anyhow::{Context, bail, ensure};
 use lifecycle_manifest::contract;
 use lifecycle_manifest::platform::Signal as StopSignal;
 use rustix::process::{Pid, Signal};
-use tokio::sync::watch;
 
 use super::Subject;
 use super::compose;
 use super::container::{self, Container};
 use super::output::Output;
 use super::proc;
-use super::process::{Ended, Status, hold, number, status_of_another, watch};
+use super::process::{End, Ended, Status, hold, number, status_of_another};
 use super::signalled::Signalled;
 use super::stopping::Stopping;
 use super::unit::{self, UnitUp};
 use crate::guard::{Guard, Order, Start, kill, new_mark};
 use crate::script::{Endpoint, Load, Script, Target};
-use crate::{Event, Progress};
+use crate::{Event, Progress, descriptors};
 
 /// Where the process leaves its own report.
 const REPORT: &str = contract::REPORT;
@@ -42,7 +41,7 @@ const OTHERS: Duration = Duration::from_millis(150);
 pub(crate) struct Running {
     /// The process that the signal is for; 0 where an engine keeps it out of sight.
     pid: i32,
-    ended: watch::Receiver<Option<Ended>>,
+    end: End,
     output: Arc<Output>,
     /// The platform signals every process, not the first alone.
     everyone: bool,
@@ -68,20 +67,32 @@ impl Running {
         report: &Path,
         progress: &Progress,
     ) -> anyhow::Result<Self> {
+        Self::start_for(target, script, &Load::default(), report, progress).await
+    }
+
+    /// The same for a load that names ports of its own, which are to be reached too.
+    pub(crate) async fn start_for(
+        target: &Target,
+        script: &Script,
+        load: &Load,
+        report: &Path,
+        progress: &Progress,
+    ) -> anyhow::Result<Self> {
+        let loaded = load.ports();
         let running = match &target.subject {
             Subject::Command(words) => Self::command(words, target, script, report, progress)?,
             Subject::Pid(pid) => Self::existing(*pid, script)?,
             Subject::Image(image) => Self::contained(
-                container::run_image(image, target, script, report, progress).await?,
+                container::run_image(image, target, script, &loaded, report, progress).await?,
             ),
             Subject::Compose(compose) => Self::contained(
-                compose::up_compose(compose, target, script, report, progress).await?,
+                compose::up_compose(compose, target, script, &loaded, report, progress).await?,
             ),
             Subject::Unit(unit) => {
                 let started = unit::start(unit, progress).await?;
                 Self {
                     pid: started.unit.pid,
-                    ended: started.ended,
+                    end: started.end,
                     output: started.output,
                     everyone: script.signals_everyone,
                     through: Through::Unit(started.unit),
@@ -96,7 +107,7 @@ impl Running {
     fn contained(started: container::Started) -> Self {
         Self {
             pid: started.container.pid.unwrap_or_default(),
-            ended: started.ended,
+            end: started.end,
             output: started.output,
             // A container's signal is for its first process.
             everyone: false,
@@ -125,6 +136,7 @@ impl Running {
                 env: env
                     .chain([(REPORT.to_owned(), report.to_owned())])
                     .collect(),
+                descriptors: descriptors::of_others(),
             }),
             undo: Vec::new(),
         };
@@ -138,12 +150,12 @@ impl Running {
         }
         // Left unreaped by its guard, so that neither its id nor its group's can belong to anybody
         // else before the drill is over.
-        let ended = watch(hold(begun.pid), move || {
-            begun.status.recv().unwrap_or(Status::Unknown)
+        let end = End::watch(hold(begun.pid), move || {
+            begun.status.recv().unwrap_or(Status::Unknown).into()
         })?;
         Ok(Self {
             pid: begun.pid,
-            ended,
+            end,
             output,
             everyone: script.signals_everyone,
             through: Through::Nothing,
@@ -173,7 +185,7 @@ impl Running {
         );
         Ok(Self {
             pid: raw,
-            ended: watch(held, move || status_of_another(raw))?,
+            end: End::watch(held, move || status_of_another(raw).into())?,
             output: Arc::new(Output::default()),
             everyone: script.signals_everyone,
             through: Through::Nothing,
@@ -186,9 +198,14 @@ impl Running {
         self.pid.cast_unsigned()
     }
 
-    /// The drill has started it, and may end it whenever it likes.
+    /// The drill has started it, and may end it whenever it likes: not a unit that ran before, whose
+    /// guard only sees to it that it runs again.
     pub(crate) const fn is_own(&self) -> bool {
-        self.guard.is_some()
+        self.guard.is_some() && !self.ran_before()
+    }
+
+    const fn ran_before(&self) -> bool {
+        matches!(&self.through, Through::Unit(unit) if unit.was_active)
     }
 
     /// The last lines it wrote.
@@ -196,28 +213,33 @@ impl Running {
         self.output.last()
     }
 
-    /// Its end, once it has come.
-    pub(crate) fn ended(&self) -> Option<Ended> {
-        *self.ended.borrow()
+    /// When it ended, once it has.
+    pub(crate) fn over(&self) -> Option<Instant> {
+        self.end.over()
     }
 
-    /// Waits for its end.
+    /// Waits for its end, however it comes.
+    pub(crate) async fn until_over(&self) -> Instant {
+        self.end.until_over().await
+    }
+
+    /// Its end, once it is known how it came.
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        self.end.told()
+    }
+
+    /// Waits for its end, and how it came.
     pub(crate) async fn end(&self) -> Ended {
-        let mut ended = self.ended.clone();
-        let seen = ended.wait_for(Option::is_some).await.map(|end| *end);
-        match seen {
-            Ok(Some(end)) => end,
-            // The waiting thread is gone without a word: nothing is known but that it is over.
-            _ => Ended {
-                at: Instant::now(),
-                status: Status::Unknown,
-            },
-        }
+        self.end.until_told().await
     }
 
     /// The live processes below it: all that have come of it, also those that have left its group.
     fn below(&self) -> Option<Vec<proc::Entry>> {
         match (&self.through, &self.guard) {
+            // What systemd has started anew since is not what was drilled.
+            (Through::Unit(unit), _) if unit.was_active && self.over().is_some() => {
+                Some(Vec::new())
+            }
             (Through::Unit(unit), _) => Some(unit.members()),
             // Who lost a parent is the guard's child.
             (Through::Nothing, Some(guard)) => {
@@ -226,7 +248,7 @@ impl Running {
                 Some(all)
             }
             // Its id may be another's by now.
-            _ if self.ended().is_some() => Some(Vec::new()),
+            _ if self.over().is_some() => Some(Vec::new()),
             _ if self.pid > 0 => proc::descendants(self.pid),
             _ => None,
         }
@@ -244,18 +266,37 @@ impl Running {
         };
         self.send(number(signal))?;
         for entry in below {
-            if let Some(pid) = Pid::from_raw(entry.pid) {
-                // One that ended meanwhile needs no signal.
-                let _gone = rustix::process::kill_process(pid, number(signal));
-            }
+            crate::guard::signal(entry, number(signal));
         }
         Ok(())
     }
 
-    /// Signals the first process, unless its end has been seen.
+    /// The same without holding up anybody where an engine has to be asked; the moment at which it went
+    /// out.
+    pub(crate) async fn signal_at(&self, signal: StopSignal) -> anyhow::Result<Instant> {
+        let Through::Container(container) = &self.through else {
+            let at = Instant::now();
+            self.signal(signal)?;
+            return Ok(at);
+        };
+        container.send(signal.name()).await?;
+        // The engine's own time is none of the program's, which may have left meanwhile.
+        let done = Instant::now();
+        Ok(self.over().map_or(done, |over| over.min(done)))
+    }
+
+    /// Signals the first process and no later one of its id, unless its end has been seen.
     fn send(&self, signal: Signal) -> rustix::io::Result<()> {
+        #[cfg(target_os = "linux")]
+        if let Some(held) = self.end.held() {
+            return match rustix::process::pidfd_send_signal(held, signal) {
+                // It ended meanwhile.
+                Err(rustix::io::Errno::SRCH) => Ok(()),
+                sent => sent,
+            };
+        }
         match Pid::from_raw(self.pid) {
-            Some(pid) if self.is_child() || self.ended().is_none() => {
+            Some(pid) if self.is_child() || self.over().is_none() => {
                 rustix::process::kill_process(pid, signal)
             }
             _ => Ok(()),
@@ -276,21 +317,36 @@ impl Running {
         }
     }
 
-    /// The process and everything below it, as they are now.
-    pub(crate) async fn look(&self, signal: StopSignal) -> anyhow::Result<Signalled> {
+    /// The process and everything below it, as they are now; `None` where an engine keeps it out of
+    /// sight.
+    pub(crate) async fn look(&self, signal: StopSignal) -> anyhow::Result<Option<Signalled>> {
         let (pid, everyone) = (self.pid, self.everyone);
+        // Process 0 is the parent of all: what is below it is the whole machine.
+        if pid <= 0 {
+            return Ok(None);
+        }
         // Not on the drill's own threads, which have moments to keep.
         let look = move || Signalled::look(pid, number(signal).as_raw(), everyone);
-        Ok(tokio::task::spawn_blocking(look).await?)
+        Ok(Some(tokio::task::spawn_blocking(look).await?))
     }
 
     /// Ends it and everything below it, as a container ends with its first process.
+    pub(crate) async fn kill_at_once(&self) {
+        match &self.through {
+            Through::Container(container) => {
+                let below = self.below().unwrap_or_default();
+                // An error means that nothing is left to kill; what is left nevertheless, its guard removes.
+                let _nothing_left = container.send("SIGKILL").await;
+                below.into_iter().for_each(kill);
+            }
+            Through::Nothing | Through::Unit(_) => self.kill(),
+        }
+    }
+
+    /// The same, of what no engine holds.
     pub(crate) fn kill(&self) {
         let below = self.below().unwrap_or_default();
-        if let Through::Container(container) = &self.through {
-            // An error means that nothing is left to kill; what is left nevertheless, its guard removes.
-            let _nothing_left = container.signal("SIGKILL");
-        } else if let Some(pid) = Pid::from_raw(self.pid).filter(|_| self.is_child()) {
+        if let Some(pid) = Pid::from_raw(self.pid).filter(|_| self.is_child()) {
             let _nothing_left = rustix::process::kill_process_group(pid, Signal::KILL);
         } else {
             let _nothing_left = self.send(Signal::KILL);
@@ -378,6 +434,50 @@ mod tests {
             })
             .collect();
         choose(&all).map(|endpoint| endpoint.address().to_string())
+    }
+
+    /// A process as the main one of a unit.
+    fn unit(child: &std::process::Child, was_active: bool) -> Running {
+        let pid = i32::try_from(child.id()).unwrap();
+        let (guard, _) = Guard::start(Order {
+            mark: new_mark(),
+            start: None,
+            undo: Vec::new(),
+        })
+        .unwrap();
+        Running {
+            pid,
+            end: End::watch(hold(pid), move || status_of_another(pid).into()).unwrap(),
+            output: Arc::new(Output::default()),
+            everyone: false,
+            through: Through::Unit(UnitUp::told(pid, was_active)),
+            guard: Some(guard),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_unit_that_ran_before_is_not_the_drills_to_end() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("300")
+            .spawn()
+            .unwrap();
+        assert!(unit(&child, false).is_own());
+        let before = unit(&child, true);
+        assert!(!before.is_own());
+        // What is sent is sent to this process and to none that has its id later.
+        before.signal(StopSignal::Term).unwrap();
+        before.until_over().await;
+        assert!(!child.wait().unwrap().success());
+        before.signal(StopSignal::Term).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_an_engine_keeps_out_of_sight_is_not_looked_at() {
+        let child = std::process::Command::new("true").spawn().unwrap();
+        let mut hidden = unit(&child, false);
+        hidden.pid = 0;
+        assert_eq!(hidden.look(StopSignal::Term).await.unwrap(), None);
+        child.wait_with_output().unwrap();
     }
 
     #[test]

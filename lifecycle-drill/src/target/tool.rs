@@ -1,8 +1,10 @@
 //! Commands of an engine: each carries the drill's mark, so that its guard finds what is left of them.
 
+use std::io::Read;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
-use std::time::Duration;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
@@ -11,11 +13,35 @@ use crate::guard::{MAKING, MARK};
 /// How long an engine may take to answer a question.
 const ANSWER: Duration = Duration::from_secs(30);
 
+/// Between two looks at whether a command is done that has said all it has to say.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// Reads a stream to its end, on a thread of its own.
+fn all_of(stream: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> {
+    let (done, all) = mpsc::channel();
+    let read = move || {
+        let mut text = Vec::new();
+        if let Some(mut stream) = stream {
+            // As far as it comes: how the command ended tells the rest.
+            let _broken_off = stream.read_to_end(&mut text);
+        }
+        // Nobody waits any more when the command took too long.
+        let _late = done.send(text);
+    };
+    // Without a thread nothing comes, which counts as too late.
+    let _none = std::thread::Builder::new()
+        .name("drill-tool".to_owned())
+        .spawn(read);
+    all
+}
+
 /// An engine's program, such as `docker` or `docker compose -p x`.
 #[derive(Clone, Debug)]
 pub(crate) struct Tool {
     words: Vec<String>,
     mark: String,
+    /// Variables of its environment, for it to pass on.
+    env: Vec<(String, String)>,
 }
 
 impl Tool {
@@ -23,12 +49,19 @@ impl Tool {
         Self {
             words: words.iter().map(|word| (*word).to_owned()).collect(),
             mark: mark.to_owned(),
+            env: Vec::new(),
         }
     }
 
     /// The same with further arguments in front of all others.
     pub(crate) fn with<S: Into<String>>(mut self, words: impl IntoIterator<Item = S>) -> Self {
         self.words.extend(words.into_iter().map(Into::into));
+        self
+    }
+
+    /// The same with variables in its environment, where nobody else on this machine can read them.
+    pub(crate) fn knowing(mut self, env: Vec<(String, String)>) -> Self {
+        self.env = env;
         self
     }
 
@@ -43,6 +76,7 @@ impl Tool {
         let mut command = Command::new(&line[0]);
         command
             .args(&line[1..])
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
             .env(mark, &self.mark)
             // What interrupts the drill is not for the engine's command.
             .process_group(0)
@@ -80,20 +114,54 @@ impl Tool {
         command.kill_on_drop(ends_with_us);
         let output = match tokio::time::timeout(limit, command.output()).await {
             Ok(output) => output.with_context(|| format!("could not run `{}`", self.words[0]))?,
-            Err(_) => bail!(
-                "`{}` did not end within {} s",
-                self.line(arguments).join(" "),
-                limit.as_secs()
-            ),
+            Err(_) => bail!(self.late(arguments, limit)),
         };
         self.answer(arguments, &output)
     }
 
     /// Asks a question that is answered at once, without leaving the thread.
     pub(crate) fn now(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        let output = self.command(MARK, arguments).output();
-        let output = output.with_context(|| format!("could not run `{}`", self.words[0]))?;
+        self.now_within(ANSWER, arguments)
+    }
+
+    fn now_within(&self, limit: Duration, arguments: &[&str]) -> anyhow::Result<String> {
+        let child = self.command(MARK, arguments).spawn();
+        let mut child = child.with_context(|| format!("could not run `{}`", self.words[0]))?;
+        let (stdout, stderr) = (all_of(child.stdout.take()), all_of(child.stderr.take()));
+        let until = Instant::now() + limit;
+        // Both streams end with the command; one that has started others may leave them open.
+        let left = || until.saturating_duration_since(Instant::now());
+        let streams = stdout
+            .recv_timeout(left())
+            .and_then(|stdout| Ok((stdout, stderr.recv_timeout(left())?)));
+        let status = loop {
+            match child.try_wait()? {
+                Some(status) => break Some(status),
+                None if left().is_zero() => break None,
+                None => std::thread::sleep(LOOK),
+            }
+        };
+        let (Some(status), Ok((stdout, stderr))) = (status, streams) else {
+            let _ended = child.kill();
+            let _reaped = child.wait();
+            bail!(self.late(arguments, limit));
+        };
+        let output = Output {
+            status,
+            stdout,
+            stderr,
+        };
         self.answer(arguments, &output)
+    }
+
+    /// A command that was not done in time, without what may be secret in its arguments.
+    fn late(&self, arguments: &[&str], limit: Duration) -> String {
+        let asked = arguments.first().copied().unwrap_or_default();
+        format!(
+            "`{} {asked}` did not end within {} s",
+            self.words.join(" "),
+            limit.as_secs()
+        )
     }
 
     fn answer(&self, arguments: &[&str], output: &Output) -> anyhow::Result<String> {
@@ -138,5 +206,40 @@ impl Drop for Follower {
         // An error means that it has ended by itself.
         let _ended = self.child.kill();
         let _reaped = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guard::new_mark;
+
+    fn shell() -> Tool {
+        Tool::new(&["sh", "-c"], &new_mark())
+    }
+
+    #[test]
+    fn an_answer_may_be_long_and_has_its_time() {
+        let long = shell().now(&["head -c 300000 /dev/zero >&2; head -c 300000 /dev/zero"]);
+        assert_eq!(long.unwrap().len(), 300_000);
+        let refused = shell().now(&["echo no such thing >&2; exit 1"]);
+        assert!(refused.unwrap_err().to_string().ends_with("no such thing"));
+        let never = shell().now_within(Duration::from_millis(50), &["sleep 300", "TOKEN=x"]);
+        let said = never.unwrap_err().to_string();
+        assert!(said.contains("did not end within"), "{said}");
+        assert!(!said.contains("TOKEN"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn what_is_passed_on_is_not_in_the_line() {
+        let env = vec![("HELD".to_owned(), "back".to_owned())];
+        let tool = shell().knowing(env);
+        assert_eq!(tool.ask(&["echo $HELD"]).await.unwrap(), "back");
+        let late = tool.make(
+            Duration::from_millis(50),
+            &["sleep 300", "--env", "PASSWORD=x"],
+        );
+        let said = late.await.unwrap_err().to_string();
+        assert!(!said.contains("PASSWORD"), "{said}");
     }
 }

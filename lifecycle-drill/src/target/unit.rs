@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use super::output::Output;
 use super::proc;
-use super::process::{Ended, Status, hold, status_of_another, watch as watch_end};
+use super::process::{End, Status, hold, status_of_another};
 use super::stopping::{Seen, Stopping};
 use super::tool::{Follower, Tool};
 use crate::Progress;
@@ -61,13 +61,15 @@ pub(crate) struct UnitUp {
     /// Where its processes are listed.
     group: String,
     stops_itself: bool,
+    /// It ran before the drill: it is not the drill's to end.
+    pub(crate) was_active: bool,
     _journal: Option<Follower>,
 }
 
 /// What is known of a unit once it runs.
 pub(crate) struct Started {
     pub(crate) unit: UnitUp,
-    pub(crate) ended: watch::Receiver<Option<Ended>>,
+    pub(crate) end: End,
     pub(crate) output: Arc<Output>,
     pub(crate) guard: Guard,
 }
@@ -221,9 +223,9 @@ pub(crate) async fn start(unit: &Unit, progress: &Progress) -> anyhow::Result<St
         held.is_some(),
         "the main process {pid} of {name} is gone, or cannot be watched"
     );
-    let ended = watch_end(held, {
+    let end = End::watch(held, {
         let (systemctl, name) = (systemctl.clone(), name.to_owned());
-        move || how_it_ended(&systemctl, &name, pid)
+        move || how_it_ended(&systemctl, &name, pid).into()
     })?;
     let unit = UnitUp {
         systemctl,
@@ -231,11 +233,12 @@ pub(crate) async fn start(unit: &Unit, progress: &Progress) -> anyhow::Result<St
         pid,
         group: shown.get("ControlGroup").cloned().unwrap_or_default(),
         stops_itself: unit.stops_itself,
+        was_active: active,
         _journal: journal,
     };
     Ok(Started {
         unit,
-        ended,
+        end,
         output,
         guard,
     })
@@ -274,6 +277,20 @@ fn status(code: &str, status: &str) -> Status {
 }
 
 impl UnitUp {
+    /// A unit that nobody has to ask systemd about.
+    #[cfg(test)]
+    pub(crate) fn told(pid: i32, was_active: bool) -> Self {
+        Self {
+            systemctl: Tool::new(&["false"], &new_mark()),
+            name: String::new(),
+            pid,
+            group: String::new(),
+            stops_itself: false,
+            was_active,
+            _journal: None,
+        }
+    }
+
     /// Every process of the unit, from its control group.
     pub(crate) fn members(&self) -> Vec<proc::Entry> {
         let list = [

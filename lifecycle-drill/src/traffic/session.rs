@@ -108,22 +108,23 @@ impl Generator {
         };
         let kept = async {
             match &session.way {
-            Way::WebSocket(opening) => {
-                let address = kind.lane.address();
-                opening
-                    .keep(address, until, &opened, &mut watched.messages)
-                    .await
-            }
-            Way::Stream => {
-                let patience = Patience::Head(until, &opened);
-                let (outcome, _) = kind.lane.send(&kind.template, patience, Share::Fresh).await;
-                match outcome {
-                    Outcome::Served(..300) => Outcome::LetGo,
-                    // gRPC's way to end a stream that was open: go elsewhere.
-                    Outcome::Refused if is_open.is_cancelled() => Outcome::LetGo,
-                    other => other,
+                Way::WebSocket(opening) => {
+                    let address = kind.lane.address();
+                    opening
+                        .keep(address, until, &opened, &mut watched.messages)
+                        .await
                 }
-            }
+                Way::Stream => {
+                    let patience = Patience::Head(until, &opened);
+                    let place = kind.lane.place(&kind.template, Share::Fresh).await;
+                    let (outcome, _) = kind.lane.send(&kind.template, patience, place).await;
+                    match outcome {
+                        Outcome::Served(..300) => Outcome::LetGo,
+                        // gRPC's way to end a stream that was open: go elsewhere.
+                        Outcome::Refused if is_open.is_cancelled() => Outcome::LetGo,
+                        other => other,
+                    }
+                }
             }
         };
         watched.outcome = tokio::select! {

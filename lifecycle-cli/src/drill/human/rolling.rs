@@ -5,9 +5,7 @@ use std::fmt::Write as _;
 use anstyle::Style;
 
 use lifecycle_drill::measured::Severity;
-use lifecycle_drill::rolling::measured::{
-    ClientView, InstanceMeasured, RollingMeasured, Seen,
-};
+use lifecycle_drill::rolling::measured::{ClientView, InstanceMeasured, RollingMeasured, Seen};
 use lifecycle_drill::target::process::{Status, signal_name};
 use lifecycle_drill::traffic::tally::Latency;
 use lifecycle_drill::words::{count as counted, grouped, moment, span};

@@ -18,10 +18,7 @@ pub(super) fn of(measured: &RollingMeasured) -> Page {
         ("Service", measured.service.clone()),
         ("Platform", measured.platform_label.clone()),
         ("Program", measured.command.join(" ")),
-        (
-            "Balanced by",
-            measured.deploy.balancing.words().to_owned(),
-        ),
+        ("Balanced by", measured.deploy.balancing.words().to_owned()),
         ("Load", load(&measured.load)),
         ("Seed", measured.seed.to_string()),
     ]
