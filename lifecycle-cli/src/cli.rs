@@ -370,7 +370,7 @@ pub(crate) struct DrillArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) deregistration_delay: Option<std::time::Duration>,
     /// Replaces several instances as the platform rolls out a new version, behind a small balancer that follows readiness and endpoint removal, and tells what clients saw. Each instance is told its port in `PORT`, or where `{port}` stands in the command or in the manifest's `drill.env`.
-    #[arg(long, conflicts_with = "no_traffic")]
+    #[arg(long, conflicts_with_all = ["no_traffic", "scenarios", "runs"])]
     pub(crate) rolling: bool,
     /// How many instances serve. Without it: what the manifest says of the platform, or 3.
     #[arg(long, value_name = "N", requires = "rolling", value_parser = clap::value_parser!(u32).range(1..=50))]

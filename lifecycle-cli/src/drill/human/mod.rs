@@ -10,7 +10,7 @@ mod several;
 mod text;
 
 pub(super) use compared::{compared, whole};
-pub(super) use rolling::rolling;
+pub(super) use rolling::{exit, rolling};
 pub(super) use run::load;
 pub(crate) use run::run;
 pub(super) use several::several;

@@ -4,6 +4,7 @@
 
 mod compared;
 mod page;
+mod rolling;
 
 use std::path::Path;
 use std::time::Duration;
