@@ -26,6 +26,7 @@ pub(crate) fn run(measured: &Measured) -> String {
     timeline(&mut text, measured);
     if let Some(seen) = &measured.requests {
         requests(&mut text, measured, seen);
+        kinds(&mut text, seen);
     }
     steps(&mut text, measured);
     last_lines(&mut text, measured);
@@ -296,6 +297,46 @@ fn requests(text: &mut String, measured: &Measured, seen: &Requests) {
         ];
         let figures = figures.map(|(name, ms)| format!("{name} {}", short(ms)));
         line(text, &format!("  {label:<22}  {}", figures.join("  ")));
+    }
+}
+
+/// What became of each kind of request, where there are several; of the whole run.
+fn kinds(text: &mut String, seen: &Requests) {
+    if seen.kinds.len() < 2 {
+        return;
+    }
+    let row = |name: &str, cells: [&str; 6]| {
+        let mut row = padded(name, 27);
+        for (cell, width) in cells.iter().zip([10, 9, 8, 8, 9, 9]) {
+            let _infallible = write!(row, "{cell:>width$}");
+        }
+        row
+    };
+    line(text, "");
+    let head = [
+        "served", "refused", "failed", "lost", "p99 bef.", "p99 aft.",
+    ];
+    line(text, &styled(HEADING, &row("BY KIND", head)));
+    for kind in &seen.kinds {
+        let all = kind.all();
+        let p99 = |latency: Option<Latency>| {
+            latency.map_or_else(|| "-".to_owned(), |it| short(it.p99_ms))
+        };
+        let cells = [
+            grouped(all.served),
+            grouped(all.refused + all.refused_at_connect),
+            grouped(all.server_error),
+            grouped(all.lost),
+            p99(kind.latency_before),
+            p99(kind.latency_after),
+        ];
+        let cells = cells.each_ref().map(String::as_str);
+        let style = match all.lost + all.server_error {
+            0 => Style::new(),
+            _ => BAD,
+        };
+        let name = format!("  {}", clean(&kind.request));
+        line(text, &styled(style, &row(&name, cells)));
     }
 }
 
