@@ -112,6 +112,44 @@ fn two_runs_go_into_every_format_and_a_record_that_is_drawn_again() {
 }
 
 #[test]
+fn a_browser_opens_the_pages_without_a_complaint_on_a_phone_too() {
+    let driver = std::env::var_os("LIFECYCLE_PLAYWRIGHT");
+    let (Some(driver), Some(browser)) = (driver, support::chromium()) else {
+        support::skipped(
+            "a drill's page in a browser: needs Chromium, node, and playwright-core's directory in LIFECYCLE_PLAYWRIGHT",
+        );
+        return;
+    };
+    let scratch = tempfile::tempdir().unwrap();
+    let here = |name: &str| scratch.path().join(name).to_str().unwrap().to_owned();
+    let two = two_runs(scratch.path(), &["--format", "html=two.html"]);
+    let Some(two) = two else { return };
+    assert!(scratch.path().join("two.html").exists(), "{}", stderr(&two));
+    let [good, bad] = ["good.json", "bad.json"].map(|name| stored(name).display().to_string());
+    for (records, page) in [
+        (vec![&*bad], "bad.html"),
+        (vec![&*good, &*bad], "compared.html"),
+    ] {
+        let format = format!("html={}", here(page));
+        let flags = ["--format", &format];
+        run(&root(), &[&["replay"], &records[..], &flags].concat());
+    }
+    let output = std::process::Command::new("node")
+        .arg(root().join("tests/conformance/drill.mjs"))
+        .args(["two.html", "bad.html", "compared.html"].map(here))
+        .env("LIFECYCLE_PLAYWRIGHT", driver)
+        .env("LIFECYCLE_CHROMIUM", browser)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        stdout(&output),
+        stderr(&output)
+    );
+}
+
+#[test]
 fn a_worse_verdict_is_a_finding_and_a_better_one_is_none() {
     let [good, bad] = ["good.json", "bad.json"].map(stored);
     let [good, bad] = [&good, &bad].map(|path| path.to_str().unwrap());
