@@ -4,6 +4,7 @@
 //! `anstream`, which drops them where they are not wanted.
 
 mod compared;
+mod requests;
 mod rolling;
 mod run;
 mod several;
