@@ -48,11 +48,11 @@ impl Root {
             return "duration".to_owned();
         }
         if let Some(words) = value["enum"].as_array() {
-            let words: Vec<String> = words
-                .iter()
-                .map(|word| format!("`{}`", plain(word)))
-                .collect();
-            return words.join(", ");
+            if !told(value).is_empty() {
+                return "a word".to_owned();
+            }
+            let words = words.iter().map(|word| format!("`{}`", plain(word)));
+            return words.collect::<Vec<_>>().join(", ");
         }
         if let Some(word) = value.get("const") {
             return format!("`{}`", plain(word));
@@ -99,32 +99,51 @@ impl Root {
         found
     }
 
+    /// A key of the mapping, without those below it.
+    fn row(&self, mapping: &Value, key: &str, before: &str) -> Row {
+        let value = &mapping["properties"][key];
+        let forms = self.forms(value);
+        let takes = forms.iter().map(|form| self.takes(form)).collect();
+        let means = value["description"].as_str();
+        let means = means.or(self.resolve(value)["description"].as_str());
+        let mut means = means.unwrap_or_default().to_owned();
+        let required = mapping["required"].as_array();
+        if required.is_some_and(|keys| keys.iter().any(|it| it == key)) {
+            means.push_str(" Must be there.");
+        }
+        for form in &forms {
+            means.push_str(&told(form));
+        }
+        Row {
+            path: format!("{before}{key}"),
+            takes: unique(takes).join(", or "),
+            means,
+        }
+    }
+
+    /// All keys of the mapping, and of those in it.
     fn rows(&self, mapping: &Value, before: &str, rows: &mut Vec<Row>) {
-        let none = serde_json::Map::new();
-        for (key, value) in mapping["properties"].as_object().unwrap_or(&none) {
-            let path = format!("{before}{key}");
-            let forms = self.forms(value);
-            let takes = forms.iter().map(|form| self.takes(form)).collect();
-            let told = value["description"].as_str();
-            let told = told.or(self.resolve(value)["description"].as_str());
-            let mut means = told.unwrap_or_default().to_owned();
-            for form in &forms {
-                means.push_str(&words(form));
+        for key in keys(mapping) {
+            let row = self.row(mapping, key, before);
+            let path = row.path.clone();
+            // Two ways of writing a mapping share keys.
+            if rows.iter().all(|there| there.path != path) {
+                rows.push(row);
             }
-            rows.push(Row {
-                path: path.clone(),
-                takes: unique(takes).join("; or "),
-                means,
-            });
-            for (between, mapping) in self.mappings(value) {
-                self.rows(mapping, &format!("{path}{between}."), rows);
+            for (between, inner) in self.mappings(&mapping["properties"][key]) {
+                self.rows(inner, &format!("{path}{between}."), rows);
             }
         }
     }
 }
 
+fn keys(mapping: &Value) -> impl Iterator<Item = &String> {
+    let keys = mapping["properties"].as_object();
+    keys.into_iter().flat_map(serde_json::Map::keys)
+}
+
 /// What each of its words means; of the kinds a table of their own tells it.
-fn words(form: &Value) -> String {
+fn told(form: &Value) -> String {
     let (Some(words), Some(told)) = (
         form["enum"].as_array(),
         form["markdownEnumDescriptions"].as_array(),
@@ -165,15 +184,13 @@ fn unique(mut texts: Vec<String>) -> Vec<String> {
 pub(super) fn table(root: &Root, mapping: &Value) -> String {
     let mut rows = Vec::new();
     root.rows(mapping, "", &mut rows);
-    let mut seen = Vec::new();
-    let mut text = String::from("| key | takes | |\n|---|---|---|\n");
+    drawn(&rows)
+}
+
+fn drawn(rows: &[Row]) -> String {
+    let mut text = String::from("| key | |\n|---|---|\n");
     for Row { path, takes, means } in rows {
-        // Two ways of writing a mapping share keys.
-        if seen.contains(&path) {
-            continue;
-        }
-        let _ = writeln!(text, "| `{path}` | {} | {} |", cell(&takes), cell(&means));
-        seen.push(path);
+        let _ = writeln!(text, "| `{path}` | *{}.* {} |", cell(takes), cell(means));
     }
     text
 }
@@ -207,51 +224,28 @@ const ELSEWHERE: &[(&str, &str)] = &[
 
 fn page() -> String {
     let root = Root::new();
-    let none = serde_json::Map::new();
-    let keys = root.0["properties"].as_object().unwrap_or(&none);
-    let required = root.0["required"].as_array().cloned().unwrap_or_default();
-    let mut text = String::from("## The file\n\n| key | takes | |\n|---|---|---|\n");
-    for (key, value) in keys {
-        let takes: Vec<String> = root
-            .forms(value)
-            .iter()
-            .map(|form| root.takes(form))
-            .collect();
-        let must = match required.iter().any(|it| it == key) {
-            true => " Must be there.",
-            false => "",
-        };
-        let mut means = plain(&value["description"]);
-        for form in root.forms(value) {
-            means.push_str(&words(form));
-        }
-        let _ = writeln!(
-            text,
-            "| `{key}` | {} | {}{must} |",
-            cell(&unique(takes).join("; or ")),
-            cell(&means)
-        );
-    }
-    for (key, value) in keys {
+    let whole = &root.0;
+    let rows: Vec<Row> = keys(whole).map(|key| root.row(whole, key, "")).collect();
+    let mut text = format!("## The file\n\n{}", drawn(&rows));
+    for key in keys(whole) {
         if let Some((_, words)) = ELSEWHERE.iter().find(|(name, _)| name == key) {
             let _ = write!(text, "\n## {key}\n\n{words}\n");
             continue;
         }
-        let mut mappings: Vec<&Value> =
-            root.mappings(value).into_iter().map(|(_, it)| it).collect();
-        let named = root.resolve(&value["additionalProperties"]);
+        let value = &whole["properties"][key];
         if key == "resources" {
-            mappings = vec![named];
+            let named = table(&root, root.resolve(&value["additionalProperties"]));
+            let head =
+                "Each key is the name of a resource, and its value a mapping with these keys:";
+            let _ = write!(
+                text,
+                "\n## {key}\n\n{head}\n\n{named}\n### Kinds\n\n{}",
+                kinds()
+            );
+            continue;
         }
-        for mapping in mappings {
-            let _ = write!(text, "\n## {key}\n\n");
-            if key == "resources" {
-                text.push_str("Each key is the name of a resource, and its value a mapping with these keys:\n\n");
-            }
-            text.push_str(&table(&root, mapping));
-            if key == "resources" {
-                let _ = write!(text, "\n### Kinds\n\n{}", kinds());
-            }
+        for (_, mapping) in root.mappings(value) {
+            let _ = write!(text, "\n## {key}\n\n{}", table(&root, mapping));
         }
     }
     text

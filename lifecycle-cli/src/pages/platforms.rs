@@ -54,10 +54,10 @@ fn the_page_of_each_platform_says_what_the_registries_say() {
 
 #[test]
 fn the_list_of_the_platforms_is_whole() {
-    let list: String = Platform::KEYS
-        .iter()
-        .filter_map(|key| Some((key, Platform::facts_of(key)?.name)))
-        .map(|(key, name)| format!("- [{name}]({}.md)\n", key.replace('_', "-")))
-        .collect();
+    let mut list = String::new();
+    for key in Platform::KEYS {
+        let name = Platform::facts_of(key).map_or("", |facts| facts.name);
+        let _ = writeln!(list, "- [{name}]({}.md)", key.replace('_', "-"));
+    }
     hold_part("platforms/README.md", "platforms", list.trim_end());
 }

@@ -1,6 +1,7 @@
 //! What the pages show beside commands: manifests are checked, other YAML, JSON and TOML is read, and
 //! Rust is taken from files that this repository compiles.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::page::{Fence, Page};
@@ -24,6 +25,29 @@ fn each(languages: &[&str], with: &mut dyn FnMut(&Page, &Fence)) {
             }
         }
     }
+}
+
+/// Who reads the site does not see the words behind a fence.
+#[test]
+fn a_file_is_named_before_it_is_shown() {
+    let mut wrong = Vec::new();
+    for path in summary::pages() {
+        if is_told_elsewhere(&path) {
+            continue;
+        }
+        let page = Page::read(&path);
+        let mut read = 0;
+        for fence in page.fences() {
+            let before = &page.text[read..fence.span.start];
+            read = fence.span.end;
+            if let Some(file) = fence.value("file")
+                && !before.contains(&format!("`{file}`"))
+            {
+                wrong.push(format!("{}: `{file}`", page.at(fence.span.start)));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "not named before:\n{}", wrong.join("\n"));
 }
 
 /// What has to be in every manifest.
@@ -95,7 +119,7 @@ fn every_manifest_that_the_book_shows_is_one() {
         let mut text = fence.text.clone();
         for (key, value) in NEEDED {
             if !mapping.contains_key(*key) {
-                text.push_str(&format!("{key}: {value}\n"));
+                let _ = writeln!(text, "{key}: {value}");
             }
         }
         let found = fence.value("exit").map_or(0, |exit| exit.parse().unwrap());

@@ -1,5 +1,6 @@
 //! `docs/SUMMARY.md`, the book's table of contents, has every page once.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::page::{Page, below};
@@ -21,13 +22,12 @@ pub(crate) fn pages() -> Vec<PathBuf> {
 /// The rules' pages as they belong below `rules/README.md`.
 fn rules() -> String {
     let pages = below("docs/rules");
-    let names = pages
-        .iter()
-        .map(|path| path.file_stem().unwrap().to_str().unwrap());
-    names
-        .filter(|name| *name != "README")
-        .map(|name| format!("  - [{name}](rules/{name}.md)\n"))
-        .collect()
+    let names = pages.iter().filter_map(|path| path.file_stem()?.to_str());
+    let mut list = String::new();
+    for name in names.filter(|name| *name != "README") {
+        let _ = writeln!(list, "  - [{name}](rules/{name}.md)");
+    }
+    list
 }
 
 #[test]
