@@ -281,7 +281,7 @@ fn formats() -> String {
 | a drill: `drill --format json`, `drill --record`, `replay --format json` | {drill} | `lifecycle schema drill` |
 | `rules --format json` | {} | |
 | the report that a service leaves | {} | [`shutdown-report.schema.json`](shutdown-report.schema.json) |
-| the oldest Rust that builds it | {} | |
+| the oldest Rust, `rust-version` | {} | |
 ",
         manifest.unwrap(),
         rules.unwrap(),
