@@ -343,7 +343,7 @@ pub(crate) struct DrillArgs {
     #[arg(long = "request", value_name = "SPEC")]
     pub(crate) requests: Vec<String>,
     /// Where the program listens, when the manifest does not say. Without either: the port that it opens, found by looking.
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) port: Option<u16>,
     /// Sends no requests: what is measured is health, the steps and the end.
     #[arg(long, conflicts_with_all = ["rate", "requests", "saturate"])]
@@ -370,7 +370,7 @@ pub(crate) struct DrillArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) deregistration_delay: Option<std::time::Duration>,
     /// Replaces several instances as the platform rolls out a new version, behind a small balancer that follows readiness and endpoint removal, and tells what clients saw. Each instance is told its port in `PORT`, or where `{port}` stands in the command or in the manifest's `drill.env`.
-    #[arg(long, conflicts_with = "no_traffic")]
+    #[arg(long, conflicts_with_all = ["no_traffic", "scenarios", "runs"])]
     pub(crate) rolling: bool,
     /// How many instances serve. Without it: what the manifest says of the platform, or 3.
     #[arg(long, value_name = "N", requires = "rolling", value_parser = clap::value_parser!(u32).range(1..=50))]
@@ -387,8 +387,13 @@ pub(crate) struct DrillArgs {
     /// How long the program may take to become ready.
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub(crate) start_timeout: std::time::Duration,
-    /// Cargo profile for the first form.
-    #[arg(long, value_name = "PROFILE", default_value = "release")]
+    /// Cargo profile for a program that is built from DIR.
+    #[arg(
+        long,
+        value_name = "PROFILE",
+        default_value = "release",
+        conflicts_with_all = ["command", "subject"]
+    )]
     pub(crate) profile: String,
     /// Run it so often, one run after the other, and sum up; it fails where any of them does. A record holds them all.
     #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true, value_parser = clap::value_parser!(u32).range(1..=1_000))]

@@ -155,6 +155,16 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn what_never_ends_is_stopped() {
+        let around =
+            "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}";
+        let error = try_render("endless", around, quote, ()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::OutOfFuel);
+        let deep = "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}";
+        assert!(try_render("deep", deep, quote, ()).is_err());
+    }
+
     proptest! {
         #[test]
         fn whatever_is_quoted_is_read_back_as_the_same(text in any::<String>()) {

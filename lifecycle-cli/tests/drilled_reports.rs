@@ -22,29 +22,42 @@ fn json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-/// Two runs of a server that leaves at the signal, with reports into these files of `scratch`;
-/// `None`, and said, where there is no Python.
-fn two_runs(scratch: &Path, flags: &[&str]) -> Option<Output> {
+/// A server that leaves at the signal; the port is its argument.
+const SERVER: &str = "import http.server, os, signal, sys\n\
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))\n\
+    class Answer(http.server.BaseHTTPRequestHandler):\n    \
+        def do_GET(self):\n        self.send_response(200)\n        \
+            self.send_header('content-length', '0')\n        self.end_headers()\n    \
+        def log_message(self, *_): pass\n\
+    http.server.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])), Answer).serve_forever()\n";
+
+/// Says so where there is none.
+fn has_python() -> bool {
     let mut python = std::process::Command::new("python3");
-    if python.arg("--version").output().is_err() {
+    let is_there = python.arg("--version").output().is_ok();
+    if !is_there {
         support::skipped("there is no python3 to play a program with");
+    }
+    is_there
+}
+
+fn free_port() -> String {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    port.local_addr().unwrap().port().to_string()
+}
+
+/// Two runs of that server, with reports into these files of `scratch`; `None` where there is no
+/// Python.
+fn two_runs(scratch: &Path, flags: &[&str]) -> Option<Output> {
+    if !has_python() {
         return None;
     }
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let number = port.local_addr().unwrap().port().to_string();
-    drop(port);
-    let script = "import http.server, os, signal, sys\n\
-        signal.signal(signal.SIGTERM, lambda *_: os._exit(0))\n\
-        class Answer(http.server.BaseHTTPRequestHandler):\n    \
-            def do_GET(self):\n        self.send_response(200)\n        \
-                self.send_header('content-length', '0')\n        self.end_headers()\n    \
-            def log_message(self, *_): pass\n\
-        http.server.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])), Answer).serve_forever()\n";
+    let number = free_port();
     let output = lifecycle(scratch)
         .args(["drill", "--port", &number, "--runs", "2", "--seed", "41"])
         .args(["--warm-up", "200ms", "--rate", "20"])
         .args(flags)
-        .args(["--", "python3", "-c", script, &number])
+        .args(["--", "python3", "-c", SERVER, &number])
         .output()
         .unwrap();
     Some(output)
@@ -95,6 +108,44 @@ fn two_runs_go_into_every_format_and_a_record_that_is_drawn_again() {
         stdout(&same).ends_with("the same verdict\n"),
         "{}",
         stdout(&same)
+    );
+}
+
+#[test]
+fn a_browser_opens_the_pages_without_a_complaint_on_a_phone_too() {
+    let driver = std::env::var_os("LIFECYCLE_PLAYWRIGHT");
+    let (Some(driver), Some(browser)) = (driver, support::chromium()) else {
+        support::skipped(
+            "a drill's page in a browser: needs Chromium, node, and playwright-core's directory in LIFECYCLE_PLAYWRIGHT",
+        );
+        return;
+    };
+    let scratch = tempfile::tempdir().unwrap();
+    let here = |name: &str| scratch.path().join(name).to_str().unwrap().to_owned();
+    let two = two_runs(scratch.path(), &["--format", "html=two.html"]);
+    let Some(two) = two else { return };
+    assert!(scratch.path().join("two.html").exists(), "{}", stderr(&two));
+    let [good, bad] = ["good.json", "bad.json"].map(|name| stored(name).display().to_string());
+    for (records, page) in [
+        (vec![&*bad], "bad.html"),
+        (vec![&*good, &*bad], "compared.html"),
+    ] {
+        let format = format!("html={}", here(page));
+        let flags = ["--format", &format];
+        run(&root(), &[&["replay"], &records[..], &flags].concat());
+    }
+    let output = std::process::Command::new("node")
+        .arg(root().join("tests/conformance/drill.mjs"))
+        .args(["two.html", "bad.html", "compared.html"].map(here))
+        .env("LIFECYCLE_PLAYWRIGHT", driver)
+        .env("LIFECYCLE_CHROMIUM", browser)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        stdout(&output),
+        stderr(&output)
     );
 }
 
@@ -227,6 +278,91 @@ fn a_manifest_that_cannot_be_drilled_is_not_drilled_with_defaults_instead() {
     let said = stderr(&output);
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("could not read lifecycle.yaml"), "{said}");
+}
+
+#[test]
+fn what_would_have_no_effect_is_refused() {
+    let text = "lifecycle: 1\nservice: played-by-engines\ntraffic: { settle: 1s }\nresources:\n  \
+                http: { kind: http-server, port: 8080, timeout: 1s }\nplatforms:\n  \
+                compose: { grace_period: 30s }\n  systemd: { grace_period: 30s }\n  \
+                docker: { grace_period: 30s }\n";
+    let project = support::project(&[("lifecycle.yaml", text)]);
+    for (args, words) in [
+        (
+            vec!["--compose", "compose.yaml", "--grace", "3s"],
+            "--grace has no say here: Compose plays this stop itself",
+        ),
+        (
+            vec!["--unit", "shop", "--deregistration-delay", "3s"],
+            "--deregistration-delay has no say here: systemd plays",
+        ),
+        (
+            vec!["--image", "shop", "--deregistration-delay", "3s"],
+            "--deregistration-delay has no say here: Docker plays",
+        ),
+        (vec!["--port", "0", "--", "true"], "0 is not in 1..=65535"),
+        (
+            vec!["--profile", "dev", "--", "true"],
+            "'--profile <PROFILE>' cannot be used with",
+        ),
+    ] {
+        let output = run(project.path(), &[&["drill"], &args[..]].concat());
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(words), "{said}");
+    }
+}
+
+/// A process that runs already is drilled, and is no child of the drill.
+#[test]
+fn a_process_that_runs_already_is_drilled_by_its_number() {
+    if !has_python() {
+        return;
+    }
+    let number = free_port();
+    let scratch = tempfile::tempdir().unwrap();
+    let mut running = std::process::Command::new("python3")
+        .args(["-c", SERVER, &number])
+        .spawn()
+        .unwrap();
+    let output = lifecycle(scratch.path())
+        .args(["drill", "--pid", &running.id().to_string()])
+        .args([
+            "--port",
+            &number,
+            "--warm-up",
+            "300ms",
+            "--rate",
+            "20",
+            "--format",
+            "json",
+        ])
+        .output()
+        .unwrap();
+    let ended = running.try_wait().unwrap();
+    let (_killed, _reaped) = (running.kill(), running.wait());
+    let run: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", stderr(&output)));
+    assert_eq!(run["course"], "played", "{run:#}");
+    assert!(
+        run["requests"]["before"]["served"].as_u64().unwrap() > 0,
+        "{run:#}"
+    );
+    assert_eq!(run["process"]["sigkill_needed"], false, "{run:#}");
+    assert!(
+        run["timeline"]["ended_ms"].as_f64().unwrap() > 0.0,
+        "{run:#}"
+    );
+    assert!(ended.is_some(), "it was not ended");
+
+    // One that is not there.
+    let output = run_with_pid(scratch.path(), "999999999");
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("999999999"), "{}", stderr(&output));
+}
+
+fn run_with_pid(directory: &Path, pid: &str) -> Output {
+    run(directory, &["drill", "--pid", pid, "--port", "1"])
 }
 
 /// Who reads standard output has left before the first word.

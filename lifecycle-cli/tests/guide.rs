@@ -48,6 +48,27 @@ fn every_place_that_the_guide_names_is_there() {
 }
 
 #[test]
+fn every_test_that_the_threat_model_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = std::fs::read_to_string(root.join("docs/threat-model.md")).unwrap();
+    let mut tests = 0;
+    for row in page.lines().filter(|line| line.starts_with("| ")) {
+        let held_by = row.rsplit('|').nth(1).unwrap();
+        let mut text: Option<String> = None;
+        for word in held_by.split('`').skip(1).step_by(2) {
+            if let Some(path) = word.strip_suffix(".rs") {
+                let path = root.join(path).with_extension("rs");
+                text = Some(std::fs::read_to_string(&path).expect(word));
+            } else if let Some(text) = &text {
+                assert!(text.contains(&format!("fn {word}(")), "no `{word}`: {row}");
+                tests += 1;
+            }
+        }
+    }
+    assert!(tests >= 40, "{tests} tests");
+}
+
+#[test]
 fn every_place_that_the_pages_name_is_there() {
     let root = root();
     let functions = Tree::read(&root).functions;
@@ -281,7 +302,7 @@ fn formats() -> String {
 | a drill: `drill --format json`, `drill --record`, `replay --format json` | {drill} | `lifecycle schema drill` |
 | `rules --format json` | {} | |
 | the report that a service leaves | {} | [`shutdown-report.schema.json`](shutdown-report.schema.json) |
-| the oldest Rust that builds it | {} | |
+| the oldest Rust, `rust-version` | {} | |
 ",
         manifest.unwrap(),
         rules.unwrap(),

@@ -9,7 +9,6 @@
 mod support;
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
@@ -313,7 +312,7 @@ fn resources_may_be_called_as_mermaid_s_own_words() {
 #[test]
 fn a_browser_opens_the_page_and_the_drawings_without_a_complaint() {
     let driver = std::env::var_os("LIFECYCLE_PLAYWRIGHT");
-    let (Some(driver), Some(browser)) = (driver, chromium()) else {
+    let (Some(driver), Some(browser)) = (driver, support::chromium()) else {
         skipped(
             "the picture in a browser: needs Chromium, node, and playwright-core's directory in LIFECYCLE_PLAYWRIGHT",
         );
@@ -358,12 +357,4 @@ fn a_browser_opens_the_page_and_the_drawings_without_a_complaint() {
         stdout(&output),
         stderr(&output)
     );
-}
-
-fn chromium() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    let names = ["chromium", "chromium-browser", "google-chrome"];
-    std::env::split_paths(&path)
-        .flat_map(|directory| names.map(|name| directory.join(name)))
-        .find(|file| file.is_file())
 }

@@ -460,7 +460,9 @@ impl Drill<'_> {
             // The same for SIGKILL, which is the end at once.
             let _not_killed = timeout(ENGINE_TELLS, stopping.over()).await;
         }
-        moments.killed = stopping.killed().or_else(|| self.killed_in_silence(stopping, asked));
+        moments.killed = stopping
+            .killed()
+            .or_else(|| self.killed_in_silence(stopping, asked));
         if moments.killed.is_some() {
             progress(Event::Killed);
         }

@@ -16,6 +16,7 @@
 
 pub mod compare;
 mod conduct;
+mod descriptors;
 #[cfg(fuzzing)]
 pub mod fuzz;
 pub mod guard;
@@ -28,6 +29,7 @@ pub mod record;
 pub mod rolling;
 pub mod scenario;
 pub mod script;
+mod secrets;
 pub mod series;
 pub mod stage;
 pub mod summary;

@@ -129,6 +129,7 @@ pub(crate) fn told(
     if let Some(lag) = args.routing_lag {
         script.routing_lag = lag;
     }
+    target::ensure_played_here(args, line)?;
     if let Some(delay) = args.deregistration_delay {
         script.deregistration = Some(delay);
     }

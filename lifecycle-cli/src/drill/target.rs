@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result, bail};
-use lifecycle_manifest::{Kind, Resolved};
+use lifecycle_manifest::{Kind, Resolved, Timeline};
 
 use crate::cli::DrillArgs;
 use crate::talk::{legible, say};
@@ -83,6 +83,25 @@ pub(super) fn own_platform(args: &DrillArgs) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// An error where the command line would have the drill play what an engine plays by itself.
+pub(super) fn ensure_played_here(args: &DrillArgs, line: &Timeline) -> Result<()> {
+    if own_platform(args) != Some(line.platform()) {
+        return Ok(());
+    }
+    // A container is stopped with the grace period that it is told.
+    let grace = args.grace.is_some() && args.image.is_none();
+    let flag = match (grace, args.deregistration_delay) {
+        (true, _) => "--grace",
+        (_, Some(_)) => "--deregistration-delay",
+        (false, None) => return Ok(()),
+    };
+    bail!(
+        "{flag} has no say here: {} plays this stop itself, by its own settings; leave it away, or \
+         name with --platform one that the drill plays",
+        line.facts.name
+    );
 }
 
 /// Which platform is played: what was asked for, else the thing's own where the manifest names it.

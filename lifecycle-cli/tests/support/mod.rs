@@ -117,6 +117,15 @@ pub(crate) fn root() -> PathBuf {
         .unwrap()
 }
 
+/// The browser, where there is one.
+pub(crate) fn chromium() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    std::env::split_paths(&path)
+        .flat_map(|directory| names.map(|name| directory.join(name)))
+        .find(|file| file.is_file())
+}
+
 /// Every case's manifest, by its path from the root of the repository, in order.
 pub(crate) fn cases() -> Vec<String> {
     let root = root();

@@ -251,3 +251,32 @@ fn this_program() -> anyhow::Result<std::path::PathBuf> {
         false => std::env::current_exe().context("this program's own file is unknown"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    #[test]
+    fn a_program_has_no_more_descriptors_than_without_a_drill() {
+        let start = Start {
+            command: ["sh", "-c", "ulimit -n"].map(str::to_owned).to_vec(),
+            directory: None,
+            without: Vec::new(),
+            env: Vec::new(),
+            descriptors: Some(777),
+        };
+        let order = Order {
+            mark: new_mark(),
+            start: Some(start),
+            undo: Vec::new(),
+        };
+        let (mut guard, begun) = Guard::start(order).unwrap();
+        let mut said = String::new();
+        begun.stdout.unwrap().read_to_string(&mut said).unwrap();
+        // The test harness of the guard speaks first.
+        assert_eq!(said.lines().last(), Some("777"), "{said}");
+        assert_eq!(guard.close(), [""; 0]);
+    }
+}

@@ -28,6 +28,8 @@ pub(crate) struct Start {
     pub(crate) without: Vec<String>,
     /// Set beside what it inherits.
     pub(crate) env: Vec<(String, String)>,
+    /// How many descriptors it may have, where that is not what it inherits.
+    pub(crate) descriptors: Option<u64>,
 }
 
 /// A command that removes something from an engine, or puts it back as it was.

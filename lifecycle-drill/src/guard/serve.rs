@@ -139,6 +139,11 @@ fn begin(start: &Start, mark: &str) -> Result<Child, String> {
     for (name, value) in &start.env {
         command.env(name, value);
     }
+    if let Some(descriptors) = start.descriptors {
+        // The guard needs few itself.
+        crate::descriptors::allow(descriptors)
+            .map_err(|error| format!("could not limit the descriptors of `{program}`: {error}"))?;
+    }
     command
         .spawn()
         .map_err(|error| format!("could not start `{program}`: {error}"))

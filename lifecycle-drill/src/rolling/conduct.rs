@@ -169,7 +169,7 @@ impl<'a> Fleet<'a> {
             })
             .collect();
         let clients: usize = load.sessions.iter().map(|session| session.clients).sum();
-        crate::traffic::room_for((clients + load.max_in_flight) * DESCRIPTORS);
+        crate::descriptors::room_for((clients + load.max_in_flight) * DESCRIPTORS);
         let looks = matches!(load.pace, Pace::Open { .. });
         let balancer = Balancer::start(rolling.balancing, rolling.last_resort, looks)?;
         progress(Event::Balancing {

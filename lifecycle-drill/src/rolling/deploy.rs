@@ -52,7 +52,7 @@ impl Balancing {
     pub const fn words(self) -> &'static str {
         match self {
             Self::Connections => "connection, as kube-proxy does",
-            Self::Requests => "request, as a load balancer of HTTP does",
+            Self::Requests => "request, as an Application Load Balancer does",
         }
     }
 }

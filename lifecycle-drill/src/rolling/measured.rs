@@ -72,6 +72,20 @@ impl RollingMeasured {
     pub fn is_expected(&self, status: Status) -> bool {
         is_expected(status, &self.expected)
     }
+
+    /// The instance whose last lines tell the most: the one that held the deploy up, or the first that
+    /// did not leave well.
+    pub fn spoken(&self) -> Option<&InstanceMeasured> {
+        let culprit = match self.course {
+            RolloutCourse::Stuck { instance } | RolloutCourse::Died { instance, .. } => {
+                Some(instance)
+            }
+            RolloutCourse::Played | RolloutCourse::NeverReady => None,
+        };
+        let of = |it: &&InstanceMeasured| culprit.is_none_or(|number| it.number == number);
+        let mut spoken = self.instances.iter().filter(|it| !it.output.is_empty());
+        spoken.find(of)
+    }
 }
 
 /// Whether an instance that was stopped is to end in this way. One that a signal ends counts as 128 and

@@ -5,8 +5,8 @@
 //! stay in routing for the time that routing needs to notice, and are signalled and killed by the
 //! script. The new ones are the same program: what is rehearsed is the replacing, not the version.
 //!
-//! What it does not do: the balancer never sends a request twice, speaks HTTP/1.1 where it balances by
-//! request, and its clients are the load's.
+//! What it does not do: the balancer never sends a request a second time that an instance may have had,
+//! speaks HTTP/1.1 where it balances by request, and its clients are the load's.
 
 mod balancer;
 mod conduct;

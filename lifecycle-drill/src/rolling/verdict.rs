@@ -147,7 +147,9 @@ fn failed(measured: &RollingMeasured) -> Option<Finding> {
         ),
     };
     let cause = match alike {
-        true => "the requests of the drill fail by themselves, so it cannot tell what the deploy broke",
+        true => {
+            "the requests of the drill fail by themselves, so it cannot tell what the deploy broke"
+        }
         false => {
             "a resource is closed while requests that use it are still under way, or requests are \
              refused without `Connection: close` or `Retry-After`"

@@ -20,7 +20,7 @@ use super::stopping::Stopping;
 use super::unit::{self, UnitUp};
 use crate::guard::{Guard, Order, Start, kill, new_mark};
 use crate::script::{Endpoint, Load, Script, Target};
-use crate::{Event, Progress};
+use crate::{Event, Progress, descriptors};
 
 /// Where the process leaves its own report.
 const REPORT: &str = contract::REPORT;
@@ -136,6 +136,7 @@ impl Running {
                 env: env
                     .chain([(REPORT.to_owned(), report.to_owned())])
                     .collect(),
+                descriptors: descriptors::of_others(),
             }),
             undo: Vec::new(),
         };
@@ -332,6 +333,7 @@ impl Running {
     /// Ends it and everything below it, as a container ends with its first process.
     pub(crate) async fn kill_at_once(&self) {
         match &self.through {
+            Through::Container(_) if self.over().is_some() => {}
             Through::Container(container) => {
                 let below = self.below().unwrap_or_default();
                 // An error means that nothing is left to kill; what is left nevertheless, its guard removes.

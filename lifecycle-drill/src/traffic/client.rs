@@ -15,7 +15,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{CONNECTION, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::{sleep, timeout_at};
+use tokio::time::{sleep, timeout, timeout_at};
 
 use super::outcome::{GATEWAY, LEAVES, Observed, Outcome, classify};
 pub(crate) use super::template::Template;
@@ -27,6 +27,8 @@ use super::wire::{Traffic, Wire};
 const SMALL_BUFFER: u32 = 128 * 1_024;
 /// How much of it is read at once.
 const SMALL_READ: usize = 8 * 1_024;
+/// How long a connection may take after an answer until it can carry the next request.
+const RESTING: Duration = Duration::from_secs(1);
 /// In how many pauses an answer of unknown length is read that is read slowly.
 const PAUSES: u32 = 10;
 
@@ -169,10 +171,26 @@ impl Connection {
         self.sender.is_ready()
     }
 
-    /// Waits until the connection can carry another request; `false` when it is closed instead.
+    /// Waits until the connection can carry another request; `false` when it is closed instead, or does
+    /// not come to rest: a server may answer early and never read what is left of a body.
     pub(crate) async fn idle(&mut self) -> bool {
-        let Self { sender, driver, .. } = self;
-        driving(driver, sender.ready()).await.is_ok()
+        let Self {
+            sender,
+            driver,
+            traffic,
+            ..
+        } = self;
+        let rests = async {
+            sender.ready().await?;
+            // A body that was handed over in one piece may still be on its way.
+            poll_fn(|_| match traffic.is_held_up() {
+                true => Poll::Pending,
+                false => Poll::Ready(Ok::<_, hyper::Error>(())),
+            })
+            .await
+        };
+        let rested = timeout(RESTING, driving(driver, rests)).await;
+        rested.is_ok_and(|rested| rested.is_ok())
     }
 
     /// Sends one request and follows its answer to the end.
@@ -184,7 +202,10 @@ impl Connection {
         patience: Patience<'_>,
     ) -> Option<Outcome> {
         let started = Instant::now();
-        self.traffic.begin();
+        match self.manner {
+            Manner::Looks if self.used => self.traffic.begin_looking(),
+            Manner::Looks | Manner::Writes => self.traffic.begin(),
+        }
         let mut seen = Observed {
             reused: self.used,
             ..Observed::default()
@@ -351,19 +372,104 @@ pub(crate) async fn probe(
     address: SocketAddr,
     limit: Duration,
 ) -> Option<u16> {
+    probe_if_able(template, address, limit)
+        .await
+        .unwrap_or_default()
+}
+
+/// This machine had no port or descriptor left, which says nothing about the server.
+pub(crate) struct Unable;
+
+/// The same, where want of something on this side is told apart.
+pub(crate) async fn probe_if_able(
+    template: &Template,
+    address: SocketAddr,
+    limit: Duration,
+) -> Result<Option<u16>, Unable> {
     let until = Instant::now() + limit;
-    let opened = Connection::open(address, until, Manner::Looks, false).await;
-    let mut connection = opened.ok()?;
+    let mut connection = match Connection::open(address, until, Manner::Looks, false).await {
+        Ok(connection) => connection,
+        Err(NoConnection::Local) => return Err(Unable),
+        Err(NoConnection::Refused) => return Ok(None),
+    };
     let mut seen = Observed::default();
     connection
         .answer(template, &mut seen, Patience::Whole(until))
         .await;
-    seen.status.filter(|_| seen.complete)
+    Ok(seen.status.filter(|_| seen.complete))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+
     use super::*;
+    use crate::script::RequestSpec;
+
+    /// Takes one connection, answers one request on it, and then does this.
+    fn answers_once(then: impl FnOnce(std::net::TcpStream) + Send + 'static) -> SocketAddr {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        // Little of a body goes into the kernel.
+        let socket = socket2::SockRef::from(&listener);
+        socket.set_recv_buffer_size(4_096).unwrap();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            assert!(stream.read(&mut [0; 4_096]).unwrap() > 0);
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                .unwrap();
+            then(stream);
+        });
+        address
+    }
+
+    async fn open(address: SocketAddr) -> (Connection, Instant) {
+        let until = Instant::now() + Duration::from_secs(60);
+        let opened = Connection::open(address, until, Manner::Looks, false).await;
+        (opened.ok().unwrap(), until)
+    }
+
+    #[tokio::test]
+    async fn a_close_is_seen_also_when_the_runtime_had_no_time_to_tell() {
+        let (tell, asked) = std::sync::mpsc::channel();
+        let (told, closed) = std::sync::mpsc::channel();
+        let address = answers_once(move |stream| {
+            asked.recv().unwrap();
+            drop(stream);
+            told.send(()).unwrap();
+        });
+        let template = Template::new(&RequestSpec::get("/"), "x").unwrap();
+        let (mut connection, until) = open(address).await;
+        let patience = Patience::Whole(until);
+        let first = connection.exchange(&template, patience).await;
+        assert_eq!(first, Some(Outcome::Served(200)));
+        assert!(connection.idle().await);
+        // A stall: nothing is polled meanwhile.
+        tell.send(()).unwrap();
+        closed.recv().unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        assert_eq!(connection.exchange(&template, patience).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_nobody_reads_holds_up_nobody() {
+        // Held open for as long as the test lasts.
+        let (tell, kept) = std::sync::mpsc::channel();
+        let address = answers_once(move |stream| tell.send(stream).unwrap());
+        let spec = RequestSpec {
+            method: "POST".to_owned(),
+            body: vec![0; 16 << 20],
+            ..RequestSpec::get("/")
+        };
+        let template = Template::new(&spec, "x").unwrap();
+        let (mut connection, until) = open(address).await;
+        let answered = connection.exchange(&template, Patience::Whole(until)).await;
+        assert_eq!(answered, Some(Outcome::Served(200)));
+        let rested = timeout(Duration::from_secs(60), connection.idle()).await;
+        assert_eq!(rested, Ok(false));
+        drop(kept);
+    }
 
     #[test]
     fn a_refusal_is_polite_when_it_says_close_or_when_to_come_back() {

@@ -6,7 +6,7 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use h2::client::{Builder, ResponseFuture, SendRequest};
@@ -37,6 +37,8 @@ pub(crate) struct Channel {
 
 #[derive(Default)]
 struct State {
+    /// Exchanges under way.
+    active: AtomicUsize,
     used: AtomicBool,
     over: AtomicBool,
 }
@@ -51,6 +53,22 @@ struct Seen {
     /// gRPC's own status.
     grpc: Option<u16>,
     timed_out: bool,
+}
+
+/// An exchange under way, however it ends.
+struct Active(Arc<State>);
+
+impl Active {
+    fn on(state: &Arc<State>) -> Self {
+        state.active.fetch_add(1, Relaxed);
+        Self(Arc::clone(state))
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.0.active.fetch_sub(1, Relaxed);
+    }
 }
 
 impl Channel {
@@ -95,6 +113,11 @@ impl Channel {
             && self.traffic.end() == End::Open
     }
 
+    /// Whether its server takes one more request at once; beyond that a request would only wait.
+    pub(crate) fn has_room(&self) -> bool {
+        self.state.active.load(Relaxed) < self.sender.current_max_send_streams()
+    }
+
     /// Sends one request and follows its answer to the end.
     ///
     /// `None`: the connection was gone, or going, before the head was written.
@@ -104,10 +127,11 @@ impl Channel {
         patience: Patience<'_>,
     ) -> Option<Outcome> {
         let started = Instant::now();
+        let _active = Active::on(&self.state);
         let reused = self.state.used.swap(true, Relaxed);
         let mut seen = Seen::default();
         let error = match self.answer(template, &mut seen, patience).await {
-            Ok(()) if seen.timed_out => return self.timed_out(&seen),
+            Ok(()) if seen.timed_out => return Some(self.timed_out(&seen)),
             Ok(()) => return Some(self.answered(template, &seen)),
             Err(error) => error,
         };
@@ -135,11 +159,13 @@ impl Channel {
         }))
     }
 
-    fn timed_out(&self, seen: &Seen) -> Option<Outcome> {
+    fn timed_out(&self, seen: &Seen) -> Outcome {
         let written = |stream| self.traffic.stream_written(stream);
-        seen.stream
-            .is_some_and(written)
-            .then_some(Outcome::Lost(Lost::Unanswered))
+        match seen.stream.is_some_and(written) {
+            true => Outcome::Lost(Lost::Unanswered),
+            // Held back until its time was over: nobody was asked.
+            false => Outcome::NotSent,
+        }
     }
 
     fn answered(&self, template: &Template, seen: &Seen) -> Outcome {

@@ -41,6 +41,14 @@ pub(crate) enum Share {
     Waits,
 }
 
+/// The place of a request: its connection, or room for one.
+pub(crate) struct Place {
+    fresh: bool,
+    kept: Option<Connection>,
+    /// The connection belongs to the pool.
+    joins: bool,
+}
+
 /// What a look into the pool finds.
 enum Found {
     Rested(Connection),
@@ -93,23 +101,38 @@ impl Lane {
         self.address
     }
 
-    /// Sends a request, on a connection of the pool or on one of its own.
+    /// Finds a place for a request, on a connection of the pool or on one of its own. Only what is late
+    /// may have to wait.
+    pub(crate) async fn place(&self, template: &Template, share: Share) -> Place {
+        // What takes its time by itself would hold up a pool that others share.
+        let fresh = share == Share::Fresh || template.trickles();
+        let (kept, joins) = match (template.protocol, share) {
+            _ if fresh => (None, false),
+            (Protocol::Http1, Share::Waits) => self.pooled(Instant::now() + WAITS).await,
+            (Protocol::Http1, _) => self.pooled(Instant::now()).await,
+            (Protocol::Http2 | Protocol::Grpc, _) => (None, false),
+        };
+        Place { fresh, kept, joins }
+    }
+
+    /// Takes back the place of a request that is not sent after all.
+    pub(crate) fn give_up(&self, place: Place) {
+        if place.joins {
+            self.rests(place.kept);
+        }
+    }
+
+    /// Sends a request in its place.
     pub(crate) async fn send(
         &self,
         template: &Template,
         patience: Patience<'_>,
-        share: Share,
+        place: Place,
     ) -> (Outcome, Left) {
-        // What takes its time by itself would hold up a pool that others share.
-        let share = match template.trickles() {
-            true => Share::Fresh,
-            false => share,
-        };
         match template.protocol {
-            Protocol::Http1 => self.send_http1(template, patience, share).await,
+            Protocol::Http1 => self.send_http1(template, patience, place).await,
             Protocol::Http2 | Protocol::Grpc => {
-                let fresh = share == Share::Fresh;
-                let outcome = self.send_http2(template, patience, fresh).await;
+                let outcome = self.send_http2(template, patience, place.fresh).await;
                 (outcome, Left::Nothing)
             }
         }
@@ -119,13 +142,9 @@ impl Lane {
         &self,
         template: &Template,
         patience: Patience<'_>,
-        share: Share,
+        place: Place,
     ) -> (Outcome, Left) {
-        let (kept, joins) = match share {
-            Share::Fresh => (None, false),
-            Share::Pool => self.pooled(Instant::now()).await,
-            Share::Waits => self.pooled(Instant::now() + WAITS).await,
-        };
+        let Place { kept, joins, .. } = place;
         let (outcome, connection) = self.attempt(kept, template, patience).await;
         let left = match connection {
             Some(connection) if joins && outcome.answered() => Left::Kept(Box::new(connection)),
@@ -210,12 +229,17 @@ impl Lane {
             Left::Kept(mut connection) => {
                 // The answer has come to its end; the connection is at rest a moment later, or
                 // closed.
-                connection.idle().await.then_some(connection)
+                connection.idle().await.then_some(*connection)
             }
         };
+        self.rests(usable);
+    }
+
+    /// A connection of the pool rests again, or is none any more.
+    fn rests(&self, usable: Option<Connection>) {
         let mut pool = locked(&self.http1);
         match usable {
-            Some(connection) => pool.idle.push_back(*connection),
+            Some(connection) => pool.idle.push_back(connection),
             None => pool.open = pool.open.saturating_sub(1),
         }
         drop(pool);
@@ -251,15 +275,21 @@ impl Lane {
         Channel::open(self.address, until, trickling).await
     }
 
-    /// The channel whose turn it is; `None` while there are too few.
+    /// The channel whose turn it is; `None` while there are too few, and where each carries as much as
+    /// its server takes at once.
     fn next_channel(&self) -> Option<Channel> {
         let mut channels = locked(&self.http2);
         channels.open.retain(Channel::is_usable);
-        if channels.open.len() < self.kept_alive.max(1) {
+        let open = channels.open.len();
+        if open < self.kept_alive.max(1) {
             return None;
         }
-        channels.next = (channels.next + 1) % channels.open.len();
-        Some(channels.open[channels.next].clone())
+        let turn = channels.next + 1;
+        let at = (turn..turn + open)
+            .map(|at| at % open)
+            .find(|at| channels.open.get(*at).is_some_and(Channel::has_room))?;
+        channels.next = at;
+        channels.open.get(at).cloned()
     }
 
     /// Keeps a channel for others, unless there are enough.

@@ -32,7 +32,7 @@ use tokio_util::task::TaskTracker;
 
 use super::script::{Endpoint, Load, Pace, RequestSpec, SessionSpec};
 use super::stage::Stage;
-use super::{Event, Progress};
+use super::{Event, Progress, descriptors};
 use client::{Manner, Template};
 use lane::Lane;
 use sequence::Sequence;
@@ -59,7 +59,8 @@ pub(crate) fn start(
         tally: Mutex::new(Tally::new(&mix.kinds())?),
         left: AtomicU64::new(load.max_requests),
     });
-    room_for(mix.sessions.iter().map(|session| session.clients).sum());
+    let clients: usize = mix.sessions.iter().map(|session| session.clients).sum();
+    descriptors::room_for(clients + mix.requests_at_once(load));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -81,28 +82,6 @@ pub(crate) fn start(
             let _interrupted = done.send(tally.context("the load did not come to its end"));
         })?;
     Ok(counted)
-}
-
-/// Makes sure that so many clients may each have a descriptor, as far as this process may.
-///
-/// A process that is drilled alone is not concerned: it runs already.
-pub(crate) fn room_for(clients: usize) {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    /// For requests, probes, and the process itself.
-    const OTHERS: u64 = 1_024;
-    let limit = getrlimit(Resource::Nofile);
-    let wanted = clients as u64 + OTHERS;
-    if limit.current.is_some_and(|current| current < wanted) {
-        let current = limit.maximum.map_or(wanted, |most| most.min(wanted));
-        // Where it may not, clients without a descriptor are counted as not sent.
-        let _counted = setrlimit(
-            Resource::Nofile,
-            Rlimit {
-                current: Some(current),
-                maximum: limit.maximum,
-            },
-        );
-    }
 }
 
 async fn run(
@@ -229,6 +208,15 @@ impl Mix {
             sessions,
             sequence,
         })
+    }
+
+    /// How many requests may be under way at once.
+    fn requests_at_once(&self, load: &Load) -> usize {
+        match load.pace {
+            _ if self.sequence.is_empty() => 0,
+            Pace::Open { .. } => load.max_in_flight,
+            Pace::Closed { kept_alive, fresh } => kept_alive + fresh,
+        }
     }
 
     /// All kinds, each at its number.

@@ -105,16 +105,27 @@ fn pace(rate: u32, stage: &Stage, due: &mpsc::UnboundedSender<Instant>) {
 impl Generator {
     /// One request of the open loop, from its connection to its end.
     async fn send(&self, next: Next, intended: Instant) {
-        let (kind, sent) = (&next.kind, Instant::now());
-        self.lock_tally().leaves(sent);
-        let patience = Patience::Whole(sent + self.time_for(kind));
+        let kind = &next.kind;
         let share = match next.fresh {
             true => Share::Fresh,
-            false if sent.saturating_duration_since(intended) > LATE => Share::Waits,
+            false if intended.elapsed() > LATE => Share::Waits,
             false => Share::Pool,
         };
+        let place = tokio::select! {
+            place = kind.lane.place(&kind.template, share) => place,
+            () = self.stage.halt.cancelled() => return,
+        };
+        let sent = Instant::now();
+        if !self.stage.routed(sent) {
+            // Late by the drill's own fault: nobody is to blame, and nobody was asked.
+            kind.lane.give_up(place);
+            self.left.fetch_add(1, Relaxed);
+            return;
+        }
+        self.lock_tally().leaves(sent);
+        let patience = Patience::Whole(sent + self.time_for(kind));
         let (outcome, left) = tokio::select! {
-            (outcome, left) = kind.lane.send(&kind.template, patience, share) => (outcome, Some(left)),
+            (outcome, left) = kind.lane.send(&kind.template, patience, place) => (outcome, Some(left)),
             // The drill is over, and nothing that could still answer is left.
             () = self.stage.halt.cancelled() => (Outcome::Lost(Lost::Unanswered), None),
         };
@@ -125,7 +136,10 @@ impl Generator {
             outcome,
         });
         if let Some(left) = left {
-            kind.lane.take_back(left).await;
+            tokio::select! {
+                () = kind.lane.take_back(left) => {}
+                () = self.stage.halt.cancelled() => {}
+            }
         }
     }
 
@@ -156,7 +170,10 @@ impl Generator {
                 outcome,
             });
             let reusable = match kept.as_mut() {
-                Some(connection) if keeps && outcome.answered() => connection.idle().await,
+                Some(connection) if keeps && outcome.answered() => tokio::select! {
+                    rested = connection.idle() => rested,
+                    () = self.stage.halt.cancelled() => false,
+                },
                 _ => false,
             };
             if !reusable {
@@ -180,8 +197,57 @@ impl Generator {
             crate::script::Protocol::Http1 => lane.attempt(kept, template, patience).await,
             _ => {
                 let share = if keeps { Share::Pool } else { Share::Fresh };
-                (lane.send(template, patience, share).await.0, None)
+                let place = lane.place(template, share).await;
+                (lane.send(template, patience, place).await.0, None)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::script::{Endpoint, Load, Pace, RequestSpec};
+    use crate::traffic::Mix;
+    use crate::traffic::tally::{Counts, Tally};
+
+    #[tokio::test]
+    async fn what_waited_until_routing_had_ended_is_not_sent() {
+        // It takes connections, and would be asked.
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let base = Endpoint::on_port(listener.local_addr().unwrap().port(), "/");
+        let load = Load {
+            pace: Pace::Open {
+                rate: 1,
+                kept_alive: 1,
+                fresh_share: 0.0,
+            },
+            requests: vec![RequestSpec::get("/")],
+            ..Load::default()
+        };
+        let mix = Mix::new(&load, &base).unwrap();
+        let generator = Generator {
+            timeout: Duration::from_millis(100),
+            max_in_flight: 1,
+            stage: Arc::new(Stage::new()),
+            tally: Mutex::new(Tally::new(&mix.kinds()).unwrap()),
+            left: AtomicU64::new(9),
+        };
+        let next = mix.sequence.at(0).unwrap();
+        let kind = Arc::clone(&next.kind);
+        let busy = kind.lane.place(&kind.template, Share::Pool).await;
+        let due = Instant::now().checked_sub(LATE * 2).unwrap();
+        tokio::join!(generator.send(next, due), async {
+            tokio::time::sleep(LATE).await;
+            generator.stage.end_routing(Instant::now());
+            kind.lane.give_up(busy);
+        });
+        let tally = generator.tally.into_inner().unwrap();
+        let all = tally.requests(Instant::now()).all();
+        assert_eq!(all, Counts::default());
+        listener.set_nonblocking(true).unwrap();
+        assert!(listener.accept().is_err());
     }
 }

@@ -116,7 +116,8 @@ impl Generator {
                 }
                 Way::Stream => {
                     let patience = Patience::Head(until, &opened);
-                    let (outcome, _) = kind.lane.send(&kind.template, patience, Share::Fresh).await;
+                    let place = kind.lane.place(&kind.template, Share::Fresh).await;
+                    let (outcome, _) = kind.lane.send(&kind.template, patience, place).await;
                     match outcome {
                         Outcome::Served(..300) => Outcome::LetGo,
                         // gRPC's way to end a stream that was open: go elsewhere.

@@ -5,11 +5,13 @@
 //! did the other side close or reset.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -35,6 +37,10 @@ pub(crate) struct Traffic {
     received: AtomicU64,
     closed: AtomicBool,
     reset: AtomicBool,
+    /// Before the next byte is written, the kernel is asked whether the other side has left.
+    looks: AtomicBool,
+    /// The kernel did not take all that was last to be written.
+    held_up: AtomicBool,
     /// Nothing is read until the next head is written.
     deaf: AtomicBool,
     /// Who wanted to read meanwhile.
@@ -61,6 +67,13 @@ impl Traffic {
     pub(crate) fn begin(&self) {
         self.head.store(0, Relaxed);
         self.received.store(0, Relaxed);
+    }
+
+    /// The same on a connection that rested: nothing is written where the other side has closed it, also
+    /// when the runtime had no time yet to tell. Its write fails then, and the head counts as not written.
+    pub(crate) fn begin_looking(&self) {
+        self.begin();
+        self.looks.store(true, Relaxed);
     }
 
     /// Reads nothing more until the next head is written, so that a close by the other side goes
@@ -97,6 +110,11 @@ impl Traffic {
     /// Whether the head of the current request was handed to the kernel in full.
     pub(crate) fn head_written(&self) -> bool {
         self.head.load(Relaxed) == 4
+    }
+
+    /// Whether something is still to be written that the other side does not take.
+    pub(crate) fn is_held_up(&self) -> bool {
+        self.held_up.load(Relaxed)
     }
 
     /// Bytes received for the current request.
@@ -164,6 +182,23 @@ impl Traffic {
         ) {
             self.reset.store(true, Relaxed);
         }
+    }
+}
+
+/// Whether the other side has ended the connection, and all that it had said before is read. The kernel
+/// knows before the runtime tells, which after a stall is when every task has had its turn.
+pub(crate) fn has_left(stream: &TcpStream) -> bool {
+    let mut byte = [MaybeUninit::uninit()];
+    // The socket does not block: where there is nothing to read, this is an error of its own.
+    match SockRef::from(stream).peek(&mut byte) {
+        Ok(count) => count == 0,
+        Err(error) => matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::BrokenPipe
+                | io::ErrorKind::NotConnected
+        ),
     }
 }
 
@@ -239,7 +274,16 @@ impl AsyncWrite for Wire {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let result = ready!(Pin::new(&mut this.stream).poll_write(cx, bytes));
+        // HTTP/2 has a connection's end before any of its streams, and looks each time.
+        let looks = this.traffic.looks.swap(false, Relaxed) || this.traffic.http2.is_some();
+        if looks && has_left(&this.stream) {
+            this.traffic.closed.store(true, Relaxed);
+            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+        }
+        let result = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        let whole = matches!(&result, Poll::Ready(Ok(count)) if *count == bytes.len());
+        this.traffic.held_up.store(!whole, Relaxed);
+        let result = ready!(result);
         match &result {
             Ok(count) => this.traffic.wrote(bytes.get(..*count).unwrap_or_default()),
             Err(error) => this.traffic.failed(error),

@@ -268,6 +268,30 @@ mod tests {
         assert!(head.contains("Connection: close\r\n"));
     }
 
+    proptest::proptest! {
+        /// Whatever comes, the answer is whole and closes the connection.
+        #[test]
+        fn every_head_has_an_answer(
+            line in "(GET|HEAD|POST|[ -~]{0,5}) (/ready|/live|/lifecycle|[ -~]{0,9})( HTTP/1.[01]|[ -~]{0,9})",
+            more in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..64),
+        ) {
+            let head = [line.as_bytes(), b"\r\nHost: a\r\n", &more, b"\r\n\r\n"].concat();
+            let _end = head_end(&head);
+            let paths = plan::Health {
+                port: None,
+                ready: "/ready".into(),
+                live: "/live".into(),
+            };
+            let answer = String::from_utf8(answer(&head, &paths, &Health::default())).expect("text");
+            let (fields, body) = answer.split_once("\r\n\r\n").expect("a head");
+            proptest::prop_assert!(fields.starts_with("HTTP/1.1 "), "{}", fields);
+            proptest::prop_assert!(fields.contains("Connection: close"), "{}", fields);
+            let length = format!("Content-Length: {}\r\n", body.len());
+            let is_head = line.starts_with("HEAD ") && body.is_empty();
+            proptest::prop_assert!(is_head || fields.contains(&length), "{}", answer);
+        }
+    }
+
     #[test]
     fn a_head_ends_with_an_empty_line() {
         assert_eq!(head_end(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nbody"), Some(27));

@@ -255,6 +255,59 @@ mod tests {
         assert!(!matches!(read, Ok(1..)), "the oldest was dropped");
     }
 
+    #[tokio::test]
+    async fn a_body_is_not_waited_for_and_the_answer_arrives() {
+        let address = serving();
+        let mut request =
+            b"POST /live HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999999\r\n\r\n".to_vec();
+        request.resize(LEFTOVERS / 2, b'x');
+        let answer = converse_with(address, &request).await;
+        assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn one_that_sends_without_end_is_cut() {
+        let address = serving();
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        let head = b"GET /live HTTP/1.1\r\nHost: a\r\n\r\n";
+        stream.write_all(head).await.expect("sent");
+        let part = [b'x'; 1024];
+        // What the kernels hold between the two comes on top of what is read.
+        let most = 64 << 20;
+        let mut sent = 0;
+        while stream.write_all(&part).await.is_ok() {
+            sent += part.len();
+            assert!(sent < most, "nobody cuts it");
+        }
+    }
+
+    /// A byte every second is never a pause that is too long, and must not keep a connection for ever.
+    #[tokio::test(start_paused = true)]
+    async fn one_that_sends_bit_by_bit_has_no_longer_than_any_other() {
+        let address = serving();
+        let begin = tokio::time::Instant::now();
+        let (mut from, mut to) = TcpStream::connect(address)
+            .await
+            .expect("connected")
+            .into_split();
+        let dripping = async {
+            while to.write_all(b"G").await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        };
+        let mut answer = String::new();
+        tokio::select! {
+            () = dripping => {}
+            read = from.read_to_string(&mut answer) => drop(read),
+        }
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+        assert!(
+            begin.elapsed() < PATIENCE + 3 * GOODBYE,
+            "{:?}",
+            begin.elapsed()
+        );
+    }
+
     #[tokio::test(start_paused = true)]
     async fn one_that_says_nothing_is_told_so_in_the_end() {
         let address = serving();

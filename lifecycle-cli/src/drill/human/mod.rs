@@ -4,13 +4,14 @@
 //! `anstream`, which drops them where they are not wanted.
 
 mod compared;
+mod requests;
 mod rolling;
 mod run;
 mod several;
 mod text;
 
 pub(super) use compared::{compared, whole};
-pub(super) use rolling::rolling;
+pub(super) use rolling::{exit, rolling};
 pub(super) use run::load;
 pub(crate) use run::run;
 pub(super) use several::several;

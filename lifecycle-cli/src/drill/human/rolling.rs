@@ -4,14 +4,13 @@ use std::fmt::Write as _;
 
 use anstyle::Style;
 
-use lifecycle_drill::measured::{LoadSummary, Severity};
-use lifecycle_drill::rolling::measured::{
-    ClientView, InstanceMeasured, RollingMeasured, RolloutCourse, Seen,
-};
+use lifecycle_drill::measured::Severity;
+use lifecycle_drill::rolling::measured::{ClientView, InstanceMeasured, RollingMeasured, Seen};
 use lifecycle_drill::target::process::{Status, signal_name};
 use lifecycle_drill::traffic::tally::Latency;
 use lifecycle_drill::words::{count as counted, grouped, moment, span};
 
+use super::run::load;
 use super::text::{
     BAD, FAINT, GOOD, HEADING, WARN, WIDTH, clean, fitted, line, styled, wrapped, wrapped_after,
 };
@@ -71,23 +70,8 @@ fn heading(text: &mut String, measured: &RollingMeasured) {
             after => format!("after {}", span(after)),
         }
     ));
-    said(&match measured.load {
-        LoadSummary::Open {
-            rate,
-            kept_alive,
-            fresh_share,
-            ..
-        } => format!(
-            "{} requests a second, {kept_alive} connections kept alive, {:.0}% fresh",
-            grouped(u64::from(rate)),
-            fresh_share * 100.0
-        ),
-        LoadSummary::Closed {
-            kept_alive, fresh, ..
-        } => format!(
-            "saturation: {kept_alive} clients that keep their connection, {fresh} that do not"
-        ),
-    });
+    said(&load(&measured.load));
+    said(&format!("seed {}", measured.seed));
 }
 
 /// One row of the table of instances.
@@ -133,7 +117,8 @@ fn instances(text: &mut String, measured: &RollingMeasured) {
             &at(it.ended_ms),
             &exit(it),
         ]);
-        let style = match fine(it) {
+        let left_well = it.status.is_none_or(|status| measured.is_expected(status));
+        let style = match it.lost == 0 && left_well {
             true => Style::new(),
             false => BAD,
         };
@@ -161,11 +146,8 @@ fn instances(text: &mut String, measured: &RollingMeasured) {
     }
 }
 
-fn fine(it: &InstanceMeasured) -> bool {
-    it.lost == 0 && it.status.is_none_or(|status| status == Status::Code(0))
-}
-
-fn exit(it: &InstanceMeasured) -> String {
+/// How it ended, in a word or two.
+pub(in crate::drill) fn exit(it: &InstanceMeasured) -> String {
     match it.status {
         None => "runs".to_owned(),
         Some(Status::Code(code)) => format!("code {code}"),
@@ -257,13 +239,7 @@ fn losses(text: &mut String, measured: &RollingMeasured) {
 
 /// The last lines of the instance that hindered the deploy, or of the first that did not leave well.
 fn last_lines(text: &mut String, measured: &RollingMeasured) {
-    let culprit = match measured.course {
-        RolloutCourse::Stuck { instance } | RolloutCourse::Died { instance, .. } => Some(instance),
-        RolloutCourse::Played | RolloutCourse::NeverReady => None,
-    };
-    let of = |it: &&InstanceMeasured| culprit.is_none_or(|number| it.number == number);
-    let mut spoken = measured.instances.iter().filter(|it| !it.output.is_empty());
-    let Some(it) = spoken.find(of) else {
+    let Some(it) = measured.spoken() else {
         return;
     };
     line(text, "");

@@ -1,16 +1,14 @@
 //! One run: the plan beside what was measured.
 
-use std::fmt::Write as _;
-
 use anstyle::Style;
 
 use lifecycle_drill::measured::{Course, Finding, LoadSummary, Measured, Severity, Step, Zero};
 use lifecycle_drill::own_report::OwnStep;
 use lifecycle_drill::probe::Flip;
 use lifecycle_drill::target::process::{Status, signal_name};
-use lifecycle_drill::traffic::tally::{Counts, Latency, Requests};
 use lifecycle_drill::words::{count as counted, grouped, moment, span};
 
+use super::requests;
 use super::text::{
     BAD, FAINT, GOOD, HEADING, WARN, WIDTH, clean, fitted, line, padded, styled, wrapped,
     wrapped_after,
@@ -25,7 +23,8 @@ pub(crate) fn run(measured: &Measured) -> String {
     heading(&mut text, measured, measured.scenario.as_deref());
     timeline(&mut text, measured);
     if let Some(seen) = &measured.requests {
-        requests(&mut text, measured, seen);
+        requests::by_phase(&mut text, measured, seen);
+        requests::by_kind(&mut text, seen);
     }
     steps(&mut text, measured);
     last_lines(&mut text, measured);
@@ -214,91 +213,6 @@ fn timeline(text: &mut String, measured: &Measured) {
     }
 }
 
-fn requests(text: &mut String, measured: &Measured, seen: &Requests) {
-    let outlived = seen.gone != Counts::default();
-    let mut columns = vec![
-        ("before stop".to_owned(), seen.before),
-        ("settling".to_owned(), seen.settling),
-        (format!("after {}", clean(&measured.signal)), seen.stopping),
-    ];
-    if outlived {
-        columns.push(("after exit".to_owned(), seen.gone));
-    }
-    line(text, "");
-    let mut head = format!("{:<24}", "REQUESTS by when sent");
-    for (label, _) in &columns {
-        let _infallible = write!(head, "{label:>14}");
-    }
-    line(text, &styled(HEADING, &head));
-    let mut outcome = |label: &str, of: fn(&Counts) -> u64, always: bool, style: Style| {
-        if !always && of(&seen.all()) == 0 {
-            return;
-        }
-        let mut row = format!("  {label:<22}");
-        for (_, counts) in &columns {
-            let cell = format!("{:>14}", grouped(of(counts)));
-            row += &if of(counts) > 0 {
-                styled(style, &cell)
-            } else {
-                cell
-            };
-        }
-        line(text, &row);
-    };
-    outcome("served", |counts| counts.served, true, Style::new());
-    outcome("  of those 4xx", |counts| counts.client_error, false, WARN);
-    outcome(
-        "  of those let go",
-        |counts| counts.let_go,
-        false,
-        Style::new(),
-    );
-    outcome("refused with 503", |counts| counts.refused, false, WARN);
-    outcome(
-        "refused at connection",
-        |counts| counts.refused_at_connect,
-        false,
-        WARN,
-    );
-    outcome("server error", |counts| counts.server_error, false, BAD);
-    outcome("lost", |counts| counts.lost, true, BAD);
-    outcome(
-        "  to an idle close",
-        |counts| counts.lost_to_idle_close,
-        false,
-        BAD,
-    );
-    outcome(
-        "  never answered",
-        |counts| counts.lost_unanswered,
-        false,
-        BAD,
-    );
-    outcome("not sent", |counts| counts.not_sent, false, WARN);
-    for (label, latency) in [
-        ("latency before stop", seen.latency_before),
-        ("latency after", seen.latency_after),
-    ] {
-        let Some(Latency {
-            p50_ms,
-            p90_ms,
-            p99_ms,
-            max_ms,
-        }) = latency
-        else {
-            continue;
-        };
-        let figures = [
-            ("p50", p50_ms),
-            ("p90", p90_ms),
-            ("p99", p99_ms),
-            ("max", max_ms),
-        ];
-        let figures = figures.map(|(name, ms)| format!("{name} {}", short(ms)));
-        line(text, &format!("  {label:<22}  {}", figures.join("  ")));
-    }
-}
-
 fn steps(text: &mut String, measured: &Measured) {
     if measured.steps.is_empty() {
         return;
@@ -474,13 +388,4 @@ pub(super) fn finding(text: &mut String, finding: &Finding, indent: &str) {
 
 fn percent(share: f64) -> String {
     format!("{:.0}%", share * 100.0)
-}
-
-/// A latency, with one digit after the point where it is short.
-fn short(ms: f64) -> String {
-    if ms < 10.0 {
-        format!("{ms:.2}ms")
-    } else {
-        span(ms)
-    }
 }

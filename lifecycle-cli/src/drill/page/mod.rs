@@ -2,6 +2,7 @@
 
 mod chart;
 mod lanes;
+mod rolling;
 mod scale;
 mod shapes;
 mod tables;
@@ -16,7 +17,6 @@ use serde::Serialize;
 
 use lifecycle_drill::measured::{Finding, Measured, Severity};
 use lifecycle_drill::record::Runs;
-use lifecycle_drill::rolling::measured::RollingMeasured;
 use lifecycle_drill::series::Series;
 use lifecycle_drill::summary::Found;
 use lifecycle_drill::words::moment;
@@ -60,6 +60,15 @@ struct Page {
     pairs: Vec<Pair>,
     run: Option<RunView>,
     finding_groups: Vec<Group>,
+    /// What one of several instances wrote last.
+    spoken: Option<Spoken>,
+}
+
+/// The last lines of an instance.
+#[derive(Debug, Serialize)]
+struct Spoken {
+    heading: String,
+    lines: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -125,7 +134,7 @@ pub(super) fn html(shown: Shown<'_>) -> Result<String> {
     let page = match shown {
         Shown::Drill(Record::One(run)) => of_run(run),
         Shown::Drill(Record::Several(several)) => of_several(several),
-        Shown::Rolling(measured) => of_rolling(measured),
+        Shown::Rolling(measured) => rolling::of(measured),
         Shown::Compared {
             comparison,
             before,
@@ -182,6 +191,7 @@ impl Page {
             pairs: Vec::new(),
             run: None,
             finding_groups: Vec::new(),
+            spoken: None,
         }
     }
 }
@@ -257,26 +267,6 @@ fn of_several(several: &Runs) -> Page {
         None => "Run 1 in full".to_owned(),
     };
     page.run = Some(view(&several.runs[shown.unwrap_or(0)], heading));
-    page
-}
-
-/// What clients saw of a rolling deploy, and what was found; it has no picture.
-fn of_rolling(measured: &RollingMeasured) -> Page {
-    let title = format!(
-        "Rolling deploy of {} on {}",
-        measured.service, measured.platform_label
-    );
-    let mut page = Page::new(title, measured.passed, format!("{}.", measured.sentence));
-    page.facts = [
-        ("Service", measured.service.clone()),
-        ("Platform", measured.platform_label.clone()),
-        ("Program", measured.command.join(" ")),
-        ("Load", super::human::load(&measured.load)),
-    ]
-    .map(|(name, value)| Fact { name, value })
-    .into();
-    page.finding_groups = groups([("Findings".to_owned(), findings(&measured.findings))]);
-    page.remarks.clone_from(&measured.not_measured);
     page
 }
 

@@ -36,7 +36,7 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    fn plain(text: impl Into<String>) -> Self {
+    pub(super) fn plain(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
             class: "",
@@ -45,7 +45,7 @@ impl Cell {
 }
 
 impl Table {
-    fn new(caption: impl Into<String>, head: &[&str]) -> Self {
+    pub(super) fn new(caption: impl Into<String>, head: &[&str]) -> Self {
         Self {
             caption: caption.into(),
             folded: false,
@@ -54,7 +54,7 @@ impl Table {
         }
     }
 
-    fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+    pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().map(Cell::plain).collect());
     }
 }
@@ -65,6 +65,7 @@ pub(super) fn of_run(run: &Measured) -> Vec<Table> {
         timeline(run),
         requests(run),
         latencies(run),
+        kinds(run),
         steps(run),
         lost(run),
         over_time(run),
@@ -166,6 +167,36 @@ fn requests(run: &Measured) -> Option<Table> {
             class: if of(counts) > 0 { class } else { "" },
         }));
         table.rows.push(row);
+    }
+    Some(table)
+}
+
+/// What became of each kind of request, where there are several.
+fn kinds(run: &Measured) -> Option<Table> {
+    let kinds = &run.requests.as_ref()?.kinds;
+    let head = [
+        "Request",
+        "Served",
+        "Refused",
+        "Failed",
+        "Lost",
+        "p99 before",
+        "p99 after",
+    ];
+    let mut table = Table::new("Requests, by kind", &head);
+    for kind in kinds.iter().filter(|_| kinds.len() > 1) {
+        let all = kind.all();
+        let p99 =
+            |latency: Option<Latency>| latency.map_or_else(|| "-".to_owned(), |it| span(it.p99_ms));
+        table.row([
+            kind.request.clone(),
+            grouped(all.served),
+            grouped(all.refused + all.refused_at_connect),
+            grouped(all.server_error),
+            grouped(all.lost),
+            p99(kind.latency_before),
+            p99(kind.latency_after),
+        ]);
     }
     Some(table)
 }

@@ -4,6 +4,7 @@
 
 mod compared;
 mod page;
+mod rolling;
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use lifecycle_drill::own_report::{OwnReport, OwnStep};
 use lifecycle_drill::probe::{Change, Flip, Liveness, Readiness};
 use lifecycle_drill::target::process::Status;
 use lifecycle_drill::traffic::outcome::Lost;
-use lifecycle_drill::traffic::tally::{Counts, Latency, LostRequest, Requests};
+use lifecycle_drill::traffic::tally::{Counts, KindOfRequest, Latency, LostRequest, Requests};
 use lifecycle_drill::{Expectations, PlannedStep, Script, verdict};
 
 use super::human;
@@ -211,6 +212,32 @@ fn bad() -> Measured {
             ..Counts::default()
         };
         requests.last_server_error = Some(502);
+        let kind = |request: &str, counts: Counts| KindOfRequest {
+            request: request.to_owned(),
+            settling: counts,
+            latency_before: requests.latency_before,
+            ..KindOfRequest::default()
+        };
+        requests.kinds = vec![
+            kind(
+                "GET /",
+                Counts {
+                    served: 12_000,
+                    refused: 7,
+                    refused_at_connect: 92,
+                    ..Counts::default()
+                },
+            ),
+            kind(
+                "POST /orders/of/somebody/who/likes/long/paths",
+                Counts {
+                    served: 1_597,
+                    server_error: 4,
+                    lost: 3,
+                    ..Counts::default()
+                },
+            ),
+        ];
         requests.lost = vec![LostRequest {
             request: "POST /orders".to_owned(),
             how: Lost::Closed,

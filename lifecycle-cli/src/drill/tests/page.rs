@@ -20,11 +20,11 @@ const HOSTILE: &str = "</script></style><script>alert(1)</script><img src=x oner
 
 /// A page as its tokens say it is.
 #[derive(Default)]
-struct Read {
+pub(super) struct Read {
     elements: Vec<String>,
     /// Element, attribute, value.
     attributes: Vec<(String, String, String)>,
-    text: String,
+    pub(super) text: String,
 }
 
 fn text_of(bytes: &[u8]) -> String {
@@ -32,7 +32,7 @@ fn text_of(bytes: &[u8]) -> String {
 }
 
 /// Reads a page; it must be without an error, and every element must end where it has to.
-fn read(page: &str) -> Read {
+pub(super) fn read(page: &str) -> Read {
     let mut emitter = DefaultEmitter::<()>::default();
     emitter.naively_switch_states(true);
     let mut read = Read::default();

@@ -16,9 +16,10 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::time::timeout;
 
 use super::reach;
-use super::upstream::{has_ended, peek};
+use super::upstream::peek;
 use crate::rolling::router::{Backend, Counted, Fault, Router};
 use crate::traffic::outcome::IDLE_CLOSE;
+use crate::traffic::wire::has_left;
 
 /// What is read at once.
 const CHUNK: usize = 16 * 1024;
@@ -217,7 +218,7 @@ impl Talk<'_> {
                 }
                 Ok(count) => {
                     let piece = chunk.get(..count).unwrap_or_default();
-                    if self.would_be_seen() && is_request(piece) && has_ended(to.as_ref()) {
+                    if self.would_be_seen() && is_request(piece) && has_left(to.as_ref()) {
                         return Up::Stale(piece.to_vec());
                     }
                     self.asked();
@@ -315,7 +316,9 @@ mod tests {
         let backend = Arc::new(Backend::new(1, listener.local_addr().unwrap()));
         backend.route(true);
         router.add(Arc::clone(&backend));
-        let front = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let front = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .unwrap();
         let mut client = Stream::connect(front.local_addr().unwrap()).unwrap();
         client.set_nonblocking(true).unwrap();
         let (stream, _) = front.accept().await.unwrap();

@@ -20,7 +20,7 @@ use super::deploy::Balancing;
 use super::router::{Backend, Fault, Router};
 use crate::probe;
 use crate::script::Target;
-use crate::traffic::client::{self, is_local};
+use crate::traffic::client::{is_local, probe_if_able};
 
 /// Between two looks at an instance that has never been ready, before the deploy begins.
 const LOOK: Duration = Duration::from_millis(10);
@@ -108,7 +108,12 @@ impl Balancer {
                 };
                 let yes = match &asked {
                     Some((endpoint, template)) => {
-                        let answer = client::probe(template, endpoint.address(), LIMIT).await;
+                        let probed = probe_if_able(template, endpoint.address(), LIMIT).await;
+                        let Ok(answer) = probed else {
+                            // For want of a descriptor nobody was asked.
+                            sleep(probing.period).await;
+                            continue;
+                        };
                         // What kubelet takes for success.
                         answer.is_some_and(|status| (200..400).contains(&status))
                             // An instance may answer health before it takes requests.

@@ -114,9 +114,11 @@ fn cause(measured: &RollingMeasured, losses: Option<&Losses>) -> String {
                 grouped(u64::from(deploy.surge)),
             )
         }
-        Fault::NoRoom => "the drill's own balancer ran out of descriptors or ports, and no instance is to \
+        Fault::NoRoom => {
+            "the drill's own balancer ran out of descriptors or ports, and no instance is to \
                           blame: ask for a lower rate, or allow more (`ulimit -n`)"
-            .to_owned(),
+                .to_owned()
+        }
         Fault::NobodyListened if after_signal && still_routed => format!(
             "the instances stop listening at {signal}, and routing goes on sending them requests for {} \
              after the stop was asked: say no to readiness from the signal on and keep serving for that \
@@ -154,7 +156,9 @@ fn mostly(requests: &ClientView) -> Option<Lost> {
     for lost in &requests.lost {
         *ways.entry(lost.how).or_default() += 1;
     }
-    ways.into_iter().max_by_key(|(_, times)| *times).map(|(how, _)| how)
+    ways.into_iter()
+        .max_by_key(|(_, times)| *times)
+        .map(|(how, _)| how)
 }
 
 /// What usually causes what the balancer did not see, and clients did.

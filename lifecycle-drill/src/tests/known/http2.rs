@@ -180,6 +180,41 @@ async fn over_http2() {
     assert!(took.p50_ms >= 270.0, "{took:?}");
 }
 
+/// Takes two at once, and lets each wait a moment.
+async fn takes_two(stream: TcpStream, book: Book) {
+    let mut builder = h2::server::Builder::new();
+    builder.max_concurrent_streams(2);
+    let Ok(mut connection) = builder.handshake::<_, Bytes>(stream).await else {
+        return;
+    };
+    while let Some(Ok((request, respond))) = connection.accept().await {
+        let book = book.clone();
+        tokio::spawn(async move {
+            let path = request.uri().path().to_owned();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            book.count(&path);
+            answer(&path, 0, respond).await;
+        });
+    }
+}
+
+/// Of 300 a second 30 are under way at once, where one connection takes two.
+#[tokio::test]
+async fn a_connection_that_is_full_is_no_refusal() {
+    let book = Book::default();
+    let base = serve(&book, takes_two);
+    let mut load = load(specs(Protocol::Http2, &["/ok"]));
+    load.timeout = Duration::from_secs(3);
+    load.pace = Pace::Open {
+        rate: 300,
+        kept_alive: 1,
+        fresh_share: 0.0,
+    };
+    let requests = loaded(&load, &base, Duration::from_secs(1)).await;
+    agree(&requests, &book, "http2 GET /ok", "/ok", served);
+    assert!(book.of("connections") > 10);
+}
+
 #[tokio::test]
 async fn over_grpc() {
     let book = Book::default();

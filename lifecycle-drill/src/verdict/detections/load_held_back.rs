@@ -38,7 +38,10 @@ pub(crate) fn held_back(not_sent: u64) -> Option<Finding> {
 pub(crate) fn ended_early(sent: u64, before: &str) -> Option<Finding> {
     DETECTION.warning(
         None,
-        format!("the load ended after {}, before {before}", count(sent, "request")),
+        format!(
+            "the load ended after {}, before {before}",
+            count(sent, "request")
+        ),
         "the rate and the length of the drill ask for more requests than it may send",
     )
 }

@@ -18,6 +18,7 @@ mod load_off_target;
 mod never_ready;
 mod package_runner_first;
 mod processes_left_behind;
+mod readiness_already_down;
 mod readiness_late;
 mod readiness_never_flipped;
 mod request_failed;
@@ -51,6 +52,7 @@ pub static ALL: &[&Detection] = &[
     &request_failed::DETECTION,
     &request_refused::DETECTION,
     &slow_while_stopping::DETECTION,
+    &readiness_already_down::DETECTION,
     &readiness_never_flipped::DETECTION,
     &readiness_late::DETECTION,
     &listener_closed_before_readiness::DETECTION,
