@@ -165,6 +165,12 @@ fn remarks(before: &Record, after: &Record) -> Vec<String> {
         &one.platform_label,
         &other.platform_label,
     );
+    let none = "none";
+    differ(
+        "the scenarios differ",
+        one.scenario.as_deref().unwrap_or(none),
+        other.scenario.as_deref().unwrap_or(none),
+    );
     if one.planned != other.planned {
         remarks.push("the two were played from different plans or timelines".to_owned());
     }
@@ -297,4 +303,26 @@ fn change(before: f64, after: f64, floor: f64) -> Change {
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
 const fn number(count: u64) -> f64 {
     count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::verdicts::clean;
+
+    #[test]
+    fn a_scenario_beside_another_is_remarked() {
+        let record = |scenario: Option<&str>| {
+            let mut run = clean();
+            run.scenario = scenario.map(str::to_owned);
+            Record::of(vec![run], Vec::new()).unwrap()
+        };
+        let (plain, second) = (record(None), record(Some("second-signal")));
+        let remarks = Comparison::of(&second, &plain).remarks;
+        assert_eq!(
+            remarks,
+            ["the scenarios differ: second-signal before, none after"]
+        );
+        assert_eq!(Comparison::of(&second, &second).remarks, [""; 0]);
+    }
 }

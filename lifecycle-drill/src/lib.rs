@@ -27,6 +27,7 @@ pub mod record;
 pub mod rolling;
 pub mod scenario;
 pub mod script;
+mod secrets;
 pub mod series;
 pub mod stage;
 pub mod summary;

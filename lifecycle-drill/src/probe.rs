@@ -22,6 +22,8 @@ use super::traffic::client::{Template, probe_if_able};
 const PERIOD: Duration = Duration::from_millis(10);
 /// A probe without an answer for this long has failed; Kubernetes' own default.
 const LIMIT: Duration = Duration::from_secs(1);
+/// So many probes in a row have to fail for readiness to be down, as with Kubernetes' own default.
+const IN_A_ROW: usize = 3;
 /// Beyond this many samples a drill is long, and a tenth of them will do.
 const MANY: usize = 60_000;
 /// A probe that finds nobody this shortly before the end of the process saw it leave, and no fault.
@@ -236,21 +238,28 @@ pub(super) struct Marks {
 
 /// Reads the readiness samples.
 pub(super) fn readiness(samples: &[Sample], marks: Marks, budget: Duration) -> Readiness {
-    let last_before = samples.iter().rfind(|sample| sample.finished < marks.asked);
-    let first_down = samples
+    let mut before = samples
         .iter()
-        .find(|sample| sample.finished >= marks.asked && sample.is_down(marks.ended));
+        .rev()
+        .filter(|sample| sample.finished < marks.asked)
+        .take(IN_A_ROW)
+        .peekable();
+    let was_down = before.peek().is_some() && before.all(|sample| !sample.is_up());
     let too_late = marks.signalled + budget;
-    let flip = if last_before.is_some_and(|sample| !sample.is_up()) {
+    // One that is followed by a yes when there should be none was no fall, whatever it was.
+    let last_yes = last_yes(samples, too_late);
+    let first_down = samples.iter().find(|sample| {
+        sample.finished >= marks.asked
+            && sample.is_down(marks.ended)
+            && last_yes.is_none_or(|yes| sample.began > yes)
+    });
+    let flip = if was_down {
         Flip::AlreadyDown
     } else if let Some(down) = first_down {
         Flip::Flipped {
             at_ms: millis_between(marks.signalled, down.finished),
         }
-    } else if samples
-        .iter()
-        .any(|sample| sample.is_up() && sample.began > too_late)
-    {
+    } else if last_yes.is_some() {
         Flip::Never
     } else {
         Flip::NotSeen
@@ -355,9 +364,34 @@ mod tests {
             Flip::Flipped { at_ms: 100.0 }
         );
         assert_eq!(flip(&[(900, no), (1_510, no)]), Flip::AlreadyDown);
+        let failing = [(900, up), (910, None), (920, no), (930, None), (1_510, no)];
+        assert_eq!(flip(&failing), Flip::AlreadyDown);
         assert_eq!(flip(&[(900, up), (1_701, up), (2_999, None)]), Flip::Never);
         assert_eq!(flip(&[(900, up), (1_600, up)]), Flip::NotSeen);
         assert_eq!(flip(&[(900, up), (2_950, None)]), Flip::NotSeen);
+        // One probe that fails among thousands is no fall, before the stop as after it.
+        assert_eq!(
+            flip(&[(890, up), (900, None), (1_510, no), (2_000, no)]),
+            Flip::Flipped { at_ms: 10.0 }
+        );
+        assert_eq!(
+            flip(&[(900, up), (1_510, None), (1_520, up), (2_500, up)]),
+            Flip::Never
+        );
+        assert_eq!(
+            flip(&[
+                (900, up),
+                (1_510, no),
+                (1_520, up),
+                (1_600, no),
+                (2_500, no)
+            ]),
+            Flip::Flipped { at_ms: 10.0 }
+        );
+        assert_eq!(
+            flip(&[(900, up), (1_510, None), (2_000, up), (2_500, no)]),
+            Flip::Flipped { at_ms: 1_000.0 }
+        );
         // An answer that says no counts, however soon the process leaves after it.
         assert_eq!(
             flip(&[(900, up), (2_999, no)]),

@@ -11,6 +11,7 @@ use anyhow::{Context, bail, ensure};
 use hyper::Uri;
 use lifecycle_manifest::platform::Signal;
 
+use crate::secrets::masked;
 use crate::target::Subject;
 use crate::verdict::Expectations;
 
@@ -368,10 +369,11 @@ impl RequestSpec {
 
     /// For people: `GET /`, `http2 GET /`, `grpc /shop.Quotes/Get`.
     pub fn label(&self) -> String {
+        let path = masked(&self.path);
         match self.protocol {
-            Protocol::Http1 => format!("{} {}", self.method, self.path),
-            Protocol::Http2 => format!("http2 {} {}", self.method, self.path),
-            Protocol::Grpc => format!("grpc {}", self.path),
+            Protocol::Http1 => format!("{} {path}", self.method),
+            Protocol::Http2 => format!("http2 {} {path}", self.method),
+            Protocol::Grpc => format!("grpc {path}"),
         }
     }
 }
@@ -404,7 +406,7 @@ impl SessionSpec {
     /// For people: `websocket /chat`, `stream GET /events`.
     pub fn label(&self) -> String {
         match self.kind {
-            SessionKind::WebSocket => format!("websocket {}", self.request.path),
+            SessionKind::WebSocket => format!("websocket {}", masked(&self.request.path)),
             SessionKind::Stream => format!("stream {}", self.request.label()),
         }
     }

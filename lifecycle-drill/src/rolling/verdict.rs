@@ -136,16 +136,16 @@ fn failed(measured: &RollingMeasured) -> Option<Finding> {
         return None;
     }
     let status = requests.last_server_error.unwrap_or_default();
-    let sent_since = all.sent().saturating_sub(requests.before.sent());
-    // As many of as many requests failed before: within twice the rate.
-    let alike = before > 0 && since * requests.before.sent() <= 2 * before * sent_since;
+    let sent_before = requests.before.sent();
+    let sent_since = all.sent().saturating_sub(sent_before);
+    let alike = verdict::is_alike(before, sent_before, since, sent_since);
     let when = match before {
         0 => "since the deploy began; before it there was none".to_owned(),
         _ => format!(
             "since the deploy began, of {} sent since; before it, {} of {}",
             grouped(sent_since),
             grouped(before),
-            grouped(requests.before.sent())
+            grouped(sent_before)
         ),
     };
     let cause = match alike {

@@ -29,6 +29,7 @@ pub(super) static SCENARIO: Scenario = Scenario {
 
 #[allow(clippy::unnecessary_wraps, reason = "as every scenario is asked")]
 fn arrange(scene: &mut Scene) -> Result<(), No> {
+    scene.take_the_stop();
     let script = &mut scene.script;
     let left = LEFT.min(script.signal_to_kill() / 2);
     // A hook is cut where the grace period ends, and the signal follows at once.

@@ -196,6 +196,8 @@ struct Scene {
     additions: Additions,
     /// The resource whose fault it is.
     resource: Option<String>,
+    /// The stop was to be played by an engine, which knows no such fault.
+    stop_taken: bool,
 }
 
 /// Plays `script` against `target` under `load`, with what `asked` adds.
@@ -218,6 +220,7 @@ pub async fn run(
         load: load.clone(),
         additions: Additions::default(),
         resource: None,
+        stop_taken: false,
     };
     scene.load.warm_up = scene.load.warm_up.min(WARM_UP);
     let played = Box::pin(async {
@@ -229,6 +232,12 @@ pub async fn run(
         };
         let mut judgement = Judgement::of(&mut measured);
         (asked.scenario.judge)(&scene, &aside, &mut judgement)?;
+        if scene.stop_taken {
+            judgement.note(
+                "the drill itself sent the signals, in place of the engine, which has no such stop"
+                    .to_owned(),
+            );
+        }
         judgement.close();
         measured.scenario = Some(match (&asked.argument, &scene.resource) {
             (None, Some(resource)) => format!("{asked}={resource}"),
@@ -255,10 +264,20 @@ impl Scene {
         .await
     }
 
-    /// A request of the load that carries nothing.
+    /// The signals of this stop are the drill's, for no engine plays it so.
+    const fn take_the_stop(&mut self) {
+        self.stop_taken = self.target.subject.take_the_stop();
+    }
+
+    /// A request of the load that carries nothing, and goes where the target listens.
     fn plain_request(&self) -> RequestSpec {
-        let mut plain = self.load.requests.iter();
-        let plain = plain.find(|spec| spec.method == "GET" && spec.body.is_empty());
+        let fits = |spec: &&RequestSpec| {
+            spec.protocol == script::Protocol::Http1
+                && spec.port.is_none()
+                && spec.method == "GET"
+                && spec.body.is_empty()
+        };
+        let plain = self.load.requests.iter().find(fits);
         plain.cloned().unwrap_or_else(|| RequestSpec::get("/"))
     }
 
@@ -331,6 +350,7 @@ fn whole(spec: &RequestSpec, authority: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::target::Subject;
 
     #[test]
     fn every_scenario_is_told_in_sentences_without_their_ends() {
@@ -344,6 +364,36 @@ mod tests {
         let mut names = ALL.map(|scenario| scenario.name);
         names.sort_unstable();
         assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+
+    #[test]
+    fn a_stop_that_no_engine_plays_so_is_the_drills() {
+        let image = |stops_itself| {
+            Subject::Image(crate::target::Image {
+                image: "shop".to_owned(),
+                arguments: Vec::new(),
+                stops_itself,
+            })
+        };
+        for scenario in [&second_signal::SCENARIO, &early_sigkill::SCENARIO] {
+            for engines in [true, false] {
+                let mut target = crate::tests::victim::target(crate::tests::victim::Way::Polite);
+                target.subject = image(engines);
+                let grace = Duration::from_secs(30);
+                let mut scene = Scene {
+                    argument: None,
+                    target,
+                    script: Script::new("shop", "Docker", grace),
+                    load: Load::default(),
+                    additions: Additions::default(),
+                    resource: None,
+                    stop_taken: false,
+                };
+                assert!((scenario.arrange)(&mut scene).is_ok());
+                assert_eq!(scene.target.subject, image(false));
+                assert_eq!(scene.stop_taken, engines);
+            }
+        }
     }
 
     #[test]

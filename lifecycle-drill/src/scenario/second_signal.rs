@@ -22,6 +22,7 @@ pub(super) static SCENARIO: Scenario = Scenario {
 
 #[allow(clippy::unnecessary_wraps, reason = "as every scenario is asked")]
 fn arrange(scene: &mut Scene) -> Result<(), No> {
+    scene.take_the_stop();
     scene.additions.again = Some(AGAIN);
     Ok(())
 }

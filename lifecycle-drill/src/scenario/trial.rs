@@ -47,9 +47,10 @@ impl Trial {
                 }
             })
         };
-        let started = Instant::now();
         let path = own_report::place(&scratch)?;
         let running = Running::start(target, script, &path, &progress).await?;
+        // As a drill counts it.
+        let started = Instant::now();
         let waiting = Waiting::default();
         let until_up = ready::until_up(&running, target, &waiting);
         let up = tokio::select! {

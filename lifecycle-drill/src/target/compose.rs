@@ -7,9 +7,8 @@ use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::container::{
-    SHARED, Started, engine, engine_now, environment, is_here, share, wanted, watched,
-};
+use super::container::{Started, engine, engine_now, is_here, wanted, watched};
+use super::handed::{SHARED, environment, share};
 use crate::Progress;
 use crate::guard::{Guard, Order, Undo, new_mark};
 use crate::script::{Script, Target};

@@ -11,11 +11,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use lifecycle_manifest::contract;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
+use super::handed::{SHARED, arguments, environment, share};
 use super::output::Output;
 use super::proc;
 use super::process::{End, Known, Status, hold, status_of_another};
@@ -25,8 +25,6 @@ use crate::guard::{Guard, MARK, Order, Undo, new_mark};
 use crate::script::{Endpoint, Load, Script, Target};
 use crate::{Event, Progress};
 
-/// Where the container finds the directory for its report.
-pub(super) const SHARED: &str = "/run/lifecycle-drill";
 /// How long an engine may take to start a container from an image it has.
 const RUN: Duration = Duration::from_secs(120);
 /// An engine tells of an end within this time.
@@ -116,59 +114,6 @@ pub(super) fn engine_now(mark: &str) -> anyhow::Result<Tool> {
     bail!("no container engine answers; {}", said.join("; "))
 }
 
-/// The environment of the process, with the report's place as the container sees it.
-pub(super) fn environment(
-    target: &Target,
-    script: &Script,
-    mark: &str,
-) -> BTreeMap<String, String> {
-    let own = [
-        (contract::REPORT.to_owned(), format!("{SHARED}/report.json")),
-        (MARK.to_owned(), mark.to_owned()),
-    ];
-    let told = script.env.iter().chain(&target.env).cloned();
-    told.chain(own).collect()
-}
-
-/// Whether a variable means something to the engine's own command, so that it cannot be handed to the
-/// container through that command's environment.
-fn is_the_engines(name: &str) -> bool {
-    const NAMES: [&str; 6] = ["PATH", "HOME", "USER", "TMPDIR", "HOSTNAME", MARK];
-    const FAMILIES: [&str; 14] = [
-        "DOCKER",
-        "PODMAN",
-        "CONTAINER",
-        "BUILDKIT",
-        "BUILDX",
-        "COMPOSE",
-        "GO",
-        "LD_",
-        "XDG_",
-        "SSL_",
-        "SSH_",
-        "DBUS_",
-        "REGISTRY_",
-        "STORAGE_",
-    ];
-    let upper = name.to_ascii_uppercase();
-    NAMES.contains(&name)
-        || name.starts_with("LIFECYCLE_DRILL")
-        || upper.ends_with("_PROXY")
-        || FAMILIES.iter().any(|family| upper.starts_with(family))
-}
-
-/// The directory of the report, open to whichever user the container runs as.
-pub(super) fn share(report: &Path) -> anyhow::Result<String> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let directory = report.parent().context("the report has no directory")?;
-    // Whoever else is on this machine does not get so far: the directory above is the drill's alone.
-    std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o777))?;
-    let directory = directory.to_str();
-    Ok(directory
-        .context("the directory for temporary files has a name that is not text")?
-        .to_owned())
-}
-
 /// The ports that the target and its load name, each once.
 pub(super) fn wanted(target: &Target, loaded: &[u16]) -> Vec<u16> {
     let all = [&target.base, &target.ready, &target.live];
@@ -256,17 +201,8 @@ pub(crate) async fn run_image(
     for port in &ports {
         words.extend(["--publish".to_owned(), format!("127.0.0.1::{port}")]);
     }
-    let mut hidden = Vec::new();
-    for (name, value) in environment(target, script, &mark) {
-        words.push("--env".to_owned());
-        if is_the_engines(&name) {
-            words.push(format!("{name}={value}"));
-        } else {
-            // Others on this machine may read a command line, and not the environment.
-            words.push(name.clone());
-            hidden.push((name, value));
-        }
-    }
+    let (env, hidden) = arguments(environment(target, script, &mark));
+    words.extend(env);
     words.extend([
         "--volume".to_owned(),
         format!("{}:{SHARED}", share(report)?),
@@ -523,39 +459,6 @@ mod tests {
         assert_eq!(found.get(&8_080), Some(&(false, 32_768)));
         assert_eq!(found.get(&7_070), Some(&(false, 70)));
         assert_eq!(found.len(), 2);
-    }
-
-    #[test]
-    fn what_is_shared_lies_where_nobody_else_comes() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let scratch = crate::own_report::private().unwrap();
-        let shared = share(&crate::own_report::place(&scratch).unwrap()).unwrap();
-        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode(Path::new(&shared)), 0o777);
-        assert_eq!(mode(scratch.path()), 0o700);
-        assert_ne!(Path::new(&shared), scratch.path());
-    }
-
-    #[test]
-    fn variables_of_the_engine_are_its_own() {
-        for engines in [
-            "PATH",
-            "DOCKER_HOST",
-            "https_proxy",
-            "GODEBUG",
-            MARK,
-            "LD_PRELOAD",
-        ] {
-            assert!(is_the_engines(engines), "{engines}");
-        }
-        for own in [
-            "DATABASE_PASSWORD",
-            "API_TOKEN",
-            "PORT",
-            "LIFECYCLE_PLATFORM",
-        ] {
-            assert!(!is_the_engines(own), "{own}");
-        }
     }
 
     #[test]

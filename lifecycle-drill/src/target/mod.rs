@@ -2,6 +2,7 @@
 
 pub mod compose;
 pub mod container;
+mod handed;
 pub(crate) mod output;
 pub(crate) mod proc;
 pub mod process;

@@ -333,6 +333,7 @@ impl Running {
     /// Ends it and everything below it, as a container ends with its first process.
     pub(crate) async fn kill_at_once(&self) {
         match &self.through {
+            Through::Container(_) if self.over().is_some() => {}
             Through::Container(container) => {
                 let below = self.below().unwrap_or_default();
                 // An error means that nothing is left to kill; what is left nevertheless, its guard removes.

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::proc;
+use crate::secrets::masked_line;
 
 /// No more descendants are described than this; the others are counted.
 const MOST: usize = 32;
@@ -130,10 +131,11 @@ impl Signalled {
 }
 
 fn seen(pid: i32, signal: i32, listens: bool) -> Seen {
-    let command: Vec<String> = proc::arguments(pid)
+    let cut = |word: String| word.chars().take(ARGUMENT_CHARS).collect();
+    let command: Vec<String> = masked_line(&proc::arguments(pid))
         .into_iter()
         .take(ARGUMENTS)
-        .map(|word| word.chars().take(ARGUMENT_CHARS).collect())
+        .map(cut)
         .collect();
     let parent = proc::entry(pid).map_or(0, |it| it.parent);
     Seen {

@@ -3,6 +3,7 @@
 use anyhow::ensure;
 
 use super::{Compose, Image, Unit};
+use crate::secrets::masked_line;
 
 /// What is drilled, and how it comes to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,14 +23,18 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// What is run, in words for people: the command as it would be typed.
+    /// What is run, in words for people: the command as it would be typed, without what looks like a
+    /// secret.
     pub fn words(&self) -> Vec<String> {
         match self {
-            Self::Command(words) => words.clone(),
+            Self::Command(words) => masked_line(words),
             Self::Pid(pid) => vec!["--pid".to_owned(), pid.to_string()],
             Self::Image(image) => {
                 let words = ["--image".to_owned(), image.image.clone()];
-                words.into_iter().chain(image.arguments.clone()).collect()
+                words
+                    .into_iter()
+                    .chain(masked_line(&image.arguments))
+                    .collect()
             }
             Self::Compose(compose) => {
                 let file = compose.file.display().to_string();
@@ -42,6 +47,18 @@ impl Subject {
             }
             Self::Unit(unit) => vec!["--unit".to_owned(), unit.name.clone()],
         }
+    }
+
+    /// Leaves the stop to the drill, where the engine was to play it; false where it was the drill's
+    /// anyway.
+    pub(crate) const fn take_the_stop(&mut self) -> bool {
+        let stops_itself = match self {
+            Self::Image(image) => &mut image.stops_itself,
+            Self::Compose(compose) => &mut compose.stops_itself,
+            Self::Unit(unit) => &mut unit.stops_itself,
+            Self::Command(_) | Self::Pid(_) => return false,
+        };
+        std::mem::replace(stops_itself, false)
     }
 
     /// Its addresses on this machine are known before it starts, and must be free: those of a container

@@ -153,7 +153,12 @@ fn moment(micros: &str) -> Option<Instant> {
 
 /// Starts a unit, or takes hold of it where it runs already.
 pub(crate) async fn start(unit: &Unit, progress: &Progress) -> anyhow::Result<Started> {
-    let active = unit.properties()?.active;
+    let active = {
+        let unit = unit.clone();
+        tokio::task::spawn_blocking(move || unit.properties())
+            .await??
+            .active
+    };
     let mark = new_mark();
     let systemctl = Tool::new(&["systemctl"], &mark);
     let name = unit.name.as_str();
@@ -202,7 +207,10 @@ pub(crate) async fn start(unit: &Unit, progress: &Progress) -> anyhow::Result<St
         systemctl.make(START, &["start", "--", name]).await?;
     }
 
-    let shown = show(&systemctl, name)?;
+    let shown = {
+        let (systemctl, name) = (systemctl.clone(), name.to_owned());
+        tokio::task::spawn_blocking(move || show(&systemctl, &name)).await??
+    };
     let pid: i32 = shown
         .get("MainPID")
         .and_then(|pid| pid.parse().ok())

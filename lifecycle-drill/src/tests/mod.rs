@@ -7,7 +7,7 @@ mod left;
 mod page;
 mod records;
 mod scenarios;
-mod verdicts;
+pub(crate) mod verdicts;
 pub(crate) mod victim;
 
 use std::io::{BufRead, BufReader};

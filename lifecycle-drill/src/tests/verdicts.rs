@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::Script;
 use crate::idle::{IdleConnection, Kind};
 use crate::measured::{
-    Course, Measured, Planned, Process, Step, StepPlan, Timeline, Zero, version,
+    Course, Measured, Planned, Process, Severity, Step, StepPlan, Timeline, Zero, version,
 };
 use crate::own_report::{OwnReport, OwnStep};
 use crate::probe::{Change, Flip, Readiness};
@@ -20,7 +20,7 @@ use crate::verdict::{self, Expectations};
 const TERM: i32 = 15;
 
 /// A drill in which nothing went wrong: asked a second before the signal, gone 300 ms after it.
-fn clean() -> Measured {
+pub(crate) fn clean() -> Measured {
     let mut script = Script::new("shop", "Kubernetes", Duration::from_secs(11));
     script.hook = Some(Duration::from_secs(1));
     script.routing_lag = Duration::from_secs(1);
@@ -669,4 +669,68 @@ fn refusals_and_latency_fail_only_where_it_is_asked() {
     )));
     measured.expected.p99_ms = Some(800.0);
     assert_eq!(names(&measured), ["request-refused", "slow-while-stopping"]);
+}
+
+/// Of a thousand requests before the stop and a thousand after it, so many failed.
+fn failed(before: u64, since: u64) -> Requests {
+    let sent = |server_error: u64| Counts {
+        served: 1_000 - server_error,
+        server_error,
+        ..Counts::default()
+    };
+    Requests {
+        before: sent(before),
+        stopping: sent(since),
+        server_errors_before_stop: before,
+        last_server_error: Some(500),
+        ..Requests::default()
+    }
+}
+
+#[test]
+fn errors_before_the_stop_excuse_as_many_after_it() {
+    let severity = |before, since| {
+        let mut measured = clean();
+        measured.requests = Some(failed(before, since));
+        let found = verdict::findings(&measured, Duration::from_secs(10));
+        found.first().map(|it| (it.name.to_string(), it.severity))
+    };
+    let of = |severity| Some(("request-failed".to_owned(), severity));
+    assert_eq!(severity(0, 1), of(Severity::Failure));
+    assert_eq!(severity(1, 200), of(Severity::Failure));
+    assert_eq!(severity(1, 2), of(Severity::Warning));
+    assert_eq!(severity(100, 110), of(Severity::Warning));
+    assert_eq!(severity(100, 200), of(Severity::Failure));
+    assert_eq!(severity(100, 0), None);
+
+    let mut measured = clean();
+    measured.requests = Some(failed(1, 200));
+    let said = only(&measured, "request-failed");
+    says(
+        &said,
+        &["200 requests answered", "before it there were 1 of 1000"],
+    );
+}
+
+#[test]
+fn open_streams_are_something_to_wait_for() {
+    let mut measured = clean();
+    ended(&mut measured, 5_000.0, Status::Code(0));
+    assert_eq!(names(&measured), ["waited-with-nothing-to-do"]);
+    let series = measured.series.as_mut().unwrap();
+    for slice in series.slices.iter_mut().take(60) {
+        slice.open = 50;
+    }
+    assert_eq!(names(&measured), [""; 0]);
+}
+
+#[test]
+fn readiness_that_was_down_before_the_stop_is_said() {
+    let mut measured = clean();
+    readiness(&mut measured, -1_200.0, Some(503));
+    measured.readiness.as_mut().unwrap().flip = Flip::AlreadyDown;
+    says(
+        &only(&measured, "readiness-already-down"),
+        &["before the stop was asked"],
+    );
 }

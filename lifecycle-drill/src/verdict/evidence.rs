@@ -22,6 +22,8 @@ const WITH_IT: f64 = 10.0;
 const AT_THE_END: f64 = 60.0;
 /// A request that is lost sooner than this, in milliseconds, may never have come to the program.
 const INSTANT: f64 = 20.0;
+/// A load notices an end later than it came, by as much as this at most, in milliseconds.
+const LATE: f64 = 50.0;
 /// A process that leaves this soon after connections were let go, in milliseconds, waited for them.
 /// Servers of several processes take a while from the last connection to the end.
 const AT_ONCE: f64 = 500.0;
@@ -103,12 +105,13 @@ impl<'a> Evidence<'a> {
 
     /// Of those, the ones that the program surely had: what came in the instant of the end may have
     /// waited in the system's backlog, or met a connection that was being closed. A load that is late
-    /// itself is given as much time.
+    /// itself is given more time: not what its requests waited before they were sent, which is no part of
+    /// how long they were under way.
     pub(super) fn under_way_at_the_end(&self) -> Vec<&'a LostRequest> {
         let late = self
             .requests()
             .map_or(0.0, |requests| requests.behind_p99_ms);
-        let instant = INSTANT.max(late * 2.0);
+        let instant = INSTANT.max(late.min(LATE) * 2.0);
         let mut taken = self.taken_by_the_end();
         taken.retain(|lost| lost.ended_ms - lost.sent_ms >= instant);
         taken
@@ -133,14 +136,14 @@ impl<'a> Evidence<'a> {
         if seen > 0 { counted } else { 0 }
     }
 
-    /// The last moment, in milliseconds from the signal, at which a request was under way; 0 when
-    /// none was after the signal. `None` when it was not measured.
+    /// The last moment, in milliseconds from the signal, at which a request was under way, or a socket
+    /// or stream open; 0 when none was after the signal. `None` when it was not measured.
     pub(super) fn busy_until(&self) -> Option<f64> {
         let series = self.measured.series.as_ref()?;
         let last = series
             .slices
             .iter()
-            .rposition(|slice| slice.in_flight > 0)
+            .rposition(|slice| slice.in_flight > 0 || slice.open > 0)
             .map_or(0.0, |at| series.start_ms + as_f64(at + 1) * series.slice_ms);
         Some(last.max(0.0))
     }

@@ -18,6 +18,7 @@ mod load_off_target;
 mod never_ready;
 mod package_runner_first;
 mod processes_left_behind;
+mod readiness_already_down;
 mod readiness_late;
 mod readiness_never_flipped;
 mod request_failed;
@@ -34,6 +35,7 @@ use super::Detection;
 pub(crate) use load_behind::behind;
 pub(crate) use load_held_back::{ended_early, held_back};
 pub(crate) use load_off_target::off_target;
+pub(crate) use request_failed::is_alike;
 pub(crate) use slow_while_stopping::slow;
 
 /// Every detection, in the order in which findings are told: what stands in front of the program,
@@ -51,6 +53,7 @@ pub static ALL: &[&Detection] = &[
     &request_failed::DETECTION,
     &request_refused::DETECTION,
     &slow_while_stopping::DETECTION,
+    &readiness_already_down::DETECTION,
     &readiness_never_flipped::DETECTION,
     &readiness_late::DETECTION,
     &listener_closed_before_readiness::DETECTION,
