@@ -1,6 +1,6 @@
 //! The README's table of the platforms: made of the registries, so that it cannot say what is not so.
 //!
-//! `LIFECYCLE_BLESS=1 cargo test -p lifecycle-cli --bin lifecycle platforms_table` writes it anew.
+//! `LIFECYCLE_BLESS=1 cargo test -p lifecycle-cli --lib platforms_table` writes it anew.
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! The pages of the book that are made of what the program knows, so that they cannot say what is not
 //! so: the reference of the command line and of the manifest, and the facts of each platform.
 //!
-//! `LIFECYCLE_BLESS=1 cargo test -p lifecycle-cli --bin lifecycle pages` writes them anew.
+//! `LIFECYCLE_BLESS=1 cargo test -p lifecycle-cli --lib pages` writes them anew.
 
 mod commands;
 mod manifest;
