@@ -4,7 +4,6 @@
 
 mod compared;
 mod page;
-mod rolling;
 
 use std::path::Path;
 use std::time::Duration;
@@ -237,11 +236,7 @@ fn bad() -> Measured {
             ..Counts::default()
         };
         requests.last_server_error = Some(502);
-<<<<<<< Updated upstream
         requests.kinds = two_kinds(requests.latency_before);
-=======
-        requests.kinds = bad_kinds(requests.latency_before);
->>>>>>> Stashed changes
         requests.lost = vec![LostRequest {
             request: "POST /orders".to_owned(),
             how: Lost::Closed,
@@ -271,36 +266,6 @@ fn bad() -> Measured {
     measured.report = Some(report);
     measured.output = vec!["\u{b7}[31mTypeError: cannot read 'close' of undefined".to_owned()];
     judged(measured)
-}
-
-/// What became of each kind of request there.
-fn bad_kinds(latency_before: Option<Latency>) -> Vec<KindOfRequest> {
-    let kind = |request: &str, counts: Counts| KindOfRequest {
-        request: request.to_owned(),
-        settling: counts,
-        latency_before: latency_before,
-        ..KindOfRequest::default()
-    };
-    vec![
-        kind(
-            "GET /",
-            Counts {
-                served: 12_000,
-                refused: 7,
-                refused_at_connect: 92,
-                ..Counts::default()
-            },
-        ),
-        kind(
-            "POST /orders/of/somebody/who/likes/long/paths",
-            Counts {
-                served: 1_597,
-                server_error: 4,
-                lost: 3,
-                ..Counts::default()
-            },
-        ),
-    ]
 }
 
 /// A process in another language, whose report is missing, on a platform that deregisters first.
