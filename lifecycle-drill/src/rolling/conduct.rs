@@ -1,5 +1,7 @@
 //! Plays a rolling deploy: the first instances, the load on the balancer before them, the replacing.
 
+mod standstill;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,7 +19,6 @@ use super::places::{self, Place, Wanted};
 use super::reading;
 use crate::script::{Endpoint, Load, Pace, Script, Target};
 use crate::stage::Stage;
-use crate::target::process::Status;
 use crate::traffic::tally::Tally;
 use crate::{Event, Progress};
 
@@ -369,64 +370,6 @@ impl<'a> Fleet<'a> {
             new_unready: number(&|it| it.new && !it.is_available(self.rolling, now)),
             stopping: number(&|it| it.is_leaving() && it.ended().is_none()),
         }
-    }
-
-    /// An instance that ended though nobody asked it to.
-    fn dead(&self) -> Option<RolloutCourse> {
-        let dead = self
-            .instances
-            .iter()
-            .find(|it| it.moments.signalled.is_none() && it.ended().is_some())?;
-        Some(RolloutCourse::Died {
-            instance: dead.place.replica,
-            ready: dead.moments.ready.is_some(),
-            status: dead.ended().map_or(Status::Unknown, |ended| ended.status),
-        })
-    }
-
-    /// A new instance that is not ready in its time, or was ready once and not again for as long.
-    fn stuck(&self, now: Instant) -> Option<RolloutCourse> {
-        let late = self.instances.iter().find(|it| {
-            let readiness = it.backend.readiness();
-            let since = readiness.since.max(it.moments.started);
-            it.new && !readiness.up && now > since + self.target.start_timeout
-        })?;
-        Some(RolloutCourse::Stuck {
-            instance: late.place.replica,
-        })
-    }
-
-    /// How many steps the deploy has made. Each is made once, so that there is a last one.
-    fn steps(&self) -> usize {
-        let of = |it: &Instance| {
-            let moments = [
-                it.moments.ready,
-                it.moments.routed,
-                it.moments.asked,
-                it.moments.signalled,
-                it.moments.killed,
-            ];
-            1 + moments.iter().flatten().count() + usize::from(it.is_settled())
-        };
-        self.instances.iter().map(of).sum()
-    }
-
-    /// From one step to the next it takes no longer than this.
-    fn patience(&self) -> Duration {
-        let (script, rolling) = (self.script, self.rolling);
-        let leaving = script.asked_to_signal() + script.signal_to_kill() + script.routing_lag;
-        let coming = self.target.start_timeout + rolling.min_ready + rolling.propagation;
-        leaving + coming + rolling.probe_period * (rolling.probe_failures + 1)
-    }
-
-    /// The new instance that is not in use, or the last one.
-    fn held_up_by(&self, now: Instant) -> usize {
-        let held_up = |it: &&Instance| {
-            it.new && !(it.backend.is_routed() && it.is_available(self.rolling, now))
-        };
-        let it = self.instances.iter().find(held_up);
-        it.or(self.instances.last())
-            .map_or(0, |it| it.place.replica)
     }
 
     /// All is measured: the instances that are left may go by themselves, and are killed when they do

@@ -14,7 +14,7 @@ use super::measured::{Finding, Measured, Severity};
 use evidence::Evidence;
 
 pub use detections::ALL;
-pub(crate) use detections::{behind, ended_early, held_back, off_target, slow};
+pub(crate) use detections::{behind, ended_early, held_back, is_alike, off_target, slow};
 pub use expect::Expectations;
 
 /// One thing that can go wrong, and how it is known.

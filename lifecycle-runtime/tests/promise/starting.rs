@@ -272,7 +272,7 @@ fn a_service_starts_in_order_and_stops_in_order_wherever_it_has_come() {
             let mut ends: Vec<Duration> = Vec::new();
             for (index, it) in service.resources.iter().enumerate() {
                 let began = start.began[index].filter(|&at| at < stop);
-                let (seen, step) = (&seen[index], &report.steps[index]);
+                let (seen, said) = (&seen[index], &report.steps[index]);
                 let lives = !it.task || began.is_some();
                 let opens = it
                     .waits_for
@@ -289,9 +289,9 @@ fn a_service_starts_in_order_and_stops_in_order_wherever_it_has_come() {
                     "r{} is told once",
                     index
                 );
-                prop_assert_eq!(step.start, Some(opens), "r{} begins to stop", index);
-                prop_assert_eq!(step.end, Some(closes), "r{} has stopped", index);
-                prop_assert_eq!(step.outcome, StepOutcome::Done, "r{}", index);
+                prop_assert_eq!(said.start, Some(opens), "r{} begins to stop", index);
+                prop_assert_eq!(said.end, Some(closes), "r{} has stopped", index);
+                prop_assert_eq!(said.outcome, StepOutcome::Done, "r{}", index);
                 ends.push(closes);
             }
             prop_assert_eq!(report.total, ends.into_iter().max().unwrap_or_default());

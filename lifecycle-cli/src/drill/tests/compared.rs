@@ -1,5 +1,7 @@
 //! Several runs, and two drills beside one another.
 
+use std::collections::BTreeSet;
+
 use lifecycle_drill::compare::{Change, Comparison};
 use lifecycle_drill::measured::Measured;
 use lifecycle_drill::record::{NotPlayed, Record};
@@ -55,6 +57,32 @@ fn scenarios_are_shown_as_stored_those_that_were_not_played_too() {
     let mut xml = Vec::new();
     junit::record(&scenarios(), &mut xml).unwrap();
     stored("scenarios.xml", &String::from_utf8(xml).unwrap());
+}
+
+/// Names that the scenarios' sources give to findings are told by the page, and no others.
+#[test]
+fn the_page_tells_the_findings_of_scenarios() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = std::fs::read_to_string(root.join("docs/drill.md")).unwrap();
+    let (_, section) = page.split_once("### Findings of scenarios\n").unwrap();
+    let (section, _) = section.split_once("\n**Faults inside").unwrap();
+    let told: BTreeSet<&str> = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    let mut given = BTreeSet::new();
+    for file in std::fs::read_dir(root.join("lifecycle-drill/src/scenario")).unwrap() {
+        let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        for call in [".fail(", ".warn("] {
+            for rest in source.split(call).skip(1) {
+                let name = rest.trim_start().strip_prefix('"');
+                given.extend(name.and_then(|name| Some(name.split('"').next()?.to_owned())));
+            }
+        }
+    }
+    assert!(given.len() > 3, "{given:?}");
+    let given: BTreeSet<&str> = given.iter().map(String::as_str).collect();
+    assert_eq!(told, given);
 }
 
 #[test]

@@ -4,7 +4,6 @@
 
 mod compared;
 mod page;
-mod rolling;
 
 use std::path::Path;
 use std::time::Duration;
@@ -162,6 +161,31 @@ fn good() -> Measured {
     }
 }
 
+fn two_kinds(latency_before: Option<Latency>) -> Vec<KindOfRequest> {
+    let kind = |request: &str, counts: Counts| KindOfRequest {
+        request: request.to_owned(),
+        settling: counts,
+        latency_before,
+        ..KindOfRequest::default()
+    };
+    let refused = Counts {
+        served: 12_000,
+        refused: 7,
+        refused_at_connect: 92,
+        ..Counts::default()
+    };
+    let lost = Counts {
+        served: 1_597,
+        server_error: 4,
+        lost: 3,
+        ..Counts::default()
+    };
+    vec![
+        kind("GET /", refused),
+        kind("POST /orders/of/somebody/who/likes/long/paths", lost),
+    ]
+}
+
 /// A drill in which nearly everything went badly.
 fn bad() -> Measured {
     let mut measured = good();
@@ -212,32 +236,7 @@ fn bad() -> Measured {
             ..Counts::default()
         };
         requests.last_server_error = Some(502);
-        let kind = |request: &str, counts: Counts| KindOfRequest {
-            request: request.to_owned(),
-            settling: counts,
-            latency_before: requests.latency_before,
-            ..KindOfRequest::default()
-        };
-        requests.kinds = vec![
-            kind(
-                "GET /",
-                Counts {
-                    served: 12_000,
-                    refused: 7,
-                    refused_at_connect: 92,
-                    ..Counts::default()
-                },
-            ),
-            kind(
-                "POST /orders/of/somebody/who/likes/long/paths",
-                Counts {
-                    served: 1_597,
-                    server_error: 4,
-                    lost: 3,
-                    ..Counts::default()
-                },
-            ),
-        ];
+        requests.kinds = two_kinds(requests.latency_before);
         requests.lost = vec![LostRequest {
             request: "POST /orders".to_owned(),
             how: Lost::Closed,

@@ -35,6 +35,7 @@ use super::Detection;
 pub(crate) use load_behind::behind;
 pub(crate) use load_held_back::{ended_early, held_back};
 pub(crate) use load_off_target::off_target;
+pub(crate) use request_failed::is_alike;
 pub(crate) use slow_while_stopping::slow;
 
 /// Every detection, in the order in which findings are told: what stands in front of the program,

@@ -71,7 +71,7 @@ fn look(seen: &Evidence<'_>) -> Option<Finding> {
 
 /// Whether as many failed after the stop as would have without it, by the rate before it and what chance
 /// adds to that: three times the spread of what comes now and then.
-fn is_alike(before: u64, sent_before: u64, since: u64, sent_since: u64) -> bool {
+pub(crate) fn is_alike(before: u64, sent_before: u64, since: u64, sent_since: u64) -> bool {
     if before == 0 || sent_before == 0 {
         return before > 0;
     }
