@@ -1,4 +1,4 @@
-//! A page of a drill with more than a hundred thousand requests: as many as this machine answers in 90
+//! A page of a drill with more than a hundred thousand requests: as many as this machine answers in 45
 //! seconds, which a busy or slow one does not reach. So it is ignored:
 //! `cargo test --release -p lifecycle-tests --test drilled_size -- --ignored --nocapture`.
 
@@ -8,14 +8,14 @@ use lifecycle_tests::{program, root};
 use serde_json::Value;
 
 #[test]
-#[ignore = "takes a minute and a half of a machine that does nothing else"]
+#[ignore = "takes three quarters of a minute of a machine that does nothing else"]
 fn a_page_of_a_hundred_thousand_requests_is_less_than_500_kb() {
     let scratch = tempfile::tempdir().expect("a directory");
     let page = scratch.path().join("drill.html");
     let output = Command::new(program("lifecycle-cli", "lifecycle"))
         .arg("drill")
         .arg(root().join("tests/peers/lifecycle.yaml"))
-        .args(["--saturate", "--warm-up", "90s", "--format", "json"])
+        .args(["--saturate", "--warm-up", "45s", "--format", "json"])
         .arg("--format")
         .arg(format!("html={}", page.display()))
         .arg("--")

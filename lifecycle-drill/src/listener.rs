@@ -22,11 +22,14 @@ const MOST: usize = 1 << 20;
 pub(crate) async fn closed(port: u16, stage: &Stage) -> Option<Instant> {
     let mut seen = false;
     while stage.ended().is_none() && !stage.halt.is_cancelled() {
-        if stage.asked().is_some() {
+        let asked = stage.asked().is_some();
+        // Once before the stop is asked: a busy machine's first look after it may come too late.
+        if asked || !seen {
             match listens(port) {
                 Some(true) => seen = true,
-                Some(false) if seen => return Some(Instant::now()),
-                Some(false) | None => return None,
+                Some(false) if asked => return seen.then(Instant::now),
+                Some(false) => {}
+                None => return None,
             }
         }
         tokio::time::sleep(PERIOD).await;
