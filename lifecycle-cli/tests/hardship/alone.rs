@@ -3,12 +3,12 @@
 
 use std::process::Command;
 
-use super::{ended, fitting, has, support};
+use super::{TRACES, ended, fitting, has, support};
 use support::project;
 
 /// The calls of the network that it makes, children and all; where strace is missing, nothing.
 fn calls(project: &std::path::Path, args: &[&str], code: i32) -> Option<Vec<String>> {
-    if !has("strace", "--version", "no network") {
+    if !has("strace", TRACES, "no network") {
         return None;
     }
     let output = Command::new("strace")

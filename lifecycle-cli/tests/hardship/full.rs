@@ -38,7 +38,11 @@ fn a_full_disk_is_said_to_be_full() {
         "mount -t tmpfs -o size=8k none . && cd \"$PWD\" && cp ../lifecycle.yaml . && echo mounted
         \"$0\" gen -o deploy; echo \"exit: $?\"; find . -type f";
     let project = project(&[("lifecycle.yaml", &fitting()), ("disk/x", "")]);
-    if !has("unshare", "--version", "a full disk") {
+    if !has(
+        "unshare",
+        &["--map-root-user", "--mount", "true"],
+        "a full disk",
+    ) {
         return;
     }
     let output = std::process::Command::new("unshare")

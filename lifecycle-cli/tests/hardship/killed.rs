@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use super::{TOO_SHORT, ended, fitting, has, lay, support, tree};
+use super::{TOO_SHORT, TRACES, ended, fitting, has, lay, support, tree};
 
 /// What can change a file or a directory, and what says that something was changed.
 const CALLS: &str = "openat,open,creat,mkdir,mkdirat,write,writev,pwrite64,fsync,fdatasync,fchmod,\
@@ -67,7 +67,7 @@ impl Case<'_> {
 
     /// Kills it everywhere, and after each time looks and runs it once more, undisturbed.
     fn holds(&self) {
-        if !has("strace", "--version", "killed at every step") {
+        if !has("strace", TRACES, "killed at every step") {
             return;
         }
         let workshop = tempfile::tempdir().unwrap();

@@ -35,6 +35,9 @@ fn fitting() -> String {
     TOO_SHORT.replace("60s", "10s")
 }
 
+/// What strace is tried with: a sandbox may have it and let it trace nothing.
+const TRACES: &[&str] = &["-o", "/dev/null", "true"];
+
 /// Every file below a directory, by its path; links are what they point to.
 fn tree(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut tree = BTreeMap::new();
@@ -86,14 +89,15 @@ fn ended(output: &Output, code: i32) -> String {
     words
 }
 
-/// A tool that is not everywhere, or a word that it is missing.
-fn has(tool: &str, argument: &str, what: &str) -> bool {
+/// A tool that is not everywhere, or may not do everywhere what it is for: tried with `arguments`, and a
+/// word where that fails.
+fn has(tool: &str, arguments: &[&str], what: &str) -> bool {
     let is_there = Command::new(tool)
-        .arg(argument)
+        .args(arguments)
         .output()
         .is_ok_and(|output| output.status.success());
     if !is_there {
-        support::skipped(&format!("there is no `{tool}` here: {what}"));
+        support::skipped(&format!("there is no `{tool}` here that works: {what}"));
     }
     is_there
 }

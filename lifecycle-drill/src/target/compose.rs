@@ -150,7 +150,8 @@ fn overlay(more: &Value) -> anyhow::Result<(TempDir, String)> {
 /// The service that is meant.
 fn service_of(config: &Value, asked: Option<&str>) -> anyhow::Result<String> {
     let services = config["services"].as_object();
-    let names: Vec<&String> = services.into_iter().flat_map(|it| it.keys()).collect();
+    let mut names: Vec<&String> = services.into_iter().flat_map(|it| it.keys()).collect();
+    names.sort();
     match (asked, names.as_slice()) {
         (Some(asked), names) if names.iter().any(|name| *name == asked) => Ok(asked.to_owned()),
         (Some(asked), names) => bail!(

@@ -240,10 +240,10 @@ fn a_service_starts_in_order_and_stops_in_order_wherever_it_has_come() {
             let start = service.start();
             let signal = ms(service.signal);
             let failed = start.failed.filter(|&at| at < signal);
-            let stop = failed.unwrap_or(signal);
+            let leaves = failed.unwrap_or(signal);
             // What would begin in the very moment in which another fails may or may not.
-            prop_assume!(!start.began.contains(&Some(stop)) && start.ready != Some(stop));
-            let ready = start.ready.filter(|&at| at < stop);
+            prop_assume!(!start.began.contains(&Some(leaves)) && start.ready != Some(leaves));
+            let ready = start.ready.filter(|&at| at < leaves);
             let (report, seen) = run(&service);
 
             prop_assert_eq!(report.ready_after, ready);
@@ -271,7 +271,7 @@ fn a_service_starts_in_order_and_stops_in_order_wherever_it_has_come() {
 
             let mut ends: Vec<Duration> = Vec::new();
             for (index, it) in service.resources.iter().enumerate() {
-                let began = start.began[index].filter(|&at| at < stop);
+                let began = start.began[index].filter(|&at| at < leaves);
                 let (seen, said) = (&seen[index], &report.steps[index]);
                 let lives = !it.task || began.is_some();
                 let opens = it
@@ -282,7 +282,7 @@ fn a_service_starts_in_order_and_stops_in_order_wherever_it_has_come() {
                     .unwrap_or(settle);
                 let closes = opens + if lives { ms(it.stops) } else { Duration::ZERO };
                 prop_assert_eq!(seen.ran, began.filter(|_| it.task), "r{} runs", index);
-                let told = lives.then_some(stop + opens);
+                let told = lives.then_some(leaves + opens);
                 prop_assert_eq!(
                     &seen.closed,
                     &Vec::from_iter(told),
