@@ -132,6 +132,8 @@ fn a_unit_is_drilled_through_systemctl_and_left_as_it_was() {
 
     assert_eq!(
         (log["killed.before"], log["killed.after"]),
-        ("active", "inactive")
+        ("active", "inactive"),
+        "{}",
+        said("killed.said")
     );
 }
