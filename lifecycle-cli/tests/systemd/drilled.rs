@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::nspawn::{BOOT, HERE, can_mount, free_port};
+use super::nspawn::{BOOT, HERE, can_mount, free_port, turn};
 use super::subject::arguments;
 use super::support::skipped;
 use super::{has, this_program, write};
@@ -77,6 +77,7 @@ fn a_unit_is_drilled_through_systemctl_and_left_as_it_was() {
         write(&work.join(format!("units/{name}.service")), &unit);
     }
 
+    let _turn = turn();
     let booted = Command::new("unshare")
         .args(["--mount", "sh", "-euc", BOOT])
         .env("WORK", work)

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::subject::{DRAINS, arguments};
 use super::support::{self, run, skipped};
@@ -42,6 +43,14 @@ exec timeout -k 5 60 systemd-nspawn --quiet --register=no --keep-unit --private-
     --bind-ro="$LIFECYCLE:/share/lifecycle" \
     --directory="$WORK/overlay/root" --boot systemd.unit=drill.target
 "#;
+
+/// Two systems that boot at once share the machine's control groups, and remove each other's.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// Waits until no other system is booted by these tests.
+pub(super) fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// In the container: no more of the system than is needed, and what the program says into a file.
 pub(super) const HERE: &str =
@@ -242,6 +251,7 @@ fn a_real_systemd_stops_generated_units_as_the_drill_plays_them() {
         &manifest("words", "/share/subject", &said, port, &written),
     );
 
+    let _turn = turn();
     let booted = Command::new("unshare")
         .args(["--mount", "sh", "-euc", BOOT])
         .env("WORK", work)
