@@ -125,7 +125,8 @@ impl Connection {
     }
 
     fn drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.course.draining {
+        let begins = !self.course.draining;
+        if begins {
             // In this order: whatever arrived before the linger ended is served.
             if self.serve_what_has_arrived(cx).is_ready() {
                 return Poll::Ready(());
@@ -135,13 +136,6 @@ impl Connection {
             if self.course.track.is_handed() && self.course.track.http2.get() {
                 self.course.track.reckon();
             }
-            if self.course.track.may_just_close() {
-                return Poll::Ready(());
-            }
-            // Counted from the end of the intake, where nothing is in flight already.
-            let deadline = self.course.track.server.head_deadline().max(Instant::now());
-            self.course.timer = Some(Box::pin(sleep_until(deadline)));
-            self.course.waits = WaitsFor::Request;
         }
         // hyper would close a kept-alive HTTP/1 connection under half a request. Left alone, the rest
         // may come before the timer, and is answered, if only with a refusal that closes.
@@ -158,6 +152,13 @@ impl Connection {
             if self.serve(cx).is_ready() {
                 return Poll::Ready(());
             }
+        }
+        // Not earlier: thousands that just close would each make a timer for nothing.
+        if begins {
+            // Counted from the end of the intake, where nothing is in flight already.
+            let deadline = self.course.track.server.head_deadline().max(Instant::now());
+            self.course.timer = Some(Box::pin(sleep_until(deadline)));
+            self.course.waits = WaitsFor::Request;
         }
         self.bound_waiting(cx)
     }
