@@ -291,12 +291,11 @@ impl Drill<'_> {
                 &progress,
             )?));
         }
-        self.acting.start(
-            self.additions,
-            self.running.id(),
-            target.base.as_ref(),
-            &self.stage,
-        )?;
+        if self.additions.starve {
+            self.running.starve()?;
+        }
+        self.acting
+            .start(self.additions, target.base.as_ref(), &self.stage)?;
         progress(Event::Warming {
             lasts: load.warm_up,
         });

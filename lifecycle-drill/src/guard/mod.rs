@@ -13,6 +13,7 @@
 //! When the guard itself is killed, the drill notices, cleans up by the mark and by what it knew, and
 //! ends with an error. When both are killed in the same instant, nobody is left who could clean up.
 
+mod burn;
 mod order;
 mod serve;
 mod sweep;
@@ -32,7 +33,8 @@ use anyhow::{Context, bail, ensure};
 
 use crate::target::proc;
 use crate::target::process::Status;
-use order::Word;
+pub(crate) use burn::LOWEST;
+use order::{Further, Word};
 pub(crate) use order::{Order, Start, Undo};
 pub use serve::serve_if_asked;
 pub(crate) use sweep::{kill, signal};
@@ -136,11 +138,9 @@ impl Guard {
     }
 
     fn begin(&mut self, words: &mut BufReader<UnixStream>) -> anyhow::Result<i32> {
+        let order = serde_json::to_vec(&self.order)?;
+        self.tell(order)?;
         let line = self.line.as_mut().context("the guard was let go")?;
-        let mut order = serde_json::to_vec(&self.order)?;
-        order.push(b'\n');
-        line.write_all(&order)
-            .context("the drill's guard does not listen")?;
         line.set_read_timeout(Some(STARTING))?;
         let mut word = String::new();
         words.read_line(&mut word).with_context(|| {
@@ -162,6 +162,18 @@ impl Guard {
                 word.trim()
             ),
         }
+    }
+
+    fn tell(&mut self, mut document: Vec<u8>) -> anyhow::Result<()> {
+        document.push(b'\n');
+        let line = self.line.as_mut().context("the guard was let go")?;
+        line.write_all(&document)
+            .context("the drill's guard does not listen")
+    }
+
+    /// Has it take processor time from the process that it has started.
+    pub(crate) fn starve(&mut self) -> anyhow::Result<()> {
+        self.tell(serde_json::to_vec(&Further::Starve)?)
     }
 
     /// Its process id: the root of everything that it guards.

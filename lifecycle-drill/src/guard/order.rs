@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::target::process::Status;
 
-/// The drill's one word to its guard. After it there is only the end of the line.
+/// The drill's first word to its guard.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Order {
     /// Which drill this is.
@@ -43,6 +43,14 @@ pub(crate) struct Undo {
     pub(crate) nothing_to_do: Vec<String>,
 }
 
+/// What the drill may say after its order. Last comes the end of the line.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "word", rename_all = "kebab-case")]
+pub(crate) enum Further {
+    /// Take processor time from the process, until it has ended or the drill is over.
+    Starve,
+}
+
 /// What the guard says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "word", rename_all = "kebab-case")]
@@ -64,7 +72,7 @@ pub(crate) enum Word {
         /// How.
         status: Status,
     },
-    /// Something could not be ended or removed.
+    /// Something could not be done, ended or removed.
     Left {
         /// What, in a sentence.
         what: String,

@@ -1,6 +1,6 @@
 //! The guard's own side.
 
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, WaitId, WaitIdOptions};
 
-use super::order::{Order, Start, Word};
+use super::burn::Burners;
+use super::order::{Further, Order, Start, Word};
 use super::sweep::sweep;
 use super::{ASKED, MARK};
 use crate::target::proc;
@@ -77,12 +78,14 @@ fn serve() -> io::Result<()> {
     };
 
     let reaping = Arc::new(Mutex::new(true));
+    let burners = Burners::default();
     std::thread::scope(|scope| -> io::Result<()> {
         if told.is_ok() {
             if let Some(pid) = main {
-                let say = &say;
+                let (say, burners) = (&say, &burners);
                 scope.spawn(move || {
                     let status = wait_unreaped(pid);
+                    burners.stop();
                     // A drill that does not listen any more is over.
                     let _over = say(&Word::Ended { status });
                 });
@@ -100,10 +103,19 @@ fn serve() -> io::Result<()> {
                         reap(main);
                     }
                 })?;
-            // Nothing more is ever said to the guard: this ends when the drill does.
-            let mut rest = Vec::new();
-            let _however_it_ends = reader.read_to_end(&mut rest);
+            // This ends when the drill does, however that is.
+            for further in reader.lines().map_while(Result::ok) {
+                let done = match serde_json::from_str(&further) {
+                    Ok(Further::Starve) => burners.start(),
+                    Err(error) => Err(error.into()),
+                };
+                if let Err(error) = done {
+                    let what = format!("the drill's guard could not do `{further}`: {error}");
+                    let _over = say(&Word::Left { what });
+                }
+            }
         }
+        burners.stop();
         // From here on the guard has children of its own, and reaps them itself.
         *reaping.lock().unwrap_or_else(PoisonError::into_inner) = false;
         let root = rustix::process::getpid().as_raw_nonzero().get();

@@ -8,7 +8,6 @@ use anyhow::Context;
 use tokio::sync::oneshot;
 
 use super::clients::{self, Client, Grip};
-use super::starve;
 use crate::script::Endpoint;
 use crate::stage::Stage;
 
@@ -51,13 +50,9 @@ impl Acting {
     pub(crate) fn start(
         &mut self,
         additions: &Additions,
-        pid: u32,
         base: Option<&Endpoint>,
         stage: &Arc<Stage>,
     ) -> anyhow::Result<()> {
-        if additions.starve {
-            starve::start(pid, stage)?;
-        }
         if let Some((base, client)) = base.zip(additions.client.as_ref()) {
             self.clients = Some(clients::start(base, client, stage)?);
         }

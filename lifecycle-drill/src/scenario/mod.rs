@@ -24,7 +24,6 @@ mod resource;
 mod second_signal;
 mod signal_during_start;
 mod slow_loris;
-mod starve;
 mod stuck_request;
 mod trial;
 

@@ -18,7 +18,7 @@ use super::process::{End, Ended, Status, hold, number, status_of_another};
 use super::signalled::Signalled;
 use super::stopping::Stopping;
 use super::unit::{self, UnitUp};
-use crate::guard::{Guard, Order, Start, kill, new_mark};
+use crate::guard::{Guard, LOWEST, Order, Start, kill, new_mark};
 use crate::script::{Endpoint, Load, Script, Target};
 use crate::{Event, Progress, descriptors};
 
@@ -191,6 +191,19 @@ impl Running {
             through: Through::Nothing,
             guard: None,
         })
+    }
+
+    /// Leaves the process little processor time: it has the lowest priority, and threads that want all
+    /// there is stand beside it.
+    ///
+    /// Errors: the priority cannot be lowered; the drill has not started the process.
+    pub(crate) fn starve(&mut self) -> anyhow::Result<()> {
+        rustix::process::setpriority_pgrp(Pid::from_raw(self.pid), LOWEST)
+            .context("could not lower the priority of the process")?;
+        let guard = self.guard.as_mut();
+        guard
+            .context("only a process that the drill has started is starved")?
+            .starve()
     }
 
     /// The process id.

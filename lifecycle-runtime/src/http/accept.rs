@@ -44,7 +44,8 @@ pub(super) async fn accept(server: Arc<Server>, mut listener: Listener) -> Liste
 /// Accepts what the kernel has taken for us, and closes the listeners. A connection left in there
 /// would be reset, and its request with it. One that others hold too keeps its backlog, for them.
 ///
-/// It goes on no longer than `until`, so that a flood of new connections cannot hold up the end.
+/// Where new connections cannot be kept out it goes on no longer than `until`, so that a flood of them
+/// cannot hold up the end.
 pub(super) async fn close(server: &Arc<Server>, listeners: Vec<Listener>, until: Instant) {
     /// Enough for handshakes that are under way within a data centre.
     const HANDSHAKE: Duration = Duration::from_millis(5);
@@ -56,7 +57,7 @@ pub(super) async fn close(server: &Arc<Server>, listeners: Vec<Listener>, until:
     closing.retain(|listener| listener.followed);
     // Nobody waits for this: connections linger meanwhile, and without any it is left out.
     if !closing.is_empty() && !server.is_empty() {
-        let _ = timeout_at(until.min(Instant::now() + HANDSHAKE), server.over()).await;
+        let _ = timeout_at(Instant::now() + HANDSHAKE, server.over()).await;
         for listener in &mut closing {
             listener.empty(server, until).await;
         }
@@ -67,7 +68,7 @@ pub(super) async fn close(server: &Arc<Server>, listeners: Vec<Listener>, until:
 struct Closing {
     backlog: Backlog,
     entrance: Entrance,
-    /// Nobody new can begin to connect, so that looking a second time comes to an end.
+    /// Nobody new can begin to connect, so that accepting, and looking a second time, comes to an end.
     followed: bool,
 }
 
@@ -105,19 +106,28 @@ impl Closing {
         const ROUND: usize = 64;
         let mut backoff = Backoff::default();
         for accepted in 1.. {
-            match self.backlog.accept() {
+            let failed = match self.backlog.accept() {
                 Ok(Ok((stream, peer))) => {
                     server.serve(stream, peer, &self.entrance);
                     if accepted % ROUND == 0 {
                         tokio::task::yield_now().await;
                     }
+                    false
                 }
-                Ok(Err(error)) => tracing::debug!(%error, "a connection is not served"),
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "a connection is not served");
+                    false
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if concerns_one_connection(&error) => {}
-                Err(error) => sleep(backoff.next(&error)).await,
-            }
-            if Instant::now() >= until {
+                Err(error) if concerns_one_connection(&error) => false,
+                Err(error) => {
+                    sleep(backoff.next(&error)).await;
+                    true
+                }
+            };
+            // On a machine that is busy the time may be up with the backlog full.
+            let ends = self.followed && !failed;
+            if !ends && Instant::now() >= until {
                 break;
             }
         }

@@ -80,6 +80,42 @@ async fn in_a_hurry_idle_connections_are_closed_at_once() {
     tokio::time::timeout(bound, stop).await.unwrap().unwrap();
 }
 
+/// A machine that is busy finds the time for lingering over, and all of the backlog still to be accepted.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn who_waits_to_be_accepted_is_served_however_late_it_is() {
+    use std::io::{Read as _, Write as _};
+
+    const WAITING: usize = 100;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let answered = Router::new().fallback(get(|| async { "served" }));
+    let server = HttpServer::new(listener, answered);
+    let By::Own(own) = &server.by else { panic!() };
+    own.begin();
+    // Nothing is accepted meanwhile: this thread is the runtime's only one.
+    let mut waiting = Vec::new();
+    for _ in 0..WAITING {
+        let mut client = std::net::TcpStream::connect(address).unwrap();
+        client
+            .write_all(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+            .unwrap();
+        waiting.push(client);
+    }
+    // No time at all for lingering.
+    let stop = server.stop(Window {
+        hurry: true,
+        ..WINDOW
+    });
+    let bound = Duration::from_secs(20);
+    tokio::time::timeout(bound, stop).await.unwrap().unwrap();
+    for mut client in waiting {
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert!(answer.ends_with("served"), "{answer}");
+    }
+}
+
 /// The promise is that a connection which idles costs no more than with plain hyper; `bench/run memory`
 /// measures it. tokio gives a task 104 bytes of its own and rounds up to 128 on this kind of machine, so
 /// a field too many costs that much at once. HTTP/2 and TLS need room that plain hyper has none for.
