@@ -210,6 +210,9 @@ pub struct Readiness {
     /// When it went down.
     #[serde(flatten)]
     pub flip: Flip,
+    /// When the last sample began that said yes, in milliseconds from the signal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_yes_ms: Option<f64>,
     /// The first answer, and each that was another than the one before; two hundred at most.
     #[serde(default)]
     pub changes: Vec<Change>,
@@ -271,6 +274,10 @@ pub(super) fn readiness(samples: &[Sample], marks: Marks, budget: Duration) -> R
     Readiness {
         samples: samples.len(),
         flip,
+        last_yes_ms: samples
+            .iter()
+            .rfind(|sample| sample.is_up())
+            .map(|sample| millis_between(marks.signalled, sample.began)),
         changes: changes(samples, marks.signalled),
     }
 }

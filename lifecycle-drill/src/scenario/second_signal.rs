@@ -8,11 +8,11 @@ use super::judgement::Judgement;
 use super::{Asks, No, Scenario, Scene};
 
 /// Soon enough to meet most programs at work, and no double click.
-const AGAIN: Duration = Duration::from_millis(80);
+const AGAIN: Duration = Duration::from_millis(50);
 
 pub(super) static SCENARIO: Scenario = Scenario {
     name: "second-signal",
-    about: "the stop signal comes a second time, 80ms after the first",
+    about: "the stop signal comes a second time, 50ms after the first",
     asks: Asks::Nothing,
     passes: "it goes on with its shutdown: nothing is lost, exit code 0",
     argument: None,

@@ -253,6 +253,7 @@ fn probes() -> impl Strategy<Value = (Readiness, Liveness)> {
                     Readiness {
                         samples,
                         flip,
+                        last_yes_ms: first_failure_ms,
                         changes,
                     },
                     live,

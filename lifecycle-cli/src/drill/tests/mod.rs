@@ -139,6 +139,7 @@ fn good() -> Measured {
         readiness: Some(Readiness {
             samples: 900,
             flip: Flip::Flipped { at_ms: 4.2 },
+            last_yes_ms: Some(-5.8),
             changes: vec![
                 change(-7_995.0, Some(200)),
                 change(4.2, Some(503)),
@@ -207,6 +208,7 @@ fn bad() -> Measured {
     measured.readiness = Some(Readiness {
         samples: 4_800,
         flip: Flip::Never,
+        last_yes_ms: Some(40_000.0),
         changes: vec![change(-7_995.0, Some(200)), change(40_003.0, None)],
     });
     measured.liveness = Some(Liveness {
@@ -285,6 +287,7 @@ fn other_language() -> Measured {
     measured.readiness = Some(Readiness {
         samples: 300,
         flip: Flip::NotSeen,
+        last_yes_ms: None,
         changes: Vec::new(),
     });
     measured.liveness = None;

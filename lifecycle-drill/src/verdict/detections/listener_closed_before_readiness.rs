@@ -28,8 +28,8 @@ fn look(seen: &Evidence<'_>) -> Option<Finding> {
     };
     let said_no = seen.readiness_said_no();
     let then = match fell {
-        // It had said no by itself in time.
-        Some(at) if said_no && at <= closed => return None,
+        // It had said no by itself in time, or between two looks: nobody asked it in between.
+        Some(at) if said_no && readiness.last_yes_ms.unwrap_or(at) <= closed => return None,
         Some(at) if said_no => format!("readiness said no at {} only", moment(at)),
         Some(at) => format!(
             "readiness never said no: from {} on its probe found nobody",
