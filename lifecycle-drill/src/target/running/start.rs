@@ -12,7 +12,7 @@ use crate::guard::{Guard, Order, Start, new_mark};
 use crate::script::{Load, Script, Target};
 use crate::target::output::Output;
 use crate::target::process::{End, Status, hold, status_of_another};
-use crate::target::{Subject, compose, container, proc, unit};
+use crate::target::{Subject, compose, container, image, proc, unit};
 use crate::{Event, Progress, descriptors};
 
 /// Where the process leaves its own report.
@@ -49,7 +49,7 @@ impl Running {
             Subject::Command(words) => Self::command(words, target, script, report, progress)?,
             Subject::Pid(pid) => Self::existing(*pid, script)?,
             Subject::Image(image) => Self::contained(
-                container::run_image(image, target, script, &loaded, report, progress).await?,
+                image::run_image(image, target, script, &loaded, report, progress).await?,
             ),
             Subject::Compose(compose) => Self::contained(
                 compose::up_compose(compose, target, script, &loaded, report, progress).await?,
