@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::measured::{InstanceMeasured, RollingMeasured, RolloutCourse};
 use crate::measured::{Finding, Severity};
 use crate::target::process::{Status, signal_name};
-use crate::verdict;
+use crate::verdict::{self, exits};
 use crate::words::{count, grouped, span};
 
 /// All findings, failures first.
@@ -118,11 +118,7 @@ fn course(measured: &RollingMeasured, start_timeout: Duration) -> Option<Finding
 }
 
 fn how(status: Status) -> String {
-    match status {
-        Status::Code(code) => format!("left with exit code {code}"),
-        Status::Signal(number) => format!("was ended by {}", signal_name(number)),
-        Status::Unknown => "ended, and the system did not say how,".to_owned(),
-    }
+    exits::in_words(status).unwrap_or_else(|| "ended, and the system did not say how,".to_owned())
 }
 
 /// Server errors of instances.
@@ -205,35 +201,27 @@ fn killed(measured: &RollingMeasured) -> Option<Finding> {
 
 /// Instances that left otherwise than they should.
 fn exits(measured: &RollingMeasured) -> Option<Finding> {
-    let mut ways: BTreeMap<String, (usize, Status)> = BTreeMap::new();
+    let mut ways: BTreeMap<String, Vec<&InstanceMeasured>> = BTreeMap::new();
     for it in stopped(measured).filter(|it| !it.sigkill_needed) {
         let Some(status) = it.status.filter(|status| !measured.is_expected(*status)) else {
             continue;
         };
-        ways.entry(how(status)).or_insert((0, status)).0 += 1;
+        ways.entry(how(status)).or_default().push(it);
     }
-    let (_, (_, first)) = ways.iter().max_by_key(|(_, (times, _))| *times)?;
-    let cause = match first {
-        Status::Signal(number) if signal_name(*number) == measured.signal => {
-            "the program does not handle the signal, so the system ends it on the spot"
+    let most = ways.values().max_by_key(|alike| alike.len())?;
+    let cause = match most.first()?.status? {
+        Status::Signal(number) if signal_name(number) == measured.signal => {
+            exits::BY_THE_STOP_SIGNAL
         }
-        Status::Signal(_) => "the program crashed during its shutdown",
-        Status::Code(80) => "work was abandoned: a step ran into its timeout",
-        Status::Code(128..=165) => {
-            "the program turns the signal into a failure: 128 and the signal's number, as Java's \
-             runtime always does; where that is how it is, expect it: `drill: { expect: { exit_code: \
-             143 } }`"
-        }
-        _ => "the shutdown failed, or the program reports its stop as a failure",
+        Status::Signal(_) => exits::BY_ANOTHER_SIGNAL,
+        Status::Code(code) => exits::cause(code, most.iter().any(|it| it.report.is_some())),
+        Status::Unknown => exits::REAPED,
     };
     let told: Vec<String> = ways
         .iter()
-        .map(|(way, (times, _))| format!("{times} {way}"))
+        .map(|(way, alike)| format!("{} {way}", alike.len()))
         .collect();
-    let instead = match measured.expected.exit_code {
-        0 => String::new(),
-        code => format!("; {code} is expected"),
-    };
+    let instead = exits::instead(&measured.expected);
     Some(finding(
         Severity::Failure,
         "exit-not-zero",
