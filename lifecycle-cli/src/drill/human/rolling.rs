@@ -4,13 +4,12 @@ use std::fmt::Write as _;
 
 use anstyle::Style;
 
-use lifecycle_drill::measured::Severity;
 use lifecycle_drill::rolling::measured::{ClientView, InstanceMeasured, RollingMeasured, Seen};
 use lifecycle_drill::target::process::{Status, signal_name};
 use lifecycle_drill::traffic::tally::Latency;
 use lifecycle_drill::words::{count as counted, grouped, moment, span};
 
-use super::run::load;
+use super::run::{finding, load};
 use super::text::{
     BAD, FAINT, GOOD, HEADING, WARN, WIDTH, clean, fitted, line, styled, wrapped, wrapped_after,
 };
@@ -252,14 +251,8 @@ fn last_lines(text: &mut String, measured: &RollingMeasured) {
 
 fn findings(text: &mut String, measured: &RollingMeasured) {
     line(text, "");
-    for finding in &measured.findings {
-        let (style, word) = match finding.severity {
-            Severity::Failure => (BAD, "failure"),
-            Severity::Warning => (WARN, "warning"),
-        };
-        let label = format!("{word} {}: ", finding.name);
-        wrapped_after(text, style, &label, "  ", &finding.message);
-        wrapped_after(text, FAINT, "  usual cause: ", "  ", &finding.cause);
+    for found in &measured.findings {
+        finding(text, found, "");
     }
     if !measured.findings.is_empty() {
         line(text, "");
