@@ -21,6 +21,8 @@ pub(super) static READER: Reader = Reader {
     generate: "lifecycle gen cloud-run",
     grace_key: "grace period",
     write_grace: |_| "nothing: there is no grace period to set".to_owned(),
+    outside_keys: &[],
+    write_port: Some(|port| format!("containerPort: {port}")),
     object,
     grace: |_, _, container| {
         Some(Setting {

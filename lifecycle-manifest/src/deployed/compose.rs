@@ -24,6 +24,8 @@ pub(super) static READER: Reader = Reader {
     generate: "lifecycle gen compose",
     grace_key: GRACE,
     write_grace: |grace| format!("stop_grace_period: {}s", seconds_up(grace)),
+    outside_keys: &["pre_stop"],
+    write_port: Some(|port| format!("expose: [\"{port}\"]")),
     object,
     grace: |file, _, container| grace(file, container),
 };

@@ -16,6 +16,8 @@ pub(super) static READER: Reader = Reader {
     generate: "lifecycle gen docker",
     grace_key: "StopTimeout",
     write_grace: |grace| format!("--stop-timeout={}", seconds_up(grace)),
+    outside_keys: &[],
+    write_port: Some(|port| format!("--expose={port}")),
     object,
     grace: |file, _, container| grace(file, container),
 };

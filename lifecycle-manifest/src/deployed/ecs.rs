@@ -23,6 +23,8 @@ pub(super) static READER: Reader = Reader {
     generate: "lifecycle gen ecs",
     grace_key: "stopTimeout",
     write_grace: |grace| format!("stopTimeout: {}", seconds_up(grace)),
+    outside_keys: &[],
+    write_port: Some(|port| format!("containerPort: {port}")),
     object,
     grace: |file, _, container| stop_timeout(file, container),
 };

@@ -16,6 +16,8 @@ pub(super) static READER: Reader = Reader {
     generate: "lifecycle gen fly",
     grace_key: "kill_timeout",
     write_grace: |grace| format!("kill_timeout = \"{}\"", show(grace)),
+    outside_keys: &[],
+    write_port: Some(|port| format!("internal_port = {port}")),
     object,
     grace: |file, _, container| {
         let odd = file.is_odd(&container.route.key("kill_timeout"));

@@ -37,6 +37,8 @@ pub(super) static READER: Reader = Reader {
     generate: "lifecycle gen k8s",
     grace_key: "terminationGracePeriodSeconds",
     write_grace: |grace| format!("terminationGracePeriodSeconds: {}", seconds_up(grace)),
+    outside_keys: &[],
+    write_port: Some(|port| format!("containerPort: {port}")),
     object,
     grace: |file, workload, _| pod_grace(file, workload),
 };

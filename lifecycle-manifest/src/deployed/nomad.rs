@@ -18,6 +18,8 @@ pub(super) static READER: Reader = Reader {
     generate: "lifecycle gen nomad",
     grace_key: "kill_timeout",
     write_grace: |grace| format!("kill_timeout = \"{}\"", show(grace)),
+    outside_keys: &["shutdown_delay", "ShutdownDelay"],
+    write_port: Some(|port| format!("to = {port}")),
     object,
     grace,
 };

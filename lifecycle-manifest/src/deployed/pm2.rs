@@ -20,6 +20,8 @@ pub(super) static READER: Reader = Reader {
     generate: "lifecycle gen pm2",
     grace_key: "kill_timeout",
     write_grace: |grace| format!("kill_timeout: {}", millis(grace)),
+    outside_keys: &[],
+    write_port: None,
     object,
     grace: |file, _, container| grace(file, container),
 };

@@ -28,6 +28,8 @@ pub(super) static READER: Reader = Reader {
     generate: "lifecycle gen systemd",
     grace_key: GRACE,
     write_grace: |grace| format!("{GRACE}={}", show_time_span(grace)),
+    outside_keys: &["ExecStop"],
+    write_port: None,
     object,
     grace,
 };
