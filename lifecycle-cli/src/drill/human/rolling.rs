@@ -6,9 +6,9 @@ use anstyle::Style;
 
 use lifecycle_drill::rolling::measured::{ClientView, InstanceMeasured, RollingMeasured, Seen};
 use lifecycle_drill::target::process::{Status, signal_name};
-use lifecycle_drill::traffic::tally::Latency;
 use lifecycle_drill::words::{count as counted, grouped, moment, span};
 
+use super::requests::figures;
 use super::run::{finding, load};
 use super::text::{
     BAD, FAINT, GOOD, HEADING, WARN, WIDTH, clean, fitted, line, styled, wrapped, wrapped_after,
@@ -194,24 +194,9 @@ fn requests(text: &mut String, seen: &ClientView) {
         ("latency since", seen.latency_during),
     ] {
         if let Some(latency) = latency {
-            line(text, &format!("  {label:<23}  {}", percentiles(latency)));
+            line(text, &format!("  {label:<23}  {}", figures(latency)));
         }
     }
-}
-
-fn percentiles(latency: Latency) -> String {
-    let short = |ms: f64| match ms {
-        ..10.0 => format!("{ms:.2}ms"),
-        ms => span(ms),
-    };
-    let figures = [
-        ("p50", latency.p50_ms),
-        ("p90", latency.p90_ms),
-        ("p99", latency.p99_ms),
-        ("max", latency.max_ms),
-    ];
-    let figures = figures.map(|(name, ms)| format!("{name} {}", short(ms)));
-    figures.join("  ")
 }
 
 /// What the balancer saw go wrong, and with whom.

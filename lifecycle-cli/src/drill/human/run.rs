@@ -3,7 +3,6 @@
 use anstyle::Style;
 
 use lifecycle_drill::measured::{Course, Finding, LoadSummary, Measured, Severity, Step, Zero};
-use lifecycle_drill::own_report::OwnStep;
 use lifecycle_drill::probe::Flip;
 use lifecycle_drill::target::process::{Status, signal_name};
 use lifecycle_drill::words::{count as counted, grouped, moment, span};
@@ -224,14 +223,9 @@ fn steps(text: &mut String, measured: &Measured) {
         &styled(HEADING, &step_row(&signal, "", "planned", "measured", "")),
     );
     for step in &measured.steps {
-        let planned = step.planned.map_or_else(
-            || "not planned".to_owned(),
-            |plan| format!("{} to {}", span(plan.start_ms), span(plan.end_ms)),
-        );
-        let (own, outcome) = match &step.measured {
-            None => ("not measured".to_owned(), String::new()),
-            Some(own) => (step_times(own), own.outcome.clone()),
-        };
+        let (planned, own) = (planned(step), times(step));
+        let outcome = step.measured.as_ref().map(|own| own.outcome.clone());
+        let outcome = outcome.unwrap_or_default();
         let style = match outcome.as_str() {
             "" => FAINT,
             "done" => Style::new(),
@@ -271,11 +265,23 @@ fn step_row(name: &str, kind: &str, planned: &str, measured: &str, outcome: &str
     row.trim_end().to_owned()
 }
 
-fn step_times(own: &OwnStep) -> String {
+/// From when to when a step was planned.
+pub(in crate::drill) fn planned(step: &Step) -> String {
+    step.planned.map_or_else(
+        || "not planned".to_owned(),
+        |plan| format!("{} to {}", span(plan.start_ms), span(plan.end_ms)),
+    )
+}
+
+/// From when to when it took, by the program's own account.
+pub(in crate::drill) fn times(step: &Step) -> String {
+    let Some(own) = &step.measured else {
+        return "not measured".to_owned();
+    };
     match (own.start_ms, own.end_ms) {
         (Some(start), Some(end)) => format!("{} to {}", span(start), span(end)),
         (Some(start), None) => format!("from {}", span(start)),
-        _ => "did not begin".to_owned(),
+        (None, _) => "did not begin".to_owned(),
     }
 }
 

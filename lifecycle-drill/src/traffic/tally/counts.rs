@@ -117,6 +117,16 @@ impl Latency {
             max_ms: millis_of(histogram.max()),
         })
     }
+
+    /// The figures with their short names, from the fastest on, in milliseconds.
+    pub const fn figures(self) -> [(&'static str, f64); 4] {
+        [
+            ("p50", self.p50_ms),
+            ("p90", self.p90_ms),
+            ("p99", self.p99_ms),
+            ("max", self.max_ms),
+        ]
+    }
 }
 
 /// What became of the requests, by the phase in which each was sent.
