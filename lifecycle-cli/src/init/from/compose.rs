@@ -8,8 +8,9 @@ use lifecycle_manifest::text::{Node, Value};
 
 use super::super::draft::{Common, Draft, Slot, bounded};
 use super::super::shown::{Line, Other, Shown};
-use super::docker::{check, flow, grace, listening, published, signal};
-use super::{Chosen, Source, guess, program, text};
+use super::docker::{check, flow, grace, published, signal};
+use super::guess::{self, Listening};
+use super::{Chosen, Source, program, text};
 use crate::template::quote;
 
 pub(in super::super) static SHOWN: Shown = Shown {
@@ -100,7 +101,7 @@ fn describe(draft: &mut Draft, chosen: Chosen<'_>, _: &[Source]) {
             "health_check",
             check(source, &here("healthcheck").key("test")),
         );
-        guess::servers(draft, source, &listening(container), None);
+        guess::servers(draft, source, &Listening::of(container), None);
         guess::others(draft, source, container);
     }
     guess::something(draft, source);

@@ -73,7 +73,7 @@ fn describe(draft: &mut Draft, chosen: Chosen<'_>, _: &[Source]) {
             "health_check",
             check(source, &config.key("Healthcheck").key("Test")),
         );
-        guess::servers(draft, source, &listening(container), None);
+        guess::servers(draft, source, &Listening::of(container), None);
         guess::others(draft, source, container);
     }
     guess::something(draft, source);
@@ -134,21 +134,6 @@ pub(super) fn published(text: &str) -> bool {
         route: Route::root(),
     };
     Published::parse(written).is_some()
-}
-
-pub(super) fn listening(container: &Container) -> Vec<Listening> {
-    let mut ports: Vec<Listening> = Vec::new();
-    for written in &container.ports {
-        let number = super::port(written.number.value);
-        if let Some(number) = number.filter(|number| ports.iter().all(|it| it.number != *number)) {
-            ports.push(Listening {
-                number,
-                name: String::new(),
-                protocol: String::new(),
-            });
-        }
-    }
-    ports
 }
 
 /// What is asked for health, as a list or as text for a shell.

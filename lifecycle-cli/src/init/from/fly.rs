@@ -9,7 +9,7 @@ use super::super::draft::{Common, Draft, Slot, bounded};
 use super::super::shown::{Line, Other, Shown};
 use super::guess::{self, Listening};
 use super::nomad::signal;
-use super::{Chosen, Source, port, program, text};
+use super::{Chosen, Source, program, text};
 use crate::template::quote;
 
 pub(in super::super) static SHOWN: Shown = Shown {
@@ -64,18 +64,7 @@ fn describe(draft: &mut Draft, chosen: Chosen<'_>, _: &[Source]) {
         ..Common::default()
     };
     entry.values = values(draft, source, workload, container);
-    let ports: Vec<Listening> = container
-        .ports
-        .iter()
-        .filter_map(|open| {
-            Some(Listening {
-                number: port(open.number.value)?,
-                name: String::new(),
-                protocol: String::new(),
-            })
-        })
-        .collect();
-    guess::servers(draft, source, &ports, None);
+    guess::servers(draft, source, &Listening::of(container), None);
     guess::others(draft, source, container);
     guess::something(draft, source);
     draft.others.push(entry);

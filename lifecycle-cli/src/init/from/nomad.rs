@@ -11,7 +11,7 @@ use lifecycle_manifest::text::Route;
 use super::super::draft::{Common, Draft, Slot, bounded};
 use super::super::shown::{Line, Other, Shown};
 use super::guess::{self, Listening};
-use super::{Chosen, Source, port, program, text};
+use super::{Chosen, Source, program, text};
 use crate::template::quote;
 
 pub(in super::super) static SHOWN: Shown = Shown {
@@ -113,21 +113,7 @@ fn describe(draft: &mut Draft, chosen: Chosen<'_>, _: &[Source]) {
         ..Common::default()
     };
     entry.values = values(source, workload, container);
-    let ports: Vec<Listening> = container
-        .ports
-        .iter()
-        .filter_map(|open| {
-            Some(Listening {
-                number: port(open.number.value)?,
-                name: open
-                    .name
-                    .as_ref()
-                    .map_or_else(String::new, |name| name.value.clone()),
-                protocol: String::new(),
-            })
-        })
-        .collect();
-    guess::servers(draft, source, &ports, None);
+    guess::servers(draft, source, &Listening::of(container), None);
     guess::others(draft, source, container);
     guess::something(draft, source);
     draft.others.push(entry);
