@@ -209,21 +209,10 @@ fn tags(at: &At<'_>) -> Pairs {
 impl Workload {
     /// A container depends on the one with this name, itself or by way of others: it stops before it.
     pub fn depends_on(&self, container: &Container, name: &str) -> bool {
-        let mut known: Vec<&str> = Vec::new();
-        let mut next: Vec<&Container> = vec![container];
-        while let Some(container) = next.pop() {
-            for depends in &container.depends_on {
-                let on = depends.container.value.as_str();
-                if on == name {
-                    return true;
-                }
-                if !known.contains(&on) {
-                    known.push(on);
-                    next.extend(self.containers.iter().find(|other| other.name() == on));
-                }
-            }
-        }
-        false
+        container.leads_to(name, |on| {
+            let mut others = self.containers.iter();
+            others.find(|other| other.name() == on)
+        })
     }
 
     /// The containers that stop one after another and take longest, with their times: who depends on

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::container::repository;
 use super::matching::{self, Match, Wanted};
 use super::reader::Reader;
-use super::workload::repository;
 use super::{Action, Compared, Container, Deployed, EcsService, Lasts, Service, Workload};
 use crate::Resolved;
 use crate::duration::human;
