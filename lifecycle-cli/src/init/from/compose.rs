@@ -10,7 +10,7 @@ use super::super::draft::{Common, Draft, Slot, bounded};
 use super::super::shown::{Line, Other, Shown};
 use super::docker::{check, flow, grace, published, signal};
 use super::guess::{self, Listening};
-use super::{Chosen, Source, program, text};
+use super::{Chosen, Source, main, text};
 use crate::template::quote;
 
 pub(in super::super) static SHOWN: Shown = Shown {
@@ -65,8 +65,7 @@ pub(in super::super) static SHOWN: Shown = Shown {
 fn describe(draft: &mut Draft, chosen: Chosen<'_>, _: &[Source]) {
     let Chosen { source, workload } = chosen;
     let mut entry = Other::new("compose");
-    let main = program(draft, workload);
-    if let Some(container) = main.and_then(|main| workload.containers.get(main)) {
+    if let Some(container) = main(draft, workload) {
         let here = |key: &str| workload.route.key(key);
         entry.common = Common {
             grace: grace(source, container, &here("stop_grace_period"), "Compose"),

@@ -10,7 +10,7 @@ use lifecycle_manifest::text::{Route, Value};
 use super::super::draft::{Common, Draft, Slot, bounded};
 use super::super::shown::{Line, Other, Shown};
 use super::guess::{self, Listening};
-use super::{Chosen, Source, program, text};
+use super::{Chosen, Source, main, text};
 use crate::template::quote;
 
 pub(in super::super) static SHOWN: Shown = Shown {
@@ -50,8 +50,7 @@ pub(in super::super) static SHOWN: Shown = Shown {
 fn describe(draft: &mut Draft, chosen: Chosen<'_>, _: &[Source]) {
     let Chosen { source, workload } = chosen;
     let mut entry = Other::new("docker");
-    let main = program(draft, workload);
-    if let Some(container) = main.and_then(|main| workload.containers.get(main)) {
+    if let Some(container) = main(draft, workload) {
         let config = workload.route.key("Config");
         let host = workload.route.key("HostConfig");
         entry.common = Common {
