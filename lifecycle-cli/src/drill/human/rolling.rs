@@ -9,13 +9,10 @@ use lifecycle_drill::target::process::{Status, signal_name};
 use lifecycle_drill::words::{count as counted, grouped, moment, span};
 
 use super::requests::figures;
-use super::run::{finding, load};
+use super::run::{finding, last_of, load, not_measured};
 use super::text::{
-    BAD, FAINT, GOOD, HEADING, WARN, WIDTH, clean, fitted, line, styled, wrapped, wrapped_after,
+    BAD, FAINT, GOOD, HEADING, WARN, WIDTH, clean, fitted, line, styled, wrapped_after,
 };
-
-/// The last lines of an instance that are shown when it failed.
-const SHOWN_LINES: usize = 10;
 
 /// The whole deploy as text.
 pub(in crate::drill) fn rolling(measured: &RollingMeasured) -> String {
@@ -27,12 +24,7 @@ pub(in crate::drill) fn rolling(measured: &RollingMeasured) -> String {
     }
     losses(&mut text, measured);
     last_lines(&mut text, measured);
-    if !measured.not_measured.is_empty() {
-        line(&mut text, "");
-        for missing in &measured.not_measured {
-            wrapped(&mut text, FAINT, "not measured: ", missing);
-        }
-    }
+    not_measured(&mut text, &measured.not_measured);
     findings(&mut text, measured);
     text
 }
@@ -223,14 +215,8 @@ fn losses(text: &mut String, measured: &RollingMeasured) {
 
 /// The last lines of the instance that hindered the deploy, or of the first that did not leave well.
 fn last_lines(text: &mut String, measured: &RollingMeasured) {
-    let Some(it) = measured.spoken() else {
-        return;
-    };
-    line(text, "");
-    let heading = format!("LAST LINES of instance {}", it.number);
-    line(text, &styled(HEADING, &heading));
-    for said in it.output.iter().rev().take(SHOWN_LINES).rev() {
-        line(text, &styled(FAINT, &format!("  | {}", clean(said))));
+    if let Some(it) = measured.spoken() {
+        last_of(text, &format!("instance {}", it.number), &it.output);
     }
 }
 

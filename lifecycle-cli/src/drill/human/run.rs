@@ -13,7 +13,7 @@ use super::text::{
     wrapped_after,
 };
 
-/// The last lines of a process that are shown when it failed.
+/// So many last lines of a process are shown when it failed.
 const SHOWN_LINES: usize = 10;
 
 /// The whole run as text.
@@ -27,12 +27,7 @@ pub(crate) fn run(measured: &Measured) -> String {
     }
     steps(&mut text, measured);
     last_lines(&mut text, measured);
-    if !measured.not_measured.is_empty() {
-        line(&mut text, "");
-        for missing in &measured.not_measured {
-            wrapped(&mut text, FAINT, "not measured: ", missing);
-        }
-    }
+    not_measured(&mut text, &measured.not_measured);
     findings(&mut text, measured);
     text
 }
@@ -327,11 +322,26 @@ fn last_lines(text: &mut String, measured: &Measured) {
     if measured.passed || told && measured.course == Course::Played || measured.output.is_empty() {
         return;
     }
+    last_of(text, "the process", &measured.output);
+}
+
+/// The last lines that something wrote.
+pub(super) fn last_of(text: &mut String, whose: &str, output: &[String]) {
     line(text, "");
-    line(text, &styled(HEADING, "LAST LINES of the process"));
-    let skip = measured.output.len().saturating_sub(SHOWN_LINES);
-    for said in &measured.output[skip..] {
+    line(text, &styled(HEADING, &format!("LAST LINES of {whose}")));
+    let skip = output.len().saturating_sub(SHOWN_LINES);
+    for said in &output[skip..] {
         line(text, &styled(FAINT, &format!("  | {}", clean(said))));
+    }
+}
+
+/// What could not be measured, and why.
+pub(super) fn not_measured(text: &mut String, sentences: &[String]) {
+    if !sentences.is_empty() {
+        line(text, "");
+    }
+    for missing in sentences {
+        wrapped(text, FAINT, "not measured: ", missing);
     }
 }
 
