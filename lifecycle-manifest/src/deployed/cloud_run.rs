@@ -4,9 +4,10 @@
 //! A Knative Service of a cluster has the same shape and is taken for one of these.
 
 use super::kubernetes::{container, name};
-use super::pair::{Setting, container_place};
+use super::pair::container_place;
 use super::read::At;
 use super::reader::Reader;
+use super::setting::Setting;
 use super::{Container, DependsOn, Deployed, Odd, Pairs, Settings, Workload};
 use crate::manifest::Written;
 use crate::platform::RunKind;

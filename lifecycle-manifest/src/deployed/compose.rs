@@ -9,9 +9,9 @@ use std::time::Duration;
 pub(crate) use values::duration;
 use values::literal;
 
-use super::pair::Setting;
 use super::read::At;
 use super::reader::Reader;
+use super::setting::Setting;
 use super::{Action, Container, DependsOn, Deployed, Hook, Odd, Pairs, Port, Variable, Workload};
 use crate::duration::seconds_up;
 use crate::finding::Place;

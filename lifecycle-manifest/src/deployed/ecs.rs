@@ -4,14 +4,16 @@
 
 use std::time::Duration;
 
-use super::pair::stop_timeout;
+use super::pair::container_place;
 use super::read::At;
 use super::reader::Reader;
+use super::setting::Setting;
 use super::{
     Binding, Capacity, Container, DependsOn, Deployed, EcsService, HealthCheck, Odd, Pairs,
     TargetGroup, Variable, Workload,
 };
 use crate::duration::seconds_up;
+use crate::finding::Place;
 use crate::platform::ecs::FACTS;
 use crate::text::Value;
 
@@ -28,6 +30,32 @@ pub(super) static READER: Reader = Reader {
     object,
     grace: |file, _, container| stop_timeout(file, container),
 };
+
+/// The grace period of a container on ECS; `None` where what stands there is no number.
+pub(super) fn stop_timeout(file: &Deployed, container: &Container) -> Option<Setting> {
+    if file.is_odd(&container.route.key("stopTimeout")) {
+        return None;
+    }
+    let place = match &container.stop_timeout {
+        Some(written) => Place::Value(written.route.clone()),
+        None => container_place(container),
+    };
+    Some(match container.stop_timeout.as_ref().map(|it| it.value) {
+        Some(value @ 1..) => Setting {
+            value: Duration::from_secs(value.unsigned_abs()),
+            place,
+            default: None,
+            is_written: true,
+        },
+        // The agent takes zero for nothing.
+        _ => Setting {
+            value: FACTS.default_grace,
+            place,
+            default: Some("the ECS default".to_owned()),
+            is_written: container.stop_timeout.is_some(),
+        },
+    })
+}
 
 fn object(at: &At<'_>, deployed: &mut Deployed) -> bool {
     if at.get("containerDefinitions").is_some() {

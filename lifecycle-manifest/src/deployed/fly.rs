@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::pair::Setting;
 use super::read::At;
 use super::reader::{Reader, own_grace};
+use super::setting::Setting;
 use super::{Container, Deployed, Odd, Port, Variable, Workload, go};
 use crate::duration::show;
 use crate::manifest::Written;

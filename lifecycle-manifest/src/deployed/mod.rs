@@ -24,6 +24,7 @@ pub(crate) mod pm2;
 mod read;
 pub(crate) mod reader;
 mod service;
+mod setting;
 mod syntax;
 mod systemd;
 mod template;

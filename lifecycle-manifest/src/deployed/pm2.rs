@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
-use super::pair::{Setting, container_place};
+use super::pair::container_place;
 use super::read::At;
 use super::reader::{Reader, own_grace};
+use super::setting::Setting;
 use super::{Container, Deployed, Odd, Variable, Workload};
 use crate::duration::millis;
 use crate::finding::Place;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::pair::{Setting, container_place};
+use super::pair::container_place;
 use super::read::At;
+use super::setting::Setting;
 use super::{
     Container, Deployed, Workload, azure_container_apps, cloud_run, compose, docker, ecs, fly,
     heroku, kubernetes, nomad, pm2, systemd,

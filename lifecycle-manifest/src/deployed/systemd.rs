@@ -10,9 +10,9 @@ mod service;
 
 use std::time::Duration;
 
-use super::pair::Setting;
 use super::read::At;
 use super::reader::{Reader, own_grace};
+use super::setting::Setting;
 use super::syntax::unit::{ENDINGS, ID, amended};
 use super::unit::{Command, show_time_span};
 use super::{Container, Deployed, Workload};
