@@ -24,6 +24,7 @@ pub mod idle;
 mod listener;
 pub mod measured;
 pub mod own_report;
+mod peek;
 pub mod probe;
 pub mod record;
 pub mod rolling;

@@ -4,6 +4,8 @@
 //! runtime. So no lock here is held while foreign code runs, and nothing here waits.
 
 mod state;
+mod steps;
+mod summing;
 #[cfg(test)]
 mod tests;
 
@@ -19,19 +21,15 @@ use tokio_util::sync::CancellationToken;
 use crate::health::Health;
 use crate::metrics;
 use crate::plan::{Plan, Timeline};
-use crate::report::events::Ended;
-use crate::report::{self, Outcome, Report, StepOutcome, StepReport};
+use crate::report::{self, StepReport};
 use crate::signals::Signal;
 use crate::systemd::Systemd;
 use crate::watchdog::Order;
-use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work};
+use crate::work::{BoxFuture, Failure, Work};
 
 /// What a service that has not finished starting may take to let go of what it has begun. Nothing
 /// is wired yet, so no work can be lost.
 const START_UP_LIMIT: Duration = Duration::from_secs(1);
-
-/// What a step has at most when somebody at a terminal waits for the end.
-const HURRY: Duration = Duration::from_secs(3);
 
 /// Two SIGINT within this time are one press of Ctrl-C: the terminal sends it to every process of
 /// the group, and a parent such as a task runner often passes its own on.
@@ -177,17 +175,7 @@ impl Control {
             inner.signal = Some((signal, now));
             inner.hurry = signal == Signal::Interrupt && at_terminal && self.platform.is_none();
             inner.began.get_or_insert(now);
-            let limit = if inner.reached >= Reached::Wired {
-                self.timeline.deadline
-            } else {
-                START_UP_LIMIT
-            };
-            let at = inner.ends_by(now + limit);
-            drop(inner);
-            self.health.stopping();
-            // The deadline before anything else: from here on the process is sure to end.
-            self.order(Order::At(at));
-            self.tell_stopping(at - now);
+            self.begin(inner, now, self.timeline.deadline);
             self.signalled.cancel();
             self.requested.cancel();
             return Verdict::Begin;
@@ -214,17 +202,26 @@ impl Control {
         }
         inner.began = Some(now);
         inner.cause = Some(cause);
+        let whole = self.timeline.deadline.saturating_sub(self.timeline.settle);
+        self.begin(inner, now, whole + self.own_settle());
+        self.requested.cancel();
+    }
+
+    /// The stop begins, or gets its deadline: it has this long where anything is wired.
+    fn begin(&self, mut inner: MutexGuard<'_, Inner>, now: Instant, whole: Duration) {
         let limit = if inner.reached >= Reached::Wired {
-            self.timeline.deadline.saturating_sub(self.timeline.settle) + self.own_settle()
+            whole
         } else {
             START_UP_LIMIT
         };
         let at = inner.ends_by(now + limit);
         drop(inner);
         self.health.stopping();
+        // The deadline before anything else: from here on the process is sure to end.
         self.order(Order::At(at));
-        self.tell_stopping(at - now);
-        self.requested.cancel();
+        if let Some(systemd) = &self.systemd {
+            systemd.stopping(at - now);
+        }
     }
 
     /// Everything is wired: `false` if a stop was faster, and then nothing may start.
@@ -290,88 +287,6 @@ impl Control {
         inner.settled
     }
 
-    /// The resource begins to start.
-    pub(crate) fn resource_starts(&self, index: usize) {
-        if let Some(started) = self.lock().moments.resources.get_mut(index) {
-            started.began = Some(Instant::now());
-        }
-    }
-
-    /// The resource is up.
-    pub(crate) fn resource_up(&self, index: usize) {
-        if let Some(started) = self.lock().moments.resources.get_mut(index) {
-            started.up = Some(Instant::now());
-        }
-    }
-
-    /// What a step has that begins now.
-    pub(crate) fn window(&self, index: usize) -> Window {
-        let timeout = timeout_of(&self.timeline, index);
-        let hurry = self.lock().hurry;
-        let timeout = if hurry { timeout.min(HURRY) } else { timeout };
-        Window { timeout, hurry }
-    }
-
-    /// Resolves with the Ctrl-C of somebody at a terminal: what a step then still has at most. Never
-    /// where another signal has come.
-    pub(crate) async fn hurried(&self) -> Duration {
-        self.signalled.cancelled().await;
-        if !self.lock().hurry {
-            std::future::pending::<()>().await;
-        }
-        HURRY
-    }
-
-    /// A step that runs has less than when it began.
-    pub(crate) fn step_shortened(&self, index: usize, timeout: Duration) {
-        if let Some(step) = self.lock().steps.get_mut(index) {
-            step.timeout = step.timeout.min(timeout);
-        }
-    }
-
-    pub(crate) fn step_began(&self, index: usize, timeout: Duration) {
-        let mut inner = self.lock();
-        let elapsed = inner.elapsed();
-        if let Some(step) = inner.steps.get_mut(index) {
-            step.timeout = timeout;
-            step.outcome = StepOutcome::Running;
-            step.start = Some(elapsed);
-        }
-    }
-
-    /// What was in flight at the step's timeout.
-    pub(crate) fn step_late(&self, index: usize, active: Active) {
-        if let Some(step) = self.lock().steps.get_mut(index) {
-            step.set_active(active);
-        }
-    }
-
-    /// How the step ended; its report.
-    pub(crate) fn step_ended(
-        &self,
-        index: usize,
-        outcome: StepOutcome,
-        error: Option<String>,
-        tally: Tally,
-    ) -> Option<Ended> {
-        let mut inner = self.lock();
-        let elapsed = inner.elapsed();
-        let step = inner.steps.get_mut(index)?;
-        step.outcome = outcome;
-        step.end = Some(elapsed);
-        step.error = error;
-        step.set_tally(tally);
-        let step = step.clone();
-        let of_phase = || inner.steps.iter().filter(|other| other.phase == step.phase);
-        let phase_over = of_phase().all(|step| step.end.is_some());
-        let mut phases = report::phases(&inner.steps).into_iter();
-        Some(Ended {
-            phase: phases.find(|phase| phase_over && phase.phase == step.phase),
-            so_far: report::worst(inner.steps.iter().filter(|step| step.end.is_some())),
-            step,
-        })
-    }
-
     /// Who asked the service to stop: the signal, and the cause where there was none.
     pub(crate) fn asked_by(&self) -> (Option<Signal>, Option<String>) {
         let inner = self.lock();
@@ -382,61 +297,6 @@ impl Control {
     pub(crate) fn settle(&self) -> Duration {
         self.settles_until()
             .saturating_duration_since(Instant::now())
-    }
-
-    /// What each step had refused when it ended.
-    pub(crate) fn rejected(&self) -> Vec<u64> {
-        let inner = self.lock();
-        inner.steps.iter().map(|step| step.rejected).collect()
-    }
-
-    /// The last step has ended.
-    pub(crate) fn finished(&self) -> Report {
-        {
-            let mut inner = self.lock();
-            inner.total = Some(inner.elapsed());
-            inner.moments.ended = Some(Instant::now());
-        }
-        self.report(None)
-    }
-
-    /// What is known now, for a process that is being ended.
-    pub(crate) fn forced(&self) -> Report {
-        let outcome = self.forced_outcome();
-        // Asked before the lock is taken: the resources are other people's code to this module.
-        let found: Vec<(Active, Tally)> = self
-            .works
-            .get()
-            .into_iter()
-            .flatten()
-            .map(|work| (work.active(), work.tally()))
-            .collect();
-        {
-            let mut inner = self.lock();
-            let elapsed = inner.elapsed();
-            inner.total.get_or_insert(elapsed);
-            for (step, (active, tally)) in inner.steps.iter_mut().zip(found) {
-                if step.outcome == StepOutcome::Running {
-                    step.end = Some(elapsed);
-                    step.set_tally(tally);
-                    if step.active == 0 {
-                        step.set_active(active);
-                    }
-                }
-            }
-        }
-        self.report(Some(outcome))
-    }
-
-    /// What a process makes of its end that is ended now. One that is ended while it starts loses
-    /// nothing: that is clean.
-    pub(crate) fn forced_outcome(&self) -> Outcome {
-        let inner = self.lock();
-        match (inner.reached >= Reached::Wired, inner.start_failed) {
-            (true, _) => Outcome::Forced,
-            (false, true) => Outcome::StartFailed,
-            (false, false) => Outcome::Clean,
-        }
     }
 
     /// What is left to do once the report has been logged: which step's, and its call.
@@ -455,49 +315,8 @@ impl Control {
         })
     }
 
-    fn report(&self, outcome: Option<Outcome>) -> Report {
-        // A step that is over still refuses who comes late. Asked before the lock is taken.
-        let works = self.works.get().into_iter().flatten();
-        let rejected: Vec<u64> = works.map(|work| work.tally().rejected).collect();
-        let inner = self.lock();
-        let mut steps = if inner.reached >= Reached::Wired {
-            inner.steps.clone()
-        } else {
-            Vec::new()
-        };
-        for (step, rejected) in steps.iter_mut().zip(rejected) {
-            step.rejected = rejected;
-        }
-        let outcome = outcome.or(inner.start_failed.then_some(Outcome::StartFailed));
-        let moments = &inner.moments;
-        let until = inner.began.unwrap_or_else(Instant::now);
-        Report {
-            service: self.plan.service.to_string(),
-            digest: self.plan.digest.to_string(),
-            platform: self.platform.clone(),
-            instance: self.instance.get().cloned(),
-            signal: inner.signal.map(|(signal, _)| signal),
-            cause: inner.cause.clone(),
-            outcome: outcome.unwrap_or_else(|| report::worst(steps.iter())),
-            total: inner.total.unwrap_or_default(),
-            settle: inner.settled,
-            rejected: steps.iter().map(|step| step.rejected).sum(),
-            phases: report::phases(&steps),
-            steps,
-            ready_after: moments.ready.map(|ready| ready - moments.began),
-            uptime: until - moments.began,
-            faults: self.faults.clone(),
-        }
-    }
-
     fn own_settle(&self) -> Duration {
         self.timeline.settle.max(self.plan.unmanaged.settle)
-    }
-
-    fn tell_stopping(&self, left: Duration) {
-        if let Some(systemd) = &self.systemd {
-            systemd.stopping(left);
-        }
     }
 
     fn order(&self, order: Order) {
@@ -525,27 +344,6 @@ impl Inner {
 
     fn elapsed(&self) -> Duration {
         self.began.map_or(Duration::ZERO, |began| began.elapsed())
-    }
-}
-
-impl StepReport {
-    fn set_active(&mut self, active: Active) {
-        self.active = active.count;
-        self.oldest = active.oldest;
-        self.unfinished = active.names;
-    }
-
-    /// A job that was given back is not lost: it is told of there, and not among the unfinished.
-    fn set_tally(&mut self, tally: Tally) {
-        match tally.unfinished {
-            Some(names) => self.unfinished = names,
-            None => self
-                .unfinished
-                .retain(|name| !tally.handed_back.contains(name)),
-        }
-        self.rejected = tally.rejected;
-        self.handed_back = tally.handed_back;
-        self.abandoned = tally.abandoned;
     }
 }
 

@@ -3,14 +3,14 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::process::Command;
+use std::path::Path;
 
 use serde_json::Value;
 
-use super::nspawn::{BOOT, HERE, can_mount, free_port, turn};
+use super::booted::{Left, System};
+use super::nspawn::{HERE, free_port};
 use super::subject::arguments;
-use super::support::skipped;
-use super::{has, this_program, write};
+use super::this_program;
 
 /// Each unit is drilled where it did not run and where it did; at last a drill is killed.
 const DRILL: &str = r#"
@@ -35,31 +35,13 @@ systemctl --no-block poweroff --force --force
 
 #[test]
 fn a_unit_is_drilled_through_systemctl_and_left_as_it_was() {
-    let folder = tempfile::tempdir().unwrap();
-    let work = folder.path();
-    if !has("systemd-nspawn") {
-        return skipped("drills of units: there is no systemd-nspawn");
-    }
-    for name in ["units", "share", "overlay"] {
-        std::fs::create_dir(work.join(name)).unwrap();
-    }
-    if !can_mount(&work.join("overlay")) {
-        return skipped("drills of units: this user may not mount");
-    }
     let (drains, ignores) = (free_port(), free_port());
-    write(&work.join("share/subject"), "");
-    write(&work.join("share/lifecycle"), "");
     let script = format!("DRAINS={drains}\nIGNORES={ignores}\n{DRILL}");
-    write(&work.join("share/drill"), &script);
-    write(
-        &work.join("units/drill.service"),
-        // Referred to, as enabled units are, so that systemd remembers how they ended.
-        "[Unit]\nDefaultDependencies=no\nAfter=drains.service ignores.service\n[Service]\nType=oneshot\nStandardOutput=null\nExecStart=/bin/sh /share/drill\n",
-    );
-    write(
-        &work.join("units/drill.target"),
-        "[Unit]\nDefaultDependencies=no\nWants=drill.service\n",
-    );
+    // Referred to, as enabled units are, so that systemd remembers how they ended.
+    let after = "After=drains.service ignores.service\n";
+    let Some(system) = System::running("drills of units", &script, after) else {
+        return;
+    };
     for (name, port, stop) in [
         (
             "drains",
@@ -74,26 +56,17 @@ fn a_unit_is_drilled_through_systemctl_and_left_as_it_was() {
             "ExecStart=/share/subject {} -- {port}",
             arguments(name).join(" ")
         );
-        write(&work.join(format!("units/{name}.service")), &unit);
+        system.write(&format!("units/{name}.service"), &unit);
     }
 
-    let _turn = turn();
-    let booted = Command::new("unshare")
-        .args(["--mount", "sh", "-euc", BOOT])
-        .env("WORK", work)
-        .env("SUBJECT", this_program())
-        .env("LIFECYCLE", env!("CARGO_BIN_EXE_lifecycle"))
-        .output()
-        .unwrap();
-    let console = String::from_utf8_lossy(&booted.stdout).into_owned()
-        + &String::from_utf8_lossy(&booted.stderr);
-    let Ok(log) = std::fs::read_to_string(work.join("share/log")) else {
-        return skipped(&format!(
-            "drills of units: systemd does not boot here:\n{console}"
-        ));
+    let subject = this_program();
+    let lifecycle = Path::new(env!("CARGO_BIN_EXE_lifecycle"));
+    let programs = [("subject", subject.as_path()), ("lifecycle", lifecycle)];
+    let Some(Left { log, console }) = system.boot(&programs) else {
+        return;
     };
-    let said =
-        |name: &str| std::fs::read_to_string(work.join("share").join(name)).unwrap_or_default();
+    let share = system.path().join("share");
+    let said = |name: &str| std::fs::read_to_string(share.join(name)).unwrap_or_default();
     let log: HashMap<&str, &str> = log
         .lines()
         .filter_map(|line| line.split_once('='))

@@ -6,6 +6,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../../../tests/booted.rs"]
+mod booted;
 mod drilled;
 mod nspawn;
 mod subject;

@@ -3,12 +3,11 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::booted::{Left, System};
 use super::subject::{DRAINS, arguments};
-use super::support::{self, run, skipped};
-use super::{has, this_program, words, write};
+use super::support::{self, run};
+use super::{this_program, words, write};
 
 /// `date` is asked before and after each stop. A unit that is up has said so.
 const DRILL: &str = r#"
@@ -32,41 +31,9 @@ echo done=1 >>/share/log
 systemctl --no-block poweroff --force --force
 "#;
 
-/// Mounts go with the mount namespace that this is run in.
-pub(super) const BOOT: &str = r#"
-mount -t tmpfs none "$WORK/overlay"
-mkdir "$WORK/overlay/upper" "$WORK/overlay/work" "$WORK/overlay/root"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$WORK/overlay/upper,workdir=$WORK/overlay/work" "$WORK/overlay/root"
-cp -r "$WORK"/units/* "$WORK/overlay/root/etc/systemd/system/"
-exec timeout -k 5 60 systemd-nspawn --quiet --register=no --keep-unit --private-network \
-    --machine="lifecycle-units-$$" --bind="$WORK/share:/share" --bind-ro="$SUBJECT:/share/subject" \
-    --bind-ro="$LIFECYCLE:/share/lifecycle" \
-    --directory="$WORK/overlay/root" --boot systemd.unit=drill.target
-"#;
-
-/// Two systems that boot at once share the machine's control groups, and remove each other's.
-static TURN: Mutex<()> = Mutex::new(());
-
-/// Waits until no other system is booted by these tests.
-pub(super) fn turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// In the container: no more of the system than is needed, and what the program says into a file.
 pub(super) const HERE: &str =
     "[Unit]\nDefaultDependencies=no\n[Service]\nStandardError=null\nStandardOutput=file:/share/";
-
-pub(super) fn can_mount(work: &Path) -> bool {
-    let mount = format!(
-        "mount -t tmpfs none '{0}' && mkdir '{0}/u' '{0}/w' '{0}/r' && \
-         mount -t overlay overlay -o 'lowerdir=/,upperdir={0}/u,workdir={0}/w' '{0}/r'",
-        work.display()
-    );
-    let tried = Command::new("unshare")
-        .args(["--mount", "sh", "-c", &mount])
-        .output();
-    tried.is_ok_and(|it| it.status.success())
-}
 
 /// A service with three seconds, and one second before the signal.
 fn manifest(service: &str, program: &str, words: &[String], port: u16, more: &str) -> String {
@@ -159,28 +126,10 @@ fn generate(work: &Path, service: &str, text: &str) {
     reason = "one boot, and everything that it shows"
 )]
 fn a_real_systemd_stops_generated_units_as_the_drill_plays_them() {
-    let folder = tempfile::tempdir().unwrap();
-    let work = folder.path();
-    if !has("systemd-nspawn") {
-        return skipped("units in a real systemd: there is no systemd-nspawn");
-    }
-    for name in ["units", "share", "overlay"] {
-        std::fs::create_dir(work.join(name)).unwrap();
-    }
-    if !can_mount(&work.join("overlay")) {
-        return skipped("units in a real systemd: this user may not mount");
-    }
-    write(&work.join("share/subject"), "");
-    write(&work.join("share/lifecycle"), "");
-    write(&work.join("share/drill"), DRILL);
-    write(
-        &work.join("units/drill.service"),
-        "[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nStandardOutput=null\nExecStart=/bin/sh /share/drill\n",
-    );
-    write(
-        &work.join("units/drill.target"),
-        "[Unit]\nDefaultDependencies=no\nWants=drill.service\n",
-    );
+    let Some(system) = System::running("units in a real systemd", DRILL, "") else {
+        return;
+    };
+    let work = system.path();
 
     let port = free_port();
     let subject = |name: &str| {
@@ -251,20 +200,9 @@ fn a_real_systemd_stops_generated_units_as_the_drill_plays_them() {
         &manifest("words", "/share/subject", &said, port, &written),
     );
 
-    let _turn = turn();
-    let booted = Command::new("unshare")
-        .args(["--mount", "sh", "-euc", BOOT])
-        .env("WORK", work)
-        .env("SUBJECT", this_program())
-        .env("LIFECYCLE", env!("CARGO_BIN_EXE_lifecycle"))
-        .output()
-        .unwrap();
-    let console = String::from_utf8_lossy(&booted.stdout).into_owned()
-        + &String::from_utf8_lossy(&booted.stderr);
-    let Ok(log) = std::fs::read_to_string(work.join("share/log")) else {
-        return skipped(&format!(
-            "units in a real systemd: it does not boot here:\n{console}"
-        ));
+    let subject = this_program();
+    let Some(Left { log, console }) = system.boot(&[("subject", subject.as_path())]) else {
+        return;
     };
     let log: HashMap<&str, &str> = log
         .lines()

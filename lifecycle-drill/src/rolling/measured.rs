@@ -17,7 +17,7 @@ use crate::measured::{Finding, LoadSummary, Planned};
 use crate::own_report::OwnReport;
 use crate::target::process::Status;
 use crate::traffic::tally::{Latency, LostRequest};
-use crate::verdict::Expectations;
+use crate::verdict::{Expectations, exits};
 
 /// One rolling deploy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -88,14 +88,9 @@ impl RollingMeasured {
     }
 }
 
-/// Whether an instance that was stopped is to end in this way. One that a signal ends counts as 128 and
-/// the signal's number, as platforms show it.
+/// Whether an instance that was stopped is to end in this way.
 pub(super) fn is_expected(status: Status, expected: &Expectations) -> bool {
-    match status {
-        Status::Code(code) => code == expected.exit_code,
-        Status::Signal(number) => 128 + number == expected.exit_code,
-        Status::Unknown => false,
-    }
+    exits::exit_code(status) == Some(expected.exit_code)
 }
 
 /// Which kind of drill it was.

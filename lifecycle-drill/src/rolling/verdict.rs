@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::measured::{InstanceMeasured, RollingMeasured, RolloutCourse};
 use crate::measured::{Finding, Severity};
 use crate::target::process::{Status, signal_name};
-use crate::verdict;
+use crate::verdict::{self, exits};
 use crate::words::{count, grouped, span};
 
 /// All findings, failures first.
@@ -36,9 +36,11 @@ pub(super) fn findings(measured: &RollingMeasured, start_timeout: Duration) -> V
     findings
 }
 
+/// `at_ms` is when it happened first on the timeline of the deploy, where one moment can be named.
 fn finding(
     severity: Severity,
     name: &'static str,
+    at_ms: Option<f64>,
     message: String,
     cause: impl Into<Cow<'static, str>>,
 ) -> Finding {
@@ -46,7 +48,7 @@ fn finding(
         name: name.into(),
         severity,
         message,
-        at_ms: None,
+        at_ms,
         cause: cause.into(),
     }
 }
@@ -114,15 +116,19 @@ fn course(measured: &RollingMeasured, start_timeout: Duration) -> Option<Finding
             },
         ),
     };
-    Some(finding(Severity::Failure, name, message, cause))
+    let died = |number| {
+        let mut instances = measured.instances.iter();
+        instances.find(|it| it.number == number)?.ended_ms
+    };
+    let at = match measured.course {
+        RolloutCourse::Died { instance, .. } => died(instance),
+        _ => None,
+    };
+    Some(finding(Severity::Failure, name, at, message, cause))
 }
 
 fn how(status: Status) -> String {
-    match status {
-        Status::Code(code) => format!("left with exit code {code}"),
-        Status::Signal(number) => format!("was ended by {}", signal_name(number)),
-        Status::Unknown => "ended, and the system did not say how,".to_owned(),
-    }
+    exits::in_words(status).unwrap_or_else(|| "ended, and the system did not say how,".to_owned())
 }
 
 /// Server errors of instances.
@@ -161,6 +167,7 @@ fn failed(measured: &RollingMeasured) -> Option<Finding> {
     Some(finding(
         severity(expected),
         "request-failed",
+        None,
         format!(
             "{} answered with a server error (the last {status}) {when}",
             count(since, "request")
@@ -184,16 +191,23 @@ fn stopped(measured: &RollingMeasured) -> impl Iterator<Item = &InstanceMeasured
         .filter(|it| it.signalled_ms.is_some())
 }
 
+/// The first of the moments that are known.
+fn first(moments: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    moments.flatten().min_by(f64::total_cmp)
+}
+
 fn killed(measured: &RollingMeasured) -> Option<Finding> {
-    let killed = stopped(measured).filter(|it| it.sigkill_needed).count();
-    if killed == 0 {
+    let killed: Vec<_> = stopped(measured).filter(|it| it.sigkill_needed).collect();
+    if killed.is_empty() {
         return None;
     }
     Some(finding(
         Severity::Failure,
         "sigkill-needed",
+        first(killed.iter().map(|it| it.killed_ms)),
         format!(
-            "{killed} of {} were still there {} after {}, and were killed",
+            "{} of {} were still there {} after {}, and were killed",
+            killed.len(),
             count(stopped(measured).count() as u64, "instance"),
             span(measured.planned.signal_to_kill_ms),
             measured.signal
@@ -205,38 +219,31 @@ fn killed(measured: &RollingMeasured) -> Option<Finding> {
 
 /// Instances that left otherwise than they should.
 fn exits(measured: &RollingMeasured) -> Option<Finding> {
-    let mut ways: BTreeMap<String, (usize, Status)> = BTreeMap::new();
+    let mut ways: BTreeMap<String, Vec<&InstanceMeasured>> = BTreeMap::new();
     for it in stopped(measured).filter(|it| !it.sigkill_needed) {
         let Some(status) = it.status.filter(|status| !measured.is_expected(*status)) else {
             continue;
         };
-        ways.entry(how(status)).or_insert((0, status)).0 += 1;
+        ways.entry(how(status)).or_default().push(it);
     }
-    let (_, (_, first)) = ways.iter().max_by_key(|(_, (times, _))| *times)?;
-    let cause = match first {
-        Status::Signal(number) if signal_name(*number) == measured.signal => {
-            "the program does not handle the signal, so the system ends it on the spot"
+    let most = ways.values().max_by_key(|alike| alike.len())?;
+    let cause = match most.first()?.status? {
+        Status::Signal(number) if signal_name(number) == measured.signal => {
+            exits::BY_THE_STOP_SIGNAL
         }
-        Status::Signal(_) => "the program crashed during its shutdown",
-        Status::Code(80) => "work was abandoned: a step ran into its timeout",
-        Status::Code(128..=165) => {
-            "the program turns the signal into a failure: 128 and the signal's number, as Java's \
-             runtime always does; where that is how it is, expect it: `drill: { expect: { exit_code: \
-             143 } }`"
-        }
-        _ => "the shutdown failed, or the program reports its stop as a failure",
+        Status::Signal(_) => exits::BY_ANOTHER_SIGNAL,
+        Status::Code(code) => exits::cause(code, most.iter().any(|it| it.report.is_some())),
+        Status::Unknown => exits::REAPED,
     };
     let told: Vec<String> = ways
         .iter()
-        .map(|(way, (times, _))| format!("{times} {way}"))
+        .map(|(way, alike)| format!("{} {way}", alike.len()))
         .collect();
-    let instead = match measured.expected.exit_code {
-        0 => String::new(),
-        code => format!("; {code} is expected"),
-    };
+    let instead = exits::instead(&measured.expected);
     Some(finding(
         Severity::Failure,
         "exit-not-zero",
+        first(ways.values().flatten().map(|it| it.ended_ms)),
         format!(
             "of {}, {}{instead}",
             count(stopped(measured).count() as u64, "stopped instance"),
@@ -251,17 +258,18 @@ fn late(measured: &RollingMeasured) -> Option<Finding> {
     let expected = measured.expected.exit_within_ms;
     let most = expected.or(measured.planned.deadline_ms)?;
     let left = stopped(measured).filter(|it| !it.sigkill_needed);
-    let took: Vec<f64> = left.filter_map(|it| it.exit_ms).collect();
-    let late = took.iter().filter(|exit| **exit > most).count();
-    let slowest = took.iter().copied().max_by(f64::total_cmp)?;
-    if late == 0 {
-        return None;
-    }
+    let took: Vec<(f64, Option<f64>)> = left
+        .filter_map(|it| Some((it.exit_ms?, it.ended_ms)))
+        .collect();
+    let late: Vec<_> = took.iter().filter(|(exit, _)| *exit > most).collect();
+    let slowest = late.iter().map(|(exit, _)| *exit).max_by(f64::total_cmp)?;
     Some(finding(
         severity(expected.is_none()),
         "exit-late",
+        first(late.iter().map(|(_, ended)| *ended)),
         format!(
-            "{late} of {} left later than {} after {}, the last after {}; {}",
+            "{} of {} left later than {} after {}, the last after {}; {}",
+            late.len(),
             count(took.len() as u64, "stopped instance"),
             span(most),
             measured.signal,
@@ -303,6 +311,7 @@ fn refused(measured: &RollingMeasured) -> Option<Finding> {
     Some(finding(
         severity(expected),
         "request-refused",
+        None,
         format!(
             "{} turned away with 503 while instances were replaced{but}",
             count(all, "request")
@@ -313,13 +322,15 @@ fn refused(measured: &RollingMeasured) -> Option<Finding> {
 }
 
 fn left_behind(measured: &RollingMeasured) -> Option<Finding> {
-    let left: usize = stopped(measured).filter_map(|it| it.left_behind).sum();
+    let leaving = || stopped(measured).filter(|it| it.left_behind.is_some_and(|left| left > 0));
+    let left: usize = leaving().filter_map(|it| it.left_behind).sum();
     if left == 0 {
         return None;
     }
     Some(finding(
         Severity::Warning,
         "processes-left-behind",
+        first(leaving().map(|it| it.ended_ms)),
         format!(
             "{} outlived the instances that were stopped, and had to be killed",
             count(left as u64, "process")
@@ -340,6 +351,7 @@ fn load(measured: &RollingMeasured) -> Option<Finding> {
         return Some(finding(
             Severity::Failure,
             "load-held-back",
+            None,
             "no request was sent while instances were replaced".to_owned(),
             "the load was over before the deploy began, or its rate is too low for so short a deploy; \
              without requests nothing is known of it",

@@ -1,8 +1,9 @@
 //! What is drilled: how it starts, is signalled, ends, and never outlives the drill.
 
 pub mod compose;
-pub mod container;
+pub(crate) mod container;
 mod handed;
+pub(crate) mod image;
 pub(crate) mod output;
 pub(crate) mod proc;
 pub mod process;
@@ -15,6 +16,6 @@ pub(crate) mod tool;
 pub mod unit;
 
 pub use compose::Compose;
-pub use container::Image;
+pub use image::Image;
 pub use subject::Subject;
 pub use unit::Unit;

@@ -1,36 +1,25 @@
 //! What is drilled, under way.
 
-use std::path::Path;
+mod port;
+mod start;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
-use lifecycle_manifest::contract;
 use lifecycle_manifest::platform::Signal as StopSignal;
 use rustix::process::{Pid, Signal};
 
-use super::Subject;
-use super::compose;
-use super::container::{self, Container};
+use super::container::Container;
 use super::output::Output;
 use super::proc;
-use super::process::{End, Ended, Status, hold, number, status_of_another};
+use super::process::{End, Ended, number};
 use super::signalled::Signalled;
 use super::stopping::Stopping;
-use super::unit::{self, UnitUp};
-use crate::guard::{Guard, LOWEST, Order, Start, kill, new_mark};
-use crate::script::{Endpoint, Load, Script, Target};
-use crate::{Event, Progress, descriptors};
+use super::unit::UnitUp;
+use crate::guard::{Guard, LOWEST, kill};
+use crate::script::{Load, Target};
+use port::choose;
 
-/// Where the process leaves its own report.
-const REPORT: &str = contract::REPORT;
-/// Never inherited from the drill's own surroundings: only the script says what these are.
-const OWN_VARIABLES: [&str; 4] = [
-    contract::PLATFORM,
-    contract::DIGEST,
-    contract::GRACE,
-    REPORT,
-];
 /// Between two looks at which sockets are open.
 const LOOK: Duration = Duration::from_millis(20);
 /// A program that opens one port opens its others about then.
@@ -60,139 +49,6 @@ enum Through {
 }
 
 impl Running {
-    /// Starts the target with the script's environment, or takes hold of what runs already.
-    pub(crate) async fn start(
-        target: &Target,
-        script: &Script,
-        report: &Path,
-        progress: &Progress,
-    ) -> anyhow::Result<Self> {
-        Self::start_for(target, script, &Load::default(), report, progress).await
-    }
-
-    /// The same for a load that names ports of its own, which are to be reached too.
-    pub(crate) async fn start_for(
-        target: &Target,
-        script: &Script,
-        load: &Load,
-        report: &Path,
-        progress: &Progress,
-    ) -> anyhow::Result<Self> {
-        let loaded = load.ports();
-        let running = match &target.subject {
-            Subject::Command(words) => Self::command(words, target, script, report, progress)?,
-            Subject::Pid(pid) => Self::existing(*pid, script)?,
-            Subject::Image(image) => Self::contained(
-                container::run_image(image, target, script, &loaded, report, progress).await?,
-            ),
-            Subject::Compose(compose) => Self::contained(
-                compose::up_compose(compose, target, script, &loaded, report, progress).await?,
-            ),
-            Subject::Unit(unit) => {
-                let started = unit::start(unit, progress).await?;
-                Self {
-                    pid: started.unit.pid,
-                    end: started.end,
-                    output: started.output,
-                    everyone: script.signals_everyone,
-                    through: Through::Unit(started.unit),
-                    guard: Some(started.guard),
-                }
-            }
-        };
-        progress(Event::Started { pid: running.id() });
-        Ok(running)
-    }
-
-    fn contained(started: container::Started) -> Self {
-        Self {
-            pid: started.container.pid.unwrap_or_default(),
-            end: started.end,
-            output: started.output,
-            // A container's signal is for its first process.
-            everyone: false,
-            through: Through::Container(started.container),
-            guard: Some(started.guard),
-        }
-    }
-
-    fn command(
-        words: &[String],
-        target: &Target,
-        script: &Script,
-        report: &Path,
-        progress: &Progress,
-    ) -> anyhow::Result<Self> {
-        let report = report
-            .to_str()
-            .context("the directory for temporary files has a name that is not text")?;
-        let env = script.env.iter().chain(&target.env).cloned();
-        let order = Order {
-            mark: new_mark(),
-            start: Some(Start {
-                command: words.to_vec(),
-                directory: target.directory.clone(),
-                without: OWN_VARIABLES.map(str::to_owned).to_vec(),
-                env: env
-                    .chain([(REPORT.to_owned(), report.to_owned())])
-                    .collect(),
-                descriptors: descriptors::of_others(),
-            }),
-            undo: Vec::new(),
-        };
-        let (guard, begun) = Guard::start(order)?;
-        let output = Arc::new(Output::default());
-        if let Some(stdout) = begun.stdout {
-            output.follow(stdout, progress)?;
-        }
-        if let Some(stderr) = begun.stderr {
-            output.follow(stderr, progress)?;
-        }
-        // Left unreaped by its guard, so that neither its id nor its group's can belong to anybody
-        // else before the drill is over.
-        let end = End::watch(hold(begun.pid), move || {
-            begun.status.recv().unwrap_or(Status::Unknown).into()
-        })?;
-        Ok(Self {
-            pid: begun.pid,
-            end,
-            output,
-            everyone: script.signals_everyone,
-            through: Through::Nothing,
-            guard: Some(guard),
-        })
-    }
-
-    /// A process that somebody else has started: it is signalled and watched, and before its signal
-    /// never ended.
-    fn existing(pid: u32, script: &Script) -> anyhow::Result<Self> {
-        let raw = i32::try_from(pid).ok().filter(|pid| *pid > 1);
-        let Some((raw, pid)) = raw.and_then(|raw| Some((raw, Pid::from_raw(raw)?))) else {
-            bail!("{pid} is no process id that can be drilled");
-        };
-        ensure!(
-            raw.cast_unsigned() != std::process::id(),
-            "process {raw} is this drill itself"
-        );
-        let held = hold(raw);
-        let alive = proc::entry(raw).is_some_and(|entry| !entry.zombie);
-        ensure!(alive, "there is no process {raw}");
-        rustix::process::test_kill_process(pid)
-            .with_context(|| format!("process {raw} may not be signalled by this user"))?;
-        ensure!(
-            held.is_some(),
-            "this system cannot watch a process that is not the drill's own"
-        );
-        Ok(Self {
-            pid: raw,
-            end: End::watch(held, move || status_of_another(raw).into())?,
-            output: Arc::new(Output::default()),
-            everyone: script.signals_everyone,
-            through: Through::Nothing,
-            guard: None,
-        })
-    }
-
     /// Leaves the process little processor time: it has the lowest priority, and threads that want all
     /// there is stand beside it.
     ///
@@ -420,35 +276,11 @@ impl Running {
     }
 }
 
-/// Of several ports the one that is most likely for users: open to more than this machine before open
-/// to it alone, as debuggers and metrics are; then the lowest.
-fn choose(listening: &[proc::Listening]) -> Option<Endpoint> {
-    let reachable = listening
-        .iter()
-        .filter(|it| it.address.is_unspecified() || it.address.is_loopback());
-    let best = reachable.min_by_key(|it| (it.address.is_loopback(), it.port))?;
-    // What is open to all addresses of version 6 takes version 4 as well, unless it was told otherwise.
-    let only_six = best.address.is_ipv6() && best.address.is_loopback();
-    Some(Endpoint::on_loopback(only_six, best.port, "/"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn chosen(all: &[&str]) -> Option<String> {
-        let all: Vec<_> = all
-            .iter()
-            .map(|text| {
-                let at: std::net::SocketAddr = text.parse().unwrap();
-                proc::Listening {
-                    address: at.ip(),
-                    port: at.port(),
-                }
-            })
-            .collect();
-        choose(&all).map(|endpoint| endpoint.address().to_string())
-    }
+    use crate::guard::{Order, new_mark};
+    use crate::target::process::{hold, status_of_another};
 
     /// A process as the main one of a unit.
     fn unit(child: &std::process::Child, was_active: bool) -> Running {
@@ -492,19 +324,5 @@ mod tests {
         hidden.pid = 0;
         assert_eq!(hidden.look(StopSignal::Term).await.unwrap(), None);
         child.wait_with_output().unwrap();
-    }
-
-    #[test]
-    fn the_port_for_users_is_chosen() {
-        let chosen = |all: &[&str]| chosen(all).unwrap_or_default();
-        assert_eq!(chosen(&["127.0.0.1:3000"]), "127.0.0.1:3000");
-        // A debugger on this machine alone, the server, and its metrics.
-        let all = ["127.0.0.1:229", "0.0.0.0:8080", "[::]:9090"];
-        assert_eq!(chosen(&all), "127.0.0.1:8080");
-        assert_eq!(chosen(&["[::1]:3000"]), "[::1]:3000");
-        assert_eq!(chosen(&["[::]:3000"]), "127.0.0.1:3000");
-        // An address of the network is none that a drill connects to.
-        assert_eq!(chosen(&["10.0.0.7:80"]), "");
-        assert_eq!(chosen(&[]), "");
     }
 }

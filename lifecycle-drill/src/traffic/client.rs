@@ -1,7 +1,6 @@
 //! One HTTP/1.1 connection and one exchange on it.
 
 use std::future::poll_fn;
-use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -14,23 +13,19 @@ use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{CONNECTION, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::{sleep, timeout, timeout_at};
+use tokio::time::{timeout, timeout_at};
 
+use super::connecting::{NoConnection, connect};
 use super::outcome::{GATEWAY, LEAVES, Observed, Outcome, classify};
+use super::read_pace::ReadPace;
 pub(crate) use super::template::Template;
 use super::template::Upload;
 use super::wire::{Traffic, Wire};
 
-/// How much the kernel takes in for a client that reads slowly: the server is to feel it. With less
-/// than a segment of loopback, 64 KiB, the two kernels would wait for each other's timers.
-const SMALL_BUFFER: u32 = 128 * 1_024;
-/// How much of it is read at once.
+/// How much of an answer is read at once by a client that reads slowly.
 const SMALL_READ: usize = 8 * 1_024;
 /// How long a connection may take after an answer until it can carry the next request.
 const RESTING: Duration = Duration::from_secs(1);
-/// In how many pauses an answer of unknown length is read that is read slowly.
-const PAUSES: u32 = 10;
 
 /// The state machine between the sender and the socket.
 type Driver = Pin<Box<http1::Connection<TokioIo<Wire>, Upload>>>;
@@ -58,23 +53,6 @@ pub(crate) enum Manner {
     /// It writes at once. A client that has just read an answer and sends its next request has no
     /// time to look; that this one sometimes would have is only for want of processor time.
     Writes,
-}
-
-/// Why there is no connection.
-pub(crate) enum NoConnection {
-    /// Refused, reset, or not taken in time.
-    Refused,
-    /// This machine had no port or descriptor left.
-    Local,
-}
-
-impl NoConnection {
-    pub(crate) const fn outcome(&self) -> Outcome {
-        match self {
-            Self::Refused => Outcome::RefusedAtConnect,
-            Self::Local => Outcome::NotSent,
-        }
-    }
 }
 
 /// How long an exchange may take.
@@ -110,34 +88,6 @@ impl Patience<'_> {
             Self::Head(..) => Some(rest.await),
         }
     }
-}
-
-/// Connects. A `trickling` client takes in little at a time.
-pub(crate) async fn connect(
-    address: SocketAddr,
-    until: Instant,
-    trickling: bool,
-) -> Result<TcpStream, NoConnection> {
-    let connecting = async {
-        if !trickling {
-            return TcpStream::connect(address).await;
-        }
-        let socket = match address {
-            SocketAddr::V4(_) => TcpSocket::new_v4()?,
-            SocketAddr::V6(_) => TcpSocket::new_v6()?,
-        };
-        socket.set_recv_buffer_size(SMALL_BUFFER)?;
-        socket.connect(address).await
-    };
-    let stream = match timeout_at(until.into(), connecting).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) if is_local(&error) => return Err(NoConnection::Local),
-        Ok(Err(_)) | Err(_) => return Err(NoConnection::Refused),
-    };
-    // Without it a small request waits for an acknowledgement; not setting it costs time, not
-    // truth.
-    let _slower = stream.set_nodelay(true);
-    Ok(stream)
 }
 
 impl Connection {
@@ -295,50 +245,6 @@ async fn read_to_end(response: Response<Incoming>, over: Duration) -> bool {
     true
 }
 
-/// Holds a reader back, so that an answer takes its time.
-pub(crate) struct ReadPace {
-    began: Instant,
-    over: Duration,
-    length: Option<u64>,
-    read: u64,
-    pauses: u32,
-}
-
-impl ReadPace {
-    /// An answer of `length` bytes, where that is known.
-    pub(crate) fn new(over: Duration, length: Option<u64>) -> Self {
-        Self {
-            began: Instant::now(),
-            over,
-            length: length.filter(|length| *length > 0),
-            read: 0,
-            pauses: 0,
-        }
-    }
-
-    /// Waits as long as this many bytes more should have taken.
-    pub(crate) async fn took(&mut self, bytes: usize) {
-        if self.over.is_zero() {
-            return;
-        }
-        self.read += bytes as u64;
-        self.pauses += 1;
-        let due = match self.length {
-            Some(length) => self.over.mul_f64(share(self.read, length)),
-            None => self.over / PAUSES * self.pauses.min(PAUSES),
-        };
-        sleep((self.began + due).saturating_duration_since(Instant::now())).await;
-    }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "answers are far shorter than 2^52 bytes"
-)]
-fn share(part: u64, whole: u64) -> f64 {
-    (part as f64 / whole as f64).clamp(0.0, 1.0)
-}
-
 /// Whether an answer tells the client to go elsewhere or to come back later.
 pub(crate) fn says_when(headers: &HeaderMap<HeaderValue>) -> bool {
     let closes = headers
@@ -351,19 +257,6 @@ pub(crate) fn says_when(headers: &HeaderMap<HeaderValue>) -> bool {
                 .any(|token| token.trim().eq_ignore_ascii_case("close"))
         });
     closes || headers.contains_key(RETRY_AFTER) || headers.contains_key(LEAVES)
-}
-
-/// Whether connecting failed for want of something on this side.
-pub(crate) fn is_local(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let exhausted = [
-        Errno::ADDRNOTAVAIL,
-        Errno::MFILE,
-        Errno::NFILE,
-        Errno::NOBUFS,
-        Errno::NOMEM,
-    ];
-    Errno::from_io_error(error).is_some_and(|errno| exhausted.contains(&errno))
 }
 
 /// One GET on a connection of its own: the status, or `None` when there was no proper answer.

@@ -14,9 +14,11 @@ use h2::{Reason, RecvStream, SendStream};
 use hyper::body::Bytes;
 use tokio::time::timeout_at;
 
-use super::client::{NoConnection, Patience, ReadPace, connect, says_when};
+use super::client::{Patience, says_when};
+use super::connecting::{NoConnection, connect};
 use super::grpc;
 use super::outcome::{IDLE_CLOSE, Lost, Outcome};
+use super::read_pace::ReadPace;
 use super::template::{Slow, Template};
 use super::wire::{End, Traffic, Wire};
 use crate::script::Protocol;

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::timeout_at;
 
-use super::client::{Connection, Manner, NoConnection, Patience};
+use super::client::{Connection, Manner, Patience};
+use super::connecting::NoConnection;
 use super::http2::Channel;
 use super::outcome::Outcome;
 use super::template::Template;

@@ -5,12 +5,14 @@
 //! health waits behind it.
 
 pub(crate) mod client;
+pub(crate) mod connecting;
 pub(crate) mod frames;
 pub mod grpc;
 mod http2;
 mod lane;
 mod listed;
 pub mod outcome;
+mod read_pace;
 mod schedule;
 mod sequence;
 mod session;

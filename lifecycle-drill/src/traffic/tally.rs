@@ -1,145 +1,23 @@
 //! Counts of outcomes by phase, latencies, and the first lost requests one by one.
 
-#![allow(
-    clippy::struct_field_names,
-    reason = "in JSON a number carries its unit in its name"
-)]
+mod counts;
 
 use std::time::{Duration, Instant};
 
-use hdrhistogram::{Counter, Histogram};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use hdrhistogram::Histogram;
 
 use super::Kind;
 use super::listed::Listed;
-use super::outcome::{Lost, Outcome};
+use super::outcome::Outcome;
 use super::websocket::Messages;
 use crate::series::{Recorder, Series};
 use crate::stage::{Phase, Stage};
 
+use counts::millis_of;
+pub use counts::{Counts, KindOfRequest, Latency, LostRequest, Requests, Sessions};
+
 /// Latencies beyond this, in microseconds, count as this.
 const LONGEST_US: u64 = 3_600_000_000;
-
-/// Outcomes of the requests that were sent in one phase.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Counts {
-    /// Answered with 2xx, 3xx or 4xx, or let go.
-    pub served: u64,
-    /// Of those: answered with 4xx.
-    pub client_error: u64,
-    /// Of those: sockets and streams that the server ended as their protocol asks, or that were open to
-    /// the end of a rolling deploy.
-    #[serde(default)]
-    pub let_go: u64,
-    /// 503 with `Connection: close` or `Retry-After`, a GOAWAY before the request was begun, gRPC's
-    /// `UNAVAILABLE`, a socket closed with 1013.
-    pub refused: u64,
-    /// No connection, or one that closed before the request was written.
-    pub refused_at_connect: u64,
-    /// Any other 5xx.
-    pub server_error: u64,
-    /// Accepted, and neither answered nor refused: all kinds.
-    pub lost: u64,
-    /// Of those: closed or reset on a kept-alive connection in the instant of the request.
-    pub lost_to_idle_close: u64,
-    /// Of those: no answer within the request's time.
-    pub lost_unanswered: u64,
-    /// Held back by a bound of the drill, or for want of local ports.
-    pub not_sent: u64,
-}
-
-impl Counts {
-    fn add(&mut self, outcome: Outcome) {
-        let field = match outcome {
-            Outcome::Served(status) => {
-                self.client_error += u64::from((400..500).contains(&status));
-                &mut self.served
-            }
-            Outcome::LetGo => {
-                self.let_go += 1;
-                &mut self.served
-            }
-            Outcome::Refused => &mut self.refused,
-            Outcome::RefusedAtConnect => &mut self.refused_at_connect,
-            Outcome::Failed(_) => &mut self.server_error,
-            Outcome::NotSent => &mut self.not_sent,
-            Outcome::Lost(lost) => {
-                match lost {
-                    Lost::IdleClose => self.lost_to_idle_close += 1,
-                    Lost::Unanswered => self.lost_unanswered += 1,
-                    Lost::Closed | Lost::Reset | Lost::Cut | Lost::Garbled | Lost::Gateway => {}
-                }
-                &mut self.lost
-            }
-        };
-        *field += 1;
-    }
-
-    /// Every request that was sent.
-    pub const fn sent(&self) -> u64 {
-        self.served + self.refused + self.refused_at_connect + self.server_error + self.lost
-    }
-
-    /// The sums of two phases.
-    #[must_use]
-    pub const fn plus(self, other: Self) -> Self {
-        Self {
-            served: self.served + other.served,
-            client_error: self.client_error + other.client_error,
-            let_go: self.let_go + other.let_go,
-            refused: self.refused + other.refused,
-            refused_at_connect: self.refused_at_connect + other.refused_at_connect,
-            server_error: self.server_error + other.server_error,
-            lost: self.lost + other.lost,
-            lost_to_idle_close: self.lost_to_idle_close + other.lost_to_idle_close,
-            lost_unanswered: self.lost_unanswered + other.lost_unanswered,
-            not_sent: self.not_sent + other.not_sent,
-        }
-    }
-}
-
-/// Latencies of served requests in milliseconds, from the moment each should have left.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Latency {
-    /// Half were faster.
-    pub p50_ms: f64,
-    /// Nine in ten were faster.
-    pub p90_ms: f64,
-    /// Ninety-nine in a hundred were faster.
-    pub p99_ms: f64,
-    /// The slowest.
-    pub max_ms: f64,
-}
-
-impl Latency {
-    fn of<C: Counter>(histogram: &Histogram<C>) -> Option<Self> {
-        if histogram.is_empty() {
-            return None;
-        }
-        let at = |quantile| millis_of(histogram.value_at_quantile(quantile));
-        Some(Self {
-            p50_ms: at(0.5),
-            p90_ms: at(0.9),
-            p99_ms: at(0.99),
-            max_ms: millis_of(histogram.max()),
-        })
-    }
-}
-
-/// One request that was lost. Times are milliseconds from the signal; without a signal, from the
-/// start of the process.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct LostRequest {
-    /// Method and path.
-    pub request: String,
-    /// How it was lost.
-    pub how: Lost,
-    /// When it was sent.
-    pub sent_ms: f64,
-    /// When its end was seen.
-    pub ended_ms: f64,
-}
 
 /// One finished request.
 pub(crate) struct Finished<'a> {
@@ -399,110 +277,8 @@ pub struct SoFar {
     pub open: u64,
 }
 
-/// What became of the requests, by the phase in which each was sent.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Requests {
-    /// Before the stop was asked.
-    pub before: Counts,
-    /// From the stop asked to the signal.
-    pub settling: Counts,
-    /// From the signal to the end of the process.
-    pub stopping: Counts,
-    /// After the end of the process.
-    pub gone: Counts,
-    /// Latency of the served requests that were sent before the stop was asked.
-    pub latency_before: Option<Latency>,
-    /// Latency of those sent from then on until the signal.
-    #[serde(default)]
-    pub latency_settling: Option<Latency>,
-    /// Latency of those sent from the signal to the end of the process.
-    #[serde(default)]
-    pub latency_stopping: Option<Latency>,
-    /// Latency of all that were sent after the stop was asked.
-    pub latency_after: Option<Latency>,
-    /// How late the drill itself was with its requests, ninety-nine in a hundred, in milliseconds;
-    /// part of every latency above.
-    pub behind_p99_ms: f64,
-    /// The status of the last server error, if there was one.
-    pub last_server_error: Option<u16>,
-    /// How many server errors came before the stop was asked; the others are the stop's doing,
-    /// whenever their requests were sent.
-    pub server_errors_before_stop: u64,
-    /// The load ended before routing did, because it had sent as many requests as it may.
-    pub ended_early: bool,
-    /// The first lost requests of each kind, twenty at most, in the order in which they were sent.
-    pub lost: Vec<LostRequest>,
-    /// The same counts by kind of request, in the order of the mix.
-    #[serde(default)]
-    pub kinds: Vec<KindOfRequest>,
-}
-
-/// What became of the requests of one kind, by the phase in which each was sent.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct KindOfRequest {
-    /// What was sent: `GET /`, `grpc /shop.Quotes/Get`.
-    pub request: String,
-    /// Before the stop was asked.
-    pub before: Counts,
-    /// From the stop asked to the signal.
-    pub settling: Counts,
-    /// From the signal to the end of the process.
-    pub stopping: Counts,
-    /// After the end of the process.
-    pub gone: Counts,
-    /// Latency of the served ones that were sent before the stop was asked; null for sockets and
-    /// streams.
-    pub latency_before: Option<Latency>,
-    /// Latency of those sent after it.
-    pub latency_after: Option<Latency>,
-    /// There for sockets and streams.
-    pub sessions: Option<Sessions>,
-}
-
-impl KindOfRequest {
-    /// All phases.
-    pub const fn all(&self) -> Counts {
-        self.before
-            .plus(self.settling)
-            .plus(self.stopping)
-            .plus(self.gone)
-    }
-}
-
-/// What passed over the sockets or streams of one kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Sessions {
-    /// Clients that each kept one open.
-    pub clients: usize,
-    /// How many were opened, those included that were opened again.
-    pub opened: u64,
-    /// Messages that the clients sent on them; 0 for streams.
-    pub messages_sent: u64,
-    /// Messages that they received; 0 for streams.
-    pub messages_received: u64,
-}
-
-impl Requests {
-    /// Everything after the stop was asked.
-    pub const fn after(&self) -> Counts {
-        self.settling.plus(self.stopping).plus(self.gone)
-    }
-
-    /// Everything.
-    pub const fn all(&self) -> Counts {
-        self.before.plus(self.after())
-    }
-}
-
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// Milliseconds to a tenth, or to a hundredth below one.
-fn millis_of(micros: u64) -> f64 {
-    let duration = Duration::from_micros(micros).as_secs_f64();
-    let scale = if micros < 1_000 { 100.0 } else { 10.0 };
-    (duration * 1_000.0 * scale).round() / scale
 }
 
 #[cfg(test)]
@@ -511,6 +287,7 @@ mod tests {
 
     use super::super::client::{Manner, Template};
     use super::super::lane::Lane;
+    use super::super::outcome::Lost;
     use super::*;
     use crate::script::{Endpoint, RequestSpec};
 
@@ -607,11 +384,5 @@ mod tests {
         let requests = tally.0.requests(Instant::now());
         assert_eq!(requests.lost.len(), 20);
         assert_eq!(requests.before.lost, 1_000);
-    }
-
-    #[test]
-    fn milliseconds_keep_what_is_small() {
-        assert!((millis_of(123) - 0.12).abs() < 1e-9);
-        assert!((millis_of(123_456) - 123.5).abs() < 1e-9);
     }
 }

@@ -12,7 +12,8 @@ use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use super::client::{connect, says_when};
+use super::client::says_when;
+use super::connecting::connect;
 use super::outcome::{GATEWAY, Lost, Outcome};
 use super::template::AGENT;
 use super::wire::{End, Traffic, Wire};

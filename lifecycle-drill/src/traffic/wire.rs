@@ -5,17 +5,16 @@
 //! did the other side close or reset.
 
 use std::io;
-use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
-use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::frames::{Frames, GO_AWAY, HEADERS};
+use crate::peek::has_left;
 
 /// How the other side left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -182,23 +181,6 @@ impl Traffic {
         ) {
             self.reset.store(true, Relaxed);
         }
-    }
-}
-
-/// Whether the other side has ended the connection, and all that it had said before is read. The kernel
-/// knows before the runtime tells, which after a stall is when every task has had its turn.
-pub(crate) fn has_left(stream: &TcpStream) -> bool {
-    let mut byte = [MaybeUninit::uninit()];
-    // The socket does not block: where there is nothing to read, this is an error of its own.
-    match SockRef::from(stream).peek(&mut byte) {
-        Ok(count) => count == 0,
-        Err(error) => matches!(
-            error.kind(),
-            io::ErrorKind::ConnectionReset
-                | io::ErrorKind::ConnectionAborted
-                | io::ErrorKind::BrokenPipe
-                | io::ErrorKind::NotConnected
-        ),
     }
 }
 

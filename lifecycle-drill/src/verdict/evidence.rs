@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::time::Duration;
 
-use super::Expectations;
+use super::{Expectations, exits};
 use crate::idle::{IdleConnection, Kind};
 use crate::measured::{Course, Measured, Zero};
 use crate::own_report::OwnStep;
@@ -64,11 +64,7 @@ impl<'a> Evidence<'a> {
 
     /// The exit code as a platform shows it.
     pub(super) fn exit_code(&self) -> Option<i32> {
-        match self.left_with()? {
-            Status::Code(code) => Some(code),
-            Status::Signal(number) => Some(128 + number),
-            Status::Unknown => None,
-        }
+        exits::exit_code(self.left_with()?)
     }
 
     /// The end of the process, in milliseconds from the signal.
@@ -356,11 +352,10 @@ impl<'a> Evidence<'a> {
 
 /// How a process ended, in words after "the process".
 pub(super) fn ended(seen: &Evidence<'_>) -> String {
-    match seen.measured.process.status {
-        Some(Status::Code(code)) => format!("left with exit code {code}"),
-        Some(Status::Signal(number)) => format!("was ended by {}", signal_name(number)),
-        Some(Status::Unknown) | None => "ended".to_owned(),
-    }
+    let status = seen.measured.process.status;
+    status
+        .and_then(exits::in_words)
+        .unwrap_or_else(|| "ended".to_owned())
 }
 
 /// A command line in words, in backquotes.

@@ -5,6 +5,7 @@
 
 mod detections;
 mod evidence;
+pub(crate) mod exits;
 mod expect;
 
 use std::borrow::Cow;

@@ -18,6 +18,8 @@ pub(super) static READER: Reader = Reader {
     generate: "lifecycle gen azure",
     grace_key: GRACE,
     write_grace: |grace| format!("terminationGracePeriodSeconds: {}", seconds_up(grace)),
+    outside_keys: &[],
+    write_port: Some(|port| format!("targetPort: {port}")),
     object,
     grace: |file, workload, container| {
         let key = workload.spec.key(GRACE);

@@ -4,9 +4,10 @@
 //! A Knative Service of a cluster has the same shape and is taken for one of these.
 
 use super::kubernetes::{container, name};
-use super::pair::{Setting, container_place};
+use super::pair::container_place;
 use super::read::At;
 use super::reader::Reader;
+use super::setting::Setting;
 use super::{Container, DependsOn, Deployed, Odd, Pairs, Settings, Workload};
 use crate::manifest::Written;
 use crate::platform::RunKind;
@@ -21,6 +22,8 @@ pub(super) static READER: Reader = Reader {
     generate: "lifecycle gen cloud-run",
     grace_key: "grace period",
     write_grace: |_| "nothing: there is no grace period to set".to_owned(),
+    outside_keys: &[],
+    write_port: Some(|port| format!("containerPort: {port}")),
     object,
     grace: |_, _, container| {
         Some(Setting {

@@ -9,9 +9,9 @@ use std::time::Duration;
 pub(crate) use values::duration;
 use values::literal;
 
-use super::pair::Setting;
 use super::read::At;
 use super::reader::Reader;
+use super::setting::Setting;
 use super::{Action, Container, DependsOn, Deployed, Hook, Odd, Pairs, Port, Variable, Workload};
 use crate::duration::seconds_up;
 use crate::finding::Place;
@@ -24,6 +24,8 @@ pub(super) static READER: Reader = Reader {
     generate: "lifecycle gen compose",
     grace_key: GRACE,
     write_grace: |grace| format!("stop_grace_period: {}s", seconds_up(grace)),
+    outside_keys: &["pre_stop"],
+    write_port: Some(|port| format!("expose: [\"{port}\"]")),
     object,
     grace: |file, _, container| grace(file, container),
 };

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::pair::Setting;
 use super::read::At;
 use super::reader::{Reader, own_grace};
+use super::setting::Setting;
 use super::{Container, Deployed, Odd, Pairs, Port, Variable, Workload};
 use crate::duration::seconds_up;
 use crate::manifest::Written;
@@ -16,6 +16,8 @@ pub(super) static READER: Reader = Reader {
     generate: "lifecycle gen docker",
     grace_key: "StopTimeout",
     write_grace: |grace| format!("--stop-timeout={}", seconds_up(grace)),
+    outside_keys: &[],
+    write_port: Some(|port| format!("--expose={port}")),
     object,
     grace: |file, _, container| grace(file, container),
 };

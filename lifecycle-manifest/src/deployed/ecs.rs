@@ -4,14 +4,16 @@
 
 use std::time::Duration;
 
-use super::pair::stop_timeout;
+use super::pair::container_place;
 use super::read::At;
 use super::reader::Reader;
+use super::setting::Setting;
 use super::{
     Binding, Capacity, Container, DependsOn, Deployed, EcsService, HealthCheck, Odd, Pairs,
     TargetGroup, Variable, Workload,
 };
 use crate::duration::seconds_up;
+use crate::finding::Place;
 use crate::platform::ecs::FACTS;
 use crate::text::Value;
 
@@ -23,9 +25,37 @@ pub(super) static READER: Reader = Reader {
     generate: "lifecycle gen ecs",
     grace_key: "stopTimeout",
     write_grace: |grace| format!("stopTimeout: {}", seconds_up(grace)),
+    outside_keys: &[],
+    write_port: Some(|port| format!("containerPort: {port}")),
     object,
     grace: |file, _, container| stop_timeout(file, container),
 };
+
+/// The grace period of a container on ECS; `None` where what stands there is no number.
+pub(super) fn stop_timeout(file: &Deployed, container: &Container) -> Option<Setting> {
+    if file.is_odd(&container.route.key("stopTimeout")) {
+        return None;
+    }
+    let place = match &container.stop_timeout {
+        Some(written) => Place::Value(written.route.clone()),
+        None => container_place(container),
+    };
+    Some(match container.stop_timeout.as_ref().map(|it| it.value) {
+        Some(value @ 1..) => Setting {
+            value: Duration::from_secs(value.unsigned_abs()),
+            place,
+            default: None,
+            is_written: true,
+        },
+        // The agent takes zero for nothing.
+        _ => Setting {
+            value: FACTS.default_grace,
+            place,
+            default: Some("the ECS default".to_owned()),
+            is_written: container.stop_timeout.is_some(),
+        },
+    })
+}
 
 fn object(at: &At<'_>, deployed: &mut Deployed) -> bool {
     if at.get("containerDefinitions").is_some() {
@@ -207,21 +237,10 @@ fn tags(at: &At<'_>) -> Pairs {
 impl Workload {
     /// A container depends on the one with this name, itself or by way of others: it stops before it.
     pub fn depends_on(&self, container: &Container, name: &str) -> bool {
-        let mut known: Vec<&str> = Vec::new();
-        let mut next: Vec<&Container> = vec![container];
-        while let Some(container) = next.pop() {
-            for depends in &container.depends_on {
-                let on = depends.container.value.as_str();
-                if on == name {
-                    return true;
-                }
-                if !known.contains(&on) {
-                    known.push(on);
-                    next.extend(self.containers.iter().find(|other| other.name() == on));
-                }
-            }
-        }
-        false
+        container.leads_to(name, |on| {
+            let mut others = self.containers.iter();
+            others.find(|other| other.name() == on)
+        })
     }
 
     /// The containers that stop one after another and take longest, with their times: who depends on

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::pair::Setting;
 use super::read::At;
 use super::reader::{Reader, own_grace};
+use super::setting::Setting;
 use super::{Container, Deployed, Odd, Port, Variable, Workload, go};
 use crate::duration::show;
 use crate::manifest::Written;
@@ -16,6 +16,8 @@ pub(super) static READER: Reader = Reader {
     generate: "lifecycle gen fly",
     grace_key: "kill_timeout",
     write_grace: |grace| format!("kill_timeout = \"{}\"", show(grace)),
+    outside_keys: &[],
+    write_port: Some(|port| format!("internal_port = {port}")),
     object,
     grace: |file, _, container| {
         let odd = file.is_odd(&container.route.key("kill_timeout"));

@@ -12,6 +12,8 @@ pub(super) static READER: Reader = Reader {
     generate: "lifecycle gen heroku",
     grace_key: "grace_period",
     write_grace: |_| String::new(),
+    outside_keys: &[],
+    write_port: None,
     object,
     // There is none to write.
     grace: |_, _, _| None,

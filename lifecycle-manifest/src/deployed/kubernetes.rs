@@ -1,15 +1,19 @@
 //! Kubernetes objects: workloads of every kind, Services, and what is asked of the AWS load balancer
 //! controller.
 
-use super::pair::pod_grace;
+use std::time::Duration;
+
 use super::read::At;
 use super::reader::Reader;
+use super::setting::Setting;
 use super::{
     Action, Container, Deployed, Hook, Odd, Owner, Probe, ProbeAction, Service, ServicePort,
     Strategy, TargetGroup, Variable, Workload,
 };
 use crate::duration::seconds_up;
+use crate::finding::Place;
 use crate::manifest::Written;
+use crate::platform::kubernetes::FACTS;
 
 /// Where each kind keeps its pod: `metadata` and `spec` stand there.
 const PODS: &[(&str, &[&str])] = &[
@@ -37,9 +41,37 @@ pub(super) static READER: Reader = Reader {
     generate: "lifecycle gen k8s",
     grace_key: "terminationGracePeriodSeconds",
     write_grace: |grace| format!("terminationGracePeriodSeconds: {}", seconds_up(grace)),
+    outside_keys: &[],
+    write_port: Some(|port| format!("containerPort: {port}")),
     object,
     grace: |file, workload, _| pod_grace(file, workload),
 };
+
+/// The grace period of a pod; `None` where what stands there is no number.
+pub(super) fn pod_grace(file: &Deployed, workload: &Workload) -> Option<Setting> {
+    let spec = &workload.spec;
+    if file.is_odd(&spec.key("terminationGracePeriodSeconds")) {
+        return None;
+    }
+    Some(match &workload.grace {
+        Some(written) => Setting {
+            // The API server turns a negative one into a second.
+            value: match written.value {
+                ..0 => Duration::from_secs(1),
+                value => Duration::from_secs(value.unsigned_abs()),
+            },
+            place: Place::Value(written.route.clone()),
+            default: None,
+            is_written: true,
+        },
+        None => Setting {
+            value: FACTS.default_grace,
+            place: Place::Key(spec.clone()),
+            default: Some("the Kubernetes default".to_owned()),
+            is_written: false,
+        },
+    })
+}
 
 /// Everything with a kind is taken for an object of Kubernetes, known or not.
 fn object(at: &At<'_>, deployed: &mut Deployed) -> bool {

@@ -8,6 +8,7 @@
 mod azure_container_apps;
 mod cloud_run;
 mod compose;
+mod container;
 mod docker;
 mod ecs;
 mod fly;
@@ -22,6 +23,8 @@ pub mod planned;
 pub(crate) mod pm2;
 mod read;
 pub(crate) mod reader;
+mod service;
+mod setting;
 mod syntax;
 mod systemd;
 mod template;
@@ -30,6 +33,9 @@ mod view;
 mod workload;
 
 pub(crate) use compose::duration as compose_duration;
+pub use container::{
+    Action, Container, DependsOn, HealthCheck, Hook, Port, Probe, ProbeAction, Variable,
+};
 pub use hook::Lasts;
 pub(crate) use hook::{program, script};
 pub(crate) use matching::holdings;
@@ -37,14 +43,11 @@ pub use matching::{Match, Wanted, matches};
 pub(crate) use pair::{Pair, container_place, missing, pairs};
 pub use pm2::Pm2App;
 pub(crate) use pm2::{Held, held};
+pub use service::{Binding, Capacity, EcsService, Service, ServicePort, TargetGroup};
 pub use systemd::{Misplaced, UnitFile};
 pub(crate) use template::is_computed;
 pub(crate) use view::{Seen, View};
-pub use workload::{
-    Action, Binding, Capacity, Container, DependsOn, EcsService, HealthCheck, Hook, Owner, Pairs,
-    Port, Probe, ProbeAction, Service, ServicePort, Settings, Strategy, TargetGroup, Variable,
-    Workload,
-};
+pub use workload::{Owner, Pairs, Settings, Strategy, Workload};
 
 use std::collections::HashSet;
 

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use super::pair::Setting;
 use super::read::At;
 use super::reader::{Reader, own_grace};
+use super::setting::Setting;
 use super::syntax::hcl;
 use super::{Container, Deployed, Odd, Port, Variable, Workload, go};
 use crate::duration::show;
@@ -18,6 +18,8 @@ pub(super) static READER: Reader = Reader {
     generate: "lifecycle gen nomad",
     grace_key: "kill_timeout",
     write_grace: |grace| format!("kill_timeout = \"{}\"", show(grace)),
+    outside_keys: &["shutdown_delay", "ShutdownDelay"],
+    write_port: Some(|port| format!("to = {port}")),
     object,
     grace,
 };

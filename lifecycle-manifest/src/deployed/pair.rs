@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
+use super::container::repository;
+use super::ecs::stop_timeout;
 use super::matching::{self, Match, Wanted};
 use super::reader::Reader;
-use super::workload::repository;
+use super::setting::Setting;
 use super::{Action, Compared, Container, Deployed, EcsService, Lasts, Service, Workload};
 use crate::Resolved;
 use crate::duration::human;
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place, Side};
-use crate::platform::{Platform, ecs, kubernetes};
+use crate::platform::Platform;
 use crate::rules::Rule;
 use crate::timeline::Timeline;
 
@@ -22,31 +24,6 @@ pub(crate) struct Pair<'a> {
     pub(crate) line: &'a Timeline,
     pub(crate) files: &'a [Deployed],
     pub(crate) found: Match<'a>,
-}
-
-/// A number that holds in a deployment, written there or not.
-#[derive(Debug, Clone)]
-pub(crate) struct Setting {
-    pub(crate) value: Duration,
-    /// Where it stands, or would.
-    pub(crate) place: Place,
-    /// Where the number comes from, where it is not written: `the Kubernetes default`.
-    pub(crate) default: Option<String>,
-    /// Something stands there all the same, and is taken for nothing.
-    pub(crate) is_written: bool,
-}
-
-impl Setting {
-    /// What is to be said at its place.
-    pub(crate) fn label(&self, key: &str, written: impl FnOnce(String) -> String) -> String {
-        match &self.default {
-            None => written(human(self.value)),
-            Some(default) if self.is_written => {
-                format!("taken for nothing: {}, {default}", human(self.value))
-            }
-            Some(default) => format!("no `{key}` here: {}, {default}", human(self.value)),
-        }
-    }
 }
 
 /// Every platform of the manifest with each workload that is its own.
@@ -380,58 +357,6 @@ impl<'a> Pair<'a> {
         self.reader()
             .map_or("lifecycle gen", |reader| reader.generate)
     }
-}
-
-/// The grace period of a pod; `None` where what stands there is no number.
-pub(crate) fn pod_grace(file: &Deployed, workload: &Workload) -> Option<Setting> {
-    let spec = &workload.spec;
-    if file.is_odd(&spec.key("terminationGracePeriodSeconds")) {
-        return None;
-    }
-    Some(match &workload.grace {
-        Some(written) => Setting {
-            // The API server turns a negative one into a second.
-            value: match written.value {
-                ..0 => Duration::from_secs(1),
-                value => Duration::from_secs(value.unsigned_abs()),
-            },
-            place: Place::Value(written.route.clone()),
-            default: None,
-            is_written: true,
-        },
-        None => Setting {
-            value: kubernetes::FACTS.default_grace,
-            place: Place::Key(spec.clone()),
-            default: Some("the Kubernetes default".to_owned()),
-            is_written: false,
-        },
-    })
-}
-
-/// The grace period of a container on ECS; `None` where what stands there is no number.
-pub(super) fn stop_timeout(file: &Deployed, container: &Container) -> Option<Setting> {
-    if file.is_odd(&container.route.key("stopTimeout")) {
-        return None;
-    }
-    let place = match &container.stop_timeout {
-        Some(written) => Place::Value(written.route.clone()),
-        None => container_place(container),
-    };
-    Some(match container.stop_timeout.as_ref().map(|it| it.value) {
-        Some(value @ 1..) => Setting {
-            value: Duration::from_secs(value.unsigned_abs()),
-            place,
-            default: None,
-            is_written: true,
-        },
-        // The agent takes zero for nothing.
-        _ => Setting {
-            value: ecs::FACTS.default_grace,
-            place,
-            default: Some("the ECS default".to_owned()),
-            is_written: container.stop_timeout.is_some(),
-        },
-    })
 }
 
 /// A container, to say that it lacks something: its name.

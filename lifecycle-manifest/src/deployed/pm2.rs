@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
-use super::pair::{Setting, container_place};
+use super::pair::container_place;
 use super::read::At;
 use super::reader::{Reader, own_grace};
+use super::setting::Setting;
 use super::{Container, Deployed, Odd, Variable, Workload};
 use crate::duration::millis;
 use crate::finding::Place;
@@ -20,6 +21,8 @@ pub(super) static READER: Reader = Reader {
     generate: "lifecycle gen pm2",
     grace_key: "kill_timeout",
     write_grace: |grace| format!("kill_timeout: {}", millis(grace)),
+    outside_keys: &[],
+    write_port: None,
     object,
     grace: |file, _, container| grace(file, container),
 };

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::pair::{Setting, container_place};
+use super::pair::container_place;
 use super::read::At;
+use super::setting::Setting;
 use super::{
     Container, Deployed, Workload, azure_container_apps, cloud_run, compose, docker, ecs, fly,
     heroku, kubernetes, nomad, pm2, systemd,
@@ -21,6 +22,10 @@ pub(crate) struct Reader {
     pub(crate) grace_key: &'static str,
     /// A grace period as the files write it: `stopTimeout: 45`.
     pub(crate) write_grace: fn(Duration) -> String,
+    /// What the files call that which is waited for before the signal, outside of the grace period.
+    pub(crate) outside_keys: &'static [&'static str],
+    /// A port as the files open it: `containerPort: 8080`; `None` where they open none.
+    pub(crate) write_port: Option<fn(u16) -> String>,
     /// Takes an object that is its own; what no reader takes is passed over.
     pub(super) object: fn(&At<'_>, &mut Deployed) -> bool,
     /// The grace period that holds for a container; `None` where what stands there is no number.

@@ -10,9 +10,9 @@ mod service;
 
 use std::time::Duration;
 
-use super::pair::Setting;
 use super::read::At;
 use super::reader::{Reader, own_grace};
+use super::setting::Setting;
 use super::syntax::unit::{ENDINGS, ID, amended};
 use super::unit::{Command, show_time_span};
 use super::{Container, Deployed, Workload};
@@ -28,6 +28,8 @@ pub(super) static READER: Reader = Reader {
     generate: "lifecycle gen systemd",
     grace_key: GRACE,
     write_grace: |grace| format!("{GRACE}={}", show_time_span(grace)),
+    outside_keys: &["ExecStop"],
+    write_port: None,
     object,
     grace,
 };

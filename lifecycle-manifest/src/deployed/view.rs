@@ -1,8 +1,10 @@
 //! Deployed files by themselves, or the part of them that is a manifest's: what the rules about
 //! deployed files look at.
 
+use super::kubernetes::pod_grace;
 use super::matching::candidates;
-use super::pair::{self, Pair, Setting};
+use super::pair::{self, Pair};
+use super::setting::Setting;
 use super::{Capacity, Container, Deployed, Odd, Pm2App, Service, Workload};
 use crate::finding::{Finding, Place};
 use crate::platform::Platform;
@@ -143,7 +145,7 @@ impl<'a> Seen<'a> {
     pub(crate) fn grace(&self, view: &View<'_>) -> Option<Setting> {
         let file = &view.files[self.file];
         (self.workload.platform == "kubernetes")
-            .then(|| pair::pod_grace(file, self.workload))
+            .then(|| pod_grace(file, self.workload))
             .flatten()
     }
 

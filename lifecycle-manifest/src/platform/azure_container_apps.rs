@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::Taken;
 use super::beside::Beside;
 use super::bounds::within;
-use super::{Common, Facts, Signal, Terms, held, owed_settle};
+use super::{Common, Facts, Own, Signal, Terms, held, owed_settle};
 use crate::figure::{Figure, Origin};
 use crate::manifest::{Manifest, Written};
 use crate::read::{OtherName, Table, Zero};
@@ -179,6 +179,17 @@ impl AzureContainerApps {
             sidecars: Vec::new(),
             after: Vec::new(),
         }
+    }
+}
+
+impl Own for AzureContainerApps {
+    fn beside(&self) -> &[Beside] {
+        &self.sidecars
+    }
+
+    #[cfg(feature = "deployed")]
+    fn has_one_ingress_port(&self) -> bool {
+        true
     }
 }
 

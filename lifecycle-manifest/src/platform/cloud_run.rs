@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::Taken;
 use super::beside::Beside;
 use super::bounds::{misplaced, within};
-use super::{Cap, Common, Facts, Signal, Terms, held, owed_settle};
+use super::{Cap, Common, Facts, Own, Signal, Terms, held, owed_settle};
 use crate::figure::{Figure, Origin};
 use crate::manifest::{Manifest, Written};
 use crate::read::{OtherName, Table, Zero};
@@ -266,6 +266,17 @@ impl CloudRun {
             sidecars: Vec::new(),
             after: Vec::new(),
         }
+    }
+}
+
+impl Own for CloudRun {
+    fn beside(&self) -> &[Beside] {
+        &self.sidecars
+    }
+
+    #[cfg(feature = "deployed")]
+    fn has_one_ingress_port(&self) -> bool {
+        true
     }
 }
 

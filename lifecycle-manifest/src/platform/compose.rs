@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::docker::{Published, STOP_TIMEOUT, settle};
 use super::ecs::health_check;
-use super::{Common, Facts, HealthCheck, Signal, Terms, held};
+use super::{Common, Facts, HealthCheck, Own, Signal, Terms, held};
 use crate::figure::{Figure, Origin};
 use crate::manifest::{Manifest, Written};
 use crate::read::{OtherName, Table, Zero};
@@ -161,6 +161,17 @@ impl Compose {
             "pre_stop",
             Origin::Derived("its hooks, one after another"),
         ))
+    }
+}
+
+impl Own for Compose {
+    fn written_signal(&self) -> Option<&Written<Signal>> {
+        self.stop_signal.as_ref()
+    }
+
+    #[cfg(feature = "deployed")]
+    fn forget_signal(&mut self) {
+        self.stop_signal = None;
     }
 }
 

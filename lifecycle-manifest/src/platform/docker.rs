@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use super::ecs::health_check;
-use super::{Common, Facts, HealthCheck, Signal, Terms, owed_settle};
+use super::{Common, Facts, HealthCheck, Own, Signal, Terms, owed_settle};
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place};
 use crate::manifest::{Manifest, Written};
@@ -173,6 +173,17 @@ impl Docker {
             sidecars: Vec::new(),
             after: Vec::new(),
         }
+    }
+}
+
+impl Own for Docker {
+    fn written_signal(&self) -> Option<&Written<Signal>> {
+        self.stop_signal.as_ref()
+    }
+
+    #[cfg(feature = "deployed")]
+    fn forget_signal(&mut self) {
+        self.stop_signal = None;
     }
 }
 

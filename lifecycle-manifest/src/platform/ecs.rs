@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use super::{Cap, Common, Facts, Signal, Terms, held, owed_settle};
+use super::{Cap, Common, Facts, Own, Signal, Terms, held, owed_settle};
 use crate::duration::{human, show};
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place};
@@ -320,6 +320,8 @@ impl Ecs {
         grace
     }
 }
+
+impl Own for Ecs {}
 
 /// A name that both languages take, but for the marks that CloudFormation leaves out.
 fn identifier(key: &'static str, table: &mut Table<'_, '_>) -> Option<Written<String>> {

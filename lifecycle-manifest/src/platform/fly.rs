@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use super::{Cap, Common, Facts, Signal, Terms, owed_settle};
+use super::{Cap, Common, Facts, Own, Signal, Terms, owed_settle};
 use crate::manifest::{Manifest, Written};
 use crate::read::{OtherName, Table};
 
@@ -148,6 +148,22 @@ impl Fly {
             sidecars: Vec::new(),
             after: Vec::new(),
         }
+    }
+}
+
+impl Own for Fly {
+    fn written_signal(&self) -> Option<&Written<Signal>> {
+        self.kill_signal.as_ref()
+    }
+
+    #[cfg(feature = "deployed")]
+    fn forget_signal(&mut self) {
+        self.kill_signal = None;
+    }
+
+    #[cfg(feature = "deployed")]
+    fn has_one_ingress_port(&self) -> bool {
+        true
     }
 }
 

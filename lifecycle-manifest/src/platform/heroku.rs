@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::command::{self, Program};
-use super::{Cap, Common, Facts, Signal, Terms, owed_settle};
+use super::{Cap, Common, Facts, Own, Signal, Terms, owed_settle};
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place};
 use crate::kind::Kind;
@@ -97,6 +97,13 @@ impl Heroku {
             sidecars: Vec::new(),
             after: Vec::new(),
         }
+    }
+}
+
+impl Own for Heroku {
+    fn signals_everyone(&self) -> bool {
+        // <https://devcenter.heroku.com/articles/dyno-shutdown-behavior>: all processes in the dyno.
+        true
     }
 }
 

@@ -27,7 +27,7 @@ pub use security::SecurityContext;
 pub use sidecar::Sidecar;
 pub use workload::{Autoscaler, Controller};
 
-use super::{Common, Facts, Signal, Terms, held, owed_settle, round_up};
+use super::{Common, Facts, Own, Signal, Terms, held, owed_settle, round_up};
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place};
 use crate::manifest::{Manifest, Written};
@@ -274,6 +274,8 @@ impl Kubernetes {
         }
     }
 }
+
+impl Own for Kubernetes {}
 
 fn namespace(table: &mut Table<'_, '_>) -> Option<Written<String>> {
     let namespace = table.text("namespace")?;

@@ -15,6 +15,7 @@ pub(crate) mod fly;
 pub(crate) mod heroku;
 pub(crate) mod kubernetes;
 pub(crate) mod nomad;
+mod own;
 pub(crate) mod pm2;
 mod signal;
 pub(crate) mod systemd;
@@ -54,6 +55,7 @@ pub(crate) use kubernetes::{
     usual_limit,
 };
 pub use nomad::{Driver as NomadDriver, NOMAD_CHECK, Nomad, ServiceProvider, ShutdownDelay};
+use own::Own;
 pub use pm2::{ExecMode, Pm2};
 pub use signal::Signal;
 pub use systemd::{ExecStop, KillMode, ServiceType, Systemd, seconds};
@@ -299,13 +301,18 @@ macro_rules! platforms {
 
             /// Its signal goes to every process of the service, and not to the first alone.
             pub fn signals_everyone(&self) -> bool {
-                match self {
-                    Self::Systemd(unit) => unit.kill_mode() == KillMode::ControlGroup,
-                    Self::Pm2(process) => process.treekill(),
-                    // <https://devcenter.heroku.com/articles/dyno-shutdown-behavior>: all processes in the dyno.
-                    Self::Heroku(_) => true,
-                    _ => false,
-                }
+                self.own().signals_everyone()
+            }
+
+            /// Its own answers, where they differ from the usual ones.
+            fn own(&self) -> &dyn Own {
+                match self { $(Self::$Type(platform) => platform,)* }
+            }
+
+            /// The same, for asking what would be.
+            #[cfg(feature = "deployed")]
+            fn own_mut(&mut self) -> &mut dyn Own {
+                match self { $(Self::$Type(platform) => platform,)* }
             }
 
             /// The image it runs.
@@ -371,48 +378,25 @@ impl Platform {
     /// Requests come in at one port, whatever others the program opens.
     #[cfg(feature = "deployed")]
     pub(crate) fn has_one_ingress_port(&self) -> bool {
-        matches!(
-            self,
-            Self::CloudRun(_) | Self::AzureContainerApps(_) | Self::Fly(_)
-        )
+        self.own().has_one_ingress_port()
     }
 
     /// The containers that get the signal together with the program's, where the platform signals all of
     /// them at once.
     pub fn beside(&self) -> &[Beside] {
-        match self {
-            Self::CloudRun(platform) => &platform.sidecars,
-            Self::AzureContainerApps(platform) => &platform.sidecars,
-            _ => &[],
-        }
+        self.own().beside()
     }
 
     /// What its entry says of the signal by which a program is asked to stop.
     pub(crate) fn written_signal(&self) -> Option<&Written<Signal>> {
-        match self {
-            Self::Docker(it) => it.stop_signal.as_ref(),
-            Self::Compose(it) => it.stop_signal.as_ref(),
-            Self::Systemd(it) => it.kill_signal.as_ref(),
-            Self::Nomad(it) => it.kill_signal.as_ref(),
-            Self::Fly(it) => it.kill_signal.as_ref(),
-            Self::Pm2(it) => it.kill_signal.as_ref(),
-            _ => None,
-        }
+        self.own().written_signal()
     }
 
     /// What asks a program to stop where its entry does not say.
     #[cfg(feature = "deployed")]
     pub(crate) fn usual_signal(&self, manifest: &Manifest) -> Signal {
         let mut silent = self.clone();
-        match &mut silent {
-            Self::Docker(it) => it.stop_signal = None,
-            Self::Compose(it) => it.stop_signal = None,
-            Self::Systemd(it) => it.kill_signal = None,
-            Self::Nomad(it) => it.kill_signal = None,
-            Self::Fly(it) => it.kill_signal = None,
-            Self::Pm2(it) => it.kill_signal = None,
-            _ => {}
-        }
+        silent.own_mut().forget_signal();
         silent.terms(manifest).signal
     }
 }

@@ -13,7 +13,7 @@ mod schema;
 
 use std::time::Duration;
 
-use super::{Cap, Common, Facts, Signal, Terms, held, owed_settle};
+use super::{Cap, Common, Facts, Own, Signal, Terms, held, owed_settle};
 use crate::figure::{Figure, Origin};
 use crate::manifest::{Manifest, Written};
 use crate::read::{OtherName, Table, Zero};
@@ -342,6 +342,17 @@ impl Nomad {
             Some(written) if !whole => held(written, "grace period", Duration::from_millis(1)),
             _ => self.common.grace(&FACTS),
         }
+    }
+}
+
+impl Own for Nomad {
+    fn written_signal(&self) -> Option<&Written<Signal>> {
+        self.kill_signal.as_ref()
+    }
+
+    #[cfg(feature = "deployed")]
+    fn forget_signal(&mut self) {
+        self.kill_signal = None;
     }
 }
 

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use super::{Common, Facts, Signal, Terms, held, owed_settle};
+use super::{Common, Facts, Own, Signal, Terms, held, owed_settle};
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place};
 use crate::manifest::{Manifest, Written};
@@ -245,6 +245,21 @@ impl Pm2 {
             };
         }
         grace
+    }
+}
+
+impl Own for Pm2 {
+    fn signals_everyone(&self) -> bool {
+        self.treekill()
+    }
+
+    fn written_signal(&self) -> Option<&Written<Signal>> {
+        self.kill_signal.as_ref()
+    }
+
+    #[cfg(feature = "deployed")]
+    fn forget_signal(&mut self) {
+        self.kill_signal = None;
     }
 }
 

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use super::command::{self, Program};
-use super::{Common, Facts, Signal, Terms, owed_settle};
+use super::{Common, Facts, Own, Signal, Terms, owed_settle};
 use crate::duration::LONGEST;
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place};
@@ -274,6 +274,21 @@ impl Systemd {
             };
         }
         grace
+    }
+}
+
+impl Own for Systemd {
+    fn signals_everyone(&self) -> bool {
+        self.kill_mode() == KillMode::ControlGroup
+    }
+
+    fn written_signal(&self) -> Option<&Written<Signal>> {
+        self.kill_signal.as_ref()
+    }
+
+    #[cfg(feature = "deployed")]
+    fn forget_signal(&mut self) {
+        self.kill_signal = None;
     }
 }
 

@@ -5,21 +5,28 @@ mod expect;
 mod generate;
 mod jobs;
 mod lints;
+mod names;
+mod resources;
 mod suggest;
+mod syntax;
 mod table;
 
-use std::collections::HashSet;
 use std::time::Duration;
 
+pub use names::is_label;
+#[cfg(feature = "deployed")]
+pub(crate) use names::label;
+pub(crate) use names::{named_wrongly, unusable};
+use resources::resources;
 pub use suggest::nearest;
+pub(crate) use syntax::{not_utf8, syntax};
 pub(crate) use table::{OtherName, Table, Zero, list, wrong_type};
 
-use crate::finding::{Edit, Finding, Fix, Place, Safety};
-use crate::kind::{Kind, Phase};
-use crate::manifest::{Budget, Drift, Health, Manifest, OnFailure, Resource, Traffic, Written};
+use crate::finding::{Finding, Place};
+use crate::manifest::{Budget, Drift, Health, Manifest, Traffic, Written};
 use crate::platform::Platforms;
 use crate::rules::shape;
-use crate::text::{Document, Entry, Route, SyntaxError, SyntaxErrorKind};
+use crate::text::{Document, Entry, Node, Route, Value};
 
 /// Reads the manifest out of a document. The manifest is there when everything it needs could be
 /// read; the findings say what could not.
@@ -133,109 +140,9 @@ fn format(root: &mut Table<'_, '_>) -> Option<()> {
     Some(())
 }
 
-/// What is wrong with the text itself, as findings.
-pub(crate) fn syntax(error: SyntaxError) -> Finding {
-    let place = Place::Bytes(error.span);
-    match error.kind {
-        SyntaxErrorKind::NotYaml(words) => {
-            let finding = Finding::new(&shape::SYNTAX, format!("this is not YAML: {words}"), place)
-                .label("the reader gave up here");
-            match likely(&words) {
-                Some(help) => finding.help(help),
-                None => finding,
-            }
-        }
-        SyntaxErrorKind::NotIn(language, words) => Finding::new(
-            &shape::SYNTAX,
-            format!("this is not {language}: {words}"),
-            place,
-        ),
-        SyntaxErrorKind::Unsupported(what, instead) => Finding::new(
-            &shape::UNSUPPORTED_YAML,
-            format!("a manifest does not use {what}"),
-            place,
-        )
-        .help(instead),
-        SyntaxErrorKind::DuplicateKey(key, first) => {
-            let shown: String = key.chars().take(60).collect();
-            Finding::new(
-                &shape::DUPLICATE_KEY,
-                format!("`{shown}` stands here a second time"),
-                place,
-            )
-            .related(Place::Bytes(first), "it stands here first")
-            .help("keep one of them")
-        }
-        SyntaxErrorKind::TooLarge(what, help) => Finding::new(
-            &shape::UNSUPPORTED_YAML,
-            format!("too large for a manifest: {what}"),
-            place,
-        )
-        .help(help),
-    }
-}
-
-/// Bytes that are no text.
-pub(crate) fn not_utf8(span: crate::text::Span, utf16: bool) -> Finding {
-    let (message, help) = match utf16 {
-        true => ("this file is UTF-16", "save it as UTF-8"),
-        false => (
-            "this byte is not UTF-8",
-            "save the file as UTF-8, or write the character anew",
-        ),
-    };
-    Finding::new(&shape::SYNTAX, message, Place::Bytes(span)).help(help)
-}
-
-/// What is usually behind the parser's words.
-fn likely(words: &str) -> Option<&'static str> {
-    let usual = [
-        (
-            "BOM must not",
-            "a byte order mark stands here, as where two files were joined: take it away",
-        ),
-        (
-            "tabs disallowed",
-            "indent with spaces: YAML takes no tabs there",
-        ),
-        ("unclosed quote", "close the quote that begins here"),
-        (
-            "unexpected character",
-            "take the character away; text in quotes can say it as `\\u….`",
-        ),
-        ("quoted scalar", "a quote before this is not closed"),
-        (
-            "flow mapping",
-            "a `{` before this is not closed, or a `,` is missing",
-        ),
-        (
-            "flow sequence",
-            "a `[` before this is not closed, or a `,` is missing",
-        ),
-        (
-            "block mapping",
-            "the keys of one mapping begin in one column, each with `: ` after it",
-        ),
-        (
-            "unknown anchor",
-            "an alias `*name` repeats what an anchor `&name` before it has marked",
-        ),
-        (
-            "document start",
-            "the manifest has ended before this: take the rest away",
-        ),
-    ];
-    usual
-        .iter()
-        .find(|(part, _)| words.contains(part))
-        .map(|(_, help)| *help)
-}
-
-fn keys(node: &crate::text::Node) -> Vec<&str> {
+fn keys(node: &Node) -> Vec<&str> {
     match &node.value {
-        crate::text::Value::Mapping(entries) => {
-            entries.iter().map(|entry| entry.key.as_str()).collect()
-        }
+        Value::Mapping(entries) => entries.iter().map(|entry| entry.key.as_str()).collect(),
         _ => Vec::new(),
     }
 }
@@ -308,233 +215,4 @@ fn path(table: &mut Table<'_, '_>, key: &'static str) -> Option<Written<String>>
     );
     table.push(finding.help("write a path such as `/health/ready`, without query or spaces"));
     None
-}
-
-fn resources(mut table: Table<'_, '_>, names: &[&str]) -> Vec<Resource> {
-    let route = table.route().clone();
-    let entries = table.entries();
-    if entries.is_empty() {
-        let message = "`resources` names nothing to let go of";
-        let finding = Finding::new(&shape::MISSING_KEY, message, Place::Key(route.clone()));
-        table.push(finding.help("add one, such as `http: { kind: http-server, timeout: 15s }`"));
-    }
-    let known: HashSet<&str> = names.iter().copied().collect();
-    let mut resources = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let here = route.key(&entry.key);
-        let place = Place::Key(here.clone());
-        if ["self", "super", "crate"].contains(&entry.key.as_str()) {
-            let message = format!("`{}` cannot be the name of a resource", entry.key);
-            let finding = Finding::new(&shape::BAD_NAME, message, place);
-            table.push(finding.help("it becomes a field, and Rust keeps this word for itself"));
-        } else if let Some(finding) = unusable(&entry.key, place, Some(&known)) {
-            table.push(finding);
-        }
-        if let Some(inner) = Table::new(&entry.value, here, table.findings()) {
-            resources.extend(resource(entry, inner, names, &known));
-        }
-    }
-    resources
-}
-
-fn resource(
-    entry: &Entry,
-    mut table: Table<'_, '_>,
-    names: &[&str],
-    known: &HashSet<&str>,
-) -> Option<Resource> {
-    let route = table.route().clone();
-    let words: Vec<_> = Kind::ALL
-        .iter()
-        .map(|kind| (kind.as_str(), *kind))
-        .collect();
-    let kind = table.word("kind", "a kind of resource", &words);
-    if kind.is_none() && entry.value.entry("kind").is_none() {
-        let kinds = list(Kind::ALL.iter().map(|kind| kind.as_str()), "or");
-        table.missing("kind", format!("add `kind:` with one of {kinds}"));
-    }
-    let timeout = table.duration("timeout", Zero::Allowed);
-    if timeout.is_none() && entry.value.entry("timeout").is_none() {
-        table.missing("timeout", "add `timeout: 5s`: how long its step may take");
-    }
-    let phase = table.word(
-        "phase",
-        "a phase",
-        &Phase::ALL.map(|phase| (phase.as_str(), phase)),
-    );
-    let after = table.names("after");
-    let uses = table.names("uses").unwrap_or_default();
-    for name in after.iter().flatten().chain(&uses) {
-        // To look for the nearest among many, many times over, takes longer than anybody waits; and
-        // nobody reads so far.
-        let names = match table.findings().len() > MANY {
-            true => &[],
-            false => names,
-        };
-        if let Some(finding) = reference(&entry.key, name, names, known) {
-            table.push(finding);
-        }
-    }
-    let best_effort = table.boolean("best_effort");
-    let exclusive = table.boolean("exclusive");
-    let port = table.number("port", 1..=u16::MAX);
-    let lease = table.duration("lease", Zero::Refused);
-    let (jobs, of_jobs) = jobs::jobs(&mut table);
-    let spread = table.duration("spread", Zero::Allowed);
-    let on_failure = table.word(
-        "on_failure",
-        "what a failure leads to",
-        &OnFailure::ALL.map(|it| (it.as_str(), it)),
-    );
-    if let Some(kind) = &kind {
-        let of_jobs = of_jobs.into_iter().chain([("lease", lease.is_some())]);
-        let claims = kind.value.has_lease();
-        let of_jobs = of_jobs.map(|(key, there)| (key, there, claims, "a queue-consumer"));
-        let serves = kind.value.takes_traffic();
-        let of_others = [
-            ("port", port.is_some(), serves, "a server"),
-            (
-                "spread",
-                spread.is_some(),
-                kind.value.has_sessions(),
-                "a websocket or a stream",
-            ),
-            (
-                "on_failure",
-                on_failure.is_some(),
-                kind.value.can_restart(),
-                "a task, a queue-consumer or a child-process",
-            ),
-        ];
-        for (key, there, fits, owner) in of_others.into_iter().chain(of_jobs) {
-            if there && !fits {
-                let message = format!(
-                    "a resource of kind `{}` has no `{key}`",
-                    kind.value.as_str()
-                );
-                let place = Place::Key(route.key(key));
-                let remove = Edit::Remove {
-                    entry: route.key(key),
-                };
-                let finding = Finding::new(&shape::KEY_NOT_FOR_KIND, message, place)
-                    .related(Place::Value(kind.route.clone()), "its kind")
-                    .fix_with(
-                        format!("take it away: `{key}` belongs to {owner}"),
-                        Fix::new(Safety::Unsafe, [remove]),
-                    );
-                table.push(finding);
-            }
-        }
-    }
-    table.finish();
-    Some(Resource {
-        name: entry.key.clone(),
-        route,
-        kind: kind?,
-        phase,
-        timeout: timeout?,
-        after,
-        uses,
-        best_effort,
-        exclusive,
-        port,
-        lease,
-        spread,
-        on_failure,
-        jobs,
-    })
-}
-
-/// So many findings, and no suggestions are made any more.
-const MANY: usize = 100;
-
-/// Names in `after` and `uses` must be resources, and not the resource itself.
-fn reference(
-    resource: &str,
-    name: &Written<String>,
-    names: &[&str],
-    known: &HashSet<&str>,
-) -> Option<Finding> {
-    let place = Place::Value(name.route.clone());
-    let shown: String = name.value.chars().take(60).collect();
-    if name.value == resource {
-        let message = format!("`{shown}` cannot wait for itself");
-        let finding = Finding::new(&shape::UNKNOWN_RESOURCE, message, place);
-        return Some(finding.help("name another resource, or take this away"));
-    }
-    if known.contains(name.value.as_str()) {
-        return None;
-    }
-    let message = format!("there is no resource `{shown}`");
-    Some(named_wrongly(message, place, &name.value, names))
-}
-
-/// The finding for a resource's name that is none, with the nearest one that is.
-pub(crate) fn named_wrongly(message: String, place: Place, name: &str, names: &[&str]) -> Finding {
-    let finding = Finding::new(&shape::UNKNOWN_RESOURCE, message, place.clone());
-    match nearest(name, names.iter().copied()) {
-        Some(near) => finding.fix(format!("did you mean `{near}`?"), place, near),
-        None if (1..=12).contains(&names.len()) => finding.note(format!(
-            "the resources are {}",
-            list(names.iter().copied(), "and")
-        )),
-        None => finding,
-    }
-}
-
-/// A DNS label (RFC 1123, beginning with a letter): what Kubernetes takes for a Service's name, ECS
-/// for a family, and what becomes a Rust field.
-pub fn is_label(name: &str) -> bool {
-    name.len() <= 63
-        && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && !name.ends_with('-')
-        && !name.contains("--")
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-}
-
-/// The finding for a name that is no label, with one that is where there is a plain one. `beside` are
-/// the names of the resources, where it is one of them: these are named elsewhere too, in `after`, in
-/// `uses` and in the program, so that a change here alone would mend nothing.
-pub(crate) fn unusable(
-    name: &str,
-    place: Place,
-    beside: Option<&HashSet<&str>>,
-) -> Option<Finding> {
-    if is_label(name) {
-        return None;
-    }
-    let shown: String = name.chars().take(70).collect();
-    let finding = Finding::new(
-        &shape::BAD_NAME,
-        format!("`{shown}` cannot be a name"),
-        place.clone(),
-    );
-    let finding = finding.note(
-        "a name has lower-case letters, digits and single `-` between them, begins with a letter, and is at most 63 long",
-    );
-    let better = label(name);
-    Some(match (better, beside) {
-        (None, _) => finding,
-        (Some(better), None) => finding.fix(format!("write `{better}`"), place, better),
-        (Some(better), Some(names)) if names.contains(better.as_str()) => {
-            finding.help(format!("`{better}` is the name of another one already"))
-        }
-        (Some(better), Some(_)) => {
-            finding.help(format!("write `{better}`, here and wherever it is named"))
-        }
-    })
-}
-
-/// `Orders_DB` as `orders-db`; `None` where too little of the name is left, or it is too long.
-pub(crate) fn label(name: &str) -> Option<String> {
-    let words: Vec<String> = name
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(str::to_ascii_lowercase)
-        .collect();
-    let label = words.join("-");
-    let label = label.trim_start_matches(|c: char| c == '-' || c.is_ascii_digit());
-    (is_label(label) && label.len() * 2 >= name.len()).then(|| label.to_owned())
 }

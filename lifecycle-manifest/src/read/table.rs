@@ -225,8 +225,8 @@ impl<'d, 'f> Table<'d, 'f> {
     {
         let entry = self.entry(key)?;
         let text = self.scalar(&entry.value, self.route.key(key), "a whole number")?;
-        let number = whole_number(&text.value);
-        let Some(number) = number else {
+        let help = || format!("write a number from {} to {}", bounds.start(), bounds.end());
+        let Some(number) = whole_number(&text.value) else {
             let finding = Finding::new(
                 &shape::WRONG_TYPE,
                 format!(
@@ -236,11 +236,7 @@ impl<'d, 'f> Table<'d, 'f> {
                 ),
                 Place::Value(text.route),
             )
-            .help(format!(
-                "write a number from {} to {}",
-                bounds.start(),
-                bounds.end()
-            ));
+            .help(help());
             self.push(finding);
             return None;
         };
@@ -259,11 +255,7 @@ impl<'d, 'f> Table<'d, 'f> {
                     ),
                     Place::Value(text.route),
                 )
-                .help(format!(
-                    "write a number from {} to {}",
-                    bounds.start(),
-                    bounds.end()
-                ));
+                .help(help());
                 self.push(finding);
                 None
             }

@@ -73,21 +73,10 @@ rule! {
     pub(super) RULE = "LC712", "outside-drift", Error, High
 }
 
-/// What the platform's files call it.
-#[cfg(feature = "deployed")]
-fn keys(platform: &str) -> &'static [&'static str] {
-    match platform {
-        "nomad" => &["shutdown_delay", "ShutdownDelay"],
-        "compose" => &["pre_stop"],
-        "systemd" => &["ExecStop"],
-        _ => &[],
-    }
-}
-
 #[cfg(feature = "deployed")]
 pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
     let (workload, container) = (pair.workload(), pair.container());
-    let [key, ..] = keys(pair.platform.key()) else {
+    let [key, ..] = keys(pair) else {
         return;
     };
     if container.outside.is_none() && (is_unknown(pair) || pair.is_said_elsewhere(key)) {
@@ -175,12 +164,18 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
     findings.push(finding);
 }
 
+/// What the platform's files call it.
+#[cfg(feature = "deployed")]
+fn keys(pair: &Pair<'_>) -> &'static [&'static str] {
+    pair.reader().map_or(&[], |reader| reader.outside_keys)
+}
+
 /// Something stands there, and how long it takes is not known.
 #[cfg(feature = "deployed")]
 fn is_unknown(pair: &Pair<'_>) -> bool {
     let file = pair.file();
     let routes = [&pair.container().route, &pair.workload().spec];
-    keys(pair.platform.key()).iter().any(|key| {
+    keys(pair).iter().any(|key| {
         routes.iter().any(|route| {
             let here = file.document.get(&route.key(key));
             here.is_some_and(|node| !node.is_null())

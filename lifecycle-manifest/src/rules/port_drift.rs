@@ -97,25 +97,18 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
             listed.join(", ")
         );
         let place = Place::Value(container.ports[0].number.route.clone());
+        let help = match pair.reader().and_then(|reader| reader.write_port) {
+            Some(written) => format!(
+                "add `{}`, or mend `port` in the manifest",
+                written(port.value)
+            ),
+            None => "mend `port` in the manifest".to_owned(),
+        };
         findings.push(
             pair.finding(&RULE, message, place)
                 .label(format!("opened here, and not {}", port.value))
                 .beside((Place::Value(port.route.clone()), "listens here".to_owned()))
-                .help(format!(
-                    "add `{}`, or mend `port` in the manifest",
-                    opened(pair.platform.key(), port.value)
-                )),
+                .help(help),
         );
-    }
-}
-
-/// A port as the platform's files open it.
-#[cfg(feature = "deployed")]
-fn opened(platform: &str, port: u16) -> String {
-    match platform {
-        "nomad" => format!("to = {port}"),
-        "fly" => format!("internal_port = {port}"),
-        "azure_container_apps" => format!("targetPort: {port}"),
-        _ => format!("containerPort: {port}"),
     }
 }

@@ -142,21 +142,7 @@ fn service<'a>(file: &'a Deployed, name: &str) -> Option<&'a Workload> {
 /// A service depends on another, itself or by way of others.
 #[cfg(feature = "deployed")]
 fn depends(file: &Deployed, container: &Container, name: &str) -> bool {
-    let mut known: Vec<&str> = Vec::new();
-    let mut next: Vec<&Container> = vec![container];
-    while let Some(container) = next.pop() {
-        for depends in &container.depends_on {
-            let on = depends.container.value.as_str();
-            if on == name {
-                return true;
-            }
-            if !known.contains(&on) {
-                known.push(on);
-                next.extend(service(file, on).and_then(|it| it.containers.first()));
-            }
-        }
-    }
-    false
+    container.leads_to(name, |on| service(file, on)?.containers.first())
 }
 
 /// A variable's value names a host: in a URL, with a port, or alone where the variable is a host's.

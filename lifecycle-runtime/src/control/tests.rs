@@ -4,6 +4,7 @@ use std::sync::mpsc::{Receiver, channel};
 
 use super::*;
 use crate::plan::Drift;
+use crate::report::Outcome;
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)

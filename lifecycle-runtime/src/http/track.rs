@@ -3,7 +3,9 @@
 //! Everything here belongs to one connection, so that two connections on two cores share no line of
 //! memory: there is no counter of the whole server that every request would have to touch.
 
+mod cells;
 mod handed;
+mod ticket;
 
 use std::num::NonZero;
 use std::sync::{Arc, PoisonError};
@@ -16,13 +18,14 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::handover::{Handover, Keeper};
+use super::handover::Keeper;
 use super::peer::Peer;
 use super::server::{Server, Stage};
 use super::slot::Slot;
-use crate::Cancellation;
-use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{Mutex, MutexGuard};
+use cells::{Count, Flag};
+pub(super) use ticket::Ticket;
 
 /// One connection's record, in the server's registry for as long as its socket is open.
 pub(super) struct Track {
@@ -122,41 +125,6 @@ pub(super) struct InFlight {
     pub(super) age: Duration,
     /// `GET /orders 10.0.0.7:41230`. Without the query, which may hold what no log should.
     pub(super) name: String,
-}
-
-/// A yes or no that only one connection's task and rarely somebody else looks at.
-#[derive(Default)]
-pub(super) struct Flag(AtomicBool);
-
-impl Flag {
-    pub(super) fn get(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn set(&self, value: bool) {
-        self.0.store(value, Ordering::Relaxed);
-    }
-
-    /// Sets it and says what it was.
-    pub(super) fn replace(&self, value: bool) -> bool {
-        self.0.swap(value, Ordering::Relaxed)
-    }
-}
-
-/// A number that only one connection's task changes.
-#[derive(Default)]
-pub(super) struct Count(AtomicU64);
-
-impl Count {
-    pub(super) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn add(&self, more: usize) {
-        // One task writes, so there is nothing to lose between the two.
-        self.0
-            .store(self.get().wrapping_add(more as u64), Ordering::Relaxed);
-    }
 }
 
 impl Track {
@@ -496,49 +464,5 @@ fn shortened(path: &str) -> String {
     match path.char_indices().nth(Slot::PATH) {
         Some((cut, _)) => format!("{}…", &path[..cut]),
         None => path.to_owned(),
-    }
-}
-
-/// A request in flight. Lives in the response's body: what still streams is still counted.
-pub(super) struct Ticket {
-    pub(super) track: Arc<Track>,
-    place: u32,
-    serial: u32,
-    #[cfg(feature = "http2")]
-    tunnels: bool,
-}
-
-impl Ticket {
-    /// Whether the request is a CONNECT on HTTP/2, which becomes a tunnel if it is agreed to.
-    #[cfg(feature = "http2")]
-    pub(super) fn tunnels(&self) -> bool {
-        self.tunnels
-    }
-
-    #[cfg(feature = "http2")]
-    pub(super) fn place(&self) -> (u32, u32) {
-        (self.place, self.serial)
-    }
-
-    /// What goes into the request's extensions.
-    pub(super) fn cancellation(&self) -> Cancellation {
-        let handover = Handover::new(Arc::clone(&self.track), self.place, self.serial);
-        Cancellation::of_request(handover)
-    }
-
-    /// Leaves the request counted until its connection closes: it has become the connection.
-    pub(super) fn upgrade(self) {
-        self.track.upgraded.set(true);
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        // A panic of the service's code takes the connection's task with it (HTTP/2: the stream's),
-        // and this ticket. Seen from here it costs the requests that do not panic nothing.
-        if std::thread::panicking() {
-            self.track.server.panicked();
-        }
-        self.track.leave(self.place);
     }
 }

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -129,10 +130,49 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     written
 }
 
+/// A name in the same directory that nobody else has. A process id is none: in containers that share a
+/// volume each program may be process 1, and one that was killed while it wrote leaves its file behind.
 fn beside(path: &Path) -> io::Result<PathBuf> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let mut temporary = OsString::from(".");
     temporary.push(name);
-    temporary.push(format!(".{}", std::process::id()));
+    // The hasher's keys are random, and others each time.
+    temporary.push(format!(".{:016x}", RandomState::new().hash_one(())));
     Ok(path.with_file_name(temporary))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_that_several_write_is_whole_at_every_moment() {
+        const LENGTH: usize = 256 * 1_024;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.json");
+        write_whole(&path, &vec![b'a'; LENGTH]).unwrap();
+        std::thread::scope(|threads| {
+            let path = &path;
+            let writers: Vec<_> = [b'b', b'c', b'd']
+                .into_iter()
+                .map(|byte| {
+                    threads.spawn(move || {
+                        for _ in 0..50 {
+                            write_whole(path, &vec![byte; LENGTH]).unwrap();
+                        }
+                    })
+                })
+                .collect();
+            while !writers
+                .iter()
+                .all(std::thread::ScopedJoinHandle::is_finished)
+            {
+                let read = fs::read(path).unwrap();
+                assert_eq!(read.len(), LENGTH);
+                assert!(read.iter().all(|byte| *byte == read[0]));
+            }
+        });
+        let left = fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(left, 1, "only the report itself");
+    }
 }

@@ -12,6 +12,6 @@ mod text;
 
 pub(super) use compared::{compared, whole};
 pub(super) use rolling::{exit, rolling};
-pub(super) use run::load;
 pub(crate) use run::run;
+pub(super) use run::{load, planned, times};
 pub(super) use several::several;

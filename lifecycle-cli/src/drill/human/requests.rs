@@ -76,24 +76,17 @@ pub(super) fn by_phase(text: &mut String, measured: &Measured, seen: &Requests) 
         ("latency before stop", seen.latency_before),
         ("latency after", seen.latency_after),
     ] {
-        let Some(Latency {
-            p50_ms,
-            p90_ms,
-            p99_ms,
-            max_ms,
-        }) = latency
-        else {
-            continue;
-        };
-        let figures = [
-            ("p50", p50_ms),
-            ("p90", p90_ms),
-            ("p99", p99_ms),
-            ("max", max_ms),
-        ];
-        let figures = figures.map(|(name, ms)| format!("{name} {}", short(ms)));
-        line(text, &format!("  {label:<22}  {}", figures.join("  ")));
+        if let Some(latency) = latency {
+            line(text, &format!("  {label:<22}  {}", figures(latency)));
+        }
     }
+}
+
+/// `p50 0.42ms  p90 1.10ms  p99 …`.
+pub(super) fn figures(latency: Latency) -> String {
+    let figures = latency.figures();
+    let figures = figures.map(|(name, ms)| format!("{name} {}", short(ms)));
+    figures.join("  ")
 }
 
 /// What became of each kind of request, where there are several; of the whole run.

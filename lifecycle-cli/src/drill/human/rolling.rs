@@ -4,19 +4,15 @@ use std::fmt::Write as _;
 
 use anstyle::Style;
 
-use lifecycle_drill::measured::Severity;
 use lifecycle_drill::rolling::measured::{ClientView, InstanceMeasured, RollingMeasured, Seen};
 use lifecycle_drill::target::process::{Status, signal_name};
-use lifecycle_drill::traffic::tally::Latency;
 use lifecycle_drill::words::{count as counted, grouped, moment, span};
 
-use super::run::load;
+use super::requests::figures;
+use super::run::{finding, last_of, load, not_measured};
 use super::text::{
-    BAD, FAINT, GOOD, HEADING, WARN, WIDTH, clean, fitted, line, styled, wrapped, wrapped_after,
+    BAD, FAINT, GOOD, HEADING, WARN, WIDTH, clean, fitted, line, styled, wrapped_after,
 };
-
-/// The last lines of an instance that are shown when it failed.
-const SHOWN_LINES: usize = 10;
 
 /// The whole deploy as text.
 pub(in crate::drill) fn rolling(measured: &RollingMeasured) -> String {
@@ -28,12 +24,7 @@ pub(in crate::drill) fn rolling(measured: &RollingMeasured) -> String {
     }
     losses(&mut text, measured);
     last_lines(&mut text, measured);
-    if !measured.not_measured.is_empty() {
-        line(&mut text, "");
-        for missing in &measured.not_measured {
-            wrapped(&mut text, FAINT, "not measured: ", missing);
-        }
-    }
+    not_measured(&mut text, &measured.not_measured);
     findings(&mut text, measured);
     text
 }
@@ -195,24 +186,9 @@ fn requests(text: &mut String, seen: &ClientView) {
         ("latency since", seen.latency_during),
     ] {
         if let Some(latency) = latency {
-            line(text, &format!("  {label:<23}  {}", percentiles(latency)));
+            line(text, &format!("  {label:<23}  {}", figures(latency)));
         }
     }
-}
-
-fn percentiles(latency: Latency) -> String {
-    let short = |ms: f64| match ms {
-        ..10.0 => format!("{ms:.2}ms"),
-        ms => span(ms),
-    };
-    let figures = [
-        ("p50", latency.p50_ms),
-        ("p90", latency.p90_ms),
-        ("p99", latency.p99_ms),
-        ("max", latency.max_ms),
-    ];
-    let figures = figures.map(|(name, ms)| format!("{name} {}", short(ms)));
-    figures.join("  ")
 }
 
 /// What the balancer saw go wrong, and with whom.
@@ -239,27 +215,15 @@ fn losses(text: &mut String, measured: &RollingMeasured) {
 
 /// The last lines of the instance that hindered the deploy, or of the first that did not leave well.
 fn last_lines(text: &mut String, measured: &RollingMeasured) {
-    let Some(it) = measured.spoken() else {
-        return;
-    };
-    line(text, "");
-    let heading = format!("LAST LINES of instance {}", it.number);
-    line(text, &styled(HEADING, &heading));
-    for said in it.output.iter().rev().take(SHOWN_LINES).rev() {
-        line(text, &styled(FAINT, &format!("  | {}", clean(said))));
+    if let Some(it) = measured.spoken() {
+        last_of(text, &format!("instance {}", it.number), &it.output);
     }
 }
 
 fn findings(text: &mut String, measured: &RollingMeasured) {
     line(text, "");
-    for finding in &measured.findings {
-        let (style, word) = match finding.severity {
-            Severity::Failure => (BAD, "failure"),
-            Severity::Warning => (WARN, "warning"),
-        };
-        let label = format!("{word} {}: ", finding.name);
-        wrapped_after(text, style, &label, "  ", &finding.message);
-        wrapped_after(text, FAINT, "  usual cause: ", "  ", &finding.cause);
+    for found in &measured.findings {
+        finding(text, found, "");
     }
     if !measured.findings.is_empty() {
         line(text, "");

@@ -3,7 +3,6 @@
 use anstyle::Style;
 
 use lifecycle_drill::measured::{Course, Finding, LoadSummary, Measured, Severity, Step, Zero};
-use lifecycle_drill::own_report::OwnStep;
 use lifecycle_drill::probe::Flip;
 use lifecycle_drill::target::process::{Status, signal_name};
 use lifecycle_drill::words::{count as counted, grouped, moment, span};
@@ -14,7 +13,7 @@ use super::text::{
     wrapped_after,
 };
 
-/// The last lines of a process that are shown when it failed.
+/// So many last lines of a process are shown when it failed.
 const SHOWN_LINES: usize = 10;
 
 /// The whole run as text.
@@ -28,12 +27,7 @@ pub(crate) fn run(measured: &Measured) -> String {
     }
     steps(&mut text, measured);
     last_lines(&mut text, measured);
-    if !measured.not_measured.is_empty() {
-        line(&mut text, "");
-        for missing in &measured.not_measured {
-            wrapped(&mut text, FAINT, "not measured: ", missing);
-        }
-    }
+    not_measured(&mut text, &measured.not_measured);
     findings(&mut text, measured);
     text
 }
@@ -224,14 +218,9 @@ fn steps(text: &mut String, measured: &Measured) {
         &styled(HEADING, &step_row(&signal, "", "planned", "measured", "")),
     );
     for step in &measured.steps {
-        let planned = step.planned.map_or_else(
-            || "not planned".to_owned(),
-            |plan| format!("{} to {}", span(plan.start_ms), span(plan.end_ms)),
-        );
-        let (own, outcome) = match &step.measured {
-            None => ("not measured".to_owned(), String::new()),
-            Some(own) => (step_times(own), own.outcome.clone()),
-        };
+        let (planned, own) = (planned(step), times(step));
+        let outcome = step.measured.as_ref().map(|own| own.outcome.clone());
+        let outcome = outcome.unwrap_or_default();
         let style = match outcome.as_str() {
             "" => FAINT,
             "done" => Style::new(),
@@ -271,11 +260,23 @@ fn step_row(name: &str, kind: &str, planned: &str, measured: &str, outcome: &str
     row.trim_end().to_owned()
 }
 
-fn step_times(own: &OwnStep) -> String {
+/// From when to when a step was planned.
+pub(in crate::drill) fn planned(step: &Step) -> String {
+    step.planned.map_or_else(
+        || "not planned".to_owned(),
+        |plan| format!("{} to {}", span(plan.start_ms), span(plan.end_ms)),
+    )
+}
+
+/// From when to when it took, by the program's own account.
+pub(in crate::drill) fn times(step: &Step) -> String {
+    let Some(own) = &step.measured else {
+        return "not measured".to_owned();
+    };
     match (own.start_ms, own.end_ms) {
         (Some(start), Some(end)) => format!("{} to {}", span(start), span(end)),
         (Some(start), None) => format!("from {}", span(start)),
-        _ => "did not begin".to_owned(),
+        (None, _) => "did not begin".to_owned(),
     }
 }
 
@@ -321,11 +322,26 @@ fn last_lines(text: &mut String, measured: &Measured) {
     if measured.passed || told && measured.course == Course::Played || measured.output.is_empty() {
         return;
     }
+    last_of(text, "the process", &measured.output);
+}
+
+/// The last lines that something wrote.
+pub(super) fn last_of(text: &mut String, whose: &str, output: &[String]) {
     line(text, "");
-    line(text, &styled(HEADING, "LAST LINES of the process"));
-    let skip = measured.output.len().saturating_sub(SHOWN_LINES);
-    for said in &measured.output[skip..] {
+    line(text, &styled(HEADING, &format!("LAST LINES of {whose}")));
+    let skip = output.len().saturating_sub(SHOWN_LINES);
+    for said in &output[skip..] {
         line(text, &styled(FAINT, &format!("  | {}", clean(said))));
+    }
+}
+
+/// What could not be measured, and why.
+pub(super) fn not_measured(text: &mut String, sentences: &[String]) {
+    if !sentences.is_empty() {
+        line(text, "");
+    }
+    for missing in sentences {
+        wrapped(text, FAINT, "not measured: ", missing);
     }
 }
 

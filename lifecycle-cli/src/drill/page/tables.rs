@@ -11,7 +11,7 @@ use lifecycle_drill::words::{grouped, moment, span};
 
 use super::lanes::outcome_class;
 use super::traffic;
-use crate::drill::human::whole;
+use crate::drill::human::{planned, times, whole};
 
 /// The table that says what the strip of requests shows has so many rows.
 const STRETCHES: usize = 40;
@@ -212,18 +212,11 @@ fn latencies(run: &Measured) -> Option<Table> {
         ("before the stop", seen.latency_before),
         ("after it", seen.latency_after),
     ] {
-        let Some(Latency {
-            p50_ms,
-            p90_ms,
-            p99_ms,
-            max_ms,
-        }) = latency
-        else {
-            continue;
-        };
-        let mut row = vec![what.to_owned()];
-        row.extend([p50_ms, p90_ms, p99_ms, max_ms].map(span));
-        table.row(row);
+        if let Some(latency) = latency {
+            let mut row = vec![what.to_owned()];
+            row.extend(latency.figures().map(|(_, ms)| span(ms)));
+            table.row(row);
+        }
     }
     Some(table)
 }
@@ -233,24 +226,15 @@ fn steps(run: &Measured) -> Option<Table> {
     let head = ["Step", "Kind", "Planned", "Measured", "Outcome", "Said"];
     let mut table = Table::new(format!("Steps, from {}", run.signal), &head);
     for step in &run.steps {
-        let planned = step.planned.map_or_else(
-            || "not planned".to_owned(),
-            |plan| format!("{} to {}", span(plan.start_ms), span(plan.end_ms)),
-        );
         let own = step.measured.as_ref();
-        let measured = match own.map(|own| (own.start_ms, own.end_ms)) {
-            None => "not measured".to_owned(),
-            Some((Some(start), Some(end))) => format!("{} to {}", span(start), span(end)),
-            Some((Some(start), None)) => format!("from {}", span(start)),
-            Some((None, _)) => "did not begin".to_owned(),
-        };
         let outcome = own.map(|own| own.outcome.clone()).unwrap_or_default();
         let class = match (own.is_some(), outcome_class(&outcome)) {
             (false, _) | (_, "done") => "",
             (_, "skipped") => "warn",
             _ => "bad",
         };
-        let mut row: Vec<Cell> = [step.name.clone(), step.kind.clone(), planned, measured]
+        let (name, kind) = (step.name.clone(), step.kind.clone());
+        let mut row: Vec<Cell> = [name, kind, planned(step), times(step)]
             .map(Cell::plain)
             .into();
         row.push(Cell {

@@ -94,6 +94,9 @@ fn the_page_says_all_that_the_words_say() {
         assert!(words.contains(said), "{said}: {words}");
     }
     assert!(page.contains("Last lines of instance 1"), "{page}");
+    // A finding is told with its moment, as in a drill of one process.
+    let when = "failure request-lost at +1.00s: 3 of 1,203 requests were lost";
+    assert!(words.contains(when), "{words}");
 }
 
 #[test]

@@ -8,8 +8,9 @@ use lifecycle_manifest::text::{Node, Value};
 
 use super::super::draft::{Common, Draft, Slot, bounded};
 use super::super::shown::{Line, Other, Shown};
-use super::docker::{check, flow, grace, listening, published, signal};
-use super::{Chosen, Source, guess, program, text};
+use super::docker::{check, flow, grace, published, signal};
+use super::guess::{self, Listening};
+use super::{Chosen, Source, main, text};
 use crate::template::quote;
 
 pub(in super::super) static SHOWN: Shown = Shown {
@@ -64,8 +65,7 @@ pub(in super::super) static SHOWN: Shown = Shown {
 fn describe(draft: &mut Draft, chosen: Chosen<'_>, _: &[Source]) {
     let Chosen { source, workload } = chosen;
     let mut entry = Other::new("compose");
-    let main = program(draft, workload);
-    if let Some(container) = main.and_then(|main| workload.containers.get(main)) {
+    if let Some(container) = main(draft, workload) {
         let here = |key: &str| workload.route.key(key);
         entry.common = Common {
             grace: grace(source, container, &here("stop_grace_period"), "Compose"),
@@ -100,7 +100,7 @@ fn describe(draft: &mut Draft, chosen: Chosen<'_>, _: &[Source]) {
             "health_check",
             check(source, &here("healthcheck").key("test")),
         );
-        guess::servers(draft, source, &listening(container), None);
+        guess::servers(draft, source, &Listening::of(container), None);
         guess::others(draft, source, container);
     }
     guess::something(draft, source);

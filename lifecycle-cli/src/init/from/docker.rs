@@ -10,7 +10,7 @@ use lifecycle_manifest::text::{Route, Value};
 use super::super::draft::{Common, Draft, Slot, bounded};
 use super::super::shown::{Line, Other, Shown};
 use super::guess::{self, Listening};
-use super::{Chosen, Source, program, text};
+use super::{Chosen, Source, main, text};
 use crate::template::quote;
 
 pub(in super::super) static SHOWN: Shown = Shown {
@@ -50,8 +50,7 @@ pub(in super::super) static SHOWN: Shown = Shown {
 fn describe(draft: &mut Draft, chosen: Chosen<'_>, _: &[Source]) {
     let Chosen { source, workload } = chosen;
     let mut entry = Other::new("docker");
-    let main = program(draft, workload);
-    if let Some(container) = main.and_then(|main| workload.containers.get(main)) {
+    if let Some(container) = main(draft, workload) {
         let config = workload.route.key("Config");
         let host = workload.route.key("HostConfig");
         entry.common = Common {
@@ -73,7 +72,7 @@ fn describe(draft: &mut Draft, chosen: Chosen<'_>, _: &[Source]) {
             "health_check",
             check(source, &config.key("Healthcheck").key("Test")),
         );
-        guess::servers(draft, source, &listening(container), None);
+        guess::servers(draft, source, &Listening::of(container), None);
         guess::others(draft, source, container);
     }
     guess::something(draft, source);
@@ -134,21 +133,6 @@ pub(super) fn published(text: &str) -> bool {
         route: Route::root(),
     };
     Published::parse(written).is_some()
-}
-
-pub(super) fn listening(container: &Container) -> Vec<Listening> {
-    let mut ports: Vec<Listening> = Vec::new();
-    for written in &container.ports {
-        let number = super::port(written.number.value);
-        if let Some(number) = number.filter(|number| ports.iter().all(|it| it.number != *number)) {
-            ports.push(Listening {
-                number,
-                name: String::new(),
-                protocol: String::new(),
-            });
-        }
-    }
-    ports
 }
 
 /// What is asked for health, as a list or as text for a shell.

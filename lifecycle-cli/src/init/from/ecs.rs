@@ -10,7 +10,7 @@ use lifecycle_manifest::text::{Node, Value};
 
 use super::super::draft::{Common, Draft, Ecs, HealthCheck, LoadBalancer, Slot};
 use super::guess::{self, Listening};
-use super::{Chosen, Source, port, program, seconds, text};
+use super::{Chosen, Source, main, port, seconds, text};
 
 pub(super) fn describe(draft: &mut Draft, chosen: Chosen<'_>, sources: &[Source]) {
     let Chosen { source, workload } = chosen;
@@ -27,8 +27,7 @@ pub(super) fn describe(draft: &mut Draft, chosen: Chosen<'_>, sources: &[Source]
     if let Some((file, service)) = service {
         of_service(&mut entry, file, service);
     }
-    let main = program(draft, workload);
-    if let Some(container) = main.and_then(|main| workload.containers.get(main)) {
+    if let Some(container) = main(draft, workload) {
         entry.sidecars = sidecars(source, workload, container);
         entry.common = Common {
             grace: grace(source, container),

@@ -5,11 +5,11 @@ use std::time::Duration;
 use lifecycle_manifest::Platform;
 use lifecycle_manifest::deployed::{Container, Workload};
 
-use super::super::draft::{Common, Draft, Slot, bounded};
+use super::super::draft::{Common, Draft, Slot};
 use super::super::shown::{Line, Other, Shown};
 use super::guess::{self, Listening};
 use super::nomad::signal;
-use super::{Chosen, Source, port, program, text};
+use super::{Chosen, Source, main, said, text};
 use crate::template::quote;
 
 pub(in super::super) static SHOWN: Shown = Shown {
@@ -53,8 +53,7 @@ pub(in super::super) static SHOWN: Shown = Shown {
 
 fn describe(draft: &mut Draft, chosen: Chosen<'_>, _: &[Source]) {
     let Chosen { source, workload } = chosen;
-    let Some(container) = program(draft, workload).and_then(|at| workload.containers.get(at))
-    else {
+    let Some(container) = main(draft, workload) else {
         return;
     };
     let mut entry = Other::new("fly");
@@ -64,18 +63,7 @@ fn describe(draft: &mut Draft, chosen: Chosen<'_>, _: &[Source]) {
         ..Common::default()
     };
     entry.values = values(draft, source, workload, container);
-    let ports: Vec<Listening> = container
-        .ports
-        .iter()
-        .filter_map(|open| {
-            Some(Listening {
-                number: port(open.number.value)?,
-                name: String::new(),
-                protocol: String::new(),
-            })
-        })
-        .collect();
-    guess::servers(draft, source, &ports, None);
+    guess::servers(draft, source, &Listening::of(container), None);
     guess::others(draft, source, container);
     guess::something(draft, source);
     draft.others.push(entry);
@@ -84,16 +72,9 @@ fn describe(draft: &mut Draft, chosen: Chosen<'_>, _: &[Source]) {
 /// The grace period, in the whole seconds that Fly.io counts.
 fn grace(source: &Source, container: &Container) -> Slot<Duration> {
     let usual = Platform::facts_of("fly").map_or(Duration::ZERO, |facts| facts.default_grace);
-    match container
-        .grace
-        .as_ref()
-        .map(|written| bounded(written.value))
-    {
-        Some(Some(grace)) if grace.is_zero() => {
-            Slot::noted(usual, format!("{} says 0", source.name))
-        }
-        Some(Some(grace)) => Slot::of(grace),
-        Some(None) => Slot::unsaid(format!("{} says more than a week", source.name)),
+    match container.grace.as_ref().map(|written| written.value) {
+        Some(grace) if grace.is_zero() => Slot::noted(usual, format!("{} says 0", source.name)),
+        Some(grace) => said(source, grace),
         None => Slot::default(),
     }
 }

@@ -7,7 +7,7 @@ use lifecycle_manifest::Kind;
 use lifecycle_manifest::deployed::Container;
 
 use super::super::draft::{Draft, Name, Resource};
-use super::Source;
+use super::{Source, port};
 
 /// A port that something may listen on.
 pub(super) struct Listening {
@@ -16,6 +16,29 @@ pub(super) struct Listening {
     pub(super) name: String,
     /// `appProtocol`, or nothing.
     pub(super) protocol: String,
+}
+
+impl Listening {
+    /// One of which only its number is known.
+    pub(super) fn on(number: u16) -> Self {
+        Self {
+            number,
+            name: String::new(),
+            protocol: String::new(),
+        }
+    }
+
+    /// The ports that a container opens.
+    pub(super) fn of(container: &Container) -> Vec<Self> {
+        let listening = container.ports.iter().filter_map(|open| {
+            let name = open.name.as_ref().map(|name| name.value.clone());
+            Some(Self {
+                name: name.unwrap_or_default(),
+                ..Self::on(port(open.number.value)?)
+            })
+        });
+        listening.collect()
+    }
 }
 
 /// The servers behind the ports, in the draft. Ports for people and probes are none.

@@ -166,6 +166,19 @@ fn program(draft: &Draft, workload: &Workload) -> Option<usize> {
     workload.main(service, "")
 }
 
+/// The container of a workload that is the program.
+fn main<'w>(draft: &Draft, workload: &'w Workload) -> Option<&'w Container> {
+    workload.containers.get(program(draft, workload)?)
+}
+
+/// A duration, as far as a manifest takes it.
+fn said(source: &Source, duration: Duration) -> Slot<Duration> {
+    match bounded(duration) {
+        Some(duration) => Slot::of(duration),
+        None => Slot::unsaid(format!("{} says more than a week", source.name)),
+    }
+}
+
 /// Whole seconds as a duration that a manifest takes.
 fn seconds(written: &Written<i64>) -> Option<Duration> {
     let seconds = u64::try_from(written.value).ok()?;

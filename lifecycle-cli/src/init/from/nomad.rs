@@ -11,7 +11,7 @@ use lifecycle_manifest::text::Route;
 use super::super::draft::{Common, Draft, Slot, bounded};
 use super::super::shown::{Line, Other, Shown};
 use super::guess::{self, Listening};
-use super::{Chosen, Source, port, program, text};
+use super::{Chosen, Source, main, said, text};
 use crate::template::quote;
 
 pub(in super::super) static SHOWN: Shown = Shown {
@@ -97,8 +97,7 @@ pub(in super::super) static SHOWN: Shown = Shown {
 
 fn describe(draft: &mut Draft, chosen: Chosen<'_>, _: &[Source]) {
     let Chosen { source, workload } = chosen;
-    let Some(container) = program(draft, workload).and_then(|at| workload.containers.get(at))
-    else {
+    let Some(container) = main(draft, workload) else {
         return;
     };
     let mut entry = Other::new("nomad");
@@ -113,21 +112,7 @@ fn describe(draft: &mut Draft, chosen: Chosen<'_>, _: &[Source]) {
         ..Common::default()
     };
     entry.values = values(source, workload, container);
-    let ports: Vec<Listening> = container
-        .ports
-        .iter()
-        .filter_map(|open| {
-            Some(Listening {
-                number: port(open.number.value)?,
-                name: open
-                    .name
-                    .as_ref()
-                    .map_or_else(String::new, |name| name.value.clone()),
-                protocol: String::new(),
-            })
-        })
-        .collect();
-    guess::servers(draft, source, &ports, None);
+    guess::servers(draft, source, &Listening::of(container), None);
     guess::others(draft, source, container);
     guess::something(draft, source);
     draft.others.push(entry);
@@ -135,13 +120,8 @@ fn describe(draft: &mut Draft, chosen: Chosen<'_>, _: &[Source]) {
 
 /// The grace period, where the file says one.
 fn grace(source: &Source, container: &Container) -> Slot<Duration> {
-    match container
-        .grace
-        .as_ref()
-        .map(|written| bounded(written.value))
-    {
-        Some(Some(grace)) => Slot::of(grace),
-        Some(None) => Slot::unsaid(format!("{} says more than a week", source.name)),
+    match &container.grace {
+        Some(written) => said(source, written.value),
         None => Slot::default(),
     }
 }

@@ -8,7 +8,7 @@ use lifecycle_manifest::{Platform, Written};
 
 use super::super::draft::{Common, Draft, Slot, bounded};
 use super::super::shown::{Line, Other, Shown};
-use super::{Chosen, Source, guess, program};
+use super::{Chosen, Source, guess, main, said};
 use crate::template::quote;
 
 pub(in super::super) static SHOWN: Shown = Shown {
@@ -82,8 +82,7 @@ pub(in super::super) static SHOWN: Shown = Shown {
 
 fn describe(draft: &mut Draft, chosen: Chosen<'_>, _: &[Source]) {
     let Chosen { source, workload } = chosen;
-    let Some(container) = program(draft, workload).and_then(|at| workload.containers.get(at))
-    else {
+    let Some(container) = main(draft, workload) else {
         return;
     };
     let mut entry = Other::new("pm2");
@@ -110,10 +109,7 @@ fn describe(draft: &mut Draft, chosen: Chosen<'_>, _: &[Source]) {
 fn grace(source: &Source, container: &Container) -> Slot<Duration> {
     let usual = Platform::facts_of("pm2").map_or(Duration::ZERO, |facts| facts.default_grace);
     match container.grace.as_ref().map(|written| written.value) {
-        Some(grace) if !grace.is_zero() => match bounded(grace) {
-            Some(grace) => Slot::of(grace),
-            None => Slot::unsaid(format!("{} says more than a week", source.name)),
-        },
+        Some(grace) if !grace.is_zero() => said(source, grace),
         Some(_) => Slot::noted(
             usual,
             format!("{} says 0, which PM2 takes for none", source.name),

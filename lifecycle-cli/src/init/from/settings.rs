@@ -11,7 +11,7 @@ use super::super::draft::{Draft, Slot};
 use super::super::shown::Other;
 use super::guess::{self, Listening};
 use super::probes::{health, probed_port};
-use super::{Chosen, Source, port, program, text};
+use super::{Chosen, Source, program, text};
 use crate::template::quote;
 
 /// What a key takes.
@@ -112,25 +112,16 @@ fn value(source: &Source, workload: &Workload, key: &str, takes: &Takes) -> Slot
 
 /// The names that Cloud Run has for ports are those of protocols.
 fn ports(container: &Container) -> Vec<Listening> {
-    let listening = container.ports.iter().filter_map(|written| {
-        let name = written.name.as_ref().map_or("", |name| name.value.as_str());
-        Some(Listening {
-            number: port(written.number.value)?,
-            name: match name {
-                "h2c" => "grpc".to_owned(),
-                "http1" => "http".to_owned(),
-                name => name.to_owned(),
-            },
-            protocol: String::new(),
-        })
-    });
-    let listening: Vec<Listening> = listening.collect();
+    let mut listening = Listening::of(container);
+    for port in &mut listening {
+        match port.name.as_str() {
+            "h2c" => "grpc".clone_into(&mut port.name),
+            "http1" => "http".clone_into(&mut port.name),
+            _ => {}
+        }
+    }
     match (listening.is_empty(), probed_port(container)) {
-        (true, Some(number)) => vec![Listening {
-            number,
-            name: String::new(),
-            protocol: String::new(),
-        }],
+        (true, Some(number)) => vec![Listening::on(number)],
         _ => listening,
     }
 }

@@ -204,15 +204,12 @@ fn kill_mode(units: &[&UnitFile]) -> Option<String> {
 /// The port of a `ListenStream=`: a number, or behind an address.
 fn listened(source: &Source) -> Vec<guess::Listening> {
     let unit = Route::root().index(0).key("Socket").key("ListenStream");
-    let ports = source.texts(&unit).into_iter().filter_map(|text| {
-        let number = text.rsplit(':').next()?.parse().ok()?;
-        Some(guess::Listening {
-            number,
-            name: String::new(),
-            protocol: String::new(),
-        })
-    });
-    ports.filter(|port| port.number > 0).collect()
+    let texts = source.texts(&unit).into_iter();
+    let ports = texts.filter_map(|text| text.rsplit(':').next()?.parse::<u16>().ok());
+    ports
+        .filter(|port| *port > 0)
+        .map(guess::Listening::on)
+        .collect()
 }
 
 fn kill_signal(container: &Container) -> Option<String> {

@@ -16,10 +16,9 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::time::timeout;
 
 use super::reach;
-use super::upstream::peek;
+use crate::peek::{has_left, peek};
 use crate::rolling::router::{Backend, Counted, Fault, Router};
 use crate::traffic::outcome::IDLE_CLOSE;
-use crate::traffic::wire::has_left;
 
 /// What is read at once.
 const CHUNK: usize = 16 * 1024;

@@ -20,7 +20,8 @@ use super::deploy::Balancing;
 use super::router::{Backend, Fault, Router};
 use crate::probe;
 use crate::script::Target;
-use crate::traffic::client::{is_local, probe_if_able};
+use crate::traffic::client::probe_if_able;
+use crate::traffic::connecting::is_local;
 
 /// Between two looks at an instance that has never been ready, before the deploy begins.
 const LOOK: Duration = Duration::from_millis(10);

@@ -1,7 +1,6 @@
 //! A connection to an instance that knows at once when the instance has closed it.
 //!
-//! Whoever waits for a socket is told of its end only once its runtime has asked the kernel again. On a
-//! busy machine that is long after the end came, and a request written meanwhile is lost by the
+//! A request that is written after the end came and before the runtime has told of it is lost by the
 //! balancer's doing, not the instance's. So a connection at rest is looked at in the instant of its next
 //! request.
 
@@ -9,20 +8,10 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use rustix::io::Errno;
-use rustix::net::{RecvFlags, recv};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// Looks at what comes next, and takes nothing away but a reset, which is an error; `None` where there
-/// is nothing yet.
-pub(super) fn peek(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-    match recv(stream, buffer, RecvFlags::PEEK | RecvFlags::DONTWAIT) {
-        Ok((_, count)) => Ok(Some(count)),
-        Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(None),
-        Err(errno) => Err(errno.into()),
-    }
-}
+use crate::peek::peek;
 
 /// The connection.
 pub(super) struct Upstream {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{finding, severity};
+use super::{finding, first, severity};
 use crate::measured::Finding;
 use crate::rolling::deploy::Balancing;
 use crate::rolling::measured::{ClientView, Losses, RollingMeasured};
@@ -53,15 +53,13 @@ pub(super) fn lost(measured: &RollingMeasured) -> Option<Finding> {
             _ => "were",
         }
     );
-    let mut lost = finding(
+    Some(finding(
         severity(all.lost <= measured.expected.lost),
         "request-lost",
+        first(requests.lost.iter().map(|it| Some(it.sent_ms))),
         message,
         cause(measured, greatest),
-    );
-    let firsts = requests.lost.iter().map(|it| it.sent_ms);
-    lost.at_ms = firsts.min_by(f64::total_cmp);
-    Some(lost)
+    ))
 }
 
 /// One kind of losses: how many, where, and when.

@@ -104,3 +104,73 @@ fn a_deploy_that_was_sent_nothing_does_not_pass() {
     };
     assert_eq!(ended(served), found("load-held-back", Severity::Warning));
 }
+
+#[test]
+fn what_instances_did_is_told_with_the_first_moment_of_it() {
+    let told = |change: fn(&mut RollingMeasured)| {
+        let mut measured = measured();
+        // One that left later is listed first.
+        let mut later = measured.instances[0].clone();
+        later.ended_ms = Some(9_000.0);
+        measured.instances.insert(0, later);
+        change(&mut measured);
+        let found = findings(&measured, Duration::from_secs(30));
+        assert_eq!(found.len(), 1, "{found:#?}");
+        (found[0].name.to_string(), found[0].at_ms)
+    };
+    let at = |name: &str, ms: f64| (name.to_owned(), Some(ms));
+
+    let failed = told(|it| {
+        for stopped in &mut it.instances[..2] {
+            stopped.status = Some(Status::Code(1));
+        }
+    });
+    assert_eq!(failed, at("exit-not-zero", 2_000.0));
+    // Of those that did it, and not of the others.
+    let one = told(|it| it.instances[0].status = Some(Status::Code(1)));
+    assert_eq!(one, at("exit-not-zero", 9_000.0));
+    let killed = told(|it| {
+        for (stopped, at) in it.instances[..2].iter_mut().zip([8_999.0, 1_999.0]) {
+            stopped.sigkill_needed = true;
+            stopped.killed_ms = Some(at);
+        }
+    });
+    assert_eq!(killed, at("sigkill-needed", 1_999.0));
+    let left = told(|it| it.instances[0].left_behind = Some(2));
+    assert_eq!(left, at("processes-left-behind", 9_000.0));
+    let late = told(|it| {
+        it.expected.exit_within_ms = Some(600.0);
+        it.instances[0].exit_ms = Some(700.0);
+    });
+    assert_eq!(late, at("exit-late", 9_000.0));
+    let died = told(|it| {
+        it.course = RolloutCourse::Died {
+            instance: 2,
+            ready: true,
+            status: Status::Code(1),
+        };
+        it.instances[2].ended_ms = Some(700.0);
+    });
+    assert_eq!(died, at("instance-died", 700.0));
+}
+
+#[test]
+fn an_end_is_explained_as_a_drill_of_one_process_explains_it() {
+    let cause = |status: Status| {
+        let mut measured = measured();
+        measured.instances[0].status = Some(status);
+        let found = findings(&measured, Duration::from_secs(30));
+        found[0].cause.clone().into_owned()
+    };
+    // Nobody looked whether there is a handler.
+    let by_signal = cause(Status::Signal(15));
+    assert!(
+        by_signal.contains("either no handler is set"),
+        "{by_signal}"
+    );
+    assert!(cause(Status::Signal(11)).contains("crashed"));
+    assert!(cause(Status::Code(143)).contains("Java"));
+    // 80 means something in a program that leaves a report, and there is none.
+    let abandoned = cause(Status::Code(80));
+    assert!(!abandoned.contains("abandoned"), "{abandoned}");
+}

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use crate::measured::Finding;
 use crate::target::process::{Status, signal_name};
 use crate::target::signalled::{Reaction, Role};
-use crate::verdict::Detection;
 use crate::verdict::evidence::Evidence;
+use crate::verdict::{Detection, exits};
 use crate::words::moment;
 
 pub(super) static DETECTION: Detection = Detection {
@@ -21,68 +21,43 @@ pub(super) static DETECTION: Detection = Detection {
 
 fn look(seen: &Evidence<'_>) -> Option<Finding> {
     let at = seen.left_ms()?;
-    let when = moment(at);
-    let expected = seen.expected().exit_code;
-    if seen.exit_code() == Some(expected) {
+    if seen.exit_code() == Some(seen.expected().exit_code) {
         return None;
     }
-    let instead = match expected {
-        0 => String::new(),
-        code => format!("; {code} is expected"),
-    };
-    match seen.left_with()? {
-        Status::Code(code) => DETECTION.failure(
-            Some(at),
-            format!("the process left with exit code {code} at {when}{instead}"),
-            code_cause(seen, code),
-        ),
+    let status = seen.left_with()?;
+    let cause = match status {
+        Status::Code(code) => code_cause(seen, code),
         Status::Signal(number) if signal_name(number) == seen.signal() => {
             // A shell, or a program without a handler: told as what it is.
             let handled = matches!(seen.reaction(), Reaction::Handles | Reaction::Blocks);
             if !handled || seen.has_launcher() {
                 return None;
             }
-            DETECTION.failure(
-                Some(at),
-                format!("the process was ended by {} at {when}{instead}", seen.signal()),
-                "it has a handler for the signal, and then ends itself by the same signal instead of \
-                 leaving with 0",
-            )
+            "it has a handler for the signal, and then ends itself by the same signal instead of \
+             leaving with 0"
+                .into()
         }
-        Status::Signal(number) => DETECTION.failure(
-            Some(at),
-            format!(
-                "the process was ended by {} at {when}{instead}",
-                signal_name(number)
-            ),
-            "the program crashed during its shutdown; its last lines are below",
-        ),
-        Status::Unknown => DETECTION.failure(
-            Some(at),
-            format!("the process ended at {when}, and the system did not say how{instead}"),
-            "something else reaped the process before the drill could",
-        ),
-    }
+        Status::Signal(_) => exits::BY_ANOTHER_SIGNAL.into(),
+        Status::Unknown => exits::REAPED.into(),
+    };
+    let (when, instead) = (moment(at), exits::instead(seen.expected()));
+    let message = match exits::in_words(status) {
+        Some(how) => format!("the process {how} at {when}{instead}"),
+        None => format!("the process ended at {when}, and the system did not say how{instead}"),
+    };
+    DETECTION.failure(Some(at), message, cause)
 }
 
 fn code_cause(seen: &Evidence<'_>, code: i32) -> Cow<'static, str> {
-    let own = seen.measured.report.is_some();
-    if let (true, Some(step)) = (own, seen.step_that_failed()) {
+    let reports = seen.measured.report.is_some();
+    if let (true, Some(step)) = (reports, seen.step_that_failed()) {
         return format!("{step}, by the program's own account").into();
     }
     match code {
-        80 if own => "work was abandoned: a step ran into its timeout",
-        81 if own => "the work was done, and closing something after it failed",
-        82 if own => "the shutdown was cut short by the watchdog or a second signal",
         128..=165 if seen.in_front(Role::PackageRunner).is_some() => {
             "it is the package runner's code: 128 and the number of the signal that ended its child"
         }
-        128..=165 => {
-            "the program turns the signal into a failure: 128 and the signal's number, as Java's \
-             runtime always does; where that is how it is, expect it: `drill: { expect: { exit_code: \
-             143 } }`"
-        }
-        _ => "either the shutdown failed, or the program reports its stop as a failure",
+        _ => exits::cause(code, reports),
     }
     .into()
 }

@@ -3,8 +3,8 @@
 use crate::measured::{Course, Finding};
 use crate::target::process::{Status, signal_name};
 use crate::target::signalled::Reaction;
-use crate::verdict::Detection;
 use crate::verdict::evidence::Evidence;
+use crate::verdict::{Detection, exits};
 use crate::words::moment;
 
 pub(super) static DETECTION: Detection = Detection {
@@ -62,8 +62,7 @@ fn look(seen: &Evidence<'_>) -> Option<Finding> {
         Reaction::Ignores | Reaction::Unknown => DETECTION.failure(
             Some(at),
             format!("the process was ended by {signal} at {}", moment(at)),
-            "either no handler is set for the signal, so that the system ends the process on the \
-             spot, or its handler ends it in the same way when it is done",
+            exits::BY_THE_STOP_SIGNAL,
         ),
     }
 }

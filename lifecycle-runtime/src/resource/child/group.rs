@@ -146,16 +146,24 @@ impl Drop for Starting {
     }
 }
 
-/// The entry of one program; dropping it says that it has been reaped.
+/// The entry of one program, for as long as its number is its own.
 #[derive(Debug)]
 pub(crate) struct Listed {
     id: u64,
     pub(crate) target: Target,
 }
 
+impl Listed {
+    /// Takes it off the list: before it is reaped, since its number may be another's from then on, and
+    /// after it was killed, since nobody else does so from now on.
+    pub(crate) fn unlist(&self) {
+        all().targets.remove(&self.id);
+    }
+}
+
 impl Drop for Listed {
     fn drop(&mut self) {
-        all().targets.remove(&self.id);
+        self.unlist();
     }
 }
 
@@ -206,6 +214,28 @@ mod tests {
         ] {
             assert_eq!(runs_in(stat, 12), runs, "{stat}");
         }
+    }
+
+    #[test]
+    fn who_is_off_the_list_is_not_killed_with_the_others() {
+        let owner = owner();
+        let sleep = || {
+            start(owner, || {
+                let child = std::process::Command::new("sleep").arg("300").spawn()?;
+                let target = Target::new(child.id(), false);
+                Ok((child, target.unwrap()))
+            })
+            .unwrap()
+        };
+        let (mut listed, _kept) = sleep();
+        let (mut reaped, entry) = sleep();
+        entry.unlist();
+        kill_all_of(owner);
+        assert!(!listed.wait().unwrap().success());
+        // The signal to it would have come before that end was seen.
+        assert_eq!(reaped.try_wait().unwrap(), None);
+        reaped.kill().unwrap();
+        reaped.wait().unwrap();
     }
 
     #[test]

@@ -80,6 +80,7 @@ impl Process {
     /// Kills what is left of the group of a program that has exited, and gives the program's status.
     pub(crate) async fn reap(mut self) -> io::Result<ExitStatus> {
         self.target().signal_all(Signal::KILL);
+        self.listed.unlist();
         let status = self.child.wait().await;
         self.reaped = true;
         status
@@ -109,6 +110,7 @@ impl Drop for Process {
         if !self.reaped {
             self.target().signal_all(Signal::KILL);
         }
+        self.listed.unlist();
         // tokio reaps a child that is dropped.
     }
 }

@@ -1,0 +1,276 @@
+//! A container, a process or a machine of a workload: what it runs, what stops it, and what asks after it.
+
+use std::time::Duration;
+
+use super::{Pm2App, UnitFile};
+use crate::manifest::Written;
+use crate::text::Route;
+
+/// A container.
+#[derive(Debug, Clone)]
+pub struct Container {
+    /// Where it stands.
+    pub route: Route,
+    /// Its name.
+    pub name: Option<Written<String>>,
+    /// Its image.
+    pub image: Option<Written<String>>,
+    /// What replaces the image's entry point: Kubernetes' `command`, ECS' `entryPoint`.
+    pub entry: Vec<Written<String>>,
+    /// What replaces the image's arguments: Kubernetes' `args`, ECS' `command`.
+    pub args: Vec<Written<String>>,
+    /// `lifecycle.preStop`.
+    pub pre_stop: Option<Hook>,
+    /// What asks it to stop: Kubernetes' `lifecycle.stopSignal`.
+    pub stop_signal: Option<Written<String>>,
+    /// `readinessProbe`.
+    pub readiness: Option<Probe>,
+    /// `livenessProbe`.
+    pub liveness: Option<Probe>,
+    /// `startupProbe`.
+    pub startup: Option<Probe>,
+    /// The ports it opens.
+    pub ports: Vec<Port>,
+    /// Its environment.
+    pub environment: Vec<Variable>,
+    /// An init container with `restartPolicy: Always`: a native sidecar.
+    pub restarts_always: bool,
+    /// ECS: `stopTimeout`.
+    pub stop_timeout: Option<Written<i64>>,
+    /// From the signal to SIGKILL, on platforms that say a duration a program.
+    pub grace: Option<Written<Duration>>,
+    /// Docker and Compose: where it says that SIGKILL never comes.
+    pub endless: Option<Route>,
+    /// What is waited for before the signal, outside of the grace period.
+    pub outside: Option<Written<Duration>>,
+    /// systemd: what a unit says besides.
+    pub unit: Option<Box<UnitFile>>,
+    /// Compose: `pre_stop`, what runs before the signal, outside of the grace period.
+    pub hooks: Vec<Hook>,
+    /// ECS: `dependsOn`.
+    pub depends_on: Vec<DependsOn>,
+    /// ECS: `essential`.
+    pub essential: Option<Written<bool>>,
+    /// ECS: `healthCheck`.
+    pub health_check: Option<HealthCheck>,
+    /// Kubernetes: `terminationMessagePath`.
+    pub message_path: Option<Written<String>>,
+    /// PM2: what its app says beside.
+    pub pm2: Option<Box<Pm2App>>,
+}
+
+impl Container {
+    /// One of which nothing is known but its place.
+    pub(super) fn at(route: Route) -> Self {
+        Self {
+            route,
+            name: None,
+            image: None,
+            entry: Vec::new(),
+            args: Vec::new(),
+            pre_stop: None,
+            stop_signal: None,
+            readiness: None,
+            liveness: None,
+            startup: None,
+            ports: Vec::new(),
+            environment: Vec::new(),
+            restarts_always: false,
+            stop_timeout: None,
+            grace: None,
+            endless: None,
+            outside: None,
+            unit: None,
+            hooks: Vec::new(),
+            depends_on: Vec::new(),
+            essential: None,
+            health_check: None,
+            message_path: None,
+            pm2: None,
+        }
+    }
+
+    /// Its name, or nothing.
+    pub fn name(&self) -> &str {
+        self.name.as_ref().map_or("", |name| name.value.as_str())
+    }
+
+    /// Its image without tag and digest, or nothing.
+    pub fn repository(&self) -> &str {
+        self.image
+            .as_ref()
+            .map_or("", |image| repository(&image.value))
+    }
+
+    /// A variable of its environment.
+    pub fn variable(&self, name: &str) -> Option<&Variable> {
+        self.environment
+            .iter()
+            .rfind(|variable| variable.name.value == name)
+    }
+
+    /// The number of a port, be it by number or by a name of this container's.
+    pub fn port(&self, number_or_name: &str) -> Option<i64> {
+        if let Ok(number) = number_or_name.parse() {
+            return Some(number);
+        }
+        let named = |port: &&Port| {
+            let name = port.name.as_ref();
+            name.is_some_and(|name| name.value == number_or_name)
+        };
+        let port = self.ports.iter().find(named)?;
+        Some(port.number.value)
+    }
+
+    /// It depends on the one with this name, itself or by way of others, whom `named` knows by theirs.
+    pub(crate) fn leads_to<'a>(
+        &'a self,
+        name: &str,
+        named: impl Fn(&str) -> Option<&'a Self>,
+    ) -> bool {
+        let mut known: Vec<&str> = Vec::new();
+        let mut next: Vec<&Self> = vec![self];
+        while let Some(container) = next.pop() {
+            for depends in &container.depends_on {
+                let on = depends.container.value.as_str();
+                if on == name {
+                    return true;
+                }
+                if !known.contains(&on) {
+                    known.push(on);
+                    next.extend(named(on));
+                }
+            }
+        }
+        false
+    }
+}
+
+/// An image without its tag and its digest.
+pub(crate) fn repository(image: &str) -> &str {
+    let image = image.split('@').next().unwrap_or(image);
+    let name = image.rfind('/').map_or(0, |slash| slash + 1);
+    match image[name..].find(':') {
+        Some(colon) => &image[..name + colon],
+        None => image,
+    }
+}
+
+/// `lifecycle.preStop`: what runs before the signal.
+#[derive(Debug, Clone)]
+pub struct Hook {
+    /// Where the block stands.
+    pub route: Route,
+    /// What it does.
+    pub action: Action,
+}
+
+/// What a hook does.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// `sleep.seconds`.
+    Sleep(Written<i64>),
+    /// `exec.command`, no shell implied.
+    Exec(Vec<Written<String>>),
+    /// `httpGet`.
+    Http {
+        /// Where the block stands.
+        route: Route,
+        /// `path`.
+        path: Option<Written<String>>,
+        /// `port`: a number or a name.
+        port: Option<Written<String>>,
+    },
+    /// `tcpSocket`, which the API takes and the kubelet does not run.
+    Tcp(Route),
+    /// Nothing that is known here, or a value that could not be read.
+    Unknown,
+}
+
+/// A probe.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    /// Where the block stands.
+    pub route: Route,
+    /// How it asks.
+    pub action: ProbeAction,
+    /// `periodSeconds`.
+    pub period: Option<Written<i64>>,
+    /// `timeoutSeconds`.
+    pub timeout: Option<Written<i64>>,
+    /// `failureThreshold`.
+    pub failures: Option<Written<i64>>,
+    /// `terminationGracePeriodSeconds`.
+    pub grace: Option<Written<i64>>,
+}
+
+/// How a probe asks.
+#[derive(Debug, Clone)]
+pub enum ProbeAction {
+    /// `httpGet`.
+    Http {
+        /// `path`.
+        path: Option<Written<String>>,
+        /// `port`: a number or a name.
+        port: Option<Written<String>>,
+    },
+    /// `tcpSocket`.
+    Tcp(Option<Written<String>>),
+    /// `exec`.
+    Exec(Vec<Written<String>>),
+    /// `grpc`.
+    Grpc(Option<Written<String>>),
+    /// Nothing that is known here.
+    Unknown,
+}
+
+impl ProbeAction {
+    /// In words: `a command`, `an HTTP request`.
+    pub const fn words(&self) -> &'static str {
+        match self {
+            Self::Http { .. } => "an HTTP request",
+            Self::Tcp(_) => "a TCP connection",
+            Self::Exec(_) => "a command",
+            Self::Grpc(_) => "a gRPC call",
+            Self::Unknown => "something unknown",
+        }
+    }
+}
+
+/// A port of a container.
+#[derive(Debug, Clone)]
+pub struct Port {
+    /// `name`.
+    pub name: Option<Written<String>>,
+    /// `containerPort`.
+    pub number: Written<i64>,
+}
+
+/// A variable of a container's environment.
+#[derive(Debug, Clone)]
+pub struct Variable {
+    /// Its name.
+    pub name: Written<String>,
+    /// Its value; `None` where it comes from elsewhere.
+    pub value: Option<Written<String>>,
+}
+
+/// ECS: another container that must have come this far before this one starts; it stops after it.
+#[derive(Debug, Clone)]
+pub struct DependsOn {
+    /// `containerName`.
+    pub container: Written<String>,
+    /// `condition`.
+    pub condition: Option<Written<String>>,
+}
+
+/// ECS: `healthCheck`.
+#[derive(Debug, Clone)]
+pub struct HealthCheck {
+    /// Where the block stands.
+    pub route: Route,
+    /// `command`.
+    pub command: Vec<Written<String>>,
+    /// `interval`, in seconds.
+    pub interval: Option<Written<i64>>,
+}
