@@ -183,9 +183,11 @@ mod tests {
         let many = r#"{"version": 1, "course": "played", "requests":
             {"before": {"served": 18446744073709551615}}}"#;
         assert_eq!(refused(many), larger("requests"));
-        let slow = r#"{"version": 1, "runs": [{}, {"series": {"slices": [{"slowest_ms": 1e300}]}}]}"#;
+        let slow =
+            r#"{"version": 1, "runs": [{}, {"series": {"slices": [{"slowest_ms": 1e300}]}}]}"#;
         assert_eq!(refused(slow), larger("series"));
-        let seeded = r#"{"version": 1, "course": "played", "seed": 18446744073709551615, "series": null}"#;
+        let seeded =
+            r#"{"version": 1, "course": "played", "seed": 18446744073709551615, "series": null}"#;
         assert!(refused(seeded).contains("missing field"));
     }
 }
