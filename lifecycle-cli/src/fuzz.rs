@@ -48,18 +48,14 @@ fn is_read(path: &str) -> bool {
     endings.any(|ending| path.ends_with(ending))
 }
 
-/// The first byte says in which language the rest is, which is deployed: looked at, and described in a
-/// manifest that can be read.
+/// The first line is a file's name, which says in which language the rest is, which is deployed: looked
+/// at, and described in a manifest that can be read.
 pub fn init(bytes: &[u8]) {
-    let Some((which, bytes)) = bytes.split_first() else {
+    let text = String::from_utf8_lossy(bytes);
+    let Some((name, text)) = text.split_once('\n') else {
         return;
     };
-    let endings: Vec<&str> = ["x.yaml", "x.json"]
-        .into_iter()
-        .chain(Deployed::endings())
-        .collect();
-    let name = endings[usize::from(*which) % endings.len()];
-    let deployed = Deployed::named(name, &String::from_utf8_lossy(bytes));
+    let deployed = Deployed::named(name, text);
     let options = Options {
         deployed: [deployed].into(),
         ..Options::default()

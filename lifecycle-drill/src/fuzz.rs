@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-use crate::traffic::client::{Connection, Manner, Patience, Template};
+use crate::traffic::client::{Connection, Manner, NoConnection, Patience, Template};
 use crate::traffic::frames::Frames;
 use crate::{idle, own_report, script};
 
@@ -35,7 +35,7 @@ pub fn answer(bytes: &[u8]) {
     let (first, second) = bytes.split_at(usize::from(*cut).min(bytes.len()));
     frames_are_told_however_they_are_cut(first, second);
     let _kept = idle::is_complete(bytes);
-    HERE.with_borrow_mut(|here| {
+    let connected = HERE.with_borrow_mut(|here| {
         let (runtime, listener, address) = here.get_or_insert_with(|| {
             let builder = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -57,19 +57,23 @@ pub fn answer(bytes: &[u8]) {
                     tokio::task::yield_now().await;
                 }
                 let _ended = stream.shutdown().await;
+                Ok(())
             };
-            tokio::join!(serving, asking(*address));
-        });
+            tokio::try_join!(serving, asking(*address)).is_ok()
+        })
     });
+    if !connected {
+        // Who knows what still waits at this listener to be accepted.
+        HERE.take();
+    }
 }
 
-async fn asking(address: SocketAddr) {
+/// Errors: there is no connection, and nothing to be served.
+async fn asking(address: SocketAddr) -> Result<(), NoConnection> {
     let spec = script::RequestSpec::get("/");
     let template = Template::new(&spec, "127.0.0.1").expect("a request");
     let until = Instant::now() + PATIENCE;
-    let Ok(mut connection) = Connection::open(address, until, Manner::Looks, false).await else {
-        return;
-    };
+    let mut connection = Connection::open(address, until, Manner::Looks, false).await?;
     for _ in 0..2 {
         let until = Instant::now() + PATIENCE;
         let patience = Patience::Whole(until);
@@ -80,6 +84,7 @@ async fn asking(address: SocketAddr) {
             break;
         }
     }
+    Ok(())
 }
 
 fn frames_are_told_however_they_are_cut(first: &[u8], second: &[u8]) {

@@ -8,6 +8,9 @@ use serde_json::Value;
 use crate::measured::{Measured, version};
 use crate::summary::Summary;
 
+/// Nothing that a drill counts or times itself is larger; a sum of such numbers is one still.
+const LARGEST: f64 = 1e12;
+
 /// A drill as it is kept: the run itself where there was one, otherwise all of them.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
@@ -89,6 +92,14 @@ impl Record {
             ),
             None => bail!("it names no version"),
         }
+        let runs = document.get("runs").and_then(Value::as_array);
+        for run in runs.map_or(std::slice::from_ref(&document), Vec::as_slice) {
+            for part in ["requests", "series"] {
+                if !run.get(part).is_none_or(is_countable) {
+                    bail!("`{part}` holds a number that is larger than any that a drill counts");
+                }
+            }
+        }
         let whole = "a field is not what a drill writes";
         if document.get("runs").is_some() {
             let kept: Runs = serde_json::from_value(document).context(whole)?;
@@ -130,6 +141,16 @@ impl Record {
     }
 }
 
+/// The numbers in it can be added up and drawn.
+fn is_countable(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.as_f64().is_some_and(|it| it.abs() <= LARGEST),
+        Value::Array(items) => items.iter().all(is_countable),
+        Value::Object(fields) => fields.values().all(is_countable),
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,5 +173,21 @@ mod tests {
             "sent": 0, "lost": 0, "refused": 0, "server_errors": 0, "killed": 0, "steps": [],
             "findings": []}}"#;
         assert_eq!(refused(empty), "it holds no run");
+    }
+
+    #[test]
+    fn numbers_that_cannot_be_added_up_or_drawn_are_refused() {
+        let larger = |part: &str| {
+            format!("`{part}` holds a number that is larger than any that a drill counts")
+        };
+        let many = r#"{"version": 1, "course": "played", "requests":
+            {"before": {"served": 18446744073709551615}}}"#;
+        assert_eq!(refused(many), larger("requests"));
+        let slow =
+            r#"{"version": 1, "runs": [{}, {"series": {"slices": [{"slowest_ms": 1e300}]}}]}"#;
+        assert_eq!(refused(slow), larger("series"));
+        let seeded =
+            r#"{"version": 1, "course": "played", "seed": 18446744073709551615, "series": null}"#;
+        assert!(refused(seeded).contains("missing field"));
     }
 }
