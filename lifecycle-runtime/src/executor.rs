@@ -10,12 +10,12 @@ use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
 
 use crate::control::Control;
 use crate::metrics;
 use crate::report::{Report, StepOutcome, events, words};
 use crate::resource::StartUp;
+use crate::tasks::{self, AbortOnDrop};
 use crate::wiring::Wired;
 use crate::work::{Failure, Panicked, Work, join_failure};
 
@@ -28,7 +28,7 @@ pub(crate) async fn run(control: Arc<Control>, wired: Vec<Wired>) -> Report {
         .unzip();
     let _sampling = metrics::ENABLED.then(|| {
         let sampling = events::sample(Arc::clone(&control), works.clone());
-        AbortOnDropHandle::new(tokio::spawn(sampling))
+        AbortOnDrop::spawn(sampling)
     });
     let mut lives = Lives::default();
     start(&control, &works, startups, &mut lives).await;
@@ -78,7 +78,7 @@ async fn start(
             lives.add(index, &**work);
             match startups[index].take().and_then(StartUp::up) {
                 Some(up) => {
-                    probes.spawn(async move { (index, up.await) });
+                    tasks::spawn_in(&mut probes, async move { (index, up.await) });
                     continue;
                 }
                 None => index,
@@ -140,8 +140,8 @@ impl Lives {
             let serves = work.serves();
             self.any |= serves;
             self.serving += usize::from(serves);
-            self.running
-                .spawn(async move { (index, serves, ended.await) });
+            let life = async move { (index, serves, ended.await) };
+            tasks::spawn_in(&mut self.running, life);
         }
     }
 
@@ -205,7 +205,7 @@ async fn stop(control: &Arc<Control>, works: &[Arc<dyn Work>]) {
         let (control, work) = (Arc::clone(control), Arc::clone(work));
         // Whatever becomes of the task, those that wait for this step go on.
         let over = ended[index].clone().drop_guard();
-        steps.spawn(async move {
+        tasks::spawn_in(&mut steps, async move {
             for wait in waits {
                 wait.cancelled().await;
             }
@@ -223,7 +223,7 @@ async fn run_step(control: &Control, index: usize, work: Arc<dyn Work>) {
     // A task of its own: a panic ends only this, and it can be left behind.
     let mut stopping = {
         let work = Arc::clone(&work);
-        tokio::spawn(async move { work.stop(window).await })
+        tasks::spawn(async move { work.stop(window).await })
     };
     let in_time = tokio::select! {
         biased;

@@ -11,6 +11,7 @@ use super::closers::{Close, close_async, close_blocking};
 use super::ending::Ending;
 use super::{StartUp, wirable};
 use crate::report::words;
+use crate::tasks;
 use crate::work::{Active, BoxFuture, Failure, Panicked, Window, Work, join_failure};
 
 /// Traces, metrics and logs waiting to be sent.
@@ -291,9 +292,9 @@ async fn side_by_side(
     let mut running = JoinSet::new();
     for (at, name, call) in calls {
         // A task each, within it: a panic ends one.
-        let task = tokio::spawn(async move { call().await });
+        let task = tasks::spawn(async move { call().await });
         begun(at, task.abort_handle());
-        running.spawn(async move {
+        tasks::spawn_in(&mut running, async move {
             let result = task.await;
             (
                 at,
