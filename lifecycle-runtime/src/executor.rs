@@ -127,9 +127,9 @@ fn not_up(control: &Control, line: String) {
 /// The lives of the resources that have started: each may end without having been asked to.
 #[derive(Default)]
 struct Lives {
-    running: JoinSet<(usize, bool, Result<(), String>)>,
-    /// How many of them the service runs for.
-    serving: usize,
+    running: JoinSet<(usize, Result<(), String>)>,
+    /// Those of them that the service runs for.
+    serving: BTreeSet<usize>,
     /// Something has served; a service that only holds clients runs until it is asked to stop.
     any: bool,
 }
@@ -137,11 +137,11 @@ struct Lives {
 impl Lives {
     fn add(&mut self, index: usize, work: &dyn Work) {
         if let Some(ended) = work.ended() {
-            let serves = work.serves();
-            self.any |= serves;
-            self.serving += usize::from(serves);
-            let life = async move { (index, serves, ended.await) };
-            tasks::spawn_in(&mut self.running, life);
+            if work.serves() {
+                self.any = true;
+                self.serving.insert(index);
+            }
+            tasks::spawn_in(&mut self.running, async move { (index, ended.await) });
         }
     }
 
@@ -149,7 +149,7 @@ impl Lives {
     async fn watch(&mut self, control: &Control) {
         loop {
             // While it starts, others may be about to serve.
-            if self.any && self.serving == 0 && control.health.is_ready() {
+            if self.any && self.serving.is_empty() && control.health.is_ready() {
                 control.stop("everything that served has ended".to_owned());
             }
             let ended = tokio::select! {
@@ -157,10 +157,10 @@ impl Lives {
                 () = control.requested.cancelled() => return,
                 Some(ended) = self.running.join_next() => ended,
             };
-            let Ok((index, serves, result)) = ended else {
+            let Ok((index, result)) = ended else {
                 continue;
             };
-            self.serving -= usize::from(serves);
+            self.serving.remove(&index);
             let step = &control.plan.steps[index];
             let name = &*step.name;
             match result {
