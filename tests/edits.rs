@@ -74,7 +74,9 @@ fn was_hidden(finding: &Finding, fix: &Fix) -> bool {
         else {
             return false;
         };
-        route.segments().contains(&Segment::Key(with.clone()))
+        route
+            .segments()
+            .contains(&Segment::Key(with.as_str().into()))
     })
 }
 

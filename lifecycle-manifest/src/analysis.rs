@@ -297,11 +297,11 @@ impl Spoilt {
             return Some(Self::Everything);
         };
         match route.segments() {
-            [text::Segment::Key(first), ..] if first == "lints" => None,
+            [text::Segment::Key(first), ..] if &**first == "lints" => None,
             [text::Segment::Key(first), text::Segment::Key(platform), ..]
-                if first == "platforms" =>
+                if &**first == "platforms" =>
             {
-                Some(Self::Platform(platform.clone()))
+                Some(Self::Platform(platform.to_string()))
             }
             _ => Some(Self::Everything),
         }

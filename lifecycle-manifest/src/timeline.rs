@@ -85,6 +85,28 @@ impl Timeline {
         )
     }
 
+    /// The same where no step takes longer than so much.
+    pub(crate) fn with_steps_within(
+        &self,
+        manifest: &Manifest,
+        plan: &Plan,
+        most: Duration,
+    ) -> Self {
+        let timeouts = self.windows.iter().map(|window| {
+            let mut timeout = window.timeout.clone();
+            timeout.value = timeout.value.min(most);
+            timeout
+        });
+        Self::lay_out(
+            manifest,
+            plan,
+            self.facts,
+            self.terms.clone(),
+            self.app_settle.clone(),
+            timeouts.collect(),
+        )
+    }
+
     fn lay_out(
         manifest: &Manifest,
         plan: &Plan,

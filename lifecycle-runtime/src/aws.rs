@@ -51,6 +51,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::control::Control;
+use crate::tasks;
 use imds::Imds;
 
 /// How often EC2 recommends to ask.
@@ -87,13 +88,11 @@ impl fmt::Display for Interruption {
 /// ```
 pub async fn spot_interruption() -> Interruption {
     let (told, heard) = tokio::sync::oneshot::channel();
-    let spawned = thread::Builder::new()
-        .name("lifecycle-spot".to_owned())
-        .spawn(move || {
-            if let Some(notice) = watch(|| !told.is_closed()) {
-                let _ = told.send(notice);
-            }
-        });
+    let spawned = tasks::thread("lifecycle-spot", move || {
+        if let Some(notice) = watch(|| !told.is_closed()) {
+            let _ = told.send(notice);
+        }
+    });
     if let Err(error) = spawned {
         tracing::warn!(%error, "Spot interruptions cannot be watched for");
     }
@@ -164,9 +163,7 @@ fn stop_at_notice(control: &Weak<Control>) {
 /// On a thread that nobody waits for; without one the service goes on.
 fn aside(name: &str, control: &Arc<Control>, what: impl FnOnce(&Weak<Control>) + Send + 'static) {
     let control = Arc::downgrade(control);
-    let spawned = thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(move || what(&control));
+    let spawned = tasks::thread(name, move || what(&control));
     if let Err(error) = spawned {
         tracing::warn!(%error, "AWS cannot be asked");
     }

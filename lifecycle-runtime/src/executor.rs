@@ -10,12 +10,12 @@ use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
 
 use crate::control::Control;
 use crate::metrics;
 use crate::report::{Report, StepOutcome, events, words};
 use crate::resource::StartUp;
+use crate::tasks::{self, AbortOnDrop};
 use crate::wiring::Wired;
 use crate::work::{Failure, Panicked, Work, join_failure};
 
@@ -28,7 +28,7 @@ pub(crate) async fn run(control: Arc<Control>, wired: Vec<Wired>) -> Report {
         .unzip();
     let _sampling = metrics::ENABLED.then(|| {
         let sampling = events::sample(Arc::clone(&control), works.clone());
-        AbortOnDropHandle::new(tokio::spawn(sampling))
+        AbortOnDrop::spawn(sampling)
     });
     let mut lives = Lives::default();
     start(&control, &works, startups, &mut lives).await;
@@ -78,7 +78,7 @@ async fn start(
             lives.add(index, &**work);
             match startups[index].take().and_then(StartUp::up) {
                 Some(up) => {
-                    probes.spawn(async move { (index, up.await) });
+                    tasks::spawn_in(&mut probes, async move { (index, up.await) });
                     continue;
                 }
                 None => index,
@@ -127,9 +127,9 @@ fn not_up(control: &Control, line: String) {
 /// The lives of the resources that have started: each may end without having been asked to.
 #[derive(Default)]
 struct Lives {
-    running: JoinSet<(usize, bool, Result<(), String>)>,
-    /// How many of them the service runs for.
-    serving: usize,
+    running: JoinSet<(usize, Result<(), String>)>,
+    /// Those of them that the service runs for.
+    serving: BTreeSet<usize>,
     /// Something has served; a service that only holds clients runs until it is asked to stop.
     any: bool,
 }
@@ -137,11 +137,11 @@ struct Lives {
 impl Lives {
     fn add(&mut self, index: usize, work: &dyn Work) {
         if let Some(ended) = work.ended() {
-            let serves = work.serves();
-            self.any |= serves;
-            self.serving += usize::from(serves);
-            self.running
-                .spawn(async move { (index, serves, ended.await) });
+            if work.serves() {
+                self.any = true;
+                self.serving.insert(index);
+            }
+            tasks::spawn_in(&mut self.running, async move { (index, ended.await) });
         }
     }
 
@@ -149,7 +149,7 @@ impl Lives {
     async fn watch(&mut self, control: &Control) {
         loop {
             // While it starts, others may be about to serve.
-            if self.any && self.serving == 0 && control.health.is_ready() {
+            if self.any && self.serving.is_empty() && control.health.is_ready() {
                 control.stop("everything that served has ended".to_owned());
             }
             let ended = tokio::select! {
@@ -157,10 +157,10 @@ impl Lives {
                 () = control.requested.cancelled() => return,
                 Some(ended) = self.running.join_next() => ended,
             };
-            let Ok((index, serves, result)) = ended else {
+            let Ok((index, result)) = ended else {
                 continue;
             };
-            self.serving -= usize::from(serves);
+            self.serving.remove(&index);
             let step = &control.plan.steps[index];
             let name = &*step.name;
             match result {
@@ -205,7 +205,7 @@ async fn stop(control: &Arc<Control>, works: &[Arc<dyn Work>]) {
         let (control, work) = (Arc::clone(control), Arc::clone(work));
         // Whatever becomes of the task, those that wait for this step go on.
         let over = ended[index].clone().drop_guard();
-        steps.spawn(async move {
+        tasks::spawn_in(&mut steps, async move {
             for wait in waits {
                 wait.cancelled().await;
             }
@@ -223,7 +223,7 @@ async fn run_step(control: &Control, index: usize, work: Arc<dyn Work>) {
     // A task of its own: a panic ends only this, and it can be left behind.
     let mut stopping = {
         let work = Arc::clone(&work);
-        tokio::spawn(async move { work.stop(window).await })
+        tasks::spawn(async move { work.stop(window).await })
     };
     let in_time = tokio::select! {
         biased;

@@ -189,6 +189,7 @@ mod signals;
 mod status;
 mod sync;
 mod systemd;
+mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod watchdog;

@@ -1,6 +1,7 @@
 //! A whole process: its tokio runtime, its service, its exit code.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -75,11 +76,17 @@ impl Runtime {
     /// as the second argument says, and returns the answer within a second:
     /// [0, 1 or 2](crate::manual::health#the-program-as-its-own-probe). So let nothing come before this call that a
     /// health check must not do every few seconds.
-    pub fn run<M, F>(mut self, plan: &'static Plan, main: M) -> ExitCode
+    pub fn run<M, F>(self, plan: &'static Plan, main: M) -> ExitCode
     where
         M: FnOnce() -> F,
         F: Future<Output: MainResult>,
     {
+        self.run_boxed(plan, Box::pin(started(main)))
+    }
+
+    /// The same for a start whose type is no service's own: all that follows is compiled here, once, and
+    /// not with every change of a service.
+    fn run_boxed(mut self, plan: &'static Plan, start: Start<'_>) -> ExitCode {
         if let Some(code) = probe::asked(plan) {
             return code;
         }
@@ -93,7 +100,7 @@ impl Runtime {
             Ok(runtime) => runtime,
             Err(error) => return session.refuse(&StartError::Runtime(error)).into(),
         };
-        let report = runtime.block_on(session.drive(started(main)));
+        let report = runtime.block_on(session.drive(start));
         // Dropping the runtime would wait for blocking tasks without limit.
         runtime.shutdown_background();
         #[cfg(all(unix, feature = "process"))]
@@ -102,16 +109,25 @@ impl Runtime {
     }
 }
 
+/// What [`started`] returns.
+type Start<'a> = Pin<Box<dyn Future<Output = Result<Wiring, StartError>> + 'a>>;
+
 /// What `main` wires, or why it did not come to that.
 pub(crate) async fn started<M, F>(main: M) -> Result<Wiring, StartError>
 where
     M: FnOnce() -> F,
     F: Future<Output: MainResult>,
 {
-    use sealed::{IntoWiring as _, NotStarted};
+    use sealed::IntoWiring as _;
     // Boxed: how large it is, is the service's affair.
-    let started = caught(Box::pin(async { main().await.into_wiring() })).await;
-    match started {
+    begun(Box::pin(async { main().await.into_wiring() })).await
+}
+
+type Main<'a> = Pin<Box<dyn Future<Output = Result<Wiring, sealed::NotStarted>> + 'a>>;
+
+async fn begun(main: Main<'_>) -> Result<Wiring, StartError> {
+    use sealed::NotStarted;
+    match caught(main).await {
         Ok(Ok(wiring)) => Ok(wiring),
         Ok(Err(NotStarted { line, full })) => Err(StartError::Main { line, full }),
         Err(panic) => Err(StartError::panicked(&panic)),

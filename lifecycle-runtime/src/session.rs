@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tokio_util::task::AbortOnDropHandle;
 
 use crate::control::{Control, timeout_of};
 use crate::environment::Environment;
@@ -25,6 +24,7 @@ use crate::plan::{Drift, Plan};
 use crate::report::{self, Outcome, Report, StepOutcome};
 use crate::signals;
 use crate::systemd::Systemd;
+use crate::tasks::{self, AbortOnDrop};
 use crate::watchdog::{self, Order};
 use crate::wiring::{Wired, Wiring, WiringError};
 
@@ -48,7 +48,7 @@ const AWS_IGNORED: &str = "LIFECYCLE_AWS is set and ignored: the program was bui
                            `aws`";
 
 /// The heartbeat, and the task that answers it.
-type Heartbeat = (Pulse, AbortOnDropHandle<()>);
+type Heartbeat = (Pulse, AbortOnDrop<()>);
 
 /// What answers for the process while it lives.
 type Beside = (Option<health::Server>, Option<Heartbeat>);
@@ -280,7 +280,9 @@ impl Session {
         let mut calls = JoinSet::new();
         for (index, call) in control.last_calls() {
             let limit = left.min(timeout_of(&control.timeline, index));
-            calls.spawn(async move { (index, limit, timeout(limit, tokio::spawn(call)).await) });
+            tasks::spawn_in(&mut calls, async move {
+                (index, limit, timeout(limit, tasks::spawn(call)).await)
+            });
         }
         let mut failed = false;
         while let Some(called) = calls.join_next().await {
@@ -387,8 +389,8 @@ impl Session {
         }
         let pulse = Pulse::start(Arc::clone(&self.control), self.wedged_after)
             .map_err(StartError::Pulse)?;
-        let answer = tokio::spawn(pulse.answer());
-        Ok(Some((pulse, AbortOnDropHandle::new(answer))))
+        let answer = AbortOnDrop::spawn(pulse.answer());
+        Ok(Some((pulse, answer)))
     }
 
     /// Logs the report here, where the caller's log subscriber is.
@@ -408,8 +410,7 @@ impl Session {
         };
         let (said, heard) = tokio::sync::oneshot::channel();
         let copy = report.clone();
-        let scribe = std::thread::Builder::new().name("lifecycle-report".to_owned());
-        let writing = scribe.spawn(move || {
+        let writing = tasks::thread("lifecycle-report", move || {
             report::write(&copy, &path);
             let _ = said.send(());
         });

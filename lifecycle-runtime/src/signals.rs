@@ -9,6 +9,7 @@ use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
 use crate::control::{Control, Verdict};
+use crate::tasks;
 
 /// A signal that asks the service to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,24 +38,21 @@ pub(crate) fn listen(control: Arc<Control>) -> io::Result<()> {
     let questions = questions.filter(|&signal| !taken.has(signal));
     let mut signals = Signals::new([SIGTERM, SIGINT].into_iter().chain(questions))?;
     let telling = Arc::new(AtomicBool::new(false));
-    std::thread::Builder::new()
-        .name("lifecycle-signals".to_owned())
-        .spawn(move || {
-            for number in signals.forever() {
-                let signal = match number {
-                    SIGTERM => Signal::Terminate,
-                    SIGINT => Signal::Interrupt,
-                    _ => {
-                        tell(&control, &telling);
-                        continue;
-                    }
-                };
-                let at_terminal = io::stdin().is_terminal() || io::stderr().is_terminal();
-                let verdict = control.signal(signal, at_terminal);
-                log(&control, signal, verdict);
-            }
-        })?;
-    Ok(())
+    tasks::thread("lifecycle-signals", move || {
+        for number in signals.forever() {
+            let signal = match number {
+                SIGTERM => Signal::Terminate,
+                SIGINT => Signal::Interrupt,
+                _ => {
+                    tell(&control, &telling);
+                    continue;
+                }
+            };
+            let at_terminal = io::stdin().is_terminal() || io::stderr().is_terminal();
+            let verdict = control.signal(signal, at_terminal);
+            log(&control, signal, verdict);
+        }
+    })
 }
 
 /// The signals that the process handles or ignores already, a bit each.
@@ -95,14 +93,12 @@ fn tell(control: &Arc<Control>, telling: &Arc<AtomicBool>) {
         return;
     }
     let (control, teller) = (Arc::clone(control), Arc::clone(telling));
-    let spawned = std::thread::Builder::new()
-        .name("lifecycle-status".to_owned())
-        .spawn(move || {
-            let status = control.status().to_string();
-            // In one piece, so that it does not mix with the log.
-            let _ = io::stderr().write_all(status.as_bytes());
-            teller.store(false, Ordering::Release);
-        });
+    let spawned = tasks::thread("lifecycle-status", move || {
+        let status = control.status().to_string();
+        // In one piece, so that it does not mix with the log.
+        let _ = io::stderr().write_all(status.as_bytes());
+        teller.store(false, Ordering::Release);
+    });
     if spawned.is_err() {
         telling.store(false, Ordering::Release);
     }
@@ -112,9 +108,8 @@ fn tell(control: &Arc<Control>, telling: &Arc<AtomicBool>) {
 fn log(control: &Control, signal: Signal, verdict: Verdict) {
     let settle = control.timeline.settle;
     let deadline = control.timeline.deadline;
-    let logger = std::thread::Builder::new().name("lifecycle-log".to_owned());
     // Without a thread there is no log line, and the shutdown goes on.
-    let _ = logger.spawn(move || {
+    let _ = tasks::thread("lifecycle-log", move || {
         let signal = signal.as_str();
         match verdict {
             Verdict::Begin => tracing::info!(signal, ?settle, ?deadline, "stopping"),

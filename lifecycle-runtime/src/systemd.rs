@@ -9,6 +9,8 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::tasks;
+
 /// How long a full queue of systemd's may keep the sender, which may be the signal thread.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// From the plan's deadline to the end of the process: the watchdog's last words, and the exit.
@@ -158,8 +160,9 @@ fn address(name: &OsStr) -> io::Result<SocketAddr> {
 /// Logs aside: this may be the signal thread.
 fn complain(error: &io::Error) {
     let error = error.to_string();
-    let logger = std::thread::Builder::new().name("lifecycle-log".to_owned());
-    let _ = logger.spawn(move || tracing::warn!(error, "the service manager could not be told"));
+    let _ = tasks::thread("lifecycle-log", move || {
+        tracing::warn!(error, "the service manager could not be told");
+    });
 }
 
 #[cfg(test)]

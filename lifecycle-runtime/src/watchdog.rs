@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::control::Control;
 use crate::report::deliver;
+use crate::tasks;
 
 /// How long the last report may take. A full pipe or a dead file system must not keep the process.
 const LAST_WORDS: Duration = Duration::from_millis(250);
@@ -29,14 +30,11 @@ pub(crate) fn watch(
     orders: Receiver<Order>,
     report: Option<PathBuf>,
 ) -> io::Result<()> {
-    std::thread::Builder::new()
-        .name("lifecycle-watchdog".to_owned())
-        .spawn(move || {
-            if wait(&orders) {
-                end(control, report);
-            }
-        })?;
-    Ok(())
+    tasks::thread("lifecycle-watchdog", move || {
+        if wait(&orders) {
+            end(control, report);
+        }
+    })
 }
 
 /// Returns when the process has to end; `false` if nobody can give orders any more.
@@ -65,12 +63,10 @@ fn wait(orders: &Receiver<Order>) -> bool {
 fn end(control: Arc<Control>, path: Option<PathBuf>) -> ! {
     let code = control.forced_outcome().exit_code();
     let (said, heard) = channel();
-    let scribe = std::thread::Builder::new()
-        .name("lifecycle-report".to_owned())
-        .spawn(move || {
-            deliver(&control.forced(), path.as_deref());
-            let _ = said.send(());
-        });
+    let scribe = tasks::thread("lifecycle-report", move || {
+        deliver(&control.forced(), path.as_deref());
+        let _ = said.send(());
+    });
     if scribe.is_ok() {
         let _ = heard.recv_timeout(LAST_WORDS);
     }

@@ -99,7 +99,7 @@ fn place(document: &Document, route: &Route, part: &Part) -> Option<Place> {
         .segments()
         .iter()
         .map(|segment| match segment {
-            Segment::Key(key) => key.as_str(),
+            Segment::Key(key) => &**key,
             Segment::Index(_) => "",
         })
         .collect();

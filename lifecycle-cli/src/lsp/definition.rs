@@ -14,7 +14,7 @@ use super::server::Client;
 pub(super) fn resource_named(document: &Document, route: &Route, part: &Part) -> Option<String> {
     let mut keys = route.segments().iter();
     let mut next = || match keys.next()? {
-        Segment::Key(key) => Some(key.as_str()),
+        Segment::Key(key) => Some(&**key),
         Segment::Index(_) => None,
     };
     let name = match (next()?, next()?, next(), part) {

@@ -72,7 +72,7 @@ fn text(
     resolved: Option<&Resolved>,
 ) -> Option<String> {
     if let [Segment::Key(first), Segment::Key(name)] = route.segments()
-        && first == "lints"
+        && &**first == "lints"
         && *part == Part::Key
     {
         return rules::find(name).map(rule_page);
@@ -115,7 +115,7 @@ fn meaning(route: &Route, word: &str) -> Option<String> {
 }
 
 fn ends_in(route: &Route, key: &str) -> bool {
-    matches!(route.segments().last(), Some(Segment::Key(last)) if last == key)
+    matches!(route.segments().last(), Some(Segment::Key(last)) if &**last == key)
 }
 
 /// The key that a place belongs to: an item's is its list's.
@@ -129,7 +129,7 @@ fn named_key(route: &Route) -> Option<Route> {
 
 fn platform_of(route: &Route) -> Option<&str> {
     match route.segments() {
-        [Segment::Key(first), Segment::Key(key)] if first == "platforms" => Some(key),
+        [Segment::Key(first), Segment::Key(key)] if &**first == "platforms" => Some(key),
         _ => None,
     }
 }

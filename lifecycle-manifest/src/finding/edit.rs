@@ -183,7 +183,7 @@ fn insert(document: &Document, mapping: &Route, key: &str, value: &str) -> Optio
         let parent = mapping.parent()?;
         let name = match key.starts_with('"') {
             true => format!("\"{name}\""),
-            false => name.clone(),
+            false => name.to_string(),
         };
         return insert(document, &parent, &name, &format!("{{ {key}: {value} }}"));
     };
@@ -356,7 +356,7 @@ fn remove(document: &Document, entry: &Route) -> Option<Patch> {
     let Value::Mapping(entries) = &mapping.value else {
         return None;
     };
-    let at = entries.iter().position(|entry| &entry.key == name)?;
+    let at = entries.iter().position(|entry| *entry.key == **name)?;
     let this = &entries[at];
     let text = document.source.text();
     let end = end_of(&document.source, this);

@@ -289,11 +289,6 @@ macro_rules! platforms {
                 match self { $(Self::$Type(platform) => &platform.common,)* }
             }
 
-            /// The same, for asking what would be.
-            pub(crate) fn common_mut(&mut self) -> &mut Common {
-                match self { $(Self::$Type(platform) => &mut platform.common,)* }
-            }
-
             /// Its side of this manifest's shutdown.
             pub fn terms(&self, manifest: &Manifest) -> Terms {
                 match self { $(Self::$Type(platform) => platform.terms(manifest),)* }

@@ -1,7 +1,12 @@
 //! The nearest known word to one that is not known.
 
 /// The candidate that was probably meant, if any is near enough to be worth saying.
-pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, mut candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    nearest_of(word, &mut candidates)
+}
+
+/// Compiled once, whatever the candidates come from: the macro brings it to every service.
+fn nearest_of<'a>(word: &str, candidates: &mut dyn Iterator<Item = &'a str>) -> Option<&'a str> {
     // A hostile key may be megabytes long, and edit distance is quadratic.
     if word.len() > 80 {
         return None;

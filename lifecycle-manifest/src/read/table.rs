@@ -322,18 +322,8 @@ impl<'d, 'f> Table<'d, 'f> {
                 route: text.route,
             });
         }
-        let names = words.iter().map(|(word, _)| *word);
-        let place = Place::Value(text.route);
-        let mut finding = Finding::new(
-            &shape::UNKNOWN_VALUE,
-            format!("{} is not {what}", node.describe()),
-            place.clone(),
-        );
-        finding = match nearest(&text.value, names.clone()) {
-            Some(near) => finding.fix(format!("did you mean `{near}`?"), place, near),
-            None => finding.help(format!("it can be {}", list(names, "or"))),
-        };
-        self.push(finding);
+        let names: Vec<&'static str> = words.iter().map(|(word, _)| *word).collect();
+        self.push(no_such_word(node, text, what, &names));
         None
     }
 
@@ -457,6 +447,19 @@ impl<'d, 'f> Table<'d, 'f> {
     }
 }
 
+fn no_such_word(node: &Node, text: Written<String>, what: &str, names: &[&'static str]) -> Finding {
+    let place = Place::Value(text.route);
+    let finding = Finding::new(
+        &shape::UNKNOWN_VALUE,
+        format!("{} is not {what}", node.describe()),
+        place.clone(),
+    );
+    match nearest(&text.value, names.iter().copied()) {
+        Some(near) => finding.fix(format!("did you mean `{near}`?"), place, near),
+        None => finding.help(format!("it can be {}", list(names.iter().copied(), "or"))),
+    }
+}
+
 /// Digits only: neither `0o17` nor `1_000` nor `017` is a number here. One that no integer holds is
 /// the greatest of them, which no field holds either.
 fn whole_number(text: &str) -> Option<u64> {
@@ -486,7 +489,12 @@ pub(crate) fn wrong_type(route: &Route, what: &str, node: &Node) -> Finding {
 }
 
 /// `a`, `b` or `c`, with the joining word that is asked for.
-pub(crate) fn list<'a>(words: impl Iterator<Item = &'a str>, join: &str) -> String {
+pub(crate) fn list<'a>(mut words: impl Iterator<Item = &'a str>, join: &str) -> String {
+    list_of(&mut words, join)
+}
+
+/// Compiled once, whatever the words come from.
+fn list_of<'a>(words: &mut dyn Iterator<Item = &'a str>, join: &str) -> String {
     let shown = |word: &str| word.chars().take(60).collect::<String>();
     let words: Vec<String> = words.map(|word| format!("`{}`", shown(word))).collect();
     match words.split_last() {

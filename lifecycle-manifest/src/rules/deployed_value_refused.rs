@@ -60,7 +60,7 @@ pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
         // An item of a list is called by its list.
         let mut segments = odd.route.segments().iter().rev();
         let key = segments.find_map(|segment| match segment {
-            crate::text::Segment::Key(key) => Some(key.as_str()),
+            crate::text::Segment::Key(key) => Some(&**key),
             crate::text::Segment::Index(_) => None,
         });
         let key = key.unwrap_or("this");

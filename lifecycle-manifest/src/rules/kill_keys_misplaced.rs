@@ -69,7 +69,7 @@ pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
             let shown: Vec<String> = section.segments()[top.segments().len()..]
                 .iter()
                 .filter_map(|segment| match segment {
-                    crate::text::Segment::Key(key) => Some(key.clone()),
+                    crate::text::Segment::Key(key) => Some(key.to_string()),
                     crate::text::Segment::Index(_) => None,
                 })
                 .collect();

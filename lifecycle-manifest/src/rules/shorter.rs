@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::Context;
 use crate::duration::show;
 use crate::finding::{Edit, Fix, Help, Place, Safety};
-use crate::manifest::Written;
 use crate::timeline::Timeline;
 
 /// More names than this are no help that anybody pastes.
@@ -74,21 +73,10 @@ fn edits(
 
 /// In whole seconds, as people write them.
 fn longest_that_fits(context: &Context<'_>, line: &Timeline, limit: Duration) -> Option<Duration> {
-    let platform = context.manifest.platforms.get(line.platform())?;
     let fits = |seconds: u64| {
         let most = Duration::from_secs(seconds);
-        let mut platform = platform.clone();
-        let common = platform.common_mut();
-        for (step, window) in context.plan.steps.iter().zip(&line.windows) {
-            if window.timeout.value > most {
-                let shorter = Written {
-                    value: most,
-                    route: common.route.key("timeouts").key(&step.name),
-                };
-                common.timeouts.push((step.name.clone(), shorter));
-            }
-        }
-        Timeline::new(context.manifest, context.plan, &platform).needed() <= limit
+        let shorter = line.with_steps_within(context.manifest, context.plan, most);
+        shorter.needed() <= limit
     };
     let longest = line
         .windows

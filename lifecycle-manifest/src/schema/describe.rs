@@ -24,7 +24,7 @@ pub fn describe(route: &Route) -> Option<&'static str> {
     };
     schemas(parents)
         .into_iter()
-        .find_map(|schema| schema["properties"][key.as_str()]["description"].as_str())
+        .find_map(|schema| schema["properties"][&**key]["description"].as_str())
 }
 
 /// What a word means as the value at a route, where the format knows a few words for it.
@@ -74,7 +74,7 @@ fn schemas(segments: &[Segment]) -> Vec<&'static Value> {
         let mut inner = Vec::new();
         for schema in here {
             let child = match segment {
-                Segment::Key(key) => match &schema["properties"][key.as_str()] {
+                Segment::Key(key) => match &schema["properties"][&**key] {
                     Value::Null => &schema["additionalProperties"],
                     property => property,
                 },

@@ -196,13 +196,13 @@ impl Document {
                 Value::Mapping(entries) => {
                     let key = entries.iter().find(|entry| on(entry.key_span));
                     if let Some(entry) = key {
-                        segments.push(Segment::Key(entry.key.clone()));
+                        segments.push(Segment::Key(entry.key.as_str().into()));
                         return Some((Route::from(segments), Part::Key));
                     }
                     entries
                         .iter()
                         .find(|entry| on(entry.value.span))
-                        .map(|entry| (Segment::Key(entry.key.clone()), &entry.value))
+                        .map(|entry| (Segment::Key(entry.key.as_str().into()), &entry.value))
                 }
             };
             let Some((segment, child)) = inner else {

@@ -41,7 +41,7 @@ fn at<'t>(mut tree: &'t mut Plain, route: &Route) -> Option<&'t mut Plain> {
     for segment in route.segments() {
         tree = match (tree, segment) {
             (Plain::Map(entries), Segment::Key(key)) => {
-                &mut entries.iter_mut().find(|(name, _)| name == key)?.1
+                &mut entries.iter_mut().find(|(name, _)| **name == **key)?.1
             }
             (Plain::List(items), Segment::Index(index)) => items.get_mut(*index)?,
             _ => return None,
@@ -64,7 +64,7 @@ fn changed(mut tree: Plain, edit: &Edit) -> Option<Plain> {
                 };
                 entries
                     .iter_mut()
-                    .find(|(name, _)| name == old)?
+                    .find(|(name, _)| **name == **old)?
                     .0
                     .clone_from(with);
             }
@@ -82,7 +82,7 @@ fn changed(mut tree: Plain, edit: &Edit) -> Option<Plain> {
             let Plain::Map(entries) = node else {
                 return None;
             };
-            match entries.iter_mut().find(|(name, _)| name == key) {
+            match entries.iter_mut().find(|(name, _)| **name == **key) {
                 Some((_, there)) => *there = read(value),
                 None => entries.push((key.clone(), read(value))),
             }
@@ -90,7 +90,7 @@ fn changed(mut tree: Plain, edit: &Edit) -> Option<Plain> {
         Edit::Remove { entry } => {
             match (at(&mut tree, &entry.parent()?)?, entry.segments().last()?) {
                 (Plain::Map(entries), Segment::Key(old)) => {
-                    entries.retain(|(name, _)| name != old);
+                    entries.retain(|(name, _)| **name != **old);
                 }
                 (Plain::List(items), Segment::Index(old)) => {
                     items.remove(*old);

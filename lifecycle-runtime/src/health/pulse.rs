@@ -12,6 +12,7 @@ use crate::control::Control;
 use crate::sync::Notify;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::systemd::Systemd;
+use crate::tasks;
 
 /// How long no task may run before liveness fails, unless the service says otherwise.
 pub(crate) const WEDGED_AFTER: Duration = Duration::from_secs(30);
@@ -58,9 +59,9 @@ impl Pulse {
         let beat = Arc::new(Beat::default());
         let (running, ended) = channel();
         let asking = Arc::clone(&beat);
-        std::thread::Builder::new()
-            .name("lifecycle-pulse".to_owned())
-            .spawn(move || watch(&control, &asking, &ended, wedged_after))?;
+        tasks::thread("lifecycle-pulse", move || {
+            watch(&control, &asking, &ended, wedged_after);
+        })?;
         Ok(Self {
             beat,
             _running: running,
@@ -157,9 +158,8 @@ fn say(control: &Control, what: &'static str) {
     let service = control.plan.service.to_string();
     let live = control.health.is_live();
     let in_flight = control.status().in_flight_by_resource();
-    let logger = std::thread::Builder::new().name("lifecycle-log".to_owned());
     // Without a thread there is no log line; liveness tells all the same.
-    let _ = logger.spawn(move || match live {
+    let _ = tasks::thread("lifecycle-log", move || match live {
         true => tracing::info!(service, in_flight, "{what}"),
         false => tracing::error!(service, in_flight, "{what}"),
     });

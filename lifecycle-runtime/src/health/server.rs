@@ -4,12 +4,14 @@
 //! is what a liveness probe is there to find out.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::pin::Pin;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWrite as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinSet};
@@ -18,6 +20,7 @@ use tokio::time::timeout;
 use super::Health;
 use super::answer::{HEAD_LIMIT, answer, head_end, response};
 use crate::plan;
+use crate::tasks;
 
 /// Connections held at once. A probe takes milliseconds, so when there are more, the oldest is the
 /// one that is up to no good, and it goes.
@@ -51,18 +54,16 @@ impl Server {
         };
         let (running, ended) = oneshot::channel::<()>();
         let (going, gone) = mpsc::channel();
-        std::thread::Builder::new()
-            .name("lifecycle-health".to_owned())
-            .spawn(move || {
-                runtime.block_on(async {
-                    tokio::select! {
-                        () = serve(listener, paths, health) => {}
-                        _ = ended => {}
-                    }
-                });
-                drop(runtime);
-                drop(going);
-            })?;
+        tasks::thread("lifecycle-health", move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = serve(listener, paths, health) => {}
+                    _ = ended => {}
+                }
+            });
+            drop(runtime);
+            drop(going);
+        })?;
         Ok(Self {
             running: Some(running),
             gone,
@@ -117,21 +118,22 @@ async fn serve(listener: TcpListener, paths: plan::Health, health: Health) {
             oldest.abort();
         }
         let (paths, health) = (paths.clone(), health.clone());
-        order.push_back(connections.spawn(async move {
+        let conversation = async move {
             // A probe that gives up tells nobody anything.
             let _ = converse(stream, &paths, &health).await;
-        }));
+        };
+        order.push_back(tasks::spawn_in(&mut connections, conversation));
     }
 }
 
 async fn converse(mut stream: TcpStream, paths: &plan::Health, health: &Health) -> io::Result<()> {
     let told = timeout(PATIENCE, async {
-        let response = match read_head(&mut stream).await? {
+        let response = match read_head(&stream).await? {
             Head::Complete(head) => answer(&head, paths, health),
             Head::TooLarge => response(431, "Request Header Fields Too Large", "", true),
             Head::Closed => return Ok(false),
         };
-        stream.write_all(&response).await?;
+        write_all(&stream, &response).await?;
         Ok::<_, io::Error>(true)
     });
     match told.await {
@@ -140,11 +142,11 @@ async fn converse(mut stream: TcpStream, paths: &plan::Health, health: &Health) 
         Ok(Err(error)) => return Err(error),
         Err(_) => {
             let late = response(408, "Request Timeout", "", true);
-            timeout(GOODBYE, stream.write_all(&late)).await??;
+            timeout(GOODBYE, write_all(&stream, &late)).await??;
         }
     }
-    stream.shutdown().await?;
-    let _ = timeout(GOODBYE, discard(&mut stream)).await;
+    poll_fn(|context| Pin::new(&mut stream).poll_shutdown(context)).await?;
+    let _ = timeout(GOODBYE, discard(&stream)).await;
     Ok(())
 }
 
@@ -154,11 +156,35 @@ enum Head {
     Closed,
 }
 
-async fn read_head(stream: &mut TcpStream) -> io::Result<Head> {
+/// What has come, without tokio's `io-util`: for these few lines alone every service would compile it.
+async fn read(stream: &TcpStream, part: &mut [u8]) -> io::Result<usize> {
+    loop {
+        stream.readable().await?;
+        match stream.try_read(part) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            read => return read,
+        }
+    }
+}
+
+async fn write_all(stream: &TcpStream, mut rest: &[u8]) -> io::Result<()> {
+    while !rest.is_empty() {
+        stream.writable().await?;
+        match stream.try_write(rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => rest = &rest[written..],
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+async fn read_head(stream: &TcpStream) -> io::Result<Head> {
     let mut head = Vec::new();
     let mut part = [0; 1024];
     loop {
-        let read = stream.read(&mut part).await?;
+        let read = read(stream, &mut part).await?;
         if read == 0 {
             return Ok(Head::Closed);
         }
@@ -173,11 +199,11 @@ async fn read_head(stream: &mut TcpStream) -> io::Result<Head> {
     }
 }
 
-async fn discard(stream: &mut TcpStream) -> io::Result<()> {
+async fn discard(stream: &TcpStream) -> io::Result<()> {
     let mut part = [0; 1024];
     let mut left = LEFTOVERS;
     while left > 0 {
-        let read = stream.read(&mut part).await?;
+        let read = read(stream, &mut part).await?;
         if read == 0 {
             break;
         }
@@ -189,6 +215,8 @@ async fn discard(stream: &mut TcpStream) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
 

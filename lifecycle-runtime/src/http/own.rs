@@ -10,6 +10,7 @@ use super::listen::Listener;
 use super::options::Options;
 use super::server::{Server, Stage};
 use crate::plan::{Plan, Step};
+use crate::tasks;
 use crate::work::{Active, BoxFuture, FOR_EVER, Failure, Tally, Window, Work};
 
 /// A server on hyper: not yet started, or with the tasks that serve.
@@ -53,7 +54,7 @@ impl Own {
         let server = Arc::new(Server::new(Arc::clone(&self.handler), self.options.clone()));
         let accepting = listeners
             .into_iter()
-            .map(|listener| tokio::spawn(accept::accept(Arc::clone(&server), listener)));
+            .map(|listener| tasks::spawn(accept::accept(Arc::clone(&server), listener)));
         // Only who took the listeners comes here, so nothing is ever set twice.
         let _ = self.running.set(Running {
             accepting: Mutex::new(accepting.collect()),

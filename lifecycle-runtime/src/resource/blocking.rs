@@ -22,6 +22,7 @@ use super::{StartUp, wirable};
 use crate::cancellation::Cancellation;
 use crate::plan::{Plan, Step};
 use crate::report::words;
+use crate::tasks;
 use crate::work::{Active, BoxFuture, Failure, Panicked, Tally, Window, Work};
 
 /// Work that blocks its thread: calls of a synchronous library, hashing, files, worker threads.
@@ -393,8 +394,7 @@ impl Shared {
 
     fn on_thread(&self, name: &str, run: impl FnOnce() + Send + 'static) {
         // Linux keeps 15 bytes of it; a NUL would be a panic.
-        let thread = std::thread::Builder::new().name(name.replace('\0', ""));
-        if let Err(error) = thread.spawn(run) {
+        if let Err(error) = tasks::thread(&name.replace('\0', ""), run) {
             tracing::error!(work = name, %error, "the system gives no thread");
             self.fail(name, &error);
         }

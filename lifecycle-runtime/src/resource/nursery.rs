@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::roster::{Roster, Working};
 use crate::report::words;
+use crate::tasks;
 use crate::work::{Failure, Panicked, caught};
 
 /// The children that run now, and the first failure among them.
@@ -55,7 +56,7 @@ impl Nursery {
         let listed = self.list();
         let id = listed.id;
         // Not under the lock: a runtime that is going down drops the future right here.
-        let running = tokio::spawn(async move {
+        let running = tasks::spawn(async move {
             let result = ended(future).await;
             if let Err(error) = result {
                 nursery.note(&roster, &name, &*error, matter);

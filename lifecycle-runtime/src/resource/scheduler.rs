@@ -15,6 +15,7 @@ use super::served::{Hub, Served};
 use super::stopping::Stopping;
 use super::{StartUp, wirable};
 use crate::report::words;
+use crate::tasks;
 use crate::work::{BoxFuture, FOR_EVER, Failure, join_failure};
 
 /// Runs something again and again; once the service stops, no new run begins and the running ones
@@ -156,7 +157,7 @@ impl From<Jobs> for Served {
             // Dropped with this future, and with it every run.
             let mut running = JoinSet::new();
             for job in jobs.0 {
-                running.spawn(repeat(job, Arc::clone(&hub)));
+                tasks::spawn_in(&mut running, repeat(job, Arc::clone(&hub)));
             }
             let mut ended = Ok(());
             while let Some(joined) = running.join_next().await {

@@ -18,6 +18,7 @@ use super::roster::{Roster, Working};
 use crate::cancellation::Cancellation;
 use crate::plan::{OnFailure, Plan, Step};
 use crate::report::words;
+use crate::tasks;
 use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work, join_failure};
 
 /// What the resource and the service's own code share. What starts again gets a new one, with a
@@ -212,8 +213,8 @@ impl Served {
         let hub = Arc::clone(&self.hub);
         // The closure runs inside the task too, so that its panic is the task's.
         let running = match body {
-            Body::Once(body) => tokio::spawn(async move { body(hub).await }),
-            Body::Again(body) => tokio::spawn(again(Again {
+            Body::Once(body) => tasks::spawn(async move { body(hub).await }),
+            Body::Again(body) => tasks::spawn(again(Again {
                 hub,
                 life: Arc::clone(&self.life),
                 body,
@@ -221,7 +222,7 @@ impl Served {
         };
         let _ = self.life.abort.set(running.abort_handle());
         let life = Arc::clone(&self.life);
-        tokio::spawn(async move {
+        tasks::spawn(async move {
             let result = running
                 .await
                 .unwrap_or_else(|error| Err(join_failure(error)))

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
-use tokio_util::task::AbortOnDropHandle;
 
 use super::ending::Ending;
 use super::ending::sealed::Ending as _;
 use crate::report::words;
+use crate::tasks::AbortOnDrop;
 use crate::work::{BoxFuture, FOR_EVER, Failure, Panicked, join_failure};
 
 /// How long a probe may say no before the service gives up, unless the resource says otherwise.
@@ -56,7 +56,7 @@ impl StartUp {
                 // A task of its own: a panic of the probe is an answer too.
                 let probe = Arc::clone(&probe);
                 // It ends together with whoever waits for it.
-                let asking = AbortOnDropHandle::new(tokio::spawn(async move { probe().await }));
+                let asking = AbortOnDrop::spawn(async move { probe().await });
                 let answer = match timeout_at(until, asking).await {
                     Ok(joined) => joined.unwrap_or_else(|error| Err(join_failure(error))),
                     Err(_) => return Err(too_late(limit, last.as_deref().or(Some("no answer")))),

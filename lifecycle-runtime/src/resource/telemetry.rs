@@ -11,6 +11,7 @@ use super::closers::{Close, close_async, close_blocking};
 use super::ending::Ending;
 use super::{StartUp, wirable};
 use crate::report::words;
+use crate::tasks;
 use crate::work::{Active, BoxFuture, Failure, Panicked, Window, Work, join_failure};
 
 /// Traces, metrics and logs waiting to be sent.
@@ -228,11 +229,11 @@ impl Work for Exporters {
         }
         Box::pin(side_by_side(
             calls,
-            {
+            Box::new({
                 let this = this.clone();
                 move |at, running| this.lock()[at].running = Some(running)
-            },
-            move |at| this.lock()[at].flushing = None,
+            }),
+            Box::new(move |at| this.lock()[at].flushing = None),
         ))
     }
 
@@ -278,49 +279,50 @@ impl Work for Exporters {
         if calls.is_empty() {
             return None;
         }
-        Some(Box::pin(side_by_side(calls, |_, _| {}, |_| {})))
+        Some(Box::pin(side_by_side(
+            calls,
+            Box::new(|_, _| {}),
+            Box::new(|_| {}),
+        )))
     }
 }
 
 /// Runs all of `calls`; the failure has the words of all that failed, each under its name.
 async fn side_by_side(
     calls: Vec<(usize, String, Close)>,
-    begun: impl Fn(usize, AbortHandle),
-    ended: impl Fn(usize),
+    begun: Box<dyn Fn(usize, AbortHandle) + Send>,
+    ended: Box<dyn Fn(usize) + Send>,
 ) -> Result<(), Failure> {
     let mut running = JoinSet::new();
-    for (at, name, call) in calls {
+    // In the order of the exporters, whichever ends first.
+    let mut called: Vec<(usize, String, Option<Failure>)> = Vec::with_capacity(calls.len());
+    for (number, (at, name, call)) in calls.into_iter().enumerate() {
         // A task each, within it: a panic ends one.
-        let task = tokio::spawn(async move { call().await });
+        let task = tasks::spawn(async move { call().await });
         begun(at, task.abort_handle());
-        running.spawn(async move {
-            let result = task.await;
-            (
-                at,
-                name,
-                result.unwrap_or_else(|error| Err(join_failure(error))),
-            )
-        });
+        called.push((at, name, None));
+        tasks::spawn_in(&mut running, async move { (number, task.await) });
     }
-    let mut failures: Vec<(usize, String, Failure)> = Vec::new();
     while let Some(joined) = running.join_next().await {
-        let Ok((at, name, result)) = joined else {
+        let Ok((number, result)) = joined else {
             continue;
         };
-        ended(at);
-        if let Err(failure) = result {
+        let (at, name, failed) = &mut called[number];
+        ended(*at);
+        if let Err(failure) = result.unwrap_or_else(|error| Err(join_failure(error))) {
             // Said at once: where another one hangs, nobody is left to return it to.
-            tracing::error!(exporter = name, error = %words(&*failure), "telemetry was not sent");
-            failures.push((at, name, failure));
+            tracing::error!(exporter = name.as_str(), error = %words(&*failure), "telemetry was not sent");
+            *failed = Some(failure);
         }
     }
-    failures.sort_by_key(|&(at, ..)| at);
-    let panicked = failures
-        .iter()
-        .any(|(.., failure)| failure.is::<Panicked>());
+    let failures: Vec<(String, Failure)> = called
+        .into_iter()
+        .filter_map(|(_, name, failed)| Some((name, failed?)))
+        .collect();
+    let panicked = failures.iter().any(|(_, failure)| failure.is::<Panicked>());
     let said: Vec<String> = failures
         .iter()
-        .map(|(_, name, failure)| match name.as_str() {
+        .map(|(name, failure)| match name.as_str() {
             "" => words(&**failure),
             name => format!("{name}: {}", words(&**failure)),
         })

@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock};
 use tokio::task::JoinError;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::limit::Limit;
 use super::source::{Job, NotRenewed};
@@ -15,6 +14,7 @@ use crate::cancellation::Cancellation;
 use crate::report::words;
 use crate::resource::roster::Working;
 use crate::resource::served::Hub;
+use crate::tasks::AbortOnDrop;
 use crate::work::{Failure, Panicked};
 
 /// A renewal comes after a third of the lease, a failed one is tried again after a ninth, and with a
@@ -32,7 +32,7 @@ pub(super) struct Custody<J> {
 }
 
 /// The handler's task, which does not outlive who answers for the job.
-type Handler = AbortOnDropHandle<Result<(), Failure>>;
+type Handler = AbortOnDrop<Result<(), Failure>>;
 
 /// What became of the handler; it is gone, except when stuck.
 enum Worked {
@@ -84,7 +84,7 @@ impl<J: Job> Custody<J> {
         let cancellation = self.hub.cancellation.child();
         let own = cancellation.clone();
         // A task of its own: its panic ends only this job, and blocking keeps no lease from renewal.
-        let mut handler = Handler::new(tokio::spawn(async move { handler(own).await }));
+        let mut handler = Handler::spawn(async move { handler(own).await });
         let (over, loss) = (CancellationToken::new(), Loss::default());
         let (worked, lease) = tokio::join!(
             async {

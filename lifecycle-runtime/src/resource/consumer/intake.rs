@@ -16,6 +16,7 @@ use crate::cancellation::Cancellation;
 use crate::report::words;
 use crate::resource::ending::{Ending, sealed::Ending as _};
 use crate::resource::served::{Hub, Served};
+use crate::tasks;
 use crate::work::Failure;
 
 /// The pause after the first of several claims that failed; it doubles up to the longest.
@@ -182,13 +183,13 @@ impl<F: Send + Sync + 'static> Intake<F> {
             };
             let Some(slot) = slot else {
                 drop(payload);
-                tokio::spawn(custody.hand_back());
+                tasks::spawn(custody.hand_back());
                 continue;
             };
             let handler = Arc::clone(&self.handler);
             let work =
                 move |cancelled| async move { handler(payload, cancelled).await.into_result() };
-            tokio::spawn(async move {
+            tasks::spawn(async move {
                 custody.work(work).await;
                 drop(slot);
             });
@@ -227,7 +228,7 @@ impl<F: Send + Sync + 'static> Intake<F> {
         match held {
             Ok(jobs) => {
                 for job in jobs {
-                    tokio::spawn(self.take(job, Instant::now()).hand_back());
+                    tasks::spawn(self.take(job, Instant::now()).hand_back());
                 }
             }
             Err(error) => hub.roster.trouble(&format!(
