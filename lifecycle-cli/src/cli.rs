@@ -68,7 +68,7 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Serve a local page where the manifest is edited with live findings and timeline, and a drill is watched.
     Serve(ServeArgs),
-    /// Print a JSON Schema: of `lifecycle.yaml`, for editors, of the report of `check --format json`, or of a drill's.
+    /// Print a JSON Schema: of `lifecycle.yaml`, for editors, or of the JSON that `check`, `plan` and `drill` print.
     Schema(SchemaArgs),
     /// List the rules: what `check` finds.
     Rules(RulesArgs),
@@ -152,7 +152,7 @@ pub(crate) struct CheckArgs {
     /// Manifests, directories to look through (ignore files are respected), or `-` for standard input. Without any: the nearest lifecycle.yaml, here or above.
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// Compare with what is deployed or rendered: the files of any platform, CloudFormation templates and Terraform's JSON among them, or what its own command prints; files, directories, or `-` for standard input. Where there is no lifecycle.yaml, these are looked at alone.
+    /// Compare with what is deployed or rendered: the files of any platform, CloudFormation templates and Terraform's JSON among them, or what its own command prints; files, directories, or `-` for standard input. Every path behind it is one of these, so write PATH before it. Where there is no lifecycle.yaml, these are looked at alone.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) against: Vec<PathBuf>,
     #[command(flatten)]
@@ -300,7 +300,7 @@ pub(crate) struct PlanArgs {
 )]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct DrillArgs {
-    /// A directory with a lifecycle.yaml and the program's Cargo.toml. With `-- COMMAND`, only the manifest is taken from it.
+    /// A directory with a lifecycle.yaml and the program's Cargo.toml, or a manifest beside one. With `-- COMMAND`, only the manifest is taken from it. Without it: the nearest lifecycle.yaml, here or above; a command, an image, a unit or a process may be drilled without any.
     #[arg(value_name = "DIR")]
     pub(crate) directory: Option<PathBuf>,
     /// Which platform to play, by its key in the manifest. Without it: the first that can be played.

@@ -189,14 +189,14 @@ impl Kubernetes {
     }
 
     /// The cluster has native sidecars.
-    pub fn has_native_sidecars(&self) -> bool {
+    pub(crate) fn has_native_sidecars(&self) -> bool {
         self.version
             .as_ref()
             .is_none_or(|version| version.value.minor >= NATIVE_SIDECARS_SINCE)
     }
 
     /// The cluster has `preStop.sleep`.
-    pub fn has_native_sleep(&self) -> bool {
+    pub(crate) fn has_native_sleep(&self) -> bool {
         self.version
             .as_ref()
             .is_none_or(|version| version.value.minor >= NATIVE_SLEEP_SINCE)
