@@ -225,3 +225,25 @@ pub(super) fn target(
         start_timeout: args.start_timeout,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    #[test]
+    fn the_crate_that_is_built_is_beside_the_manifest() {
+        let directory = |named: &str| {
+            let cli = Cli::try_parse_from(["lifecycle", "drill", named]).unwrap();
+            let Command::Drill(args) = cli.command else {
+                panic!("it is a drill");
+            };
+            crate_directory(&args)
+        };
+        assert_eq!(directory("shop.yaml"), Path::new("."));
+        assert_eq!(directory("shop/lifecycle.yaml"), Path::new("shop"));
+        assert_eq!(directory("src"), Path::new("src"));
+    }
+}
