@@ -5,13 +5,20 @@ mod expect;
 mod generate;
 mod jobs;
 mod lints;
+mod names;
 mod suggest;
+mod syntax;
 mod table;
 
 use std::collections::HashSet;
 use std::time::Duration;
 
+pub use names::is_label;
+#[cfg(feature = "deployed")]
+pub(crate) use names::label;
+pub(crate) use names::{named_wrongly, unusable};
 pub use suggest::nearest;
+pub(crate) use syntax::{not_utf8, syntax};
 pub(crate) use table::{OtherName, Table, Zero, list, wrong_type};
 
 use crate::finding::{Edit, Finding, Fix, Place, Safety};
@@ -19,7 +26,7 @@ use crate::kind::{Kind, Phase};
 use crate::manifest::{Budget, Drift, Health, Manifest, OnFailure, Resource, Traffic, Written};
 use crate::platform::Platforms;
 use crate::rules::shape;
-use crate::text::{Document, Entry, Route, SyntaxError, SyntaxErrorKind};
+use crate::text::{Document, Entry, Route};
 
 /// Reads the manifest out of a document. The manifest is there when everything it needs could be
 /// read; the findings say what could not.
@@ -31,6 +38,18 @@ pub(crate) fn manifest(document: &Document, findings: &mut Vec<Finding>) -> Opti
             Place::Value(Route::root()),
         );
         findings.push(nothing.help("begin with `lifecycle: 1` and `service: NAME`"));
+        return None;
+    }
+    if is_kubernetes_object(document) {
+        let object = Finding::new(
+            &shape::MISSING_KEY,
+            "this is an object of Kubernetes, and no manifest",
+            Place::Value(Route::root()),
+        );
+        findings.push(object.help(
+            "`lifecycle check --against FILE` looks at what is deployed, and \
+             `lifecycle init --from FILE` makes a manifest of it",
+        ));
         return None;
     }
     let mut root = Table::new(&document.root, Route::root(), findings)?;
@@ -100,6 +119,12 @@ pub(crate) fn manifest(document: &Document, findings: &mut Vec<Finding>) -> Opti
     })
 }
 
+/// What is deployed, given where a manifest is asked for.
+fn is_kubernetes_object(document: &Document) -> bool {
+    let has = |key| document.root.entry(key).is_some();
+    has("apiVersion") && has("kind") && !has("lifecycle")
+}
+
 /// The format's number. In a format that is not known nothing else has a meaning: `None`.
 fn format(root: &mut Table<'_, '_>) -> Option<()> {
     let Some(entry) = root.entry("lifecycle") else {
@@ -131,104 +156,6 @@ fn format(root: &mut Table<'_, '_>) -> Option<()> {
     let finding = Finding::new(&shape::WRONG_TYPE, message, place.clone());
     root.push(finding.fix("write `lifecycle: 1`", place, "1"));
     Some(())
-}
-
-/// What is wrong with the text itself, as findings.
-pub(crate) fn syntax(error: SyntaxError) -> Finding {
-    let place = Place::Bytes(error.span);
-    match error.kind {
-        SyntaxErrorKind::NotYaml(words) => {
-            let finding = Finding::new(&shape::SYNTAX, format!("this is not YAML: {words}"), place)
-                .label("the reader gave up here");
-            match likely(&words) {
-                Some(help) => finding.help(help),
-                None => finding,
-            }
-        }
-        SyntaxErrorKind::NotIn(language, words) => Finding::new(
-            &shape::SYNTAX,
-            format!("this is not {language}: {words}"),
-            place,
-        ),
-        SyntaxErrorKind::Unsupported(what, instead) => Finding::new(
-            &shape::UNSUPPORTED_YAML,
-            format!("a manifest does not use {what}"),
-            place,
-        )
-        .help(instead),
-        SyntaxErrorKind::DuplicateKey(key, first) => {
-            let shown: String = key.chars().take(60).collect();
-            Finding::new(
-                &shape::DUPLICATE_KEY,
-                format!("`{shown}` stands here a second time"),
-                place,
-            )
-            .related(Place::Bytes(first), "it stands here first")
-            .help("keep one of them")
-        }
-        SyntaxErrorKind::TooLarge(what, help) => Finding::new(
-            &shape::UNSUPPORTED_YAML,
-            format!("too large for a manifest: {what}"),
-            place,
-        )
-        .help(help),
-    }
-}
-
-/// Bytes that are no text.
-pub(crate) fn not_utf8(span: crate::text::Span, utf16: bool) -> Finding {
-    let (message, help) = match utf16 {
-        true => ("this file is UTF-16", "save it as UTF-8"),
-        false => (
-            "this byte is not UTF-8",
-            "save the file as UTF-8, or write the character anew",
-        ),
-    };
-    Finding::new(&shape::SYNTAX, message, Place::Bytes(span)).help(help)
-}
-
-/// What is usually behind the parser's words.
-fn likely(words: &str) -> Option<&'static str> {
-    let usual = [
-        (
-            "BOM must not",
-            "a byte order mark stands here, as where two files were joined: take it away",
-        ),
-        (
-            "tabs disallowed",
-            "indent with spaces: YAML takes no tabs there",
-        ),
-        ("unclosed quote", "close the quote that begins here"),
-        (
-            "unexpected character",
-            "take the character away; text in quotes can say it as `\\u….`",
-        ),
-        ("quoted scalar", "a quote before this is not closed"),
-        (
-            "flow mapping",
-            "a `{` before this is not closed, or a `,` is missing",
-        ),
-        (
-            "flow sequence",
-            "a `[` before this is not closed, or a `,` is missing",
-        ),
-        (
-            "block mapping",
-            "the keys of one mapping begin in one column, each with `: ` after it",
-        ),
-        (
-            "unknown anchor",
-            "an alias `*name` repeats what an anchor `&name` before it has marked",
-        ),
-        (
-            "document start",
-            "the manifest has ended before this: take the rest away",
-        ),
-    ];
-    usual
-        .iter()
-        .find(|(part, _)| words.contains(part))
-        .map(|(_, help)| *help)
 }
 
 fn keys(node: &crate::text::Node) -> Vec<&str> {
@@ -467,74 +394,4 @@ fn reference(
     }
     let message = format!("there is no resource `{shown}`");
     Some(named_wrongly(message, place, &name.value, names))
-}
-
-/// The finding for a resource's name that is none, with the nearest one that is.
-pub(crate) fn named_wrongly(message: String, place: Place, name: &str, names: &[&str]) -> Finding {
-    let finding = Finding::new(&shape::UNKNOWN_RESOURCE, message, place.clone());
-    match nearest(name, names.iter().copied()) {
-        Some(near) => finding.fix(format!("did you mean `{near}`?"), place, near),
-        None if (1..=12).contains(&names.len()) => finding.note(format!(
-            "the resources are {}",
-            list(names.iter().copied(), "and")
-        )),
-        None => finding,
-    }
-}
-
-/// A DNS label (RFC 1123, beginning with a letter): what Kubernetes takes for a Service's name, ECS
-/// for a family, and what becomes a Rust field.
-pub fn is_label(name: &str) -> bool {
-    name.len() <= 63
-        && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && !name.ends_with('-')
-        && !name.contains("--")
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-}
-
-/// The finding for a name that is no label, with one that is where there is a plain one. `beside` are
-/// the names of the resources, where it is one of them: these are named elsewhere too, in `after`, in
-/// `uses` and in the program, so that a change here alone would mend nothing.
-pub(crate) fn unusable(
-    name: &str,
-    place: Place,
-    beside: Option<&HashSet<&str>>,
-) -> Option<Finding> {
-    if is_label(name) {
-        return None;
-    }
-    let shown: String = name.chars().take(70).collect();
-    let finding = Finding::new(
-        &shape::BAD_NAME,
-        format!("`{shown}` cannot be a name"),
-        place.clone(),
-    );
-    let finding = finding.note(
-        "a name has lower-case letters, digits and single `-` between them, begins with a letter, and is at most 63 long",
-    );
-    let better = label(name);
-    Some(match (better, beside) {
-        (None, _) => finding,
-        (Some(better), None) => finding.fix(format!("write `{better}`"), place, better),
-        (Some(better), Some(names)) if names.contains(better.as_str()) => {
-            finding.help(format!("`{better}` is the name of another one already"))
-        }
-        (Some(better), Some(_)) => {
-            finding.help(format!("write `{better}`, here and wherever it is named"))
-        }
-    })
-}
-
-/// `Orders_DB` as `orders-db`; `None` where too little of the name is left, or it is too long.
-pub(crate) fn label(name: &str) -> Option<String> {
-    let words: Vec<String> = name
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(str::to_ascii_lowercase)
-        .collect();
-    let label = words.join("-");
-    let label = label.trim_start_matches(|c: char| c == '-' || c.is_ascii_digit());
-    (is_label(label) && label.len() * 2 >= name.len()).then(|| label.to_owned())
 }
