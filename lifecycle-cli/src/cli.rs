@@ -234,7 +234,7 @@ impl GenArgs {
     }
 }
 
-/// Reads a target, or a path that is there.
+/// Reads a target, or a path.
 #[derive(Debug, Clone)]
 struct TargetOrManifest;
 
@@ -248,7 +248,10 @@ impl TypedValueParser for TargetOrManifest {
         value: &OsStr,
     ) -> Result<Asked, clap::Error> {
         let is_target = value.to_str().and_then(generate::target).is_some();
-        if !is_target && (value == "-" || Path::new(value).exists()) {
+        let path = Path::new(value);
+        // What is written like a path is one, so that it is said of a lost file that it is lost.
+        let is_path = path.extension().is_some() || path.components().nth(1).is_some();
+        if !is_target && (value == "-" || is_path || path.exists()) {
             return Ok(Asked::Manifest(value.into()));
         }
         target().parse_ref(command, arg, value).map(Asked::Target)
