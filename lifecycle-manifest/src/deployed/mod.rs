@@ -22,6 +22,7 @@ pub mod planned;
 pub(crate) mod pm2;
 mod read;
 pub(crate) mod reader;
+mod service;
 mod syntax;
 mod systemd;
 mod template;
@@ -37,13 +38,13 @@ pub use matching::{Match, Wanted, matches};
 pub(crate) use pair::{Pair, container_place, missing, pairs};
 pub use pm2::Pm2App;
 pub(crate) use pm2::{Held, held};
+pub use service::{Binding, Capacity, EcsService, Service, ServicePort, TargetGroup};
 pub use systemd::{Misplaced, UnitFile};
 pub(crate) use template::is_computed;
 pub(crate) use view::{Seen, View};
 pub use workload::{
-    Action, Binding, Capacity, Container, DependsOn, EcsService, HealthCheck, Hook, Owner, Pairs,
-    Port, Probe, ProbeAction, Service, ServicePort, Settings, Strategy, TargetGroup, Variable,
-    Workload,
+    Action, Container, DependsOn, HealthCheck, Hook, Owner, Pairs, Port, Probe, ProbeAction,
+    Settings, Strategy, Variable, Workload,
 };
 
 use std::collections::HashSet;
