@@ -69,7 +69,7 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Serve a local page where the manifest is edited with live findings and timeline, and a drill is watched.
     Serve(ServeArgs),
-    /// Print a JSON Schema: of `lifecycle.yaml`, for editors, of the report of `check --format json`, or of a drill's.
+    /// Print a JSON Schema: of `lifecycle.yaml`, for editors, or of the JSON that `check`, `plan` and `drill` print.
     Schema(SchemaArgs),
     /// List the rules: what `check` finds.
     Rules(RulesArgs),
@@ -153,7 +153,7 @@ pub(crate) struct CheckArgs {
     /// Manifests, directories to look through (ignore files are respected), or `-` for standard input. Without any: the nearest lifecycle.yaml, here or above.
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// Compare with what is deployed or rendered: the files of any platform, CloudFormation templates and Terraform's JSON among them, or what its own command prints; files, directories, or `-` for standard input. Where there is no lifecycle.yaml, these are looked at alone.
+    /// Compare with what is deployed or rendered: the files of any platform, CloudFormation templates and Terraform's JSON among them, or what its own command prints; files, directories, or `-` for standard input. Every path behind it is one of these, so write PATH before it. Where there is no lifecycle.yaml, these are looked at alone.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) against: Vec<PathBuf>,
     #[command(flatten)]
@@ -235,7 +235,7 @@ impl GenArgs {
     }
 }
 
-/// Reads a target, or a path that is there.
+/// Reads a target, or a path.
 #[derive(Debug, Clone)]
 struct TargetOrManifest;
 
@@ -249,7 +249,10 @@ impl TypedValueParser for TargetOrManifest {
         value: &OsStr,
     ) -> Result<Asked, clap::Error> {
         let is_target = value.to_str().and_then(generate::target).is_some();
-        if !is_target && (value == "-" || Path::new(value).exists()) {
+        let path = Path::new(value);
+        // What is written like a path is one, so that it is said of a lost file that it is lost.
+        let is_path = path.extension().is_some() || path.components().nth(1).is_some();
+        if !is_target && (value == "-" || is_path || path.exists()) {
             return Ok(Asked::Manifest(value.into()));
         }
         target().parse_ref(command, arg, value).map(Asked::Target)

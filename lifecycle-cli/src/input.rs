@@ -262,8 +262,12 @@ pub(crate) fn nearest_if_any() -> Result<Option<Input>> {
 }
 
 fn nearest() -> Result<PathBuf> {
-    let none =
-        || format!("there is no {FILE_NAME} here or above; name a file, a directory, or `-`");
+    let none = || {
+        format!(
+            "there is no {FILE_NAME} here or above; name a file, a directory, or `-`, or write a \
+             first one with `lifecycle init`"
+        )
+    };
     find_nearest()?.with_context(none)
 }
 

@@ -39,6 +39,11 @@ fn exit_codes_tell_clean_findings_and_could_not_run_apart() {
     let lost = run(nowhere.path(), &["check"]);
     assert_eq!(lost.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&lost.stderr).contains("no lifecycle.yaml here or above"));
+    // Whoever has no manifest is told how to get one, and what can be drilled without.
+    assert!(String::from_utf8_lossy(&lost.stderr).contains("lifecycle init"));
+    let undrilled = run(nowhere.path(), &["drill", "--port", "8080"]);
+    assert_eq!(undrilled.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&undrilled.stderr).contains("lifecycle drill -- COMMAND"));
     assert_eq!(
         run(clean.path(), &["check", "missing.yaml"]).status.code(),
         Some(2)

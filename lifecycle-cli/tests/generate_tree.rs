@@ -392,3 +392,14 @@ fn patches_of_everything_lie_in_one_tree_too() {
     expect(project, &["gen", "-o", "patches"], 0);
     assert!(tree(&project.join("patches")).contains_key("ecs/shop_override.tf.json"));
 }
+
+#[test]
+fn a_lost_manifest_is_not_taken_for_a_misspelt_target() {
+    let project = project(MANIFEST);
+    for lost in ["shop.yaml", "services/shop"] {
+        let said = expect(project.path(), &["gen", lost], 2);
+        assert!(said.contains(&format!("could not read {lost}")), "{said}");
+    }
+    let said = expect(project.path(), &["gen", "k9s"], 2);
+    assert!(said.contains("k8s"), "{said}");
+}

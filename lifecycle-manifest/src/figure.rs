@@ -89,7 +89,7 @@ impl Origin {
     }
 
     /// What stands in the file, where the platform holds more.
-    pub fn rounded_from(&self) -> Option<Duration> {
+    pub(crate) fn rounded_from(&self) -> Option<Duration> {
         match self {
             Self::Rounded { from, .. } => Some(*from),
             _ => None,

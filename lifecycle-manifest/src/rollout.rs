@@ -88,7 +88,7 @@ impl Rollout {
     }
 
     /// How long one batch takes until the next one begins.
-    pub fn one_batch(&self) -> Duration {
+    pub(crate) fn one_batch(&self) -> Duration {
         match self.waits_for_the_end() {
             true => self.stop.value + self.coming(),
             false => self.coming(),

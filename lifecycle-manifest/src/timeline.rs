@@ -236,7 +236,7 @@ impl Timeline {
     }
 
     /// From the beginning of the grace period to the end of whatever stops last, on whoever's clock.
-    pub fn until_gone(&self) -> Duration {
+    pub(crate) fn until_gone(&self) -> Duration {
         self.needed()
             + self
                 .terms
@@ -268,7 +268,7 @@ impl Timeline {
 
     /// The platform could still give what is needed if a step had this timeout instead; what is not
     /// bounded can be given.
-    pub fn may_give(&self, step: usize, timeout: Duration) -> bool {
+    pub(crate) fn may_give(&self, step: usize, timeout: Duration) -> bool {
         let more = timeout.saturating_sub(self.windows[step].timeout.value);
         self.terms
             .cap

@@ -2,7 +2,15 @@
 //! of the plan, each step within its own time, and an end before the platform's SIGKILL.
 //!
 //! The crate knows nothing of YAML and computes no number. `#[lifecycle::main]` compiles the manifest
-//! into a [`plan::Plan`]; this crate follows it. Resources are wired by returning them from `main`:
+//! into a [`plan::Plan`]; this crate follows it. The package is called `lifecycle-runtime`, and a
+//! service takes it by the library's name:
+//!
+//! ```toml
+//! [dependencies]
+//! lifecycle = { package = "lifecycle-runtime", git = "https://github.com/lifecycle-rs/lifecycle" }
+//! ```
+//!
+//! Resources are wired by returning them from `main`:
 //!
 //! ```ignore
 //! #[lifecycle::main]

@@ -15,7 +15,7 @@ use crate::formats::Formats;
 )]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct DrillArgs {
-    /// A directory with a lifecycle.yaml and the program's Cargo.toml. With `-- COMMAND`, only the manifest is taken from it.
+    /// A directory with a lifecycle.yaml and the program's Cargo.toml, or a manifest beside one. With `-- COMMAND`, only the manifest is taken from it. Without it: the nearest lifecycle.yaml, here or above; a command, an image, a unit or a process may be drilled without any.
     #[arg(value_name = "DIR")]
     pub(crate) directory: Option<PathBuf>,
     /// Which platform to play, by its key in the manifest. Without it: the first that can be played.

@@ -18,7 +18,6 @@ mod target;
 mod tests;
 
 use std::io::Write as _;
-use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use lifecycle_manifest::{Resolved, Timeline};
@@ -56,12 +55,11 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
         // A reader that has seen enough does not keep the drill from being played.
         crate::unless_unread(write!(crate::out::text(), "{sum}\n{plan}").map_err(Into::into))?;
     }
-    let directory = args.directory.as_deref();
     let command = match target::is_named(args) {
         true => args.command.clone(),
         false => vec![
             target::build(
-                directory.unwrap_or(Path::new(".")),
+                &target::crate_directory(args),
                 &args.profile,
                 scenarios::need_faults(&asked),
             )?
@@ -154,12 +152,16 @@ pub(crate) fn told(
 
 /// The manifest of the directory; for what is named on the command line without one, an invented one.
 fn manifest(args: &DrillArgs) -> Result<Input> {
-    if !target::is_named(args) || args.directory.is_some() {
+    if args.directory.is_some() {
         return input::one(args.directory.as_deref());
     }
     match input::nearest_if_any()? {
         Some(input) => Ok(input),
-        None => invented::manifest(args),
+        None if target::is_named(args) => invented::manifest(args),
+        None => bail!(
+            "there is no lifecycle.yaml here or above, and nothing is named to be drilled without \
+             one; write `lifecycle drill -- COMMAND`, or a manifest with `lifecycle init`"
+        ),
     }
 }
 

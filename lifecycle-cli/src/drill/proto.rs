@@ -16,7 +16,7 @@ pub(super) fn message(proto: &Path, path: &str, json: &str) -> Result<Vec<u8>> {
     ensure!(
         proto.extension().is_some_and(|it| it == "proto"),
         "{} is no .proto file, by its name",
-        proto.display()
+        legible(proto)
     );
     let file = std::fs::canonicalize(proto)
         .with_context(|| format!("could not find {}", legible(proto)))?;

@@ -10,6 +10,7 @@ use lifecycle_drill::{Comparison, Record};
 use super::formats::{self, Shown};
 use crate::Outcome;
 use crate::cli::ReplayArgs;
+use crate::talk::legible;
 
 pub(crate) fn run(args: &ReplayArgs) -> Result<Outcome> {
     if args.other.as_deref() == Some(args.record.as_path()) && args.record == Path::new("-") {
@@ -47,7 +48,7 @@ fn record(path: &Path) -> Result<Record> {
             let read = std::io::stdin().lock().read_to_end(&mut text);
             ("standard input".to_owned(), read.map(|_| text))
         }
-        false => (path.display().to_string(), std::fs::read(path)),
+        false => (legible(path), std::fs::read(path)),
     };
     let text = text.with_context(|| format!("could not read {name}"))?;
     Record::read(&text).with_context(|| format!("{name} is no recorded drill"))

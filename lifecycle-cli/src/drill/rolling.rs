@@ -5,16 +5,13 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 use lifecycle_drill::rolling::{Balancing, Rolling};
 use lifecycle_manifest::plan::Health;
-use lifecycle_manifest::platform::FlyStrategy;
+use lifecycle_manifest::platform::{FLY_MAX_UNAVAILABLE, FlyStrategy};
 use lifecycle_manifest::{Platform, Resolved, Rollout, Timeline};
 
 use crate::cli::{BalancerKind, DrillArgs};
 
 /// Instances where neither the command line nor the manifest says how many.
 const REPLICAS: u32 = 3;
-/// What `fly deploy` takes at once of an app's Machines by default
-/// (<https://fly.io/docs/reference/configuration/>, `deploy.max_unavailable`).
-const FLY_UNAVAILABLE: f64 = 0.33;
 
 /// How a platform goes about it.
 #[derive(Debug, Clone, Copy)]
@@ -164,7 +161,9 @@ fn manner(platform: &Platform, line: &Timeline) -> Result<Manner> {
                 FlyStrategy::Bluegreen => (Pace::Doubled, false),
                 FlyStrategy::Immediate => (Pace::AllAtOnce, true),
                 // A Machine is stopped, changed and started again; a canary is one before the others.
-                FlyStrategy::Rolling | FlyStrategy::Canary => (Pace::Share(FLY_UNAVAILABLE), true),
+                FlyStrategy::Rolling | FlyStrategy::Canary => {
+                    (Pace::Share(FLY_MAX_UNAVAILABLE), true)
+                }
             };
             by(Balancing::Requests, pace, waits, None)
         }

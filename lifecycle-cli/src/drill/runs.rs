@@ -121,28 +121,27 @@ pub(super) fn ensure_places(args: &DrillArgs, read: &[&Path]) -> Result<()> {
     if args.formats.paths().any(|it| whole::place(it) == place) {
         bail!(
             "the record and a report would both go into {}",
-            path.display()
+            legible(path)
         );
     }
     if read.iter().any(|it| whole::place(it) == place) {
         bail!(
             "{} is read, and would be overwritten by the record; give `--record` another file",
-            path.display()
+            legible(path)
         );
     }
     match std::fs::metadata(path) {
         Ok(there) if there.is_file() && there.len() > 0 => {}
         _ => return Ok(()),
     }
-    let there =
-        std::fs::read(path).with_context(|| format!("could not read {}", path.display()))?;
+    let there = std::fs::read(path).with_context(|| format!("could not read {}", legible(path)))?;
     if !is_record(&there) {
         bail!(
             "{} is there and is no record of a drill; give `--record` another file, or remove it",
-            path.display()
+            legible(path)
         );
     }
-    say!("note: the record in {} will be replaced", path.display());
+    say!("note: the record in {} will be replaced", legible(path));
     Ok(())
 }
 

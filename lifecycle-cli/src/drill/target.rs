@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use lifecycle_manifest::{Kind, Resolved, Timeline};
 
 use crate::cli::DrillArgs;
+use crate::input;
 use crate::talk::{legible, say};
 use lifecycle_drill::{Compose, Endpoint, Image, Subject, Target, Unit};
 
@@ -41,7 +42,7 @@ pub(super) fn build(directory: &Path, profile: &str, faults: bool) -> Result<Pat
         .current_dir(directory)
         .stderr(Stdio::inherit())
         .output()
-        .context("could not run cargo")?;
+        .context("could not run cargo; a program that is built already needs none: `-- COMMAND`")?;
     if !output.status.success() {
         bail!("the program does not build; cargo's words are above");
     }
@@ -59,11 +60,24 @@ pub(super) fn build(directory: &Path, profile: &str, faults: bool) -> Result<Pat
             "{} builds no program; name one: `-- COMMAND`",
             legible(directory)
         ),
-        several => bail!(
-            "{} builds {} programs; name one: `-- COMMAND`",
-            legible(directory),
-            several.len()
-        ),
+        several => {
+            let several: Vec<String> = several.iter().map(|it| legible(it)).collect();
+            bail!(
+                "{} builds {} programs; name one with `-- COMMAND`: {}",
+                legible(directory),
+                several.len(),
+                several.join(", ")
+            )
+        }
+    }
+}
+
+/// Where the crate is that is built: beside the manifest.
+pub(super) fn crate_directory(args: &DrillArgs) -> PathBuf {
+    let directory = input::directory_of(args.directory.as_deref());
+    match directory.as_os_str().is_empty() {
+        true => PathBuf::from("."),
+        false => directory,
     }
 }
 
@@ -156,7 +170,7 @@ fn runtime_of(cargo: &OsStr, directory: &Path) -> Result<Option<String>> {
         .current_dir(directory)
         .stderr(Stdio::inherit())
         .output()
-        .context("could not run cargo")?;
+        .context("could not run cargo; a program that is built already needs none: `-- COMMAND`")?;
     if !output.status.success() {
         bail!("cargo does not understand the crate; its words are above");
     }
@@ -196,7 +210,7 @@ pub(super) fn target(
     Ok(Target {
         subject: subject(args, platform, command),
         // A command was written where it was typed, and runs there.
-        directory: args.directory.clone().filter(|_| !is_named(args)),
+        directory: (args.directory.is_some() && !is_named(args)).then(|| crate_directory(args)),
         env: drill.map(|drill| drill.env.clone()).unwrap_or_default(),
         base: port.map(|port| Endpoint::on_port(port, "/")),
         finds_port,
@@ -210,4 +224,26 @@ pub(super) fn target(
         },
         start_timeout: args.start_timeout,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    #[test]
+    fn the_crate_that_is_built_is_beside_the_manifest() {
+        let directory = |named: &str| {
+            let cli = Cli::try_parse_from(["lifecycle", "drill", named]).unwrap();
+            let Command::Drill(args) = cli.command else {
+                panic!("it is a drill");
+            };
+            crate_directory(&args)
+        };
+        assert_eq!(directory("shop.yaml"), Path::new("."));
+        assert_eq!(directory("shop/lifecycle.yaml"), Path::new("shop"));
+        assert_eq!(directory("src"), Path::new("src"));
+    }
 }

@@ -21,7 +21,6 @@ pub(crate) struct Template {
 
 impl Template {
     /// The same for a language in which JSON's quotes are not understood.
-    #[allow(dead_code, reason = "for files that are neither YAML nor JSON")]
     pub(crate) const fn quoted_by(mut self, quote: fn(&str) -> String) -> Self {
         self.quote = quote;
         self

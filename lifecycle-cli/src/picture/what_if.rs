@@ -46,7 +46,7 @@ impl FromStr for Case {
         const FORMS: &str =
             "write `hang:NAME`, `fail:NAME`, `instant:NAME` or `slow:NAME=3s`, with `*` for all";
         let Some((what, name)) = text.split_once(':') else {
-            return Err(format!("it says not what happens to whom; {FORMS}"));
+            return Err(format!("it does not say what happens to whom; {FORMS}"));
         };
         let (name, time) = match name.split_once('=') {
             Some((name, time)) => (name, Some(time)),

@@ -64,7 +64,12 @@ async fn serve(args: &ServeArgs, document: Document, program: Program) -> Result
     let asked_to_end = asked_to_end()?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port))
         .await
-        .with_context(|| format!("could not listen on 127.0.0.1:{}", args.port))?;
+        .with_context(|| {
+            format!(
+                "could not listen on 127.0.0.1:{} (`--port` names another)",
+                args.port
+            )
+        })?;
     let guard = Guard::new(listener.local_addr()?.port())?;
     let url = guard.url();
     let closing = CancellationToken::new();

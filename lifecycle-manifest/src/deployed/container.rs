@@ -15,13 +15,15 @@ pub struct Container {
     pub name: Option<Written<String>>,
     /// Its image.
     pub image: Option<Written<String>>,
-    /// What replaces the image's entry point: Kubernetes' `command`, ECS' `entryPoint`.
+    /// The program that is started; of an image what replaces its entry point: Kubernetes' `command`,
+    /// ECS' `entryPoint`.
     pub entry: Vec<Written<String>>,
     /// What replaces the image's arguments: Kubernetes' `args`, ECS' `command`.
     pub args: Vec<Written<String>>,
     /// `lifecycle.preStop`.
     pub pre_stop: Option<Hook>,
-    /// What asks it to stop: Kubernetes' `lifecycle.stopSignal`.
+    /// What asks it to stop, where the file says so: Kubernetes' `lifecycle.stopSignal`, systemd's
+    /// `KillSignal=`.
     pub stop_signal: Option<Written<String>>,
     /// `readinessProbe`.
     pub readiness: Option<Probe>,

@@ -245,7 +245,7 @@ impl Workload {
 
     /// The containers that stop one after another and take longest, with their times: who depends on
     /// another stops before it, and each one's time begins when its turn comes.
-    pub fn stop_chain(&self) -> Vec<(&Container, Duration)> {
+    pub(crate) fn stop_chain(&self) -> Vec<(&Container, Duration)> {
         let mut best: Vec<(&Container, Duration)> = Vec::new();
         for container in &self.containers {
             let chain = self.chain_from(container, &mut Vec::new());

@@ -44,7 +44,7 @@ pub struct Probes<'a> {
 
 impl Probes<'_> {
     /// How long it takes until a program that is not ready is known to be so.
-    pub fn noticed_after(&self) -> Duration {
+    pub(crate) fn noticed_after(&self) -> Duration {
         Duration::from_secs(self.period_seconds.saturating_mul(u64::from(self.failures)))
     }
 }

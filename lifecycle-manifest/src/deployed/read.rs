@@ -37,7 +37,7 @@ impl At<'_> {
         items.iter().enumerate().map(at).collect()
     }
 
-    /// The ports of a container; both platforms call the number `containerPort`.
+    /// The ports of a container, where a number is called `containerPort`.
     pub(super) fn ports(&self, key: &str, odd: &mut Vec<Odd>) -> Vec<Port> {
         let ports = self.list(key);
         let port = |at: &At<'_>| {

@@ -32,7 +32,7 @@ impl Pairs {
 /// What runs containers: a Deployment, a pod, a task definition.
 #[derive(Debug, Clone)]
 pub struct Workload {
-    /// The platform's key in a manifest: `kubernetes` or `ecs`.
+    /// The platform's key in a manifest, such as `kubernetes`.
     pub platform: &'static str,
     /// `Deployment`, `CronJob`, `task definition`.
     pub kind: String,

@@ -311,7 +311,7 @@ impl Plan {
 
     /// For each step, whether it has ended whenever this one begins: what it waits for, and what that
     /// waits for. In time linear in the plan.
-    pub fn ended_before(&self, step: usize) -> Vec<bool> {
+    pub(crate) fn ended_before(&self, step: usize) -> Vec<bool> {
         let mut ended = vec![false; self.steps.len()];
         let mut open = vec![false; self.gates.len()];
         let mut next: Vec<On> = self.steps[step].waits.iter().map(|wait| wait.on).collect();

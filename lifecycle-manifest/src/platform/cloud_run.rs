@@ -235,7 +235,7 @@ impl CloudRun {
     }
 
     /// It has the processor only while it answers requests, as a service has by default.
-    pub fn is_throttled(&self) -> bool {
+    pub(crate) fn is_throttled(&self) -> bool {
         let throttled = self.cpu_throttling.as_ref();
         self.kind() == RunKind::Service && throttled.is_none_or(|throttled| throttled.value)
     }

@@ -34,6 +34,10 @@ const CAP: Duration = Duration::from_secs(300);
 /// seconds early.
 pub(crate) const BEST_EFFORT_MARGIN: Duration = Duration::from_secs(5);
 
+/// The share of an app's Machines that `fly deploy` takes at once when nothing is said
+/// (<https://fly.io/docs/reference/configuration/>, `deploy.max_unavailable`).
+pub const FLY_MAX_UNAVAILABLE: f64 = 0.33;
+
 /// `platforms.fly`.
 #[derive(Debug, Clone)]
 pub struct Fly {

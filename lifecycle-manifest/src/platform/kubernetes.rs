@@ -90,6 +90,10 @@ pub const DEFAULT_PROBE_PERIOD: Duration = Duration::from_secs(10);
 /// See [`DEFAULT_PROBE_PERIOD`].
 pub const DEFAULT_PROBE_FAILURES: u32 = 3;
 
+/// The longest name of a `StatefulSet` and a `CronJob`: what is hung on it must still be a label, and the
+/// API server refuses a longer one of a `CronJob` (kubernetes `pkg/apis/batch/validation`).
+pub const WORKLOAD_NAME_LONGEST: usize = 52;
+
 /// The longest name of a port (RFC 6335, which Kubernetes holds ports to).
 pub const PORT_NAME_LONGEST: usize = 15;
 
@@ -189,14 +193,14 @@ impl Kubernetes {
     }
 
     /// The cluster has native sidecars.
-    pub fn has_native_sidecars(&self) -> bool {
+    pub(crate) fn has_native_sidecars(&self) -> bool {
         self.version
             .as_ref()
             .is_none_or(|version| version.value.minor >= NATIVE_SIDECARS_SINCE)
     }
 
     /// The cluster has `preStop.sleep`.
-    pub fn has_native_sleep(&self) -> bool {
+    pub(crate) fn has_native_sleep(&self) -> bool {
         self.version
             .as_ref()
             .is_none_or(|version| version.value.minor >= NATIVE_SLEEP_SINCE)

@@ -40,7 +40,7 @@ pub(crate) use ecs::Sidecar as EcsSidecar;
 pub use ecs::{
     Ecs, HEALTH_CHECK_INTERVAL, HealthCheck, LaunchType, LoadBalancer, LogicalIds, SPOT_NOTICE,
 };
-pub use fly::{AutoStop, Fly, FlyStrategy};
+pub use fly::{AutoStop, FLY_MAX_UNAVAILABLE, Fly, FlyStrategy};
 pub use heroku::Heroku;
 #[cfg(feature = "deployed")]
 pub(crate) use kubernetes::EXEC_READINESS_FROZEN;
@@ -48,7 +48,7 @@ pub use kubernetes::{
     ADMISSION_POLICY_BETA_SINCE, ADMISSION_POLICY_SINCE, Autoscaler, Balancer, Concurrency,
     Controller, DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, Job, Kubernetes, Limits, Mesh,
     PORT_NAME_LONGEST, PreStop, Proxy, Replacement, Rolling, SecurityContext, Share, Sidecar, Spot,
-    Successor, Version, is_schedule,
+    Successor, Version, WORKLOAD_NAME_LONGEST, is_schedule,
 };
 pub(crate) use kubernetes::{
     NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE, POD_REPLACEMENT_SINCE, SET_UNAVAILABLE_SINCE,

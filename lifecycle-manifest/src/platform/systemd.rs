@@ -130,7 +130,7 @@ impl KillMode {
     ];
 
     /// What the service started is still there when systemd has done.
-    pub const fn leaves_children(self) -> bool {
+    pub(crate) const fn leaves_children(self) -> bool {
         matches!(self, Self::Process | Self::None)
     }
 }

@@ -40,6 +40,18 @@ pub(crate) fn manifest(document: &Document, findings: &mut Vec<Finding>) -> Opti
         findings.push(nothing.help("begin with `lifecycle: 1` and `service: NAME`"));
         return None;
     }
+    if is_kubernetes_object(document) {
+        let object = Finding::new(
+            &shape::MISSING_KEY,
+            "this is an object of Kubernetes, and no manifest",
+            Place::Value(Route::root()),
+        );
+        findings.push(object.help(
+            "`lifecycle check --against FILE` looks at what is deployed, and \
+             `lifecycle init --from FILE` makes a manifest of it",
+        ));
+        return None;
+    }
     let mut root = Table::new(&document.root, Route::root(), findings)?;
     format(&mut root)?;
     let service = root.text("service");
@@ -105,6 +117,12 @@ pub(crate) fn manifest(document: &Document, findings: &mut Vec<Finding>) -> Opti
         generate,
         lints,
     })
+}
+
+/// What is deployed, given where a manifest is asked for.
+fn is_kubernetes_object(document: &Document) -> bool {
+    let has = |key| document.root.entry(key).is_some();
+    has("apiVersion") && has("kind") && !has("lifecycle")
 }
 
 /// The format's number. In a format that is not known nothing else has a meaning: `None`.

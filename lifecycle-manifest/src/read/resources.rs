@@ -7,7 +7,21 @@ use crate::finding::{Edit, Finding, Fix, Place, Safety};
 use crate::kind::{Kind, Phase};
 use crate::manifest::{OnFailure, Resource, Written};
 use crate::rules::shape;
-use crate::text::Entry;
+use crate::text::{Entry, Route};
+
+/// A key that resources of this kind do not take.
+fn not_for_kind(kind: &Written<Kind>, key: &str, entry: Route, owner: &str) -> Finding {
+    let message = format!(
+        "a resource of kind `{}` has no `{key}`",
+        kind.value.as_str()
+    );
+    Finding::new(&shape::KEY_NOT_FOR_KIND, message, Place::Key(entry.clone()))
+        .related(Place::Value(kind.route.clone()), "its kind")
+        .fix_with(
+            format!("take it away: `{key}` belongs to {owner}"),
+            Fix::new(Safety::Unsafe, [Edit::Remove { entry }]),
+        )
+}
 
 /// So many findings, and no suggestions are made any more.
 const MANY: usize = 100;
@@ -110,21 +124,7 @@ fn resource(
         ];
         for (key, there, fits, owner) in of_others.into_iter().chain(of_jobs) {
             if there && !fits {
-                let message = format!(
-                    "a resource of kind `{}` has no `{key}`",
-                    kind.value.as_str()
-                );
-                let place = Place::Key(route.key(key));
-                let remove = Edit::Remove {
-                    entry: route.key(key),
-                };
-                let finding = Finding::new(&shape::KEY_NOT_FOR_KIND, message, place)
-                    .related(Place::Value(kind.route.clone()), "its kind")
-                    .fix_with(
-                        format!("take it away: `{key}` belongs to {owner}"),
-                        Fix::new(Safety::Unsafe, [remove]),
-                    );
-                table.push(finding);
+                table.push(not_for_kind(kind, key, route.key(key), owner));
             }
         }
     }

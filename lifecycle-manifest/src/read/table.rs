@@ -484,7 +484,14 @@ pub(crate) fn wrong_type(route: &Route, what: &str, node: &Node) -> Finding {
         Value::Scalar { text, .. } if route.segments().is_empty() && text.contains(':') => {
             finding.help("a key's `:` needs a space after it: `lifecycle: 1`")
         }
-        _ => finding,
+        _ => match route.to_string().as_str() {
+            "platforms" => finding
+                .help("each platform is a key, and may be empty: `platforms: { kubernetes: {} }`"),
+            "resources" => finding.help(
+                "each resource is a key: `resources: { http: { kind: http-server, timeout: 15s } }`",
+            ),
+            _ => finding,
+        },
     }
 }
 

@@ -1,17 +1,18 @@
 //! What is known to go wrong, and which rule finds it; or why none does.
 //!
-//! The list is the platforms' own: each way in which a stop is known to fail on Kubernetes, on ECS,
-//! everywhere, or at a queue. A test holds it complete: nothing is left out without a reason.
+//! The list is the platforms' own: each way in which a stop is known to fail on one of them, everywhere,
+//! or at a queue. A test holds it complete: nothing is left out without a reason.
 
+mod hosted;
 mod nomad_and_fly;
+mod processes;
 
 use std::fmt::Write as _;
 
 /// One way in which a stop is known to fail.
 #[derive(Debug, Clone, Copy)]
 pub struct Hazard {
-    /// Its number: K for Kubernetes, E for ECS, D for Docker and Compose, X for everywhere, Q for
-    /// queues, N for Nomad, F for Fly.io.
+    /// Its number, after the letter of its family.
     pub id: &'static str,
     /// What goes wrong.
     pub what: &'static str,
@@ -20,17 +21,6 @@ pub struct Hazard {
     /// What of it no rule finds, and why; empty where all of it is found.
     pub unchecked: &'static str,
 }
-
-/// How many there are, by the letter of their numbers.
-pub const COUNTS: &[(char, usize)] = &[
-    ('K', 18),
-    ('E', 10),
-    ('D', 8),
-    ('X', 10),
-    ('Q', 7),
-    ('N', 9),
-    ('F', 7),
-];
 
 const fn found(id: &'static str, what: &'static str, rules: &'static [&'static str]) -> Hazard {
     Hazard {
@@ -61,11 +51,12 @@ const fn not_found(id: &'static str, what: &'static str, why: &'static str) -> H
 
 /// All of them.
 pub fn all() -> impl Iterator<Item = &'static Hazard> {
-    FIRST.iter().chain(nomad_and_fly::ALL)
+    let platforms = [nomad_and_fly::ALL, processes::ALL, hosted::ALL];
+    ALL.iter().chain(platforms.into_iter().flatten())
 }
 
-/// Those of the platforms that were here first, and of everywhere.
-static FIRST: &[Hazard] = &[
+/// Those of Kubernetes, ECS, Docker and Compose, of everywhere, and of queues.
+static ALL: &[Hazard] = &[
     found(
         "K-01",
         "The preStop hook, the program and a margin together need more than the grace period.",
@@ -158,20 +149,22 @@ static FIRST: &[Hazard] = &[
             "longest-request-outlives-drain",
         ],
     ),
-    not_found(
+    partly(
         "K-16",
         "A Job's replacement starts while the old pod still shuts down, and both write.",
-        "That a resource may have one writer only stands in no file; and no Job is generated.",
+        &["exclusive-held-twice", "job-drift"],
+        "Only a manifest can say that a resource has one writer, with `exclusive`.",
     ),
     found(
         "K-17",
         "A rollout may neither take a pod away nor add one.",
         &["rollout-takes-all-pods"],
     ),
-    not_found(
+    partly(
         "K-18",
         "A rollout's progress deadline is shorter than a batch takes to stop and to start.",
-        "How long the program takes to start is not in the manifest; and pods that are ending do not hold up a Deployment's progress.",
+        &["progress-deadline-too-short"],
+        "Where `rollout.start_time` does not say how long the program takes to start, a rollout is reckoned without it.",
     ),
     found(
         "E-01",
@@ -231,7 +224,7 @@ static FIRST: &[Hazard] = &[
     not_found(
         "E-10",
         "The stop signal that is planned for is not the one that the image names.",
-        "The image is not read, and a manifest cannot set a signal; the runtime answers SIGTERM and SIGINT alike.",
+        "The image is not read, and a manifest sets no signal on ECS; the runtime answers SIGTERM and SIGINT alike.",
     ),
     found(
         "D-01",
@@ -395,6 +388,11 @@ fn family(id: &str) -> &'static str {
         Some(b'Q') => "Queues",
         Some(b'N') => "Nomad",
         Some(b'F') => "Fly.io",
+        Some(b'S') => "systemd",
+        Some(b'P') => "PM2",
+        Some(b'C') => "Cloud Run",
+        Some(b'H') => "Heroku",
+        Some(b'A') => "Azure Container Apps",
         _ => "Everywhere",
     }
 }
@@ -445,6 +443,22 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    /// How many there are, by the letter of their numbers.
+    const COUNTS: &[(char, usize)] = &[
+        ('K', 18),
+        ('E', 10),
+        ('D', 8),
+        ('X', 10),
+        ('Q', 7),
+        ('N', 9),
+        ('F', 7),
+        ('S', 8),
+        ('P', 7),
+        ('C', 7),
+        ('H', 4),
+        ('A', 6),
+    ];
 
     #[test]
     fn every_hazard_has_a_rule_or_a_reason() {

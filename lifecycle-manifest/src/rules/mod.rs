@@ -48,7 +48,7 @@ impl Rule {
     }
 
     /// It is about deployed files, and has something to look at only where there are any.
-    pub fn is_about_deployed(&self) -> bool {
+    pub(crate) fn is_about_deployed(&self) -> bool {
         self.code.starts_with("LC7") || self.code.starts_with("LC8")
     }
 

@@ -118,7 +118,7 @@ impl Source {
     }
 
     /// A span that surely lies in the text and splits no character.
-    pub fn clamp_span(&self, span: Span) -> Span {
+    pub(crate) fn clamp_span(&self, span: Span) -> Span {
         let start = self.clamp(span.start);
         Span::new(start, self.clamp(span.end).max(start))
     }

@@ -1,6 +1,7 @@
 //! What a drill prints, compared in full with the files in `shown/`.
 //!
-//! `SNAPSHOTS=overwrite cargo test` writes them anew; the difference is to be read.
+//! `LIFECYCLE_BLESS=1 cargo test -p lifecycle-cli --lib stored` writes them anew; the difference is to be
+//! read.
 
 mod compared;
 mod page;
@@ -347,7 +348,11 @@ fn judged(mut measured: Measured) -> Measured {
 
 /// Compares with what is stored, without colours; text for people fits 80 columns.
 fn stored(name: &str, text: &str) {
-    let assert = snapbox::Assert::new().action_env("SNAPSHOTS");
+    let blessed = std::env::var_os("LIFECYCLE_BLESS").is_some_and(|value| value == "1");
+    let assert = snapbox::Assert::new().action(match blessed {
+        true => snapbox::assert::Action::Overwrite,
+        false => snapbox::assert::Action::Verify,
+    });
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/drill/tests/shown");
     let text = anstream::adapter::strip_str(text).to_string();
     if Path::new(name).extension().is_some_and(|it| it == "txt") {

@@ -7,7 +7,7 @@ pub(super) mod policy;
 
 use anyhow::{Result, bail};
 use lifecycle_manifest::Platform;
-use lifecycle_manifest::platform::{Controller, Kubernetes};
+use lifecycle_manifest::platform::{Controller, Kubernetes, WORKLOAD_NAME_LONGEST};
 
 use super::{Ask, Sheet, Target, template};
 use crate::talk::say;
@@ -27,10 +27,6 @@ pub(super) static TARGET: Target = Target {
     },
 };
 
-/// The longest name of a `StatefulSet` and a `CronJob`: what is hung on it must still be a label, and the
-/// API server refuses a longer one of a `CronJob` (kubernetes `pkg/apis/batch/validation`).
-const LONGEST_NAME: usize = 52;
-
 /// `statefulset.yaml`.
 fn file_name(controller: Controller) -> String {
     format!("{}.yaml", controller.kind().to_ascii_lowercase())
@@ -41,9 +37,9 @@ fn files(ask: &Ask<'_>) -> Result<Vec<Sheet>> {
     let controller = kubernetes.controller();
     let service = &ask.resolved.plan.service;
     let is_short = matches!(controller, Controller::StatefulSet | Controller::CronJob);
-    if is_short && service.len() > LONGEST_NAME {
+    if is_short && service.len() > WORKLOAD_NAME_LONGEST {
         bail!(
-            "`{service}` is {} characters long, and the name of a {} has at most {LONGEST_NAME}: \
+            "`{service}` is {} characters long, and the name of a {} has at most {WORKLOAD_NAME_LONGEST}: \
              write a shorter `service:`",
             service.len(),
             controller.kind()

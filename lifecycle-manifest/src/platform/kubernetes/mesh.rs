@@ -92,7 +92,7 @@ pub(super) fn read(table: &mut Table<'_, '_>) -> (Option<Written<Mesh>>, Proxy) 
 
 impl Kubernetes {
     /// The mesh's proxy stops after the program: it is a native sidecar.
-    pub fn has_native_proxy(&self) -> bool {
+    pub(crate) fn has_native_proxy(&self) -> bool {
         match &self.proxy.native {
             Some(native) => native.value,
             None => self.has_native_sidecars(),
