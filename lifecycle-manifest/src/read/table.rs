@@ -501,7 +501,7 @@ pub(crate) fn list<'a>(mut words: impl Iterator<Item = &'a str>, join: &str) -> 
 }
 
 /// Compiled once, whatever the words come from.
-fn list_of<'a>(words: &mut dyn Iterator<Item = &'a str>, join: &str) -> String {
+fn list_of(words: &mut dyn Iterator<Item = &str>, join: &str) -> String {
     let shown = |word: &str| word.chars().take(60).collect::<String>();
     let words: Vec<String> = words.map(|word| format!("`{}`", shown(word))).collect();
     match words.split_last() {
