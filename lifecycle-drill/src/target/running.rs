@@ -6,6 +6,7 @@ mod start;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use lifecycle_manifest::platform::Signal as StopSignal;
 use rustix::process::{Pid, Signal};
 
