@@ -200,6 +200,13 @@ fn of_run(run: &Measured) -> Page {
     let title = format!("Drill of {} on {}", run.service, run.platform_label);
     let mut page = Page::new(title, run.passed, words::of_run(run));
     page.facts = facts(run);
+    let scenario = run.scenario.clone();
+    page.facts.extend(scenario.map(|value| Fact {
+        name: "Scenario",
+        value,
+    }));
+    let excused = run.excused.iter();
+    page.remarks = excused.map(|it| format!("the scenario: {it}")).collect();
     page.run = Some(view(run, String::new()));
     page.finding_groups = groups([("Findings".to_owned(), findings(&run.findings))]);
     page

@@ -313,6 +313,16 @@ fn scenarios_that_were_not_played_are_in_the_page() {
 }
 
 #[test]
+fn a_page_of_one_scenario_says_which_and_what_belongs_to_it() {
+    let mut run = good();
+    run.scenario = Some("early-sigkill".to_owned());
+    run.excused = vec!["SIGKILL came after 2s, with 1 request in flight".to_owned()];
+    let page = read(&page_of(&one(run)));
+    assert!(page.text.contains("early-sigkill"));
+    assert!(page.text.contains("SIGKILL came after 2s"));
+}
+
+#[test]
 fn numbers_beyond_all_reason_are_drawn_somewhere() {
     let mut run = busy(bad());
     run.timeline.ended_ms = Some(1e300);
