@@ -27,7 +27,28 @@ fn deploy(platform: &str, server: &Path) -> Value {
     assert_eq!(measured["course"], "played", "{words}\n{measured:#}");
     let failed = measured["passed"] == false;
     assert_eq!(output.status.code(), Some(i32::from(failed)), "{words}");
+    assert_eq!(again(&output.stdout), (measured.clone(), failed));
     measured
+}
+
+/// What `replay` makes of it as JSON, and whether it failed.
+fn again(record: &[u8]) -> (Value, bool) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let kept = directory.path().join("deploy.json");
+    std::fs::write(&kept, record).expect("a file");
+    let replayed = Command::new(program("lifecycle-cli", "lifecycle"))
+        .arg("replay")
+        .arg(&kept)
+        .args(["--format", "json"])
+        .output()
+        .expect("it is drawn again");
+    let words = String::from_utf8_lossy(&replayed.stderr);
+    let measured = serde_json::from_slice(&replayed.stdout);
+    let failed = replayed.status.code() == Some(1);
+    (
+        measured.unwrap_or_else(|error| panic!("{error}: {words}")),
+        failed,
+    )
 }
 
 /// How many requests became `what` from the beginning of the deploy on.

@@ -49,7 +49,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 pub use compare::Comparison;
 pub use measured::Measured;
-pub use record::Record;
+pub use record::{Kept, Record};
 pub use script::{
     Endpoint, Idle, Load, Pace, PlannedStep, Protocol, RequestSpec, Script, SessionKind,
     SessionSpec, Target,

@@ -6,10 +6,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::measured::{Measured, version};
+use crate::rolling::measured::RollingMeasured;
 use crate::summary::Summary;
 
 /// Nothing that a drill counts or times itself is larger; a sum of such numbers is one still.
 const LARGEST: f64 = 1e12;
+/// Of a document that is a record otherwise.
+const UNKNOWN: &str = "a field is not what a drill writes";
 
 /// A drill as it is kept: the run itself where there was one, otherwise all of them.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -23,6 +26,38 @@ pub enum Record {
     One(Box<Measured>),
     /// A drill that was repeated.
     Several(Runs),
+}
+
+/// What `drill --record` keeps.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kept {
+    /// Of one process, once or several times.
+    Drill(Record),
+    /// A rolling deploy.
+    Rolling(Box<RollingMeasured>),
+}
+
+impl Kept {
+    /// Reads what was kept.
+    ///
+    /// Fields that are not known are passed over, and fields that came later may be missing.
+    /// Errors: no JSON, another document, one of another version, or one with numbers that no drill
+    /// counts; each says which.
+    pub fn read(text: &[u8]) -> anyhow::Result<Self> {
+        let mut document: Value = serde_json::from_slice(text).context("it is not JSON")?;
+        if document["kind"] != "rolling" {
+            return Record::of_document(document).map(Self::Drill);
+        }
+        ensure_version(&document)?;
+        // Any number may be the seed, and nobody counts with it.
+        let seed = document.get_mut("seed").map(Value::take);
+        if !is_countable(&document) {
+            bail!("it holds a number that is larger than any that a drill counts");
+        }
+        document["seed"] = seed.unwrap_or_default();
+        let rolling = serde_json::from_value(document).context(UNKNOWN)?;
+        Ok(Self::Rolling(Box::new(rolling)))
+    }
 }
 
 /// The runs of a drill that was repeated.
@@ -67,31 +102,26 @@ impl Record {
         }
     }
 
-    /// Reads what was kept.
+    /// Reads what was kept of a drill of one process.
     ///
-    /// Fields that are not known are passed over, and fields that came later may be missing.
-    /// Errors: no JSON, another document, or one of another version; each says which.
+    /// Errors: those of [`Kept::read`]; it is a rolling deploy.
     pub fn read(text: &[u8]) -> anyhow::Result<Self> {
-        let document: Value = serde_json::from_slice(text).context("it is not JSON")?;
-        if document["kind"] == "rolling" {
-            bail!(
-                "it is a rolling deploy, and only drills of one process are drawn again and compared"
-            );
+        match Kept::read(text)? {
+            Kept::Drill(record) => Ok(record),
+            Kept::Rolling(_) => bail!(
+                "it is a rolling deploy; one is drawn again, and only drills of one process are compared"
+            ),
         }
+    }
+
+    fn of_document(document: Value) -> anyhow::Result<Self> {
         let is_known = document.get("runs").is_some() || document.get("course").is_some();
         if !is_known {
             bail!(
                 "it is not a drill: `lifecycle drill --record FILE` writes one, and so does `--format json`"
             );
         }
-        match document["version"].as_u64() {
-            Some(known) if known == u64::from(version()) => {}
-            Some(other) => bail!(
-                "it has version {other}, and this program reads version {}",
-                version()
-            ),
-            None => bail!("it names no version"),
-        }
+        ensure_version(&document)?;
         let runs = document.get("runs").and_then(Value::as_array);
         for run in runs.map_or(std::slice::from_ref(&document), Vec::as_slice) {
             for part in ["requests", "series"] {
@@ -100,13 +130,12 @@ impl Record {
                 }
             }
         }
-        let whole = "a field is not what a drill writes";
         if document.get("runs").is_some() {
-            let kept: Runs = serde_json::from_value(document).context(whole)?;
+            let kept: Runs = serde_json::from_value(document).context(UNKNOWN)?;
             // What is derived is derived anew, so that an edited document cannot contradict itself.
             return Self::of(kept.runs, kept.not_played).context("it holds no run");
         }
-        let run = serde_json::from_value(document).context(whole)?;
+        let run = serde_json::from_value(document).context(UNKNOWN)?;
         Ok(Self::One(Box::new(run)))
     }
 
@@ -138,6 +167,17 @@ impl Record {
             Self::One(run) => Summary::of(std::slice::from_ref(&**run)),
             Self::Several(several) => several.summary.clone(),
         }
+    }
+}
+
+fn ensure_version(document: &Value) -> anyhow::Result<()> {
+    match document["version"].as_u64() {
+        Some(known) if known == u64::from(version()) => Ok(()),
+        Some(other) => bail!(
+            "it has version {other}, and this program reads version {}",
+            version()
+        ),
+        None => bail!("it names no version"),
     }
 }
 
@@ -186,6 +226,12 @@ mod tests {
         let slow =
             r#"{"version": 1, "runs": [{}, {"series": {"slices": [{"slowest_ms": 1e300}]}}]}"#;
         assert_eq!(refused(slow), larger("series"));
+        let deploy =
+            r#"{"version": 1, "kind": "rolling", "seed": 18446744073709551615, "took_ms": 1e300}"#;
+        assert_eq!(
+            refused(deploy),
+            "it holds a number that is larger than any that a drill counts"
+        );
         let seeded =
             r#"{"version": 1, "course": "played", "seed": 18446744073709551615, "series": null}"#;
         assert!(refused(seeded).contains("missing field"));

@@ -74,8 +74,17 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
 /// A record of these bytes, drawn in every format, and compared with itself.
 #[cfg(fuzzing)]
 pub(crate) fn drawn(bytes: &[u8]) {
-    let Ok(record) = Record::read(bytes) else {
-        return;
+    let every = [Format::Human, Format::Json, Format::Junit, Format::Html];
+    let record = match lifecycle_drill::Kept::read(bytes) {
+        Ok(lifecycle_drill::Kept::Drill(record)) => record,
+        Ok(lifecycle_drill::Kept::Rolling(measured)) => {
+            for format in every {
+                let drawn = format.write(formats::Shown::Rolling(&measured), &mut Vec::new());
+                drawn.expect("what can be read can be drawn");
+            }
+            return;
+        }
+        Err(_) => return,
     };
     let comparison = lifecycle_drill::Comparison::of(&record, &record);
     let compared = formats::Shown::Compared {
@@ -84,7 +93,7 @@ pub(crate) fn drawn(bytes: &[u8]) {
         after: &record,
     };
     for shown in [formats::Shown::Drill(&record), compared] {
-        for format in [Format::Human, Format::Json, Format::Junit, Format::Html] {
+        for format in every {
             let drawn = format.write(shown, &mut Vec::new());
             drawn.expect("what can be read can be drawn");
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use lifecycle_drill::compare::Change;
-use lifecycle_drill::{Comparison, Record};
+use lifecycle_drill::{Comparison, Kept, Record};
 
 use super::formats::{self, Shown};
 use crate::Outcome;
@@ -19,15 +19,13 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Outcome> {
     let read = [Some(args.record.as_path()), args.other.as_deref()];
     args.formats.spare(read.into_iter().flatten())?;
     args.formats.ensure_places()?;
-    let before = record(&args.record)?;
     let Some(other) = &args.other else {
-        formats::write(&args.formats, Shown::Drill(&before))?;
-        return Ok(match before.passed() {
-            true => Outcome::Clean,
-            false => Outcome::Findings,
-        });
+        return again(args);
     };
-    let after = record(other)?;
+    let (before, after) = (
+        read_of(&args.record, Record::read)?,
+        read_of(other, Record::read)?,
+    );
     let comparison = Comparison::of(&before, &after);
     let shown = Shown::Compared {
         comparison: &comparison,
@@ -41,7 +39,21 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Outcome> {
     })
 }
 
-fn record(path: &Path) -> Result<Record> {
+/// One record, with the verdict that it had.
+fn again(args: &ReplayArgs) -> Result<Outcome> {
+    let kept = read_of(&args.record, Kept::read)?;
+    let (shown, passed) = match &kept {
+        Kept::Drill(record) => (Shown::Drill(record), record.passed()),
+        Kept::Rolling(measured) => (Shown::Rolling(measured), measured.passed),
+    };
+    formats::write(&args.formats, shown)?;
+    Ok(match passed {
+        true => Outcome::Clean,
+        false => Outcome::Findings,
+    })
+}
+
+fn read_of<T>(path: &Path, read: fn(&[u8]) -> Result<T>) -> Result<T> {
     let (name, text) = match path == Path::new("-") {
         true => {
             let mut text = Vec::new();
@@ -51,5 +63,5 @@ fn record(path: &Path) -> Result<Record> {
         false => (legible(path), std::fs::read(path)),
     };
     let text = text.with_context(|| format!("could not read {name}"))?;
-    Record::read(&text).with_context(|| format!("{name} is no recorded drill"))
+    read(&text).with_context(|| format!("{name} is no recorded drill"))
 }
