@@ -30,6 +30,10 @@ pub enum Record {
 
 /// What `drill --record` keeps.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one of these in a whole program"
+)]
 pub enum Kept {
     /// Of one process, once or several times.
     Drill(Record),
