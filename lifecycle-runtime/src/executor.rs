@@ -3,11 +3,10 @@
 //!
 //! Every moment here is an event: a signal, the end of a step's work, or a timer. Nothing polls.
 
-use std::collections::BTreeSet;
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -15,9 +14,9 @@ use crate::control::Control;
 use crate::metrics;
 use crate::report::{Report, StepOutcome, events, words};
 use crate::resource::StartUp;
-use crate::tasks::{self, AbortOnDrop};
+use crate::tasks::{self, AbortOnDrop, Tasks};
 use crate::wiring::Wired;
-use crate::work::{Failure, Panicked, Work, join_failure};
+use crate::work::{Failure, NoEnd, Panicked, Work};
 
 /// Starts wired resources, runs them until the service is asked to stop or stops for a reason of its
 /// own, and then lets each of them go.
@@ -66,19 +65,19 @@ async fn start(
         }
     }
     let mut startups: Vec<_> = startups.into_iter().map(Some).collect();
-    let mut probes = JoinSet::new();
+    let mut probes = Tasks::default();
     // In the reverse order of the steps where that is free.
-    let mut due: BTreeSet<usize> = (0..works.len()).filter(|&it| missing[it] == 0).collect();
+    let mut due: BinaryHeap<usize> = (0..works.len()).filter(|&it| missing[it] == 0).collect();
     let mut left = works.len();
     while left > 0 && !control.requested.is_cancelled() {
-        let up = if let Some(index) = due.pop_last() {
+        let up = if let Some(index) = due.pop() {
             let (work, step) = (&works[index], &steps[index]);
             control.resource_starts(index);
             work.start(&control.plan, step);
             lives.add(index, &**work);
             match startups[index].take().and_then(StartUp::up) {
                 Some(up) => {
-                    tasks::spawn_in(&mut probes, async move { (index, up.await) });
+                    probes.spawn(index, async move { Ok(up.await?) });
                     continue;
                 }
                 None => index,
@@ -87,15 +86,11 @@ async fn start(
             tokio::select! {
                 biased;
                 () = lives.watch(control) => return,
-                Some(answer) = probes.join_next() => match answer {
-                    Ok((index, Ok(()))) => index,
-                    Ok((index, Err(why))) => {
+                Some((index, answer)) = probes.next() => match answer {
+                    Ok(()) => index,
+                    Err(why) => {
                         let name = &steps[index].name;
                         return not_up(control, format!("`{name}` did not start: {why}"));
-                    }
-                    // Probes catch their own panics; whatever this is, it is no yes.
-                    Err(error) => {
-                        return not_up(control, format!("a start-up probe broke off: {error}"));
                     }
                 },
             }
@@ -105,7 +100,7 @@ async fn start(
         for &user in &users[up] {
             missing[user] -= 1;
             if missing[user] == 0 {
-                due.insert(user);
+                due.push(user);
             }
         }
     }
@@ -127,9 +122,9 @@ fn not_up(control: &Control, line: String) {
 /// The lives of the resources that have started: each may end without having been asked to.
 #[derive(Default)]
 struct Lives {
-    running: JoinSet<(usize, Result<(), String>)>,
+    running: Tasks,
     /// Those of them that the service runs for.
-    serving: BTreeSet<usize>,
+    serving: Vec<usize>,
     /// Something has served; a service that only holds clients runs until it is asked to stop.
     any: bool,
 }
@@ -139,9 +134,9 @@ impl Lives {
         if let Some(ended) = work.ended() {
             if work.serves() {
                 self.any = true;
-                self.serving.insert(index);
+                self.serving.push(index);
             }
-            tasks::spawn_in(&mut self.running, async move { (index, ended.await) });
+            self.running.spawn(index, async move { Ok(ended.await?) });
         }
     }
 
@@ -152,15 +147,12 @@ impl Lives {
             if self.any && self.serving.is_empty() && control.health.is_ready() {
                 control.stop("everything that served has ended".to_owned());
             }
-            let ended = tokio::select! {
+            let (index, result) = tokio::select! {
                 biased;
                 () = control.requested.cancelled() => return,
-                Some(ended) = self.running.join_next() => ended,
+                Some(ended) = self.running.next() => ended,
             };
-            let Ok((index, result)) = ended else {
-                continue;
-            };
-            self.serving.remove(&index);
+            self.serving.retain(|&other| other != index);
             let step = &control.plan.steps[index];
             let name = &*step.name;
             match result {
@@ -195,7 +187,7 @@ async fn settle(control: &Control) {
 /// Lets every resource go, side by side where the plan allows.
 async fn stop(control: &Arc<Control>, works: &[Arc<dyn Work>]) {
     let ended: Vec<CancellationToken> = works.iter().map(|_| CancellationToken::new()).collect();
-    let mut steps = JoinSet::new();
+    let mut steps = Tasks::default();
     for (index, (work, step)) in works.iter().zip(control.plan.steps.iter()).enumerate() {
         let waits: Vec<_> = step
             .waits_for
@@ -205,15 +197,16 @@ async fn stop(control: &Arc<Control>, works: &[Arc<dyn Work>]) {
         let (control, work) = (Arc::clone(control), Arc::clone(work));
         // Whatever becomes of the task, those that wait for this step go on.
         let over = ended[index].clone().drop_guard();
-        tasks::spawn_in(&mut steps, async move {
+        steps.spawn(index, async move {
             for wait in waits {
                 wait.cancelled().await;
             }
             run_step(&control, index, work).await;
             drop(over);
+            Ok(())
         });
     }
-    while steps.join_next().await.is_some() {}
+    while steps.next().await.is_some() {}
 }
 
 async fn run_step(control: &Control, index: usize, work: Arc<dyn Work>) {
@@ -231,7 +224,7 @@ async fn run_step(control: &Control, index: usize, work: Arc<dyn Work>) {
         () = late => None,
     };
     let (outcome, error) = if let Some(joined) = in_time {
-        let ended = ending(joined);
+        let ended = ending(tasks::joined(joined));
         if ended.0 != StepOutcome::Done {
             control.step_late(index, work.active());
         }
@@ -245,7 +238,9 @@ async fn run_step(control: &Control, index: usize, work: Arc<dyn Work>) {
             stopping.abort();
         }
         // An error on the way out of a cancelled step still says something about what hung.
-        let error = unwound.ok().and_then(|joined| ending(joined).1);
+        let error = unwound
+            .ok()
+            .and_then(|joined| ending(tasks::joined(joined)).1);
         (StepOutcome::TimedOut, error)
     };
     if let Some(ended) = control.step_ended(index, outcome, error, work.tally()) {
@@ -268,12 +263,12 @@ async fn late(control: &Control, index: usize, limit: Duration) {
     sleep_until(until).await;
 }
 
-pub(crate) fn ending(
-    joined: Result<Result<(), Failure>, JoinError>,
-) -> (StepOutcome, Option<String>) {
-    match joined.unwrap_or_else(|error| Err(join_failure(error))) {
+/// The end of a task, as a report has it.
+pub(crate) fn ending(result: Result<(), Failure>) -> (StepOutcome, Option<String>) {
+    match result {
         Ok(()) => (StepOutcome::Done, None),
         Err(error) if error.is::<Panicked>() => (StepOutcome::Panicked, Some(words(&*error))),
+        Err(error) if error.is::<NoEnd>() => (StepOutcome::TimedOut, Some(words(&*error))),
         Err(error) => (StepOutcome::Failed, Some(words(&*error))),
     }
 }

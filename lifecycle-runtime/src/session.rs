@@ -11,7 +11,6 @@ use std::sync::mpsc::Receiver;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::control::{Control, timeout_of};
@@ -21,12 +20,13 @@ use crate::faults::Faults;
 use crate::health::{self, Health, Pulse};
 use crate::metrics;
 use crate::plan::{Drift, Plan};
-use crate::report::{self, Outcome, Report, StepOutcome};
+use crate::report::{self, Outcome, Report};
 use crate::signals;
 use crate::systemd::Systemd;
-use crate::tasks::{self, AbortOnDrop};
+use crate::tasks::{self, AbortOnDrop, Tasks};
 use crate::watchdog::{self, Order};
 use crate::wiring::{Wired, Wiring, WiringError};
+use crate::work::NoEnd;
 
 /// How long writing the report may take after an orderly end.
 const REPORT_LIMIT: Duration = Duration::from_secs(1);
@@ -277,27 +277,18 @@ impl Session {
         let control = &self.control;
         // The process has to be gone before its watchdog wakes up.
         let left = control.left().saturating_sub(MARGIN);
-        let mut calls = JoinSet::new();
+        let mut calls = Tasks::default();
         for (index, call) in control.last_calls() {
             let limit = left.min(timeout_of(&control.timeline, index));
-            tasks::spawn_in(&mut calls, async move {
-                (index, limit, timeout(limit, tasks::spawn(call)).await)
+            calls.spawn(index, async move {
+                let called = timeout(limit, tasks::spawn(call)).await;
+                called.map_or_else(|_| Err(NoEnd(limit).into()), tasks::joined)
             });
         }
         let mut failed = false;
-        while let Some(called) = calls.join_next().await {
-            let Ok((index, limit, called)) = called else {
+        while let Some((index, result)) = calls.next().await {
+            let (outcome, Some(error)) = executor::ending(result) else {
                 continue;
-            };
-            let (outcome, error) = match called {
-                Ok(joined) => match executor::ending(joined) {
-                    (_, None) => continue,
-                    (outcome, Some(error)) => (outcome, error),
-                },
-                Err(_) if limit.is_zero() => {
-                    (StepOutcome::TimedOut, "no time was left for it".to_owned())
-                }
-                Err(_) => (StepOutcome::TimedOut, format!("no end within {limit:?}")),
             };
             let error = format!("at the very end: {error}");
             let resource = &*control.plan.steps[index].name;

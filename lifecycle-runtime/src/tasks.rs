@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 
 use tokio::task::{AbortHandle, JoinError, JoinHandle, JoinSet};
 
-use crate::work::BoxFuture;
+use crate::work::{BoxFuture, Failure, Panicked, caught};
 
 /// A task on the current runtime.
 #[track_caller]
@@ -27,14 +27,46 @@ fn boxed<T: Send + 'static>(future: BoxFuture<T>) -> JoinHandle<T> {
     tokio::spawn(future)
 }
 
-/// A task that is one of a set.
-#[track_caller]
-pub(crate) fn spawn_in<T: Send + 'static>(
-    set: &mut JoinSet<T>,
-    future: impl Future<Output = T> + Send + 'static,
-) -> AbortHandle {
-    let future: BoxFuture<T> = Box::pin(future);
-    set.spawn(future)
+/// Numbered tasks side by side, all ended when it is dropped.
+///
+/// They all end in the same way, so that tokio's set is compiled once.
+#[derive(Default)]
+pub(crate) struct Tasks(JoinSet<(usize, Result<(), Failure>)>);
+
+impl Tasks {
+    /// Begins one on the current runtime; its panic is its failure.
+    pub(crate) fn spawn(
+        &mut self,
+        number: usize,
+        future: impl Future<Output = Result<(), Failure>> + Send + 'static,
+    ) -> AbortHandle {
+        self.begin(number, Box::pin(future))
+    }
+
+    fn begin(&mut self, number: usize, future: BoxFuture<Result<(), Failure>>) -> AbortHandle {
+        let numbered: BoxFuture<_> = Box::pin(async move {
+            let result = caught(future).await;
+            (number, result.unwrap_or_else(|panic| Err(panic.into())))
+        });
+        self.0.spawn(numbered)
+    }
+
+    /// The next that ends, and how; `None` once none is left. One that was aborted is passed over.
+    pub(crate) async fn next(&mut self) -> Option<(usize, Result<(), Failure>)> {
+        loop {
+            if let Ok(ended) = self.0.join_next().await? {
+                return Some(ended);
+            }
+        }
+    }
+}
+
+/// How a task ended, a panic among the failures.
+pub(crate) fn joined(joined: Result<Result<(), Failure>, JoinError>) -> Result<(), Failure> {
+    joined.unwrap_or_else(|error| match error.try_into_panic() {
+        Ok(payload) => Err(Panicked::new(&*payload).into()),
+        Err(_) => Err("dropped before it had ended".into()),
+    })
 }
 
 /// A thread that nobody joins.
@@ -92,6 +124,19 @@ mod tests {
         tokio::task::yield_now().await;
         drop(task);
         assert!(gone.await.is_err(), "what it held is dropped");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_the_failure_of_its_number_and_an_abort_is_nobodys() {
+        let mut tasks = Tasks::default();
+        tasks.spawn(7, async { panic!("no") });
+        let aborted = tasks.spawn(8, std::future::pending());
+        let (number, result) = tasks.next().await.expect("one has ended");
+        let failure = result.expect_err("it has panicked");
+        assert_eq!((number, failure.to_string()), (7, "no".to_owned()));
+        assert!(failure.is::<crate::work::Panicked>());
+        aborted.abort();
+        assert!(tasks.next().await.is_none());
     }
 
     #[tokio::test]

@@ -137,6 +137,21 @@ impl fmt::Display for Panicked {
 
 impl std::error::Error for Panicked {}
 
+/// The failure of a call that had not ended when its time was over.
+#[derive(Debug)]
+pub(crate) struct NoEnd(pub(crate) Duration);
+
+impl fmt::Display for NoEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Duration::ZERO => f.write_str("no time was left for it"),
+            limit => write!(f, "no end within {limit:?}"),
+        }
+    }
+}
+
+impl std::error::Error for NoEnd {}
+
 /// A future whose panic is its result.
 pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, Panicked> {
     let mut future = pin!(future);
@@ -148,12 +163,4 @@ pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, Panicked> 
         }
     })
     .await
-}
-
-/// The failure behind a task that tokio could not join.
-pub(crate) fn join_failure(error: tokio::task::JoinError) -> Failure {
-    match error.try_into_panic() {
-        Ok(payload) => Box::new(Panicked::new(&*payload)),
-        Err(_) => "dropped before it had ended".into(),
-    }
 }

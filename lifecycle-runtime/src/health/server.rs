@@ -14,13 +14,13 @@ use std::time::Duration;
 use tokio::io::AsyncWrite as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::Health;
 use super::answer::{HEAD_LIMIT, answer, head_end, response};
 use crate::plan;
-use crate::tasks;
+use crate::tasks::{self, Tasks};
 
 /// Connections held at once. A probe takes milliseconds, so when there are more, the oldest is the
 /// one that is up to no good, and it goes.
@@ -94,7 +94,7 @@ fn bind(port: u16) -> io::Result<std::net::TcpListener> {
 
 /// Answers probes until it is dropped, and its connections with it.
 async fn serve(listener: TcpListener, paths: plan::Health, health: Health) {
-    let mut connections = JoinSet::new();
+    let mut connections = Tasks::default();
     let mut order: VecDeque<AbortHandle> = VecDeque::new();
     loop {
         let stream = tokio::select! {
@@ -107,7 +107,7 @@ async fn serve(listener: TcpListener, paths: plan::Health, health: Health) {
                     continue;
                 }
             },
-            Some(_) = connections.join_next() => {
+            Some(_) = connections.next() => {
                 order.retain(|connection| !connection.is_finished());
                 continue;
             }
@@ -121,8 +121,9 @@ async fn serve(listener: TcpListener, paths: plan::Health, health: Health) {
         let conversation = async move {
             // A probe that gives up tells nobody anything.
             let _ = converse(stream, &paths, &health).await;
+            Ok(())
         };
-        order.push_back(tasks::spawn_in(&mut connections, conversation));
+        order.push_back(connections.spawn(0, conversation));
     }
 }
 

@@ -188,8 +188,9 @@ fn one_step(step: &StepReport, detail: Detail, text: String) -> String {
 
 /// At most `most` steps: those that ended badly, then the others, each in the order of the plan.
 fn listed(steps: &[StepReport], most: usize) -> Vec<&StepReport> {
-    let mut listed: Vec<&StepReport> = steps.iter().collect();
-    listed.sort_by_key(|step| step.outcome == StepOutcome::Done);
+    let done = |step: &&StepReport| step.outcome == StepOutcome::Done;
+    let (done, mut listed): (Vec<_>, Vec<_>) = steps.iter().partition(done);
+    listed.extend(done);
     listed.truncate(most);
     listed
 }

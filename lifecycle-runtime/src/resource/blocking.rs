@@ -1,25 +1,26 @@
 //! Work that blocks its thread: counted, named, told to stop, and named again when it does not.
 
+mod stop_flag;
+mod ticket;
+
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use self::stop_flag::Flag;
+pub use self::stop_flag::StopFlag;
+pub use self::ticket::{Lost, Ticket};
 use super::closed::Closed;
 use super::ending::Ending;
 use super::nursery::named;
 use super::roster::{Roster, Working};
 use super::{StartUp, wirable};
-use crate::cancellation::Cancellation;
 use crate::plan::{Plan, Step};
 use crate::report::words;
 use crate::tasks;
@@ -221,110 +222,6 @@ impl fmt::Debug for Blocking {
     }
 }
 
-/// What blocking work looks at to learn that it must stop. Clones share it.
-#[derive(Clone)]
-pub struct StopFlag(Arc<Flag>);
-
-#[derive(Default)]
-struct Flag {
-    requested: Mutex<bool>,
-    told: Condvar,
-    cancellation: Cancellation,
-}
-
-impl StopFlag {
-    /// Whether the step's window has opened: begin nothing new, finish.
-    pub fn is_requested(&self) -> bool {
-        *self.0.lock()
-    }
-
-    /// Whether the step's timeout has passed: return within `budget.unwind`, or be abandoned.
-    pub fn is_cancelled(&self) -> bool {
-        self.0.cancellation.is_cancelled()
-    }
-
-    /// Sleeps for `pause`, and no longer than until the step's window opens; tells whether it has.
-    pub fn wait(&self, pause: Duration) -> bool {
-        let waiting = self
-            .0
-            .told
-            .wait_timeout_while(self.0.lock(), pause, |requested| !*requested);
-        *waiting.unwrap_or_else(PoisonError::into_inner).0
-    }
-}
-
-impl fmt::Debug for StopFlag {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StopFlag")
-            .field("requested", &self.is_requested())
-            .field("cancelled", &self.is_cancelled())
-            .finish_non_exhaustive()
-    }
-}
-
-impl Flag {
-    fn lock(&self) -> MutexGuard<'_, bool> {
-        self.requested
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Resolves to what a piece of blocking work returned.
-#[must_use = "without its ticket nobody learns what the work returned; `drop` it to say so"]
-pub struct Ticket<T> {
-    name: String,
-    receiver: oneshot::Receiver<Result<T, String>>,
-}
-
-impl<T> Future for Ticket<T> {
-    type Output = Result<T, Lost>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let received = ready!(Pin::new(&mut self.receiver).poll(context));
-        let result = received.map_or_else(|_| Err(None), |result| result.map_err(Some));
-        Poll::Ready(result.map_err(|panic| Lost {
-            name: std::mem::take(&mut self.name),
-            panic,
-        }))
-    }
-}
-
-impl<T> fmt::Debug for Ticket<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ticket")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Blocking work that returned nothing: it panicked, or the step's timeout passed before a thread was
-/// free for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lost {
-    name: String,
-    panic: Option<String>,
-}
-
-impl Lost {
-    /// The panic's message; `None` if the work was never begun.
-    pub fn panic(&self) -> Option<&str> {
-        self.panic.as_deref()
-    }
-}
-
-impl fmt::Display for Lost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = &self.name;
-        match &self.panic {
-            Some(panic) => write!(f, "`{name}` panicked: {panic}"),
-            None => write!(f, "`{name}` was not begun before the service stopped"),
-        }
-    }
-}
-
-impl std::error::Error for Lost {}
-
 /// One piece of work, counted until it is dropped.
 struct Piece {
     name: String,
@@ -462,8 +359,7 @@ impl Work for Arc<Shared> {
             shared.roster.forget_lost();
         }
         shared.roster.close();
-        *shared.flag.lock() = true;
-        shared.flag.told.notify_all();
+        shared.flag.request();
         Box::pin(async move {
             shared.roster.drained().await;
             let failure = shared.lock().failure.take();

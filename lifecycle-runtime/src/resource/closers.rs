@@ -6,7 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use super::ending::Ending;
 use super::ending::sealed::Ending as _;
 use super::{StartUp, wirable};
-use crate::work::{Active, BoxFuture, Failure, Window, Work, join_failure};
+use crate::tasks;
+use crate::work::{Active, BoxFuture, Failure, Window, Work};
 
 pub(super) type Close = Box<dyn FnOnce() -> BoxFuture<Result<(), Failure>> + Send>;
 
@@ -26,9 +27,7 @@ where
     Box::new(|| {
         Box::pin(async move {
             let closing = tokio::task::spawn_blocking(|| close().into_result());
-            closing
-                .await
-                .unwrap_or_else(|error| Err(join_failure(error)))
+            tasks::joined(closing.await)
         })
     })
 }

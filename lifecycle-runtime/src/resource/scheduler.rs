@@ -5,7 +5,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::ending::Ending;
@@ -15,8 +14,8 @@ use super::served::{Hub, Served};
 use super::stopping::Stopping;
 use super::{StartUp, wirable};
 use crate::report::words;
-use crate::tasks;
-use crate::work::{BoxFuture, FOR_EVER, Failure, join_failure};
+use crate::tasks::Tasks;
+use crate::work::{BoxFuture, FOR_EVER, Failure};
 
 /// Runs something again and again; once the service stops, no new run begins and the running ones
 /// finish.
@@ -155,13 +154,12 @@ impl From<Jobs> for Served {
     fn from(jobs: Jobs) -> Self {
         let served = Self::new(|hub| async move {
             // Dropped with this future, and with it every run.
-            let mut running = JoinSet::new();
-            for job in jobs.0 {
-                tasks::spawn_in(&mut running, repeat(job, Arc::clone(&hub)));
+            let mut running = Tasks::default();
+            for (number, job) in jobs.0.into_iter().enumerate() {
+                running.spawn(number, repeat(job, Arc::clone(&hub)));
             }
             let mut ended = Ok(());
-            while let Some(joined) = running.join_next().await {
-                let result = joined.unwrap_or_else(|error| Err(join_failure(error)));
+            while let Some((_, result)) = running.next().await {
                 ended = ended.and(result);
             }
             ended

@@ -1,112 +1,23 @@
 //! What runs until it is asked to stop: one implementation behind consumers, schedulers and servers.
 
-use std::fmt;
+mod again;
+mod hub;
+
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
 
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::closed::Closed;
-use super::ending::Ending;
-use super::nursery::{Matter, Nursery, ended, named};
-use super::restart::Backoff;
-use super::roster::{Roster, Working};
-use crate::cancellation::Cancellation;
+use self::again::{Again, again};
+pub(crate) use self::hub::Hub;
+use super::nursery::{Nursery, named};
 use crate::plan::{OnFailure, Plan, Step};
 use crate::report::words;
 use crate::tasks;
-use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work, join_failure};
-
-/// What the resource and the service's own code share. What starts again gets a new one, with a
-/// cancellation and children of its own.
-#[derive(Debug, Default)]
-pub(crate) struct Hub {
-    /// The stop signal has come; intake goes on.
-    pub(crate) settling: CancellationToken,
-    /// Intake has to stop.
-    pub(crate) requested: CancellationToken,
-    /// The timeout has passed.
-    pub(crate) cancellation: Cancellation,
-    pub(crate) roster: Arc<Roster>,
-    pub(crate) lease: Arc<OnceLock<Duration>>,
-    /// How long cancelled work has to let go.
-    pub(crate) unwind: Arc<OnceLock<Duration>>,
-    /// When the work was cancelled.
-    pub(crate) cancelled_at: Arc<OnceLock<Instant>>,
-    pub(crate) children: Arc<Nursery>,
-}
-
-impl Hub {
-    /// Runs `future` as a child called `name`.
-    pub(crate) fn spawn<F>(&self, name: &dyn fmt::Display, matter: Matter, future: F) -> AbortHandle
-    where
-        F: Future<Output: Ending> + Send + 'static,
-    {
-        self.child(self.roster.enter(name), name, matter, future)
-    }
-
-    /// The same, unless the step's window has opened.
-    pub(crate) fn try_spawn<F>(
-        &self,
-        name: &dyn fmt::Display,
-        matter: Matter,
-        future: F,
-    ) -> Result<AbortHandle, Closed>
-    where
-        F: Future<Output: Ending> + Send + 'static,
-    {
-        let working = self.roster.try_enter(name)?;
-        Ok(self.child(working, name, matter, future))
-    }
-
-    fn child<F>(
-        &self,
-        working: Working,
-        name: &dyn fmt::Display,
-        matter: Matter,
-        future: F,
-    ) -> AbortHandle
-    where
-        F: Future<Output: Ending> + Send + 'static,
-    {
-        use super::ending::sealed::Ending as _;
-
-        let future = async move { future.await.into_result() };
-        self.children
-            .spawn(&self.roster, working, name.to_string(), matter, future)
-    }
-
-    /// Resolves when the stop signal has come.
-    pub(crate) async fn leaving(&self) {
-        tokio::select! {
-            () = self.settling.cancelled() => {}
-            () = self.requested.cancelled() => {}
-        }
-    }
-
-    /// Whether the stop signal has come.
-    pub(crate) fn is_leaving(&self) -> bool {
-        self.settling.is_cancelled() || self.requested.is_cancelled()
-    }
-
-    /// For the next start.
-    fn again(&self) -> Self {
-        Self {
-            settling: self.settling.clone(),
-            requested: self.requested.clone(),
-            cancellation: self.cancellation.child(),
-            roster: Arc::clone(&self.roster),
-            lease: Arc::clone(&self.lease),
-            unwind: Arc::clone(&self.unwind),
-            cancelled_at: Arc::clone(&self.cancelled_at),
-            children: Arc::default(),
-        }
-    }
-}
+use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work};
 
 type Running = BoxFuture<Result<(), Failure>>;
 
@@ -223,10 +134,7 @@ impl Served {
         let _ = self.life.abort.set(running.abort_handle());
         let life = Arc::clone(&self.life);
         tasks::spawn(async move {
-            let result = running
-                .await
-                .unwrap_or_else(|error| Err(join_failure(error)))
-                .map_err(|error| named("", &*error));
+            let result = tasks::joined(running.await).map_err(|error| named("", &*error));
             *life.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
             life.over.cancel();
         });
@@ -384,101 +292,4 @@ impl Life {
     fn lock(&self) -> MutexGuard<'_, Arc<Nursery>> {
         self.children.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What is started again and again.
-struct Again {
-    hub: Arc<Hub>,
-    life: Arc<Life>,
-    body: Box<dyn Fn(Arc<Hub>) -> Running + Send + Sync>,
-}
-
-async fn again(it: Again) -> Result<(), Failure> {
-    let mut backoff = Backoff::default();
-    loop {
-        let hub = Arc::new(it.hub.again());
-        *it.life.lock() = Arc::clone(&hub.children);
-        let began = Instant::now();
-        let (during, result) = attempt(&it, &hub).await;
-        let Err(error) = result else {
-            return Ok(());
-        };
-        if during == During::Stop || !it.life.restarts() {
-            return Err(error);
-        }
-        let wait = backoff.next(began.elapsed());
-        let attempt = backoff.failures();
-        let resource = it.life.name.get().map(String::as_str);
-        let error = words(&*error);
-        tracing::warn!(
-            resource,
-            error,
-            attempt,
-            ?wait,
-            "ended badly; it is started again"
-        );
-        tokio::select! {
-            biased;
-            // Nothing runs, so nothing has to be let go.
-            () = hub.leaving() => return Ok(()),
-            () = sleep(wait) => {}
-        }
-    }
-}
-
-/// When something ended.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum During {
-    Service,
-    Stop,
-}
-
-/// One start, to the end of the future and of its children. When one of them ends badly, the others
-/// are cancelled, unless the service stops: then they finish what they do.
-async fn attempt(it: &Again, hub: &Arc<Hub>) -> (During, Result<(), Failure>) {
-    let (body, given) = (&it.body, Arc::clone(hub));
-    let mut running = Box::pin(ended(async move { body(given).await }));
-    let mut own = None;
-    tokio::select! {
-        biased;
-        () = hub.children.failed() => {}
-        result = &mut running => own = Some(result),
-    }
-    if let Some(Ok(())) = own {
-        // Its children live on.
-        tokio::select! {
-            biased;
-            () = hub.children.failed() => {}
-            () = hub.roster.drained() => {}
-        }
-    }
-    let stopping = hub.is_leaving();
-    if stopping || matches!(own, Some(Err(_))) || hub.children.failure().is_some() {
-        if !stopping {
-            hub.cancellation.fire();
-        }
-        let rest = async {
-            if own.is_none() {
-                own = Some(running.await);
-            }
-            hub.roster.drained().await;
-        };
-        if stopping {
-            rest.await;
-        } else {
-            let unwind = hub.unwind.get().copied().unwrap_or_default();
-            // What does not let go is dropped.
-            let _ = timeout(unwind, rest).await;
-            hub.children.abandon();
-        }
-    }
-    let result = own
-        .unwrap_or(Ok(()))
-        .and_then(|()| hub.children.take_failure());
-    let during = if stopping {
-        During::Stop
-    } else {
-        During::Service
-    };
-    (during, result)
 }

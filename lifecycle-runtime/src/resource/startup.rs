@@ -9,8 +9,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::ending::Ending;
 use super::ending::sealed::Ending as _;
 use crate::report::words;
-use crate::tasks::AbortOnDrop;
-use crate::work::{BoxFuture, FOR_EVER, Failure, Panicked, join_failure};
+use crate::tasks::{self, AbortOnDrop};
+use crate::work::{BoxFuture, FOR_EVER, Failure, Panicked};
 
 /// How long a probe may say no before the service gives up, unless the resource says otherwise.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -58,7 +58,7 @@ impl StartUp {
                 // It ends together with whoever waits for it.
                 let asking = AbortOnDrop::spawn(async move { probe().await });
                 let answer = match timeout_at(until, asking).await {
-                    Ok(joined) => joined.unwrap_or_else(|error| Err(join_failure(error))),
+                    Ok(joined) => tasks::joined(joined),
                     Err(_) => return Err(too_late(limit, last.as_deref().or(Some("no answer")))),
                 };
                 match answer {

@@ -4,15 +4,15 @@ use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::closers::{Close, close_async, close_blocking};
 use super::ending::Ending;
 use super::{StartUp, wirable};
 use crate::report::words;
-use crate::tasks;
-use crate::work::{Active, BoxFuture, Failure, Panicked, Window, Work, join_failure};
+use crate::tasks::{self, Tasks};
+use crate::work::{Active, BoxFuture, Failure, Panicked, Window, Work};
 
 /// Traces, metrics and logs waiting to be sent.
 ///
@@ -293,7 +293,7 @@ async fn side_by_side(
     begun: Box<dyn Fn(usize, AbortHandle) + Send>,
     ended: Box<dyn Fn(usize) + Send>,
 ) -> Result<(), Failure> {
-    let mut running = JoinSet::new();
+    let mut running = Tasks::default();
     // In the order of the exporters, whichever ends first.
     let mut called: Vec<(usize, String, Option<Failure>)> = Vec::with_capacity(calls.len());
     for (number, (at, name, call)) in calls.into_iter().enumerate() {
@@ -301,15 +301,12 @@ async fn side_by_side(
         let task = tasks::spawn(async move { call().await });
         begun(at, task.abort_handle());
         called.push((at, name, None));
-        tasks::spawn_in(&mut running, async move { (number, task.await) });
+        running.spawn(number, async move { tasks::joined(task.await) });
     }
-    while let Some(joined) = running.join_next().await {
-        let Ok((number, result)) = joined else {
-            continue;
-        };
+    while let Some((number, result)) = running.next().await {
         let (at, name, failed) = &mut called[number];
         ended(*at);
-        if let Err(failure) = result.unwrap_or_else(|error| Err(join_failure(error))) {
+        if let Err(failure) = result {
             // Said at once: where another one hangs, nobody is left to return it to.
             tracing::error!(exporter = name.as_str(), error = %words(&*failure), "telemetry was not sent");
             *failed = Some(failure);
