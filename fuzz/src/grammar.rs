@@ -227,6 +227,7 @@ const KEYS: &[&str] = &[
     "native",
     "namespace",
     "security_context",
+    "selector",
     "name",
     "mesh",
     "memory",

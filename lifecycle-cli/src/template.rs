@@ -68,7 +68,9 @@ pub(crate) fn comment(text: &str) -> Value {
     Value::from_safe_string(text.replace(breaks, " "))
 }
 
-/// Text in SVG and HTML, between tags and in quoted attributes.
+/// Text that cannot end the element or the attribute that it stands in, of SVG or HTML. What no document may
+/// hold, however it is written, and what would turn the direction of the text after it, is shown as the
+/// replacement character.
 pub(crate) fn markup(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -78,11 +80,12 @@ pub(crate) fn markup(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
-            '\t' | '\n' | '\r' => escaped.push(c),
-            // No document of XML may hold these, however they are written.
-            '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}' => {
+            '\t' | '\n' => escaped.push(c),
+            c if c.is_control() => escaped.push('\u{fffd}'),
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fdd0}'..='\u{fdef}' => {
                 escaped.push('\u{fffd}');
             }
+            c if u32::from(c) & 0xfffe == 0xfffe => escaped.push('\u{fffd}'),
             c => escaped.push(c),
         }
     }

@@ -79,7 +79,7 @@ fn everything_that_the_manifest_names_is_in_one_tree_and_stays_fresh() {
     let project = project(MANIFEST);
     let project = project.path();
     let missing = expect(project, &["gen", "-o", "deploy", "--check"], 1);
-    assert!(missing.contains("stale: 6 files"), "{missing}");
+    assert!(missing.contains("stale: 6 files;"), "{missing}");
     assert!(!project.join("deploy").exists());
     expect(project, &["gen", "-o", "deploy"], 0);
     let first = tree(&project.join("deploy"));
@@ -109,7 +109,7 @@ fn everything_that_the_manifest_names_is_in_one_tree_and_stays_fresh() {
     );
     let stale = expect(project, &["gen", "-o", "deploy", "--check"], 1);
     assert!(
-        stale.contains("stale: 1 files") && stale.contains("shup"),
+        stale.contains("stale: 1 file;") && stale.contains("shup"),
         "{stale}"
     );
 }
@@ -189,7 +189,7 @@ fn what_the_manifest_no_longer_makes_goes_and_what_is_somebodys_own_stays() {
     let manifest = MANIFEST.replace("  ecs: { load_balancer: {} }\n", "");
     write(project, "lifecycle.yaml", &manifest);
     let stale = expect(project, &["gen", "-o", "deploy", "--check"], 1);
-    assert!(stale.contains("stale: 6 files"), "{stale}");
+    assert!(stale.contains("stale: 6 files;"), "{stale}");
     expect(project, &["gen", "-o", "deploy"], 0);
     let left = tree(&project.join("deploy"));
     let names: Vec<&str> = left.keys().map(String::as_str).collect();
@@ -402,4 +402,30 @@ fn a_lost_manifest_is_not_taken_for_a_misspelt_target() {
     }
     let said = expect(project.path(), &["gen", "k9s"], 2);
     assert!(said.contains("k8s"), "{said}");
+}
+
+#[test]
+fn that_a_program_asks_itself_is_said_to_need_the_runtime() {
+    for (target, check, noted) in [
+        ("ecs", "runtime", true),
+        ("compose", "runtime", true),
+        ("docker", "runtime", true),
+        ("ecs", "[CMD, ./health]", false),
+        ("compose", "[CMD, ./health]", false),
+        ("docker", "[CMD, ./health]", false),
+    ] {
+        let project = project(&format!(
+            "lifecycle: 1\nservice: shop\n\
+             resources: {{ http: {{ kind: http-server, port: 8080, timeout: 3s }} }}\n\
+             platforms: {{ {target}: {{ image: x, health_check: {check} }} }}\n"
+        ));
+        let said = expect(project.path(), &["gen", target, "-o", "deploy"], 0);
+        let note = format!("note: `health_check: runtime` under `platforms.{target}`");
+        assert_eq!(said.contains(&note), noted, "{said}");
+        assert_eq!(said.contains("no `traffic.health.port`"), noted, "{said}");
+        if target == "ecs" {
+            let said = expect(project.path(), &["gen", "ecs", "--patch", "-o", "own"], 0);
+            assert_eq!(said.contains(&note), noted, "{said}");
+        }
+    }
 }

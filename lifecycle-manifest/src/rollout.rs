@@ -364,10 +364,33 @@ mod tests {
                 "autoscaler: { min: 2, max: 4 }, rollout: { start_time: 20s }",
                 "4 × 20s start time + 40s grace period = 120s",
             ),
+            // The last new pod counts at the moment the last old one is gone.
+            (
+                "replicas: 10, rollout: { start_time: 40s, max_surge: 10, max_unavailable: 10 }",
+                "40s grace period = 40s",
+            ),
+            ("replicas: 0, rollout: { start_time: 20s }", "no pods = 0s"),
+            (
+                "replicas: 0, rollout: { strategy: recreate, start_time: 20s }",
+                "no pods = 0s",
+            ),
         ] {
             assert_eq!(rollout(keys).unwrap().sum(), sum, "{keys}");
         }
         assert!(rollout("workload: job").is_none());
         assert!(rollout("workload: stateful-set, rollout: { strategy: on-delete }").is_none());
+    }
+
+    #[test]
+    fn without_pods_or_a_start_time_nobody_knows_how_many_there_are_at_most() {
+        let most = |keys: &str| rollout(keys).unwrap().most_pods();
+        assert_eq!(most("replicas: 3"), None);
+        assert_eq!(most("replicas: 3, rollout: { start_time: 0s }"), None);
+        assert_eq!(most("replicas: 0, rollout: { start_time: 20s }"), None);
+        // The new one waits for the old one's end.
+        assert_eq!(
+            most("replicas: 3, rollout: { strategy: recreate }"),
+            Some(3)
+        );
     }
 }

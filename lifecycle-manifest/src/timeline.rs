@@ -424,3 +424,6 @@ static UNMANAGED: Facts = Facts {
     runs_images: true,
     other_names: &[],
 };
+
+#[cfg(test)]
+mod tests;

@@ -313,4 +313,34 @@ platforms:
             }
         }
     }
+    #[test]
+    fn what_ends_at_the_moment_of_sigkill_has_ended_by_itself() {
+        // 5 s of the 20 s are the preStop sleep's.
+        let it = played("20s", 0, &[("http", Course::WholeTimeout)]);
+        assert_eq!(of(&it, "http"), (0, 15_000, Ending::Done));
+        assert_eq!(of(&it, "db"), (15_000, 15_000, Ending::Done));
+        assert!(!it.0.is_killed());
+        assert_eq!((it.0.exit.code, it.0.left()), (0, Duration::ZERO));
+        // What would go on is killed, and takes nothing from what has ended.
+        let it = played(
+            "20s",
+            0,
+            &[("http", Course::WholeTimeout), ("db", Course::Hangs)],
+        );
+        assert_eq!(of(&it, "http"), (0, 15_000, Ending::Done));
+        assert_eq!(of(&it, "db"), (15_000, 15_000, Ending::NeverBegan));
+        assert!(it.0.is_killed());
+    }
+
+    #[test]
+    fn a_sidecar_is_gone_after_the_program_and_at_sigkill_at_the_latest() {
+        let left = |grace: &str| {
+            let beside = format!("{grace}, sidecars: [{{ name: proxy, timeout: 4s }}]");
+            let it = played(&beside, 0, &[("http", Course::WholeTimeout)]);
+            assert_eq!(it.0.exit.at, Duration::from_secs(15), "{grace}");
+            it.0.left()
+        };
+        assert_eq!(left("45s"), Duration::from_secs(21));
+        assert_eq!(left("22s"), Duration::ZERO);
+    }
 }

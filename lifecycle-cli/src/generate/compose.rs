@@ -8,7 +8,7 @@ use lifecycle_manifest::{Platform, Timeline};
 use minijinja::Value;
 use serde::Serialize;
 
-use super::docker::{RETRIES, START_PERIOD, TIMEOUT, interval};
+use super::docker::{RETRIES, START_PERIOD, TIMEOUT, interval, note_probe};
 use super::files::MARK;
 use super::{Ask, Common, Sheet, Target, template};
 use crate::talk::say;
@@ -69,6 +69,8 @@ fn files(ask: &Ask<'_>) -> Result<Vec<Sheet>> {
             data.depends_on.join(", ")
         );
     }
+    let (compose, _) = ask.platform("compose", Platform::compose)?;
+    note_probe(ask, "compose", compose.health_check.as_ref());
     let whole = template!("compose/compose.yaml").quoted_by(interpolated);
     Ok(vec![Sheet::new("compose.yaml", whole, data)])
 }

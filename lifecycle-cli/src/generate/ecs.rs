@@ -10,6 +10,7 @@ use lifecycle_manifest::platform::{self, Ecs, LaunchType};
 use lifecycle_manifest::{Platform, Timeline};
 use serde::Serialize;
 
+use super::docker::note_probe;
 use super::files::MARK;
 use super::{Ask, Common, Port, Sheet, Target, template};
 use crate::talk::say;
@@ -113,6 +114,7 @@ fn files(ask: &Ask<'_>) -> Result<Vec<Sheet>> {
              runtime` lets a program with this runtime ask itself"
         );
     }
+    note_probe(ask, "ecs", ecs.health_check.as_ref());
     if !ecs.sidecars.is_empty() {
         say!(
             "note: sidecars stop after the program and are not in the task definition: they are yours to add, \

@@ -7,6 +7,7 @@ use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use lifecycle_drill::words::count;
 use similar::TextDiff;
 
 use super::own::Own;
@@ -115,7 +116,7 @@ impl Tree<'_> {
     /// Shows what is stale; findings where anything is.
     pub(super) fn compare(&self) -> Result<Outcome> {
         let mut out = crate::out::text();
-        let mut stale = 0;
+        let mut stale: u64 = 0;
         for file in self.files {
             let path = self.directory.join(&file.path);
             let Some(there) = read(&path)? else {
@@ -140,15 +141,16 @@ impl Tree<'_> {
         if stale == 0 {
             writeln!(
                 out,
-                "fresh: {} files in {}",
-                self.files.len(),
+                "fresh: {} in {}",
+                count(self.files.len() as u64, "file"),
                 legible(self.directory)
             )?;
             return Ok(Outcome::Clean);
         }
         writeln!(
             out,
-            "stale: {stale} files; run the same command without --check"
+            "stale: {}; run the same command without --check",
+            count(stale, "file")
         )?;
         Ok(Outcome::Findings)
     }

@@ -221,7 +221,7 @@ fn beside(input: &Input, path: &str) -> PathBuf {
 }
 
 /// What a target makes, each file's path with its text; `None` where something is missing for it.
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, clippy))]
 pub(crate) fn rendered(
     target: &'static Target,
     resolved: &Resolved,

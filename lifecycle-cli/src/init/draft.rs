@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use lifecycle_manifest::duration::LONGEST;
 use lifecycle_manifest::platform::{
-    Concurrency, Controller, LaunchType, Mesh, Replacement, SecurityContext, Share, Spot, Successor,
+    Concurrency, Controller, LaunchType, Mesh, Replacement, SecurityContext, Selector, Share, Spot,
+    Successor,
 };
 use lifecycle_manifest::{Kind, is_label};
 
@@ -330,6 +331,7 @@ pub(super) struct Kubernetes {
     /// Not zero.
     pub(super) liveness_grace: Slot<Duration>,
     pub(super) security_context: Slot<SecurityContext>,
+    pub(super) selector: Slot<Selector>,
 }
 
 /// `rollout`.

@@ -113,7 +113,7 @@ pub(crate) fn run(args: &InitArgs) -> Result<Outcome> {
 }
 
 /// The manifest that describes what is deployed, where it can be described.
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, clippy))]
 pub(crate) fn described(
     deployed: &std::sync::Arc<[lifecycle_manifest::deployed::Deployed]>,
 ) -> Option<String> {

@@ -361,3 +361,66 @@ fn a_program_is_not_held_to_more_than_it_runs_under_today() {
         assert_eq!(written, expected, "{pod} | {container}\n{text}");
     }
 }
+
+/// A selector cannot be changed, and a Service that is there goes on finding the pods.
+#[test]
+fn what_the_pods_are_known_by_is_kept() {
+    let described = |labels: &str, pod: &str| {
+        let directory = tempfile::tempdir().unwrap();
+        let deployment = format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{ name: shop }}\nspec:\n  \
+             selector: {{ matchLabels: {{ {labels} }} }}\n  template:\n    \
+             metadata: {{ labels: {{ {pod} }} }}\n    \
+             spec: {{ containers: [{{ name: shop, image: shop:1, ports: [{{ containerPort: 8080 }}] }}] }}\n"
+        );
+        std::fs::write(directory.path().join("d.yaml"), deployment).unwrap();
+        let made = lifecycle(directory.path(), &["init", "--from", "d.yaml"]);
+        assert!(made.status.success(), "{}", err(&made));
+        let text = std::fs::read_to_string(directory.path().join("lifecycle.yaml")).unwrap();
+        let line = active(&text).into_iter().map(str::trim);
+        let line = line
+            .filter(|line| line.starts_with("selector:"))
+            .collect::<String>();
+        let generated = lifecycle(directory.path(), &["gen", "k8s"]);
+        assert!(generated.status.success(), "{}", err(&generated));
+        let text = out(&generated);
+        let documents = text
+            .split("\n---")
+            .map(|one| serde_yaml::from_str(one).unwrap());
+        (line, documents.collect::<Vec<serde_yaml::Value>>())
+    };
+    let labels = |of: &serde_yaml::Value| -> Vec<String> {
+        let labels = of.as_mapping().unwrap().iter();
+        let words = |it: &serde_yaml::Value| it.as_str().unwrap().to_owned();
+        labels
+            .map(|(name, value)| format!("{}={}", words(name), words(value)))
+            .collect()
+    };
+    let selects = |documents: &[serde_yaml::Value], kind: &str| {
+        let one = documents.iter().find(|one| one["kind"] == kind).unwrap();
+        let selector = &one["spec"]["selector"];
+        labels(selector.get("matchLabels").unwrap_or(selector))
+    };
+
+    let (line, documents) = described("app: shop, \"on\": \"1\"", "app: shop, \"on\": \"1\"");
+    assert_eq!(line, "selector: { app: shop, \"on\": \"1\" }");
+    let pods = labels(&documents[0]["spec"]["template"]["metadata"]["labels"]);
+    assert_eq!(pods, ["app.kubernetes.io/name=shop", "app=shop", "on=1"]);
+    for kind in ["Deployment", "Service", "PodDisruptionBudget"] {
+        assert_eq!(selects(&documents, kind), ["app=shop", "on=1"], "{kind}");
+    }
+
+    let ours = "app.kubernetes.io/name: shop";
+    let (line, documents) = described(ours, ours);
+    assert_eq!(line, "");
+    assert_eq!(
+        selects(&documents, "Deployment"),
+        ["app.kubernetes.io/name=shop"]
+    );
+    // Another name under the same label is another selector.
+    let other = "app.kubernetes.io/name: web";
+    let (line, documents) = described(other, other);
+    assert_eq!(line, "selector: { app.kubernetes.io/name: web }");
+    let pods = labels(&documents[0]["spec"]["template"]["metadata"]["labels"]);
+    assert_eq!(pods, ["app.kubernetes.io/name=web"]);
+}

@@ -125,6 +125,10 @@ fn workload(at: &At<'_>, kind: &str, pod: &At<'_>, odd: &mut Vec<Odd>) -> Worklo
         annotations: meta(at, "annotations").unwrap_or_default(),
         owner: owner(at),
         pod_labels: meta(pod, "labels").unwrap_or_default(),
+        selector: outer
+            .as_ref()
+            .and_then(|outer| Some(outer.get("selector")?.pairs("matchLabels")))
+            .unwrap_or_default(),
         pod_annotations: meta(pod, "annotations").unwrap_or_default(),
         spec: spec
             .as_ref()

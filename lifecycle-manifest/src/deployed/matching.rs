@@ -4,6 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use super::{Container, Deployed, Workload, heroku};
+use crate::platform::NAME_LABEL;
 use crate::read::label;
 
 /// A workload that is a manifest's.
@@ -33,9 +34,6 @@ pub struct Wanted<'a> {
     /// There are other manifests: what bears another name may be theirs.
     pub by_name_only: bool,
 }
-
-/// The label that names an application.
-const NAME_LABEL: &str = "app.kubernetes.io/name";
 
 /// Containers that come beside a program, by their names or their images' names.
 const SIDECARS: [&str; 24] = [

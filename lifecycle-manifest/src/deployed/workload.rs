@@ -50,6 +50,8 @@ pub struct Workload {
     pub owner: Option<Owner>,
     /// The labels of its pods.
     pub pod_labels: Pairs,
+    /// The labels by which it knows its pods.
+    pub selector: Pairs,
     /// The annotations of its pods.
     pub pod_annotations: Pairs,
     /// Where the containers and the grace period stand: the pod's `spec`, the task definition.
@@ -132,6 +134,7 @@ impl Workload {
             annotations: Pairs::default(),
             owner: None,
             pod_labels: Pairs::default(),
+            selector: Pairs::default(),
             pod_annotations: Pairs::default(),
             grace: None,
             containers: Vec::new(),

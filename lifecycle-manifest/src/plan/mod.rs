@@ -10,7 +10,6 @@
 
 mod graph;
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::figure::{Figure, Origin};
@@ -290,15 +289,13 @@ impl Plan {
         &self.order
     }
 
-    /// The steps that a step waits for, gates opened up, without repetition.
-    pub fn waits_for(&self, step: usize) -> BTreeSet<usize> {
-        let mut steps = BTreeSet::new();
+    /// The steps that a step waits for, gates opened up, in order and without repetition.
+    pub fn waits_for(&self, step: usize) -> Vec<usize> {
+        let mut steps = Vec::new();
         let mut gates: Vec<usize> = Vec::new();
         for wait in &self.steps[step].waits {
             match wait.on {
-                On::Step(other) => {
-                    steps.insert(other);
-                }
+                On::Step(other) => steps.push(other),
                 On::Gate(gate) => gates.push(gate),
             }
         }
@@ -306,6 +303,8 @@ impl Plan {
             steps.extend(&self.gates[gate].members);
             gates.extend(&self.gates[gate].gates);
         }
+        steps.sort_unstable();
+        steps.dedup();
         steps
     }
 

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use super::docker::{Published, STOP_TIMEOUT, settle};
-use super::ecs::health_check;
+use super::health_check::health_check;
 use super::{Common, Facts, HealthCheck, Own, Signal, Terms, held};
 use crate::figure::{Figure, Origin};
 use crate::manifest::{Manifest, Written};
@@ -205,8 +205,8 @@ pub(crate) struct Schema {
     /// Commands that Compose runs in the container before the signal, outside of the grace period. Unset: none.
     #[schemars(extend("examples" = [{ "exec": ["./leave"], "timeout": "5s" }]))]
     pre_stop: Option<PreStopsSchema>,
-    /// How Docker asks the container itself. `runtime`: the program asks itself, whatever else the image has. None when not written.
-    health_check: Option<super::ecs::HealthCheckSchema>,
+    /// How Docker asks the container itself. `runtime`: the program asks itself, whatever else the image has; only a program built with the lifecycle runtime can. None when not written.
+    health_check: Option<super::health_check::HealthCheckSchema>,
     /// How long what runs `compose down`, such as a systemd unit or a job of CI, waits until it kills. Unset: not known.
     supervisor_timeout: Option<crate::schema::DurationSchema>,
 }

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use super::ecs::health_check;
+use super::health_check::health_check;
 use super::{Common, Facts, HealthCheck, Own, Signal, Terms, owed_settle};
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place};
@@ -220,8 +220,8 @@ pub(crate) struct Schema {
     /// What is published on the host, as `[[ADDRESS:]HOST:]PORT`. Unset: nothing is.
     #[schemars(extend("examples" = [["80:8080"]]))]
     ports: Option<Vec<String>>,
-    /// How Docker asks the container itself. `runtime`: the program asks itself, whatever else the image has. None when not written.
-    health_check: Option<super::ecs::HealthCheckSchema>,
+    /// How Docker asks the container itself. `runtime`: the program asks itself, whatever else the image has; only a program built with the lifecycle runtime can. None when not written.
+    health_check: Option<super::health_check::HealthCheckSchema>,
     /// How long what stops the engine, such as its systemd unit, waits until it kills. Unset: not known.
     supervisor_timeout: Option<crate::schema::DurationSchema>,
 }

@@ -1,21 +1,24 @@
 //! Amazon ECS: `stopTimeout`, and the deregistration that comes before it.
 //!
 //! Sources: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>,
-//! the ECS agent (`agent/config`, `agent/engine`), and
-//! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/load-balancer-connection-draining.html>.
+//! and the ECS agent (`agent/config`, `agent/engine`).
 //! Behind a target group, a service's task is deregistered and waited for before any signal is sent:
 //! that time is outside of `stopTimeout`.
 
+mod load_balancer;
+
 use std::time::Duration;
 
+pub(crate) use load_balancer::DEREGISTRATION_DELAY_CAP;
+pub use load_balancer::LoadBalancer;
+
+use super::health_check::{HealthCheck, health_check};
 use super::{Cap, Common, Facts, Own, Signal, Terms, held, owed_settle};
-use crate::duration::{human, show};
 use crate::figure::{Figure, Origin};
 use crate::finding::{Finding, Place};
 use crate::manifest::{Manifest, Written};
 use crate::read::{OtherName, Table, Zero};
 use crate::rules::shape;
-use crate::text::{Route, Value};
 
 pub(crate) static FACTS: Facts = Facts {
     key: "ecs",
@@ -43,23 +46,9 @@ pub(crate) const FARGATE_CAP: Duration = Duration::from_secs(120);
 /// From the Spot notice to the end, on Fargate Spot and EC2 Spot alike.
 pub const SPOT_NOTICE: Duration = Duration::from_secs(120);
 
-/// The deregistration delay of a target group when nothing is said
-/// (`deregistration_delay.timeout_seconds`).
-const DEFAULT_DEREGISTRATION_DELAY: Duration = Duration::from_secs(300);
-
-/// The idle timeout of an Application Load Balancer when nothing is said
-/// (`idle_timeout.timeout_seconds`).
-const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// What ECS takes for the seconds between two health checks of a container (API reference of
 /// `HealthCheck`).
 pub const HEALTH_CHECK_INTERVAL: std::ops::RangeInclusive<u64> = 5..=300;
-
-/// The most a target group takes for its deregistration delay.
-pub(crate) const DEREGISTRATION_DELAY_CAP: Duration = Duration::from_secs(3_600);
-
-/// The most an Application Load Balancer takes for its idle timeout.
-const IDLE_TIMEOUT_CAP: Duration = Duration::from_secs(4_000);
 
 /// `platforms.ecs`.
 #[derive(Debug, Clone)]
@@ -106,16 +95,6 @@ pub struct LogicalIds {
     pub target_group: Option<Written<String>>,
 }
 
-/// `health_check`: a command that ECS runs inside the container.
-#[derive(Debug, Clone)]
-pub enum HealthCheck {
-    /// `runtime`: the program asks itself. Needs this project's runtime, and nothing else in the
-    /// image.
-    Runtime,
-    /// A command of the image, as in `[CMD-SHELL, "curl -f http://localhost/ || exit 1"]`.
-    Command(Vec<Written<String>>),
-}
-
 /// One entry of `sidecars`: a container that the program's depends on (`dependsOn`), so that ECS
 /// signals it once the program's is gone. Its own `stopTimeout` begins then (ECS agent,
 /// `agent/engine/dependencygraph/graph.go`).
@@ -137,75 +116,6 @@ pub enum LaunchType {
     Fargate,
     /// The host is yours; its agent's settings hold where the task says nothing.
     Ec2,
-}
-
-/// `load_balancer`: a target group and the balancer before it.
-#[derive(Debug, Clone)]
-pub struct LoadBalancer {
-    /// Where the block stands.
-    pub route: Route,
-    /// `deregistration_delay`.
-    pub deregistration_delay: Option<Written<Duration>>,
-    /// `idle_timeout`.
-    pub idle_timeout: Option<Written<Duration>>,
-    /// `target_group_arn`.
-    pub target_group_arn: Option<Written<String>>,
-}
-
-/// What AWS would refuse is refused here, with the limit.
-fn bounded(
-    written: Option<Written<Duration>>,
-    most: Duration,
-    table: &mut Table<'_, '_>,
-) -> Option<Written<Duration>> {
-    let written = written?;
-    if written.value <= most {
-        return Some(written);
-    }
-    let message = format!("`{}` is at most {}", written.route, human(most));
-    let place = Place::Value(written.route);
-    let finding = Finding::new(&shape::OUT_OF_RANGE, message, place.clone());
-    let most = show(most);
-    table.push(finding.fix(
-        format!("write `{most}`, the most that AWS takes"),
-        place,
-        most,
-    ));
-    None
-}
-
-impl LoadBalancer {
-    /// The deregistration delay, or AWS's default.
-    pub fn deregistration_delay(&self) -> Figure {
-        figure(
-            self.deregistration_delay.as_ref(),
-            "deregistration delay",
-            DEFAULT_DEREGISTRATION_DELAY,
-            "target group",
-        )
-    }
-
-    /// The idle timeout, or AWS's default.
-    pub fn idle_timeout(&self) -> Figure {
-        figure(
-            self.idle_timeout.as_ref(),
-            "idle timeout",
-            DEFAULT_IDLE_TIMEOUT,
-            "load balancer",
-        )
-    }
-}
-
-fn figure(
-    written: Option<&Written<Duration>>,
-    label: &str,
-    default: Duration,
-    whose: &'static str,
-) -> Figure {
-    match written {
-        Some(written) => held(written, label, FACTS.unit),
-        None => Figure::new(default, label, Origin::PlatformDefault(whose)),
-    }
 }
 
 impl Ecs {
@@ -233,24 +143,7 @@ impl Ecs {
                 table.finish();
                 ids
             }),
-            load_balancer: table.table("load_balancer").map(|mut table| {
-                let balancer = LoadBalancer {
-                    route: table.route().clone(),
-                    deregistration_delay: bounded(
-                        table.duration("deregistration_delay", Zero::Allowed),
-                        DEREGISTRATION_DELAY_CAP,
-                        &mut table,
-                    ),
-                    idle_timeout: bounded(
-                        table.duration("idle_timeout", Zero::Refused),
-                        IDLE_TIMEOUT_CAP,
-                        &mut table,
-                    ),
-                    target_group_arn: table.text("target_group_arn"),
-                };
-                table.finish();
-                balancer
-            }),
+            load_balancer: table.table("load_balancer").map(LoadBalancer::read),
         }
     }
 
@@ -348,29 +241,6 @@ fn sidecars(table: &mut Table<'_, '_>) -> Vec<Sidecar> {
         .collect()
 }
 
-pub(super) fn health_check(table: &mut Table<'_, '_>) -> Option<HealthCheck> {
-    let entry = table.entry("health_check")?;
-    if !matches!(entry.value.value, Value::Sequence(_)) {
-        let words = [("runtime", ())];
-        return table
-            .word("health_check", "a way to ask for health", &words)
-            .map(|_| HealthCheck::Runtime);
-    }
-    let command = table.names("health_check").unwrap_or_default();
-    let known = ["CMD", "CMD-SHELL"];
-    if command.len() < 2 || !known.contains(&command[0].value.as_str()) {
-        let route = table.route().key("health_check");
-        let finding = Finding::new(
-            &shape::WRONG_TYPE,
-            format!("`{route}` takes a command that begins with `CMD` or `CMD-SHELL`"),
-            Place::Value(route),
-        );
-        table.push(finding.help("write `[CMD, PROGRAM, ARGUMENT]`, or `runtime`"));
-        return None;
-    }
-    Some(HealthCheck::Command(command))
-}
-
 #[cfg(feature = "schema")]
 #[derive(schemars::JsonSchema)]
 #[schemars(
@@ -405,12 +275,12 @@ pub(crate) struct Schema {
     /// The security groups of the tasks' network interfaces. Unset: the network's own.
     security_groups: Option<Vec<String>>,
     /// The service is behind a target group, which is deregistered before the signal. Unset: no load balancer.
-    load_balancer: Option<LoadBalancerSchema>,
+    load_balancer: Option<load_balancer::LoadBalancerSchema>,
     /// Containers that the program's depends on. They stop after it, one after another, each with a `stopTimeout` of its own. Unset: none.
     #[schemars(extend("examples" = [[{ "name": "proxy", "timeout": "5s" }]]))]
     sidecars: Option<Vec<SidecarSchema>>,
-    /// How ECS asks the container itself. `runtime`: the program asks itself, whatever else the image has. None when not written.
-    health_check: Option<HealthCheckSchema>,
+    /// How ECS asks the container itself. `runtime`: the program asks itself, whatever else the image has; only a program built with the lifecycle runtime can. None when not written.
+    health_check: Option<super::health_check::HealthCheckSchema>,
     /// What a CloudFormation template or a Terraform configuration of yours calls the objects that `gen ecs --patch` is laid over. Unset: names made of the service's.
     logical_ids: Option<LogicalIdsSchema>,
 }
@@ -437,38 +307,4 @@ struct SidecarSchema {
     name: String,
     /// How long it takes to stop, after the program has.
     timeout: crate::schema::DurationSchema,
-}
-
-#[cfg(feature = "schema")]
-#[derive(schemars::JsonSchema)]
-#[schemars(untagged)]
-#[allow(dead_code, reason = "only its shape is read")]
-pub(super) enum HealthCheckSchema {
-    /// The program asks itself.
-    Runtime(RuntimeSchema),
-    /// A command of the image, beginning with `CMD` or `CMD-SHELL`.
-    #[schemars(title = "command")]
-    Command(#[schemars(length(min = 2))] Vec<String>),
-}
-
-#[cfg(feature = "schema")]
-#[derive(schemars::JsonSchema)]
-#[schemars(rename_all = "kebab-case")]
-#[allow(dead_code, reason = "only its shape is read")]
-pub(super) enum RuntimeSchema {
-    /// The program asks itself.
-    Runtime,
-}
-
-#[cfg(feature = "schema")]
-#[derive(schemars::JsonSchema)]
-#[schemars(deny_unknown_fields, title = "load balancer")]
-#[allow(dead_code, reason = "only its shape is read")]
-struct LoadBalancerSchema {
-    /// How long requests that were sent may finish before the signal; 300s when not written.
-    deregistration_delay: Option<crate::schema::DurationSchema>,
-    /// After how much silence the balancer closes a connection; 60s when not written.
-    idle_timeout: Option<crate::schema::DurationSchema>,
-    /// The target group. Unset: given to `aws` by hand.
-    target_group_arn: Option<String>,
 }

@@ -11,6 +11,7 @@ mod mesh;
 mod pre_stop;
 mod rollout;
 mod security;
+mod selector;
 mod sidecar;
 mod workload;
 
@@ -24,6 +25,7 @@ pub use mesh::{Mesh, Proxy};
 pub use pre_stop::PreStop;
 pub use rollout::{Replacement, Rolling, Share};
 pub use security::SecurityContext;
+pub use selector::{NAME_LABEL, Selector};
 pub use sidecar::Sidecar;
 pub use workload::{Autoscaler, Controller};
 
@@ -49,6 +51,7 @@ pub(crate) static FACTS: Facts = Facts {
         OtherName::seconds("termination_grace_period_seconds", "grace_period"),
         OtherName::new("termination_grace_period", "grace_period"),
         OtherName::new("preStop", "pre_stop"),
+        OtherName::new("matchLabels", "selector"),
         OtherName::seconds("minReadySeconds", "rollout: { min_ready }"),
         OtherName::seconds("progressDeadlineSeconds", "rollout: { progress_deadline }"),
         OtherName::seconds("activeDeadlineSeconds", "job: { deadline }"),
@@ -134,6 +137,8 @@ pub struct Kubernetes {
     pub load_balancer: Option<Balancer>,
     /// `security_context`: what the program's container may do; the least when not written.
     pub security_context: Option<Written<SecurityContext>>,
+    /// `selector`: the labels by which the pods are known; the service's name when not written.
+    pub selector: Option<Selector>,
 }
 
 /// `version`: a minor release such as `1.34`.
@@ -174,6 +179,7 @@ impl Kubernetes {
                 "a security context",
                 SecurityContext::WORDS,
             ),
+            selector: Selector::read(table),
             common,
         };
         kubernetes.hold_against_workload(table);
@@ -363,4 +369,7 @@ pub(crate) struct Schema {
     load_balancer: Option<balancer::BalancerSchema>,
     /// What the program's container may do on its node. Unset: `restricted`, so not as root, without capabilities, and its root is only read but for `/tmp`.
     security_context: Option<SecurityContext>,
+    /// The labels by which the workload and its Service know their pods. Unset: `app.kubernetes.io/name` with the service's name. Kubernetes lets nobody change them once the workload is there, so for one that is deployed already they are its own.
+    #[schemars(extend("examples" = [{ "app": "checkout" }]))]
+    selector: Option<selector::SelectorSchema>,
 }

@@ -12,6 +12,7 @@ pub(crate) mod compose;
 pub(crate) mod docker;
 pub(crate) mod ecs;
 pub(crate) mod fly;
+mod health_check;
 pub(crate) mod heroku;
 pub(crate) mod kubernetes;
 pub(crate) mod nomad;
@@ -37,18 +38,17 @@ pub(crate) use ecs::DEREGISTRATION_DELAY_CAP;
 pub(crate) use ecs::FARGATE_CAP;
 #[cfg(feature = "deployed")]
 pub(crate) use ecs::Sidecar as EcsSidecar;
-pub use ecs::{
-    Ecs, HEALTH_CHECK_INTERVAL, HealthCheck, LaunchType, LoadBalancer, LogicalIds, SPOT_NOTICE,
-};
+pub use ecs::{Ecs, HEALTH_CHECK_INTERVAL, LaunchType, LoadBalancer, LogicalIds, SPOT_NOTICE};
 pub use fly::{AutoStop, FLY_MAX_UNAVAILABLE, Fly, FlyStrategy};
+pub use health_check::HealthCheck;
 pub use heroku::Heroku;
 #[cfg(feature = "deployed")]
 pub(crate) use kubernetes::EXEC_READINESS_FROZEN;
 pub use kubernetes::{
     ADMISSION_POLICY_BETA_SINCE, ADMISSION_POLICY_SINCE, Autoscaler, Balancer, Concurrency,
     Controller, DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, Job, Kubernetes, Limits, Mesh,
-    PORT_NAME_LONGEST, PreStop, Proxy, Replacement, Rolling, SecurityContext, Share, Sidecar, Spot,
-    Successor, Version, WORKLOAD_NAME_LONGEST, is_schedule,
+    NAME_LABEL, PORT_NAME_LONGEST, PreStop, Proxy, Replacement, Rolling, SecurityContext, Selector,
+    Share, Sidecar, Spot, Successor, Version, WORKLOAD_NAME_LONGEST, is_schedule,
 };
 pub(crate) use kubernetes::{
     NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE, POD_REPLACEMENT_SINCE, SET_UNAVAILABLE_SINCE,

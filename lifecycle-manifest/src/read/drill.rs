@@ -1,7 +1,7 @@
 //! `drill`: how a rehearsal loads the service.
 
 use super::expect::expect;
-use super::table::{Table, Zero, wrong_type};
+use super::{Table, Zero, wrong_type};
 use crate::finding::{Edit, Finding, Fix, Place, Safety};
 use crate::manifest::{Drill, DrillBody, DrillConnections, DrillProtocol, DrillRequest, Written};
 use crate::rules::shape;

@@ -1,6 +1,6 @@
 //! `drill.expect`: what a rehearsal is held to.
 
-use super::table::{Table, Zero};
+use super::{Table, Zero};
 use crate::manifest::DrillExpect;
 
 /// More requests than any drill sends.

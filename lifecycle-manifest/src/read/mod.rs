@@ -6,10 +6,12 @@ mod generate;
 mod jobs;
 mod lints;
 mod names;
+mod other_name;
 mod resources;
 mod suggest;
 mod syntax;
 mod table;
+mod value;
 
 use std::time::Duration;
 
@@ -17,10 +19,12 @@ pub use names::is_label;
 #[cfg(feature = "deployed")]
 pub(crate) use names::label;
 pub(crate) use names::{named_wrongly, unusable};
+pub(crate) use other_name::OtherName;
 use resources::resources;
 pub use suggest::nearest;
 pub(crate) use syntax::{not_utf8, syntax};
-pub(crate) use table::{OtherName, Table, Zero, list, wrong_type};
+pub(crate) use table::{Table, list};
+pub(crate) use value::{Zero, wrong_type};
 
 use crate::finding::{Finding, Place};
 use crate::manifest::{Budget, Drift, Health, Manifest, Traffic, Written};

@@ -93,7 +93,40 @@ fn finding(context: &Context<'_>, consumer: &Timed<'_>) -> Option<Finding> {
     if lease.value >= work {
         return None;
     }
-    let what = match (&jobs.longest, consumer.held()) {
+    let what = work_in_words(consumer, work);
+    let ends = match consumer.held() {
+        held if held > 1 && jobs.longest.is_some() => "their leases end",
+        _ => "its lease ends",
+    };
+    let message = format!("{what}, and {ends} after {}", human(lease.value));
+    let place = Place::Value(lease.route.clone());
+    let mut finding = Finding::new(&RULE, message, place.clone())
+        .label("then the queue gives the job to somebody else");
+    finding.platform = consumer.platform;
+    let finding = sum(context, consumer, work, lease.value, finding);
+    let text = show(round_up(work, Duration::from_secs(1)));
+    let renew = match &jobs.renews_lease {
+        Some(written) => Edit::replace(Place::Value(written.route.clone()), "true"),
+        None => Edit::insert(resource.route.clone(), "renews_lease", "true"),
+    };
+    Some(
+        finding
+            .fix(
+                format!("a lease as long as the work: `lease: {text}`"),
+                place,
+                text,
+            )
+            .fix_with(
+                "or renew it while a job is worked on, and say so: `renews_lease: true`",
+                Fix::new(Safety::Unsafe, [renew]),
+            ),
+    )
+}
+
+/// What may take how long.
+fn work_in_words(consumer: &Timed<'_>, work: Duration) -> String {
+    let resource = consumer.resource;
+    match (&resource.jobs.longest, consumer.held()) {
         (Some(longest), 1) => {
             format!(
                 "a job of `{}` may take {}",
@@ -112,61 +145,46 @@ fn finding(context: &Context<'_>, consumer: &Timed<'_>) -> Option<Finding> {
             resource.name,
             human(work)
         ),
-    };
-    let ends = match consumer.held() {
-        held if held > 1 && jobs.longest.is_some() => "their leases end",
-        _ => "its lease ends",
-    };
-    let message = format!("{what}, and {ends} after {}", human(lease.value));
-    let place = Place::Value(lease.route.clone());
-    let mut finding = Finding::new(&RULE, message, place.clone())
-        .label("then the queue gives the job to somebody else");
-    finding.platform = consumer.platform;
-    match &jobs.longest {
-        Some(longest) => {
-            finding = finding.related(Place::Value(longest.route.clone()), "the longest job");
-            if let Some(prefetch) = &jobs.prefetch {
-                let text = "so many are claimed at once";
-                finding = finding
-                    .related(Place::Value(prefetch.route.clone()), text)
-                    .note(format!(
-                        "{} × {} = {}, lease {}",
-                        prefetch.value,
-                        human(longest.value),
-                        human(work),
-                        human(lease.value)
-                    ));
-            }
-        }
-        None => {
-            if let Some(route) = consumer.timeout.origin.route() {
-                let text = "its step lets a job take this long";
-                finding = finding.related(Place::Value(route.clone()), text);
-            }
-            finding = finding.note(format!(
-                "{} + {} unwind ({}) = {}",
-                consumer.timeout.term(),
-                human(context.plan.unwind.value),
-                context.plan.unwind.origin,
-                human(work)
-            ));
-        }
     }
-    let text = show(round_up(work, Duration::from_secs(1)));
-    let renew = match &jobs.renews_lease {
-        Some(written) => Edit::replace(Place::Value(written.route.clone()), "true"),
-        None => Edit::insert(resource.route.clone(), "renews_lease", "true"),
+}
+
+/// Adds how the time of the work comes about.
+fn sum(
+    context: &Context<'_>,
+    consumer: &Timed<'_>,
+    work: Duration,
+    lease: Duration,
+    finding: Finding,
+) -> Finding {
+    let jobs = &consumer.resource.jobs;
+    let Some(longest) = &jobs.longest else {
+        let finding = match consumer.timeout.origin.route() {
+            Some(route) => {
+                let text = "its step lets a job take this long";
+                finding.related(Place::Value(route.clone()), text)
+            }
+            None => finding,
+        };
+        return finding.note(format!(
+            "{} + {} unwind ({}) = {}",
+            consumer.timeout.term(),
+            human(context.plan.unwind.value),
+            context.plan.unwind.origin,
+            human(work)
+        ));
     };
-    Some(
-        finding
-            .fix(
-                format!("a lease as long as the work: `lease: {text}`"),
-                place,
-                text,
-            )
-            .fix_with(
-                "or renew it while a job is worked on, and say so: `renews_lease: true`",
-                Fix::new(Safety::Unsafe, [renew]),
-            ),
-    )
+    let finding = finding.related(Place::Value(longest.route.clone()), "the longest job");
+    let Some(prefetch) = &jobs.prefetch else {
+        return finding;
+    };
+    let text = "so many are claimed at once";
+    finding
+        .related(Place::Value(prefetch.route.clone()), text)
+        .note(format!(
+            "{} × {} = {}, lease {}",
+            prefetch.value,
+            human(longest.value),
+            human(work),
+            human(lease)
+        ))
 }

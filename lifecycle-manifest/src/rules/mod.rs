@@ -4,96 +4,15 @@
 //! routes. It never prints, never reads files, never computes what the timeline has computed.
 
 #[cfg(feature = "deployed")]
-use crate::Resolved;
-#[cfg(feature = "deployed")]
-use crate::deployed::{self, Compared, Deployed, Pair, View};
-use crate::finding::{Confidence, Finding, Severity};
+use crate::deployed::{Pair, View};
+use crate::finding::Finding;
 use crate::manifest::Manifest;
-use crate::plan::{Cycle, Plan};
-use crate::platform::Platform;
-use crate::timeline::Timeline;
+use crate::plan::Cycle;
 
+#[cfg(feature = "deployed")]
+pub(crate) use deployment::{alone, compare, unreadable};
 pub use family::{FAMILIES, Family};
-
-/// What a rule is: its two names, how bad its findings are, and its page.
-#[derive(Debug)]
-pub struct Rule {
-    /// The stable code, for machines.
-    pub code: &'static str,
-    /// The name for people; it reads after "allow".
-    pub name: &'static str,
-    /// How bad its findings are, unless one says otherwise.
-    pub severity: Severity,
-    /// How sure its findings are, unless one says otherwise.
-    pub confidence: Confidence,
-    /// The version of this tool that had it first.
-    pub since: &'static str,
-    /// Its documentation, in Markdown: the rule's doc comment.
-    pub page: &'static str,
-    /// How it looks for findings; `None` for what is found while the file is read.
-    pub check: Option<fn(&Context<'_>, &mut Vec<Finding>)>,
-}
-
-impl PartialEq for Rule {
-    fn eq(&self, other: &Self) -> bool {
-        self.code == other.code
-    }
-}
-
-impl Rule {
-    /// Its level can be set, and a finding of it allowed. What is wrong with the file's shape or its
-    /// order cannot: there is nothing to go on with.
-    pub fn can_be_allowed(&self) -> bool {
-        self.check.is_some() || self.severity == Severity::Warning || self.is_about_deployed()
-    }
-
-    /// It is about deployed files, and has something to look at only where there are any.
-    pub(crate) fn is_about_deployed(&self) -> bool {
-        self.code.starts_with("LC7") || self.code.starts_with("LC8")
-    }
-
-    /// The first line of the page.
-    pub fn summary(&self) -> &'static str {
-        self.page.trim_start().lines().next().unwrap_or_default()
-    }
-
-    /// Where its page can be read.
-    pub fn url(&self) -> String {
-        let repository = env!("CARGO_PKG_REPOSITORY");
-        format!("{repository}/blob/main/docs/rules/{}.md", self.name)
-    }
-
-    /// What it is about, with others; by the hundreds of its code.
-    pub fn family(&self) -> &'static Family {
-        let hundreds = self.code.get(2..3).unwrap_or_default();
-        let own = FAMILIES.iter().find(|family| family.hundreds == hundreds);
-        own.unwrap_or(&FAMILIES[0])
-    }
-}
-
-/// What a rule may look at.
-#[derive(Debug, Clone, Copy)]
-pub struct Context<'a> {
-    /// The file's values.
-    pub manifest: &'a Manifest,
-    /// The steps in order.
-    pub plan: &'a Plan,
-    /// The plan on each platform's clock.
-    pub timelines: &'a [Timeline],
-}
-
-impl<'a> Context<'a> {
-    /// A platform's entry with its timeline, where there is one: `context.on(Platform::kubernetes)`.
-    fn on<T>(&self, of: fn(&Platform) -> Option<&T>) -> Option<(&'a Timeline, &'a T)> {
-        self.timelines
-            .iter()
-            .find_map(|line| Some((line, of(self.entry(line)?)?)))
-    }
-
-    fn entry(&self, line: &Timeline) -> Option<&'a Platform> {
-        self.manifest.platforms.get(line.platform())
-    }
-}
+pub use rule::{Context, Rule};
 
 /// Declares a rule; its doc comment is its page.
 macro_rules! rule {
@@ -113,9 +32,12 @@ macro_rules! rule {
     (@check $check:path) => { Some($check) };
 }
 
+#[cfg(feature = "deployed")]
+mod deployment;
 mod family;
 pub mod hazards;
 pub mod page;
+mod rule;
 pub mod shape;
 mod verdict;
 
@@ -395,52 +317,6 @@ pub(crate) fn run(context: &Context<'_>, findings: &mut Vec<Finding>) {
         if let Some(check) = rule.check {
             check(context, findings);
         }
-    }
-}
-
-/// What deployed files show of a manifest: drift, and what they show by themselves of its workloads.
-#[cfg(feature = "deployed")]
-pub(crate) fn compare(
-    resolved: &Resolved,
-    files: &[Deployed],
-    by_name_only: bool,
-    findings: &mut Vec<Finding>,
-) -> Vec<Compared> {
-    let pairs = deployed::pairs(resolved, files, by_name_only);
-    for platform in deployed::missing(resolved, files, &pairs) {
-        findings.push(not_deployed::finding(resolved, platform, files));
-    }
-    for pair in &pairs {
-        for check in DRIFT {
-            check(pair, findings);
-        }
-    }
-    inspect(&View::of_pairs(files, &pairs), findings);
-    pairs.iter().map(Pair::compared).collect()
-}
-
-/// What deployed files show by themselves, without a manifest.
-#[cfg(feature = "deployed")]
-pub(crate) fn alone(files: &[Deployed], findings: &mut Vec<Finding>) {
-    if files.iter().all(Deployed::is_empty) {
-        findings.push(not_deployed::nothing(files));
-    }
-    inspect(&View::of(files), findings);
-}
-
-#[cfg(feature = "deployed")]
-fn inspect(view: &View<'_>, findings: &mut Vec<Finding>) {
-    for check in DEPLOYED {
-        check(view, findings);
-    }
-}
-
-/// What keeps deployed files from being read whole.
-#[cfg(feature = "deployed")]
-pub(crate) fn unreadable(files: &[Deployed], findings: &mut Vec<Finding>) {
-    for (file, deployed) in files.iter().enumerate() {
-        deployed_file_unreadable::check(file, deployed, findings);
-        deployed_key_twice::check(file, deployed, findings);
     }
 }
 

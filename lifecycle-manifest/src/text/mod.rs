@@ -3,7 +3,9 @@
 //! Knows YAML and positions, and nothing of what a manifest means.
 
 mod fault;
+mod functions;
 mod mapping;
+mod meter;
 mod parse;
 mod route;
 mod source;

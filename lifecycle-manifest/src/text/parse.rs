@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use granit_parser::{Event, Parser, ScalarStyle, ScanError, StructureStyle, Tag};
+use granit_parser::{Event, Parser, ScalarStyle, ScanError, StructureStyle};
 
+use super::functions::function;
+use super::meter::{Cost, Meter};
 use super::{
     Comment, Document, Entry, Limits, Mapping, Node, Source, Span, SyntaxError, SyntaxErrorKind,
     Value,
@@ -35,17 +37,12 @@ pub(super) type Step<T> = Result<T, SyntaxError>;
 
 pub(super) struct Builder<'t> {
     text: &'t str,
-    limits: Limits,
+    meter: Meter,
     /// Somebody else's file: YAML that a manifest does not use is read without a word.
     lenient: bool,
     /// Where the part of the text begins that is being read.
     offset: usize,
-    nodes: usize,
-    text_bytes: usize,
-    repeated: usize,
     anchors: HashMap<usize, Anchored>,
-    /// What the anchors hold together: each is a copy, and one may stand within another.
-    kept: (usize, usize),
     pub(super) errors: Vec<SyntaxError>,
     comments: Vec<Comment>,
 }
@@ -53,39 +50,7 @@ pub(super) struct Builder<'t> {
 /// An anchor's node, and what repeating it costs.
 struct Anchored {
     node: Node,
-    nodes: usize,
-    bytes: usize,
-}
-
-/// The functions of CloudFormation that have a short form: `!Sub x` is `{ Fn::Sub: x }`, and `!Ref x`
-/// is `{ Ref: x }` (template reference, “intrinsic functions”).
-const FUNCTIONS: [&str; 17] = [
-    "And",
-    "Base64",
-    "Cidr",
-    "Equals",
-    "FindInMap",
-    "GetAZs",
-    "GetAtt",
-    "If",
-    "ImportValue",
-    "Join",
-    "Length",
-    "Not",
-    "Or",
-    "Select",
-    "Split",
-    "Sub",
-    "Transform",
-];
-
-/// The key that such a tag stands for.
-fn function(tag: &Tag) -> Option<String> {
-    match tag.suffix() {
-        _ if tag.handle() != "!" => None,
-        "Ref" => Some("Ref".to_owned()),
-        name => FUNCTIONS.contains(&name).then(|| format!("Fn::{name}")),
-    }
+    cost: Cost,
 }
 
 type Events<'t> = Parser<'t, granit_parser::StrInput<'t>>;
@@ -94,14 +59,10 @@ impl<'t> Builder<'t> {
     pub(super) fn new(text: &'t str, limits: Limits) -> Self {
         Self {
             text,
-            limits,
+            meter: Meter::new(limits),
             lenient: false,
             offset: 0,
-            nodes: 0,
-            text_bytes: 0,
-            repeated: 0,
             anchors: HashMap::new(),
-            kept: (0, 0),
             errors: Vec::new(),
             comments: Vec::new(),
         }
@@ -114,27 +75,14 @@ impl<'t> Builder<'t> {
     }
 
     pub(super) fn small_enough(&self) -> Step<()> {
-        if self.text.len() <= self.limits.bytes {
-            return Ok(());
-        }
-        Err(error(
-            Span::new(0, 0),
-            SyntaxErrorKind::TooLarge(
-                format!(
-                    "the file has {} bytes, and at most {} are read",
-                    self.text.len(),
-                    self.limits.bytes
-                ),
-                "this is some other file, or one that a program wrote",
-            ),
-        ))
+        self.meter.text_is_small_enough(self.text)
     }
 
     fn events(&mut self, part: Range<usize>) -> Events<'t> {
         self.offset = part.start;
         let mut options = granit_parser::options! {
-            flow_nesting_limit: self.limits.depth,
-            block_nesting_limit: self.limits.depth,
+            flow_nesting_limit: self.meter.limits.depth,
+            block_nesting_limit: self.meter.limits.depth,
         };
         // Only those that speak to this tool matter; most files have none, and pay nothing.
         options.set_emit_comments(!self.lenient && Comment::is_any_in(self.text));
@@ -147,7 +95,7 @@ impl<'t> Builder<'t> {
     pub(super) fn documents(&mut self, part: Range<usize>, documents: &mut Vec<Node>) -> Step<()> {
         let mut events = self.events(part);
         self.anchors.clear();
-        self.kept = (0, 0);
+        self.meter.forget_kept();
         loop {
             let (event, span) = self.next(&mut events)?;
             match event {
@@ -242,7 +190,7 @@ impl<'t> Builder<'t> {
             SyntaxErrorKind::TooLarge(
                 format!(
                     "its values nest more than {} levels deep",
-                    self.limits.depth
+                    self.meter.limits.depth
                 ),
                 match self.lenient {
                     true => "no deployment is that deep",
@@ -263,32 +211,18 @@ impl<'t> Builder<'t> {
         }
     }
 
-    fn count(&mut self, more: usize, at: Span) -> Step<()> {
-        self.nodes += more;
-        if self.nodes > self.limits.nodes {
-            return Err(error(
-                at,
-                SyntaxErrorKind::TooLarge(
-                    format!("more than {} values, aliases expanded", self.limits.nodes),
-                    "write values out instead of repeating them by alias",
-                ),
-            ));
-        }
-        Ok(())
-    }
-
     fn node(&mut self, event: Event<'t>, span: Span, events: &mut Events<'t>) -> Step<Node> {
-        self.count(1, span)?;
+        let before = self.meter.read();
+        self.meter.value(span)?;
         if event.tag().is_some() {
             let tag = self.tag_span(span);
             self.unsupported(tag, "a tag", "write the value without `!…`");
         }
         let function = event.tag().filter(|_| self.lenient).and_then(function);
-        let before = (self.nodes, self.text_bytes);
         let anchor = event.anchor_id();
         let node = match event {
             Event::Scalar(text, style, ..) => {
-                self.text_bytes += text.len();
+                self.meter.text(text.len());
                 self.scalar(text.into_owned(), style, span)
             }
             Event::SequenceStart(style, ..) => self.sequence(style, span, events)?,
@@ -313,28 +247,12 @@ impl<'t> Builder<'t> {
             None => node,
         };
         if let Some(id) = anchor {
-            let nodes = self.nodes - before.0 + 1;
-            let bytes = self.text_bytes - before.1;
-            self.keep(nodes, bytes, span)?;
+            let cost = self.meter.since(before);
+            self.meter.keep(cost, span)?;
             let node = node.clone();
-            self.anchors.insert(id, Anchored { node, nodes, bytes });
+            self.anchors.insert(id, Anchored { node, cost });
         }
         Ok(node)
-    }
-
-    fn keep(&mut self, nodes: usize, bytes: usize, at: Span) -> Step<()> {
-        self.kept.0 += nodes;
-        self.kept.1 += bytes;
-        if self.kept.0 <= self.limits.nodes && self.kept.1 <= self.limits.bytes {
-            return Ok(());
-        }
-        Err(error(
-            at,
-            SyntaxErrorKind::TooLarge(
-                "its anchors mark more than all of it could hold".into(),
-                "take away the anchors that no alias repeats",
-            ),
-        ))
     }
 
     /// A block scalar's last line break belongs to the way it is written: no value of a manifest
@@ -370,7 +288,7 @@ impl<'t> Builder<'t> {
     /// What an alias stands for, at the alias's own place: what is wrong with the value here, or is
     /// to be changed here, need not be so at the anchor.
     fn alias(&mut self, id: usize, span: Span) -> Step<Node> {
-        let Some(Anchored { nodes, bytes, .. }) = self.anchors.get(&id) else {
+        let Some(Anchored { node, cost }) = self.anchors.get(&id) else {
             return Err(error(
                 span,
                 SyntaxErrorKind::Unsupported(
@@ -379,20 +297,9 @@ impl<'t> Builder<'t> {
                 ),
             ));
         };
-        let (nodes, bytes) = (*nodes, *bytes);
-        self.count(nodes, span)?;
-        self.text_bytes += bytes;
-        self.repeated += bytes;
-        if self.repeated > self.limits.repeated {
-            return Err(error(
-                span,
-                SyntaxErrorKind::TooLarge(
-                    format!("aliases repeat more than {} bytes", self.limits.repeated),
-                    "write values out instead of repeating them by alias",
-                ),
-            ));
-        }
-        let mut node = self.anchors[&id].node.clone();
+        // Before it is copied: a copy that is too large is not made.
+        self.meter.repeat(*cost, span)?;
+        let mut node = node.clone();
         node.span = span;
         Ok(node)
     }
@@ -501,6 +408,6 @@ fn collection_end(style: StructureStyle, start: Span, end: Span, last: Option<Sp
     }
 }
 
-fn error(span: Span, kind: SyntaxErrorKind) -> SyntaxError {
+pub(super) fn error(span: Span, kind: SyntaxErrorKind) -> SyntaxError {
     SyntaxError { span, kind }
 }

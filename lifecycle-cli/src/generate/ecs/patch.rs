@@ -9,6 +9,7 @@ use lifecycle_manifest::platform::{Ecs, LogicalIds};
 use serde::Serialize;
 
 use super::{TaskDefinition, task_definition};
+use crate::generate::docker::note_probe;
 use crate::generate::files::MARK;
 use crate::generate::{Ask, Port, Sheet, template};
 use crate::template::quote;
@@ -43,6 +44,7 @@ enum Names {
 
 pub(super) fn sheets(ask: &Ask<'_>) -> Result<Vec<Sheet>> {
     let (ecs, line) = ask.platform("ecs", Platform::ecs)?;
+    note_probe(ask, "ecs", ecs.health_check.as_ref());
     let service = &ask.resolved.plan.service;
     let data = |names: Names| -> Result<Data<'_>> {
         let definition = TaskDefinition {

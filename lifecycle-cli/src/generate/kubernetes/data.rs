@@ -3,7 +3,7 @@
 use lifecycle_manifest::deployed::planned::{self, PlannedHook};
 use lifecycle_manifest::duration::{human, seconds_up};
 use lifecycle_manifest::platform::{
-    Controller, Kubernetes, Replacement, SecurityContext, Share, Sidecar,
+    Controller, Kubernetes, NAME_LABEL, Replacement, SecurityContext, Share, Sidecar,
 };
 use lifecycle_manifest::{Rollout, Timeline};
 use minijinja::Value;
@@ -56,6 +56,8 @@ pub(super) struct Data<'a> {
     ports: Vec<Port>,
     pub(super) service_ports: Vec<Port>,
     pub(super) probes: Option<Probes<'a>>,
+    pod_labels: Vec<Label<'a>>,
+    selector: Vec<Label<'a>>,
     mesh_labels: Vec<Pair>,
     mesh_annotations: Vec<Pair>,
     /// Left away where it is not ours to say.
@@ -88,6 +90,28 @@ impl Pair {
     pub(super) fn new(name: &'static str, value: impl Into<String>) -> Self {
         let value = value.into();
         Self { name, value }
+    }
+}
+
+/// A label that the manifest names, or that is made of a name in it.
+#[derive(Serialize)]
+struct Label<'a> {
+    name: Value,
+    value: &'a str,
+}
+
+impl<'a> Label<'a> {
+    fn all(labels: Vec<(&'a str, &'a str)>) -> Vec<Self> {
+        let labels = labels.into_iter();
+        let label = |(name, value): (&str, &'a str)| Self {
+            // Ours needs no quotes; whatever else is there may be a word that YAML reads otherwise.
+            name: match name {
+                NAME_LABEL => Value::from_safe_string(name.to_owned()),
+                name => Value::from(name),
+            },
+            value,
+        };
+        labels.map(label).collect()
     }
 }
 
@@ -135,8 +159,13 @@ pub(super) fn data<'a>(
     image: &'a str,
     target: &str,
 ) -> Data<'a> {
-    let resolved = ask.resolved;
+    let service = ask.resolved.plan.service.as_str();
     let controller = kubernetes.controller();
+    let is_stateful = controller == Controller::StatefulSet;
+    let group = match controller.finishes() {
+        true => "batch",
+        false => "apps",
+    };
     let word = |word: &str| Value::from_safe_string(word.to_owned());
     let header = format!(
         "{MARK} {target} from lifecycle.yaml; change the manifest and run it again with -o and this directory"
@@ -158,25 +187,17 @@ pub(super) fn data<'a>(
             .as_ref()
             .map(|namespace| namespace.value.as_str()),
         kind: word(controller.kind()),
-        api_version: word(match controller.finishes() {
-            true => "batch/v1",
-            false => "apps/v1",
-        }),
-        group: word(match controller.finishes() {
-            true => "batch",
-            false => "apps",
-        }),
-        exactly: format!("^{}$", resolved.plan.service),
+        api_version: Value::from_safe_string(format!("{group}/v1")),
+        group: word(group),
+        exactly: format!("^{service}$"),
         needed_seconds: seconds_up(line.needed()),
         needs: format!(
-            "{} needs {} to stop: {}",
-            resolved.plan.service,
+            "{service} needs {} to stop: {}",
             human(line.needed()),
             line.sum()
         ),
-        headless: controller == Controller::StatefulSet,
-        service_name: (controller == Controller::StatefulSet)
-            .then_some(resolved.plan.service.as_str()),
+        headless: is_stateful,
+        service_name: is_stateful.then_some(service),
         replicas: (controller.has_replicas() && kubernetes.autoscaler.is_none())
             .then(|| kubernetes.most_pods()),
         min_ready_seconds: kubernetes
@@ -208,25 +229,32 @@ pub(super) fn data<'a>(
         sleep_seconds,
         exec_command,
         request,
-        probes: planned::probes(resolved).map(|probes| Probes {
-            startup_failures: seconds_up(STARTUP).div_ceil(probes.period_seconds),
-            ready: probes.ready,
-            live: probes.live,
-            port: probes.port,
-            period_seconds: probes.period_seconds,
-            failures: probes.failures,
-            live_period_seconds: probes.live_period_seconds,
-            live_failures: probes.live_failures,
-            live_grace_seconds: kubernetes
-                .liveness_grace()
-                .map(|grace| seconds_up(grace.value)),
-        }),
+        probes: probes(ask, kubernetes),
         ports: ask.ports(true),
         service_ports: ask.ports(false),
+        pod_labels: Label::all(kubernetes.pod_labels(service)),
+        selector: Label::all(kubernetes.selector_of(service)),
         mesh_labels: mesh::labels(kubernetes),
         mesh_annotations: mesh::annotations(kubernetes),
         security: security(kubernetes, &ask.ports(true)),
     }
+}
+
+fn probes<'a>(ask: &Ask<'a>, kubernetes: &Kubernetes) -> Option<Probes<'a>> {
+    let probes = planned::probes(ask.resolved)?;
+    Some(Probes {
+        startup_failures: seconds_up(STARTUP).div_ceil(probes.period_seconds),
+        ready: probes.ready,
+        live: probes.live,
+        port: probes.port,
+        period_seconds: probes.period_seconds,
+        failures: probes.failures,
+        live_period_seconds: probes.live_period_seconds,
+        live_failures: probes.live_failures,
+        live_grace_seconds: kubernetes
+            .liveness_grace()
+            .map(|grace| seconds_up(grace.value)),
+    })
 }
 
 fn security(kubernetes: &Kubernetes, ports: &[Port]) -> Option<Security> {

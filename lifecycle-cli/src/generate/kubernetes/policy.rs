@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use lifecycle_manifest::deployed::planned::{self, PlannedHook};
 use lifecycle_manifest::duration::{human, seconds_up};
 use lifecycle_manifest::platform::{
-    ADMISSION_POLICY_BETA_SINCE, ADMISSION_POLICY_SINCE, Controller, Kubernetes,
+    ADMISSION_POLICY_BETA_SINCE, ADMISSION_POLICY_SINCE, Controller, Kubernetes, NAME_LABEL,
 };
 use lifecycle_manifest::{Platform, Timeline};
 use minijinja::Value;
@@ -113,7 +113,7 @@ fn data<'a>(ask: &Ask<'a>, kubernetes: &'a Kubernetes, line: &Timeline) -> Resul
              object.metadata.labels && object.metadata.labels[{label}] == {name} && \
              {template}.spec.containers.exists(c, c.name == {name}))",
             name = cel(service),
-            label = cel("app.kubernetes.io/name"),
+            label = cel(NAME_LABEL),
         ),
         is_of_this_plan: format!(
             "!has({template}.metadata.annotations) || !({key} in {template}.metadata.annotations) || \

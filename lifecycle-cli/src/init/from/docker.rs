@@ -34,7 +34,7 @@ pub(in super::super) static SHOWN: Shown = Shown {
             example: "[\"80:8080\"]",
         },
         Line {
-            about: "How Docker asks the container itself: `runtime`, or a command such as `[CMD, ./health]`.",
+            about: "How Docker asks the container itself: `runtime` (needs the lifecycle runtime), or `[CMD, ./health]`.",
             key: "health_check",
             example: "runtime",
         },

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lifecycle_manifest::Written;
 use lifecycle_manifest::deployed::{Action, Container, Hook};
 use lifecycle_manifest::duration::{millis, show};
 
@@ -48,62 +49,66 @@ pub(super) fn describe(
         Some(Hook {
             action: Action::Exec(command),
             ..
-        }) if !command.is_empty() => {
-            let command: Vec<String> = command.iter().map(|word| word.value.clone()).collect();
-            let (timeout, only) = match guess::sleeps(&command) {
-                Some((time, true)) => (time, true),
-                Some((time, false)) => (time.max(HOOK), false),
-                None => (HOOK, false),
-            };
-            // Milliseconds are what a manifest counts in, and nothing is no time for a command.
-            let timeout = Duration::from_millis(millis(timeout));
-            let timeout = bounded(timeout)
-                .unwrap_or(HOOK)
-                .max(Duration::from_millis(1));
-            let hook = PreStop::Exec { command, timeout };
-            match only {
-                true => Slot::of(hook),
-                false => Slot::noted(
-                    hook,
-                    format!(
-                        "{} {} is a guess",
-                        source.asks("how long does this command take at most?"),
-                        show(timeout)
-                    ),
-                ),
-            }
-        }
+        }) if !command.is_empty() => exec(source, command),
         Some(Hook {
-            action: Action::Http { path, port: at, .. },
+            action: Action::Http { path, port, .. },
             ..
-        }) => {
-            let path = path.as_ref().map_or("/", |path| path.value.as_str());
-            let number = at
-                .as_ref()
-                .and_then(|at| container.port(&at.value))
-                .and_then(port);
-            match (Path::of_request(path), number) {
-                (Some(path), Some(port)) => Slot::noted(
-                    PreStop::Http {
-                        path,
-                        port,
-                        timeout: HOOK,
-                    },
-                    format!(
-                        "{} {} is a guess",
-                        source.asks("how long does this request take at most?"),
-                        show(HOOK)
-                    ),
-                ),
-                _ => none(format!(
-                    "the hook of {} is a request that cannot be said here",
-                    source.name
-                )),
-            }
-        }
+        }) => match request(container, path.as_ref(), port.as_ref()) {
+            Some((path, port)) => asked(source, path, port),
+            None => none(format!(
+                "the hook of {} is a request that cannot be said here",
+                source.name
+            )),
+        },
         Some(_) => none(format!(
             "the hook of {} is none that the kubelet runs",
             source.name
         )),
     };
+}
+
+/// A command stands as it is, with a timeout that is what it sleeps, or a guess.
+fn exec(source: &Source, command: &[Written<String>]) -> Slot<PreStop> {
+    let command: Vec<String> = command.iter().map(|word| word.value.clone()).collect();
+    let (timeout, is_all) = match guess::sleeps(&command) {
+        Some((time, true)) => (time, true),
+        Some((time, false)) => (time.max(HOOK), false),
+        None => (HOOK, false),
+    };
+    // Milliseconds are what a manifest counts in, and nothing is no time for a command.
+    let timeout = Duration::from_millis(millis(timeout));
+    let timeout = bounded(timeout)
+        .unwrap_or(HOOK)
+        .max(Duration::from_millis(1));
+    let hook = PreStop::Exec { command, timeout };
+    match is_all {
+        true => Slot::of(hook),
+        false => guessed(source, hook, "command", timeout),
+    }
+}
+
+/// Where a request goes: nowhere that a manifest could name.
+fn request(
+    container: &Container,
+    path: Option<&Written<String>>,
+    at: Option<&Written<String>>,
+) -> Option<(Path, u16)> {
+    let path = path.map_or("/", |path| path.value.as_str());
+    let port = container.port(&at?.value).and_then(port)?;
+    Some((Path::of_request(path)?, port))
+}
+
+fn asked(source: &Source, path: Path, port: u16) -> Slot<PreStop> {
+    let hook = PreStop::Http {
+        path,
+        port,
+        timeout: HOOK,
+    };
+    guessed(source, hook, "request", HOOK)
+}
+
+fn guessed(source: &Source, hook: PreStop, what: &str, timeout: Duration) -> Slot<PreStop> {
+    let question = source.asks(&format!("how long does this {what} take at most?"));
+    let note = format!("{question} {} is a guess", show(timeout));
+    Slot::noted(hook, note)
 }

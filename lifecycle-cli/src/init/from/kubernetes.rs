@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lifecycle_manifest::Written;
 use lifecycle_manifest::deployed::{Container, Workload};
-use lifecycle_manifest::platform::{Mesh, SecurityContext, Spot};
+use lifecycle_manifest::platform::{Mesh, NAME_LABEL, SecurityContext, Selector, Spot};
 use lifecycle_manifest::text::Route;
 
 use super::super::draft::{Common, Draft, Kubernetes, Name, Proxy, Sidecar, Slot};
@@ -66,9 +66,28 @@ pub(super) fn describe(draft: &mut Draft, chosen: Chosen<'_>, sources: &[Source]
             .map_or_else(Slot::default, Slot::of);
         entry.security_context = security_context(source, workload, container);
     }
+    entry.selector = selector(draft, source, workload);
     guess::something(draft, source);
     entry.sidecars = sidecars(source, workload, main);
     draft.kubernetes = Some(entry);
+}
+
+/// The deployed one can never be changed, so where it is another it is taken over.
+fn selector(draft: &Draft, source: &Source, workload: &Workload) -> Slot<Selector> {
+    let labels = workload.selector.iter();
+    let labels: Vec<(String, String)> = labels
+        .map(|(name, value)| (name.to_owned(), value.value.clone()))
+        .collect();
+    let service = draft.service.value.as_ref().map(Name::as_str);
+    let is_ours =
+        |(name, value): &(String, String)| name == NAME_LABEL && Some(value.as_str()) == service;
+    if labels.iter().all(is_ours) || workload::controller(workload).finishes() {
+        return Slot::default();
+    }
+    match Selector::of(labels) {
+        Some(selector) => Slot::of(selector),
+        None => Slot::unsaid(format!("{} has other labels than text there", source.name)),
+    }
 }
 
 fn grace(source: &Source, workload: &Workload) -> Slot<Duration> {

@@ -25,17 +25,12 @@ fn asked<'p>(container: &Container, probe: &'p Probe) -> Option<(&'p str, u16)> 
 
 pub(super) fn health(draft: &Draft, source: &Source, container: &Container) -> Slot<Health> {
     let Some(readiness) = &container.readiness else {
-        return Slot::unsaid(format!(
-            "not in {}: where does it answer readiness?",
-            source.name
-        ));
+        return Slot::unsaid(source.asks("where does it answer readiness?"));
     };
     let Some((path, number)) = asked(container, readiness) else {
         return Slot::unsaid(match &readiness.action {
             // A name that no port of the container has.
-            ProbeAction::Http { .. } => {
-                format!("not in {}: on which port is readiness asked?", source.name)
-            }
+            ProbeAction::Http { .. } => source.asks("on which port is readiness asked?"),
             other => format!(
                 "in {} readiness is {}, and health here is HTTP",
                 source.name,
@@ -49,30 +44,8 @@ pub(super) fn health(draft: &Draft, source: &Source, container: &Container) -> S
             source.name
         ));
     };
-    let live = container
-        .liveness
-        .as_ref()
-        .map(|probe| asked(container, probe));
     let mut notes = Vec::new();
-    let live = match live {
-        Some(Some((path, port))) if port == number => Path::of(path),
-        Some(Some((_, port))) => {
-            notes.push(format!("liveness is asked on port {port}"));
-            None
-        }
-        Some(None) => {
-            let words = container
-                .liveness
-                .as_ref()
-                .map_or("", |probe| match &probe.action {
-                    ProbeAction::Http { .. } => "asked on a port without a number",
-                    other => other.words(),
-                });
-            notes.push(format!("liveness is {words}"));
-            None
-        }
-        None => None,
-    };
+    let live = live(container, number, &mut notes);
     let period = readiness.period.as_ref().filter(|period| period.value > 0);
     let failures = readiness
         .failures
@@ -90,15 +63,8 @@ pub(super) fn health(draft: &Draft, source: &Source, container: &Container) -> S
             source.name
         ));
     }
-    // Without a port of its own, health is answered on the port of the first HTTP server, or of
-    // whatever listens first.
-    let serving = || draft.resources.iter().filter(|resource| resource.active);
-    let main = serving()
-        .filter(|resource| resource.kind == Kind::HttpServer)
-        .find_map(|resource| resource.port)
-        .or_else(|| serving().find_map(|resource| resource.port));
     let health = Health {
-        port: (main != Some(number)).then_some(number),
+        port: (usual_port(draft) != Some(number)).then_some(number),
         ready: Some(ready),
         live,
         period: Some(period.and_then(seconds).unwrap_or(DEFAULT_PROBE_PERIOD)),
@@ -112,4 +78,31 @@ pub(super) fn health(draft: &Draft, source: &Source, container: &Container) -> S
         value: Some(health),
         note: (!notes.is_empty()).then(|| notes.join("; ")),
     }
+}
+
+/// Where liveness is asked, if a manifest can say it; a note, if not.
+fn live(container: &Container, number: u16, notes: &mut Vec<String>) -> Option<Path> {
+    let probe = container.liveness.as_ref()?;
+    match asked(container, probe) {
+        Some((path, port)) if port == number => return Path::of(path),
+        Some((_, port)) => notes.push(format!("liveness is asked on port {port}")),
+        None => {
+            let words = match &probe.action {
+                ProbeAction::Http { .. } => "asked on a port without a number",
+                other => other.words(),
+            };
+            notes.push(format!("liveness is {words}"));
+        }
+    }
+    None
+}
+
+/// Where health is answered without a port of its own: on the port of the first HTTP server, or of
+/// whatever listens first.
+fn usual_port(draft: &Draft) -> Option<u16> {
+    let serving = || draft.resources.iter().filter(|resource| resource.active);
+    serving()
+        .filter(|resource| resource.kind == Kind::HttpServer)
+        .find_map(|resource| resource.port)
+        .or_else(|| serving().find_map(|resource| resource.port))
 }

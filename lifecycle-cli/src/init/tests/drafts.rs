@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use lifecycle_manifest::platform::{
-    Concurrency, Controller, LaunchType, Mesh, Replacement, SecurityContext, Share, Spot, Successor,
+    Concurrency, Controller, LaunchType, Mesh, Replacement, SecurityContext, Selector, Share, Spot,
+    Successor,
 };
 use lifecycle_manifest::{Kind, Platform};
 use proptest::collection::vec;
@@ -190,6 +191,9 @@ fn kubernetes() -> impl Strategy<Value = Kubernetes> {
         });
     let contexts = SecurityContext::WORDS.iter().map(|(_, it)| *it);
     let security = prop::sample::select(contexts.collect::<Vec<_>>());
+    let label = ("[a-z]{1,6}(/[A-Za-z0-9]{1,6})?", "[A-Za-z0-9]{0,6}");
+    let selector = prop::collection::btree_map(label.0, label.1, 1..3)
+        .prop_map(|labels| Selector::of(labels.into_iter().collect()).expect("labels"));
     (
         common(),
         slot(0_u32..=10_000),
@@ -198,7 +202,12 @@ fn kubernetes() -> impl Strategy<Value = Kubernetes> {
         slot(vec(sidecar, 1..3)),
         slot(proxy.boxed()),
         slot(prop::sample::select(vec![Spot::Aws, Spot::Gke])),
-        (slot(time()), slot(some_time()), workload(), slot(security)),
+        (
+            slot(time()),
+            slot(some_time()),
+            workload(),
+            (slot(security), slot(selector)),
+        ),
     )
         .prop_map(
             |(
@@ -209,10 +218,18 @@ fn kubernetes() -> impl Strategy<Value = Kubernetes> {
                 sidecars,
                 mesh,
                 spot,
-                (load_balancer, liveness_grace, (workload, rollout, job), security_context),
+                (
+                    load_balancer,
+                    liveness_grace,
+                    (workload, rollout, job),
+                    (security_context, mut selector),
+                ),
             )| {
                 if !workload.value.unwrap_or_default().has_replicas() {
                     replicas = Slot::default();
+                }
+                if workload.value.unwrap_or_default().finishes() {
+                    selector = Slot::default();
                 }
                 Kubernetes {
                     common,
@@ -228,6 +245,7 @@ fn kubernetes() -> impl Strategy<Value = Kubernetes> {
                     load_balancer,
                     liveness_grace,
                     security_context,
+                    selector,
                 }
             },
         )

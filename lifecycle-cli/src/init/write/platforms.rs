@@ -2,7 +2,7 @@
 
 use lifecycle_manifest::Platform;
 use lifecycle_manifest::duration::show;
-use lifecycle_manifest::platform::{DEFAULT_SETTLE, LaunchType, Share, Spot};
+use lifecycle_manifest::platform::{DEFAULT_SETTLE, LaunchType, Selector, Share, Spot};
 use minijinja::{Value, context};
 
 use super::super::draft::{
@@ -105,8 +105,17 @@ pub(super) fn kubernetes(entry: Option<&Kubernetes>) -> Value {
             |it| it.as_str().to_owned(),
             "restricted",
         ),
+        selector => block.line("selector", &entry.selector, selector, "{ app: shop }"),
         ..common
     }
+}
+
+fn selector(selector: &Selector) -> String {
+    let labels = selector.labels().iter();
+    let written: Vec<String> = labels
+        .map(|(name, value)| format!("{}: {}", word(name), word(value)))
+        .collect();
+    format!("{{ {} }}", written.join(", "))
 }
 
 fn rollout(rolling: &Rolling) -> String {

@@ -79,6 +79,7 @@ const OWNERS: &[(&[&str], &[Controller])] = {
     &[
         (&["replicas"], &[Deployment, StatefulSet]),
         (&["autoscaler"], &[Deployment, StatefulSet]),
+        (&["selector"], &[Deployment, StatefulSet, DaemonSet]),
         (
             &["rollout", "strategy"],
             &[Deployment, StatefulSet, DaemonSet],
