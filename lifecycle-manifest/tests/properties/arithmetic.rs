@@ -172,7 +172,7 @@ proptest! {
             let (terms, _) = terms(&model, line.platform());
             let by_hand = needed(&model, &resolved.plan, line);
             let fits = by_hand <= terms.grace && terms.cap.is_none_or(|cap| by_hand <= cap);
-            let budget = ["LC101", "LC102", "LC103", "LC104", "LC106"];
+            let budget = ["LC101", "LC102", "LC103", "LC104", "LC106", "LC122"];
             let refused = analysis.findings.iter().any(|finding| {
                 finding.severity == Severity::Error
                     && finding.platform == Some(line.platform())
