@@ -195,23 +195,7 @@ impl Drill<'_> {
             after: moments.started.elapsed(),
         });
 
-        self.sampling = Some(probe::start(target, script, load, &self.stage)?);
-        if let Some(base) = &target.base
-            && !load.is_empty()
-        {
-            let load = self.running.reached(load)?;
-            self.counting = Some(Counting::Running(super::traffic::start(
-                &load,
-                base,
-                &self.stage,
-                &progress,
-            )?));
-        }
-        if self.additions.starve {
-            self.running.starve()?;
-        }
-        self.acting
-            .start(self.additions, target.base.as_ref(), &self.stage)?;
+        self.measure(target, load)?;
         progress(Event::Warming {
             lasts: load.warm_up,
         });
@@ -251,6 +235,23 @@ impl Drill<'_> {
 
         self.signal_and_wait(moments).await?;
         Ok(Course::Played)
+    }
+
+    /// Begins to look at it, to send it requests, and to do what else the scenario asks for.
+    fn measure(&mut self, target: &Target, load: &Load) -> anyhow::Result<()> {
+        self.sampling = Some(probe::start(target, self.script, load, &self.stage)?);
+        if let Some(base) = &target.base
+            && !load.is_empty()
+        {
+            let load = self.running.reached(load)?;
+            let counting = super::traffic::start(&load, base, &self.stage, self.progress)?;
+            self.counting = Some(Counting::Running(counting));
+        }
+        if self.additions.starve {
+            self.running.starve()?;
+        }
+        self.acting
+            .start(self.additions, target.base.as_ref(), &self.stage)
     }
 
     /// The signal comes while the process starts: nobody waits for readiness, and nothing is sent.

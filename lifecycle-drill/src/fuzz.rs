@@ -1,4 +1,4 @@
-//! What fuzzers call: what a drilled process says. Not there without `--cfg fuzzing`.
+//! What fuzzers call: what a drilled process says. There for cargo-fuzz, and for clippy.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -8,7 +8,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-use crate::traffic::client::{Connection, Manner, NoConnection, Patience, Template};
+use crate::traffic::client::{Connection, Manner, Patience, Template};
+use crate::traffic::connecting::NoConnection;
 use crate::traffic::frames::Frames;
 use crate::{idle, own_report, script};
 

@@ -17,7 +17,7 @@
 pub mod compare;
 mod conduct;
 mod descriptors;
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, clippy))]
 pub mod fuzz;
 pub mod guard;
 pub mod idle;

@@ -11,7 +11,7 @@ use crate::probe::{self, Marks, Samples};
 use crate::script::{Endpoint, Load, Target};
 use crate::stage::millis_between;
 use crate::target::process::Status;
-use crate::traffic::tally::Tally;
+use crate::traffic::tally::{Requests, Tally};
 
 /// What a drill leaves behind for its reader.
 pub(super) struct Traces<'a> {
@@ -51,13 +51,7 @@ impl Drill<'_> {
             .map(|_| probe::liveness(&samples.live, zero, self.stage.ended()));
         let requests = tally.as_ref().map(|tally| tally.requests(zero));
 
-        let mut not_measured = Vec::new();
-        if let Err(why) = &own {
-            not_measured.push(format!("steps: {why}"));
-        }
-        let own = own.ok();
         let unknown = self.running.ended().map(|ended| ended.status) == Some(Status::Unknown);
-        let none_sent = requests.as_ref().map(|requests| requests.all().sent() == 0);
         let missing = [
             (!self.running.is_child() && unknown).then_some(
                 "exit code: the process is not the drill's own child, and nobody else kept how it \
@@ -73,16 +67,12 @@ impl Drill<'_> {
                 (Some(_), None) => Some("liveness: the process was never ready"),
                 (Some(_), Some(_)) => None,
             },
-            match none_sent {
-                _ if target.base.is_none() || load.is_empty() => {
-                    Some("requests: none were to be sent")
-                }
-                None => Some("requests: the process was never ready"),
-                Some(true) => Some("requests: none was sent before the drill was over"),
-                Some(false) => None,
-            },
+            no_requests(target, load, requests.as_ref()),
         ];
-        not_measured.extend(missing.into_iter().flatten().map(str::to_owned));
+        let steps_missing = own.as_ref().err().map(|why| format!("steps: {why}"));
+        let missing = missing.into_iter().flatten().map(str::to_owned);
+        let not_measured = steps_missing.into_iter().chain(missing).collect();
+        let own = own.ok();
 
         Measured {
             version: version(),
@@ -165,5 +155,19 @@ impl Drill<'_> {
             left_behind,
             signalled: moments.seen.clone(),
         }
+    }
+}
+
+/// Why no request was counted.
+fn no_requests(target: &Target, load: &Load, requests: Option<&Requests>) -> Option<&'static str> {
+    if target.base.is_none() || load.is_empty() {
+        return Some("requests: none were to be sent");
+    }
+    match requests {
+        None => Some("requests: the process was never ready"),
+        Some(requests) if requests.all().sent() == 0 => {
+            Some("requests: none was sent before the drill was over")
+        }
+        Some(_) => None,
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -15,6 +15,8 @@ use crate::script::{Script, Target};
 
 /// How long a project may take, which may build its images first.
 const UP: Duration = Duration::from_secs(1_800);
+/// What a Compose that is there answers.
+const VERSION: &[&str] = &["version"];
 
 /// A service of a Compose project, with whatever it depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +46,9 @@ impl Compose {
     pub fn settings(&self) -> anyhow::Result<Settings> {
         let engine = engine_now(&new_mark())?;
         let file = self.file.display().to_string();
-        let config = engine.now(&["compose", "--file", &file, "config", "--format", "json"])?;
+        let config = engine
+            .now(&["compose", "--file", &file, "config", "--format", "json"])
+            .map_err(|said| unanswered(said, engine.clone().with(["compose"]).now(VERSION)))?;
         let config: Value = serde_json::from_str(&config).context("Compose's answer is no JSON")?;
         let service = &config["services"][service_of(&config, self.service.as_deref())?];
         let text = |key: &str| service[key].as_str().map(str::to_owned);
@@ -52,6 +56,18 @@ impl Compose {
             grace: text("stop_grace_period"),
             signal: text("stop_signal"),
         })
+    }
+}
+
+/// Why a question about the file was not answered: because of the file, or because nobody is there to
+/// read it.
+fn unanswered(said: anyhow::Error, version: anyhow::Result<String>) -> anyhow::Error {
+    match version {
+        Ok(_) => said,
+        Err(none) => anyhow!(
+            "a Compose file is drilled with Docker Compose v2, and the engine that answers has none: \
+             install Compose for it, or have a Docker with Compose running; tried {none:#}"
+        ),
     }
 }
 
@@ -73,7 +89,13 @@ pub(crate) async fn up_compose(
         .context("the Compose file has a name that is not text")?;
     let whole = engine.clone().with(["compose", "--project-name", &project]);
     let alone = whole.clone().with(["--file", file]);
-    let config = alone.ask(&["config", "--format", "json"]).await?;
+    let config = match alone.ask(&["config", "--format", "json"]).await {
+        Ok(config) => config,
+        Err(said) => {
+            let version = engine.clone().with(["compose"]).ask(VERSION).await;
+            return Err(unanswered(said, version));
+        }
+    };
     let config: Value = serde_json::from_str(&config).context("Compose's answer is no JSON")?;
     let service = service_of(&config, compose.service.as_deref())?;
 
@@ -189,6 +211,20 @@ fn published_by(service: &Value) -> Vec<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_engine_without_compose_is_told_from_a_file_that_is_none() {
+        let said = || anyhow!("`docker compose`: unknown flag: --project-name");
+        let none = || anyhow!("`docker compose version`: unrecognized command");
+        let words = unanswered(said(), Err(none())).to_string();
+        assert!(words.contains("Docker Compose v2"), "{words}");
+        assert!(
+            words.ends_with("tried `docker compose version`: unrecognized command"),
+            "{words}"
+        );
+        let words = unanswered(said(), Ok("v2.29.1".to_owned())).to_string();
+        assert_eq!(words, said().to_string());
+    }
 
     #[test]
     fn a_service_is_named_where_there_are_several() {
