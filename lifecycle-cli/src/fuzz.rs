@@ -1,5 +1,5 @@
-//! What fuzzers call: what comes from outside, and what is done with it. Not there without
-//! `--cfg fuzzing`.
+//! What fuzzers call: what comes from outside, and what is done with it. There for
+//! cargo-fuzz, and for clippy.
 
 use lifecycle_manifest::deployed::Deployed;
 use lifecycle_manifest::{Analysis, Options};

@@ -8,7 +8,7 @@ mod check;
 mod cli;
 mod drill;
 mod formats;
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, clippy))]
 pub mod fuzz;
 mod generate;
 mod init;

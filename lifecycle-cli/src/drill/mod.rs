@@ -72,7 +72,7 @@ pub(crate) fn run(args: &DrillArgs) -> Result<Outcome> {
 }
 
 /// A record of these bytes, drawn in every format, and compared with itself.
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, clippy))]
 pub(crate) fn drawn(bytes: &[u8]) {
     let every = [Format::Human, Format::Json, Format::Junit, Format::Html];
     let record = match lifecycle_drill::Kept::read(bytes) {

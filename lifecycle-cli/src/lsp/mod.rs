@@ -76,7 +76,7 @@ fn read(
 
 /// A session whose messages are the lines of these bytes, after a beginning that is in order; a line
 /// that begins with a space is passed on as it is, without its length before it.
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, clippy))]
 pub(crate) fn session(bytes: &[u8]) {
     const BEGIN: [&[u8]; 2] = [
         br#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"capabilities":{}}}"#,

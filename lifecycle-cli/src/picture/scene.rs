@@ -5,6 +5,8 @@
 //! never changed or taken away. The doc comments here are its documentation and its JSON Schema.
 
 mod build;
+mod lanes;
+mod row;
 
 use lifecycle_manifest::{Ending, Phase, Resolved, Timeline};
 use schemars::JsonSchema;

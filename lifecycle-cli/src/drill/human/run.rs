@@ -109,60 +109,53 @@ fn row(text: &mut String, label: &str, planned: &str, measured: &str, note: &str
 }
 
 fn timeline(text: &mut String, measured: &Measured) {
-    let (times, plan) = (&measured.timeline, &measured.planned);
-    let signal = clean(&measured.signal);
+    let times = &measured.timeline;
     let zero = match times.zero {
-        Zero::Signal => format!("TIMELINE from {signal}"),
+        Zero::Signal => format!("TIMELINE from {}", clean(&measured.signal)),
         Zero::Start => "TIMELINE from the start".to_owned(),
     };
+    let heading = format!("{zero:<24}{:>14}{:>14}", "planned", "measured");
     line(text, "");
-    line(
-        text,
-        &styled(
-            HEADING,
-            &format!("{zero:<24}{:>14}{:>14}", "planned", "measured"),
-        ),
-    );
-
-    // Without a signal the plan has nothing to stand beside.
-    let played = times.zero == Zero::Signal;
-    let beside = |ms: f64| if played { moment(ms) } else { String::new() };
-    let seen = |at: Option<f64>| at.map_or_else(|| "did not come".to_owned(), moment);
-    let before = plan.deregistration_ms.unwrap_or_default();
-    let asked_to_signal = plan.asked_to_signal_ms;
-
+    line(text, &styled(HEADING, &heading));
     row(text, "ready", "", &seen(times.ready_ms), "");
+    before_signal(text, measured);
+    health(text, measured);
+    end(text, measured);
+}
+
+/// A moment that may not have come.
+fn seen(at: Option<f64>) -> String {
+    at.map_or_else(|| "did not come".to_owned(), moment)
+}
+
+/// What the platform does before it asks the program to stop.
+fn before_signal(text: &mut String, measured: &Measured) {
+    let (times, plan) = (&measured.timeline, &measured.planned);
+    let asked_to_signal = plan.asked_to_signal_ms;
+    // Without a signal the plan has nothing to stand beside.
+    let planned = |ms: f64| match times.zero {
+        Zero::Signal => moment(ms - asked_to_signal),
+        Zero::Start => String::new(),
+    };
     if let Some(asked) = times.asked_ms {
-        row(
-            text,
-            "stop asked",
-            &beside(-asked_to_signal),
-            &moment(asked),
-            "",
-        );
+        row(text, "stop asked", &planned(0.0), &moment(asked), "");
     }
     if let Some(ended) = times.routing_ended_ms {
-        row(
-            text,
-            "routing ends",
-            &beside(plan.routing_lag_ms - asked_to_signal),
-            &moment(ended),
-            "",
-        );
+        let lag = planned(plan.routing_lag_ms);
+        row(text, "routing ends", &lag, &moment(ended), "");
     }
-    if let (Some(_), Some(grace)) = (plan.deregistration_ms, times.grace_ms) {
+    if let (Some(before), Some(grace)) = (plan.deregistration_ms, times.grace_ms) {
         let note = match plan.deregistration_ends_early {
             true => format!("deregistered, {} at most", span(before)),
             false => format!("{} outside of it", span(before)),
         };
-        row(
-            text,
-            "grace period starts",
-            &beside(before - asked_to_signal),
-            &moment(grace),
-            &note,
-        );
+        let (label, planned) = ("grace period starts", planned(before));
+        row(text, label, &planned, &moment(grace), &note);
     }
+}
+
+/// How the program answers while it stops.
+fn health(text: &mut String, measured: &Measured) {
     if let Some(readiness) = &measured.readiness {
         let (at, note) = match readiness.flip {
             Flip::Flipped { at_ms } => (moment(at_ms), ""),
@@ -170,22 +163,27 @@ fn timeline(text: &mut String, measured: &Measured) {
             Flip::Never => ("never".to_owned(), ""),
             Flip::NotSeen => ("not seen".to_owned(), "the process left too soon"),
         };
-        let by = format!("by {}", moment(plan.readiness_budget_ms));
+        let by = format!("by {}", moment(measured.planned.readiness_budget_ms));
         row(text, "readiness down", &by, &at, note);
     }
     if let Some(live) = &measured.liveness {
-        let held = if live.failures == 0 {
-            "held".to_owned()
-        } else {
-            "failed".to_owned()
+        let held = match live.failures {
+            0 => "held",
+            _ => "failed",
         };
         let note = format!(
             "{} of {} probes failed",
             grouped(live.failures as u64),
             grouped(live.samples as u64)
         );
-        row(text, "liveness", "held", &held, &note);
+        row(text, "liveness", "held", held, &note);
     }
+}
+
+/// How it ended.
+fn end(text: &mut String, measured: &Measured) {
+    let (times, plan) = (&measured.timeline, &measured.planned);
+    let played = times.zero == Zero::Signal;
     let by = plan.deadline_ms.filter(|_| played);
     let by = by.map_or_else(String::new, |ms| format!("by {}", moment(ms)));
     let status = match measured.process.status {
@@ -373,6 +371,9 @@ fn findings(text: &mut String, measured: &Measured) {
         styled(BAD, "FAILED")
     };
     let rest = match (failures, warnings) {
+        (0, 0) if measured.scenario.is_some() => {
+            ": the process stopped as it should in this scenario".to_owned()
+        }
         (0, 0) => ": the process stopped as it should".to_owned(),
         (0, warnings) => format!(": {}", counted(warnings as u64, "warning")),
         (failures, 0) => format!(": {}", counted(failures as u64, "failure")),

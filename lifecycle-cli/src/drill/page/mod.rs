@@ -141,30 +141,7 @@ pub(super) fn html(shown: Shown<'_>) -> Result<String> {
             after,
         } => of_two(comparison, before, after),
     };
-    template::render_as("drill/page.html.j2", TEMPLATE, escape, page)
-}
-
-/// Text that cannot end the element or the attribute it stands in. What HTML has no way to write, and
-/// what would turn the direction of the text after it, is shown as the replacement character.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            '\t' | '\n' => escaped.push(c),
-            c if c.is_control() => escaped.push('\u{fffd}'),
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fdd0}'..='\u{fdef}' => {
-                escaped.push('\u{fffd}');
-            }
-            c if u32::from(c) & 0xfffe == 0xfffe => escaped.push('\u{fffd}'),
-            c => escaped.push(c),
-        }
-    }
-    escaped
+    template::render_as("drill/page.html.j2", TEMPLATE, template::markup, page)
 }
 
 impl Page {

@@ -59,6 +59,14 @@ fn scenarios_are_shown_as_stored_those_that_were_not_played_too() {
     stored("scenarios.xml", &String::from_utf8(xml).unwrap());
 }
 
+#[test]
+fn a_scenario_that_passed_says_nothing_about_other_stops() {
+    let mut run = judged(good());
+    assert!(human::run(&run).ends_with("as it should\n"));
+    run.scenario = Some("early-sigkill".to_owned());
+    assert!(human::run(&run).ends_with("as it should in this scenario\n"));
+}
+
 /// Names that the scenarios' sources give to findings are told by the page, and no others.
 #[test]
 fn the_page_tells_the_findings_of_scenarios() {

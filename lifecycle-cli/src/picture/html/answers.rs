@@ -1,6 +1,7 @@
 //! What a page knows beforehand: what comes of it if a step hangs or fails, for its script to show.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use lifecycle_manifest::duration::millis;
 use lifecycle_manifest::{Ending, Plan, Timeline, WhatIf};
@@ -58,76 +59,7 @@ pub(super) fn answers(
     cases: &Cases,
     askable: &[String],
 ) -> Answers {
-    let names: HashMap<&str, usize> = plan
-        .steps
-        .iter()
-        .enumerate()
-        .map(|(at, step)| (step.name.as_str(), at))
-        .collect();
-    let lanes: Vec<&Lane> = panel
-        .lanes
-        .iter()
-        .filter(|lane| lane.kind.is_some())
-        .collect();
-    let steps: Vec<usize> = lanes
-        .iter()
-        .filter_map(|lane| names.get(lane.name.as_str()).copied())
-        .collect();
-    let signal = millis(line.stop_to_signal());
-    let variant = |cases: &Cases, base: Option<&Variant>| {
-        let courses = cases.courses(plan).unwrap_or_default();
-        let happened = WhatIf::of(plan, line, &courses);
-        let mut all = BTreeMap::new();
-        for (lane, &step) in steps.iter().enumerate() {
-            let it = &happened.steps[step];
-            let place = (
-                signal + millis(it.start),
-                signal + millis(it.end),
-                code(it.ending),
-            );
-            if base.is_none_or(|base| base.steps.get(&lane) != Some(&place)) {
-                all.insert(lane, place);
-            }
-        }
-        let exit = signal + millis(happened.exit.at);
-        Variant {
-            exit,
-            code: happened.exit.code,
-            left: millis(happened.left()),
-            words: what_if::words(plan, &happened, std::time::Duration::from_millis(exit)),
-            steps: all,
-        }
-    };
-    let whole = variant(&Cases::default(), None);
-    let at_once = variant(&Cases::all(false), None);
-    let mut variants = BTreeMap::new();
-    for name in askable {
-        for (key, hangs) in [("hang", true), ("fail", false)] {
-            let of = |others, base| variant(&Cases::one(name, hangs, others), Some(base));
-            variants.insert(format!("{key}:{name}"), of(Others::WholeTimeout, &whole));
-            variants.insert(
-                format!("{key}:{name} at-once"),
-                of(Others::AtOnce, &at_once),
-            );
-        }
-    }
-    variants.insert("hang:*".to_owned(), variant(&Cases::all(true), None));
-    variants.insert("whole".to_owned(), whole);
-    variants.insert("at-once".to_owned(), at_once);
-    if !cases.is_empty() {
-        variants.insert("asked".to_owned(), variant(cases, None));
-    }
-    let lane_data = |(lane, &step): (&&Lane, &usize)| {
-        let window = &line.windows[step];
-        LaneData {
-            name: lane.name.clone(),
-            group: lane.group.as_str(),
-            path: lane.on_longest_path,
-            start: signal + millis(window.start),
-            limit: signal + millis(window.start + window.timeout.value),
-            end: signal + millis(window.end),
-        }
-    };
+    let asked = Asked::of(plan, line, panel);
     Answers {
         exit: panel.moment(What::Exit).unwrap_or(0),
         by: panel
@@ -137,8 +69,100 @@ pub(super) fn answers(
             .map_or(String::new(), |moment| moment.label.clone()),
         drawn: shown.moment(What::Exit).unwrap_or(0),
         kill: panel.kill_ms().unwrap_or(0),
-        lanes: lanes.iter().zip(&steps).map(lane_data).collect(),
-        variants,
+        lanes: asked.lanes(),
+        variants: asked.variants(cases, askable),
+    }
+}
+
+/// A platform's plan, of which is asked what comes of it.
+struct Asked<'a> {
+    plan: &'a Plan,
+    line: &'a Timeline,
+    /// Its steps' lanes, each with the step's place in the plan.
+    lanes: Vec<(&'a Lane, usize)>,
+    /// Milliseconds from the stop to the signal.
+    signal: u64,
+}
+
+impl<'a> Asked<'a> {
+    fn of(plan: &'a Plan, line: &'a Timeline, panel: &'a Panel) -> Self {
+        let names = plan.steps.iter().enumerate();
+        let names: HashMap<&str, usize> =
+            names.map(|(at, step)| (step.name.as_str(), at)).collect();
+        let lanes = panel.lanes.iter().filter(|lane| lane.kind.is_some());
+        Self {
+            plan,
+            line,
+            lanes: lanes
+                .filter_map(|lane| Some((lane, *names.get(lane.name.as_str())?)))
+                .collect(),
+            signal: millis(line.stop_to_signal()),
+        }
+    }
+
+    fn lanes(&self) -> Vec<LaneData> {
+        let data = |&(lane, step): &(&Lane, usize)| {
+            let window = &self.line.windows[step];
+            LaneData {
+                name: lane.name.clone(),
+                group: lane.group.as_str(),
+                path: lane.on_longest_path,
+                start: self.signal + millis(window.start),
+                limit: self.signal + millis(window.start + window.timeout.value),
+                end: self.signal + millis(window.end),
+            }
+        };
+        self.lanes.iter().map(data).collect()
+    }
+
+    /// Every answer, by its question as the script writes it.
+    fn variants(&self, cases: &Cases, askable: &[String]) -> BTreeMap<String, Variant> {
+        let whole = self.variant(&Cases::default(), None);
+        let at_once = self.variant(&Cases::all(false), None);
+        let mut variants = BTreeMap::new();
+        for name in askable {
+            for (key, hangs) in [("hang", true), ("fail", false)] {
+                let of = |others, base| self.variant(&Cases::one(name, hangs, others), Some(base));
+                variants.insert(format!("{key}:{name}"), of(Others::WholeTimeout, &whole));
+                variants.insert(
+                    format!("{key}:{name} at-once"),
+                    of(Others::AtOnce, &at_once),
+                );
+            }
+        }
+        variants.insert("hang:*".to_owned(), self.variant(&Cases::all(true), None));
+        variants.insert("whole".to_owned(), whole);
+        variants.insert("at-once".to_owned(), at_once);
+        if !cases.is_empty() {
+            variants.insert("asked".to_owned(), self.variant(cases, None));
+        }
+        variants
+    }
+
+    /// One answer, without what is as in `base`.
+    fn variant(&self, cases: &Cases, base: Option<&Variant>) -> Variant {
+        let courses = cases.courses(self.plan).unwrap_or_default();
+        let happened = WhatIf::of(self.plan, self.line, &courses);
+        let mut steps = BTreeMap::new();
+        for (lane, &(_, step)) in self.lanes.iter().enumerate() {
+            let it = &happened.steps[step];
+            let place = (
+                self.signal + millis(it.start),
+                self.signal + millis(it.end),
+                code(it.ending),
+            );
+            if base.is_none_or(|base| base.steps.get(&lane) != Some(&place)) {
+                steps.insert(lane, place);
+            }
+        }
+        let exit = self.signal + millis(happened.exit.at);
+        Variant {
+            exit,
+            code: happened.exit.code,
+            left: millis(happened.left()),
+            words: what_if::words(self.plan, &happened, Duration::from_millis(exit)),
+            steps,
+        }
     }
 }
 
