@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use lifecycle_manifest::duration;
-use proc_macro2::Span;
-use syn::parse::{Parse, ParseStream};
+use proc_macro2::{Span, TokenStream, TokenTree};
+use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::{Error, Lit, LitInt, LitStr, Path, Result, Token, ext::IdentExt as _};
 
 /// What was asked for.
@@ -27,31 +27,51 @@ pub(crate) enum Flavor {
 
 const OPTIONS: &str = "`manifest`, `flavor`, `worker_threads`, `wedged_after` and `crate`";
 
-impl Parse for Args {
-    fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let mut args = Self::default();
-        let mut seen: Vec<String> = Vec::new();
-        while !input.is_empty() {
-            let name = input.call(syn::Ident::parse_any)?;
-            let key = name.to_string();
-            if seen.contains(&key) {
-                return Err(Error::new(name.span(), format!("`{key}` is set twice")));
-            }
-            if !input.peek(Token![=]) {
-                return Err(Error::new(name.span(), bare(&key)));
-            }
-            input.parse::<Token![=]>()?;
-            args.set(&key, name.span(), input)?;
-            seen.push(key);
-            if !input.is_empty() {
-                input.parse::<Token![,]>()?;
-            }
-        }
-        args.check()
-    }
-}
-
 impl Args {
+    /// What was asked for, and all that is wrong with it: one wrong option hides neither the others nor
+    /// the program.
+    pub(crate) fn read(tokens: TokenStream) -> (Self, Option<Error>) {
+        let mut args = Self::default();
+        let mut wrong = Vec::new();
+        let options = |input: ParseStream<'_>| {
+            let mut seen = Vec::new();
+            while !input.is_empty() {
+                if let Err(error) = args.option(&mut seen, input) {
+                    wrong.push(error);
+                    skip_to_the_next(input)?;
+                }
+            }
+            Ok(())
+        };
+        let read = options.parse2(tokens);
+        wrong.extend(read.err());
+        wrong.extend(args.without_workers().err());
+        let wrong = wrong.into_iter().reduce(|mut all, error| {
+            all.combine(error);
+            all
+        });
+        (args, wrong)
+    }
+
+    /// One option, and the comma behind it.
+    fn option(&mut self, seen: &mut Vec<String>, input: ParseStream<'_>) -> Result<()> {
+        let name = input.call(syn::Ident::parse_any)?;
+        let key = name.to_string();
+        if seen.contains(&key) {
+            return Err(Error::new(name.span(), format!("`{key}` is set twice")));
+        }
+        if !input.peek(Token![=]) {
+            return Err(Error::new(name.span(), bare(&key)));
+        }
+        input.parse::<Token![=]>()?;
+        self.set(&key, name.span(), input)?;
+        seen.push(key);
+        if !input.is_empty() {
+            input.parse::<Token![,]>()?;
+        }
+        Ok(())
+    }
+
     fn set(&mut self, key: &str, span: Span, input: ParseStream<'_>) -> Result<()> {
         match key {
             "manifest" => self.manifest = Some(text(input, "manifest = \"path/lifecycle.yaml\"")?),
@@ -101,14 +121,32 @@ impl Args {
         Ok(())
     }
 
-    fn check(self) -> Result<Self> {
-        if let (Flavor::CurrentThread, Some(count)) = (self.flavor, &self.worker_threads) {
-            let message = "a `current_thread` runtime has no workers: take `worker_threads` away, or \
-                           `flavor = \"current_thread\"`";
-            return Err(Error::new(count.span(), message));
+    /// A runtime of one thread has none.
+    fn without_workers(&mut self) -> Result<()> {
+        match (self.flavor, self.worker_threads.take()) {
+            (Flavor::CurrentThread, Some(count)) => Err(Error::new(
+                count.span(),
+                "a `current_thread` runtime has no workers: take `worker_threads` away, or \
+                 `flavor = \"current_thread\"`",
+            )),
+            (_, count) => {
+                self.worker_threads = count;
+                Ok(())
+            }
         }
-        Ok(self)
     }
+}
+
+/// Passes what is left of an option that could not be read.
+fn skip_to_the_next(input: ParseStream<'_>) -> Result<()> {
+    while !input.is_empty() {
+        if let TokenTree::Punct(punct) = input.parse()?
+            && punct.as_char() == ','
+        {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// What `include_plan!` was asked for: `"path/lifecycle.yaml", crate = path`, each of them optional.

@@ -13,13 +13,9 @@ use crate::lower;
 use crate::manifest::{self, Manifest};
 
 pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
-    let (args, function) = match (
-        syn::parse2::<Args>(args),
-        syn::parse2::<ItemFn>(item.clone()),
-    ) {
-        (Ok(args), Ok(function)) => (args, function),
-        (Err(error), Ok(_)) => return with_empty_main(&error),
-        (_, Err(error)) => {
+    let function = match syn::parse2::<ItemFn>(item.clone()) {
+        Ok(function) => function,
+        Err(error) => {
             let error = error.into_compile_error();
             return quote!(#error #item);
         }
@@ -27,12 +23,15 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     if let Err(error) = check(&function) {
         return with_empty_main(&error);
     }
+    let (args, wrong) = Args::read(args);
     let how = "#[lifecycle::main(manifest = \"path\")]";
     let manifest = match manifest::read(args.manifest.as_ref(), how) {
         Ok(manifest) => manifest,
-        Err(error) => return with_empty_main(&error),
+        // An option that could not be read may have said where it is.
+        Err(error) => return with_empty_main(wrong.as_ref().unwrap_or(&error)),
     };
-    let errors = errors(&manifest);
+    let wrong = wrong.map(Error::into_compile_error);
+    let errors = wrong.into_iter().chain(errors(&manifest));
     let Some(resolved) = nameable(&manifest) else {
         let watched = watch(&manifest);
         return quote!(#(#errors)* #watched fn main() {});
