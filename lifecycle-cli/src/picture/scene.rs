@@ -283,6 +283,14 @@ impl Panel {
         moment.map(|moment| moment.at_ms)
     }
 
+    /// What the longest way takes from the stop on. What is before the signal belongs to it even where the
+    /// grace period has not begun by then.
+    pub(crate) fn path_ms(&self) -> u64 {
+        let planned = self.path.iter();
+        let planned = planned.filter(|bar| !matches!(bar.shape, Shape::Spare | Shape::Missing));
+        planned.map(|bar| bar.end_ms - bar.start_ms).sum()
+    }
+
     /// When SIGKILL comes.
     pub(crate) fn kill_ms(&self) -> Option<u64> {
         self.moment(What::Kill)

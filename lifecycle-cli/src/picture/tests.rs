@@ -204,9 +204,7 @@ fn what_a_scene_says_is_what_the_timeline_says() {
     assert_eq!(panel.path[0].start_ms, 0);
     assert_eq!(panel.path.last().unwrap().end_ms, panel.kill_ms().unwrap());
     assert_eq!(panel.kill_ms(), Some(ms(line.stop_to_kill())));
-    let needed = panel.path.iter().filter(|bar| bar.shape != Shape::Spare);
-    let needed: u64 = needed.map(|bar| bar.end_ms - bar.start_ms).sum();
-    assert_eq!(needed, panel.needed_ms);
+    assert_eq!(panel.path_ms(), panel.needed_ms);
     assert_eq!(panel.moment(What::Signal), Some(ms(line.stop_to_signal())));
     for (step, window) in resolved.plan.steps.iter().zip(&line.windows) {
         let row = panel
@@ -217,6 +215,31 @@ fn what_a_scene_says_is_what_the_timeline_says() {
         let (start, end) = line.since_stop(window);
         assert_eq!(row.bars[0].start_ms, ms(start));
         assert_eq!(row.bars.last().unwrap().end_ms, ms(end));
+    }
+}
+
+#[test]
+fn the_longest_path_is_as_long_as_it_is_drawn() {
+    for grace in ["45s", "10s"] {
+        // Requests leave before the grace period begins.
+        let resolved = resolved(&manifest(
+            10,
+            short,
+            &format!(
+                "ecs: {{ grace_period: {grace}, load_balancer: {{ deregistration_delay: 20s }} }}"
+            ),
+        ));
+        let scene = scene(&resolved, &[]);
+        let panel = &scene.platforms[0];
+        assert_eq!(panel.path_ms(), 20_000 + panel.needed_ms);
+        let planned = panel.path.iter().filter(|bar| bar.shape == Shape::Reserve);
+        assert_eq!(planned.last().unwrap().end_ms, panel.path_ms());
+        let takes = format!(
+            "longest path</span></th><td role=\"cell\" class=\"takes\">{}</td>",
+            super::words::ms(panel.path_ms())
+        );
+        let page = html::write(&resolved, &lines(&resolved), &Cases::default()).unwrap();
+        assert!(page.contains(&takes), "{takes}");
     }
 }
 

@@ -11,21 +11,32 @@ use lifecycle_drill::words::{count, grouped, span};
 /// What came of a run.
 pub(super) fn of_run(run: &Measured) -> String {
     let verdict = if run.passed { "passed" } else { "failed" };
-    let mut said = format!("{} {verdict} on {}: ", run.service, run.platform_label);
-    match run.course {
-        Course::Played => {
-            let _infallible = write!(said, "{}, and {}", requests(run), end(run));
+    let mut said = format!("{} {verdict} on {}", run.service, run.platform_label);
+    let mut failures = run
+        .findings
+        .iter()
+        .filter(|it| it.severity == Severity::Failure);
+    let first = failures.next();
+    let _infallible = match (run.course, first) {
+        (Course::Played, None) => write!(said, ": {}, and {}", requests(run), end(run)),
+        // The numbers alone may look as good as a run that passed.
+        (Course::Played, Some(first)) => {
+            let others = match failures.count() as u64 {
+                0 => String::new(),
+                others => format!(" and {}", count(others, "other failure")),
+            };
+            write!(
+                said,
+                " ({}{others}): {}, and {}",
+                first.name,
+                requests(run),
+                end(run)
+            )
         }
         // Nothing was stopped; what went wrong says it best.
-        _ => match run
-            .findings
-            .iter()
-            .find(|it| it.severity == Severity::Failure)
-        {
-            Some(finding) => said += &finding.message,
-            None => said += "the process did not live to be stopped",
-        },
-    }
+        (_, Some(first)) => write!(said, ": {}", first.message),
+        (_, None) => write!(said, ": the process did not live to be stopped"),
+    };
     said.push('.');
     said
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use html5gum::{DefaultEmitter, Token, Tokenizer};
 use serde_json::Value;
 
-use lifecycle_drill::measured::{Measured, StepPlan};
+use lifecycle_drill::measured::{Measured, Severity, StepPlan};
 use lifecycle_drill::series::{Series, Slice};
 use lifecycle_drill::{Comparison, Record};
 
@@ -187,6 +187,21 @@ fn a_page_needs_nothing_beside_it_and_says_in_words_what_it_shows() {
         // Whatever has the focus can be reached by the keyboard in the order of the page.
         assert!(read.of("tabindex").iter().all(|it| *it == "0"));
     }
+}
+
+#[test]
+fn a_failed_page_says_first_what_failed() {
+    let mut run = bad();
+    let failures = |run: &Measured| {
+        let all = run.findings.iter();
+        all.filter(|it| it.severity == Severity::Failure).count()
+    };
+    let (first, others) = (run.findings[0].name.clone(), failures(&run) - 1);
+    let said = format!("failed on Kubernetes ({first} and {others} other failures): ");
+    assert!(read(&page_of(&one(run.clone()))).text.contains(&said));
+    run.findings.truncate(1);
+    let said = format!("failed on Kubernetes ({first}): ");
+    assert!(read(&page_of(&one(run))).text.contains(&said));
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub(super) struct View {
     sum: String,
     outcome: String,
     is_bad: bool,
-    needed: String,
+    path_takes: String,
     /// How wide the names are, in characters.
     names: usize,
     moments: Vec<MomentView>,
@@ -107,7 +107,7 @@ pub(super) fn view(at: usize, plan: &Panel, shown: &Panel, names: usize, end_ms:
         sum: plan.sum.clone(),
         outcome: ended.map_or(String::new(), |ended| plain(&ended.words)),
         is_bad: ended.is_some_and(|ended| ended.exit_code != 0),
-        needed: ms(plan.needed_ms),
+        path_takes: ms(plan.path_ms()),
         names,
         moments,
         moments_height: 16 * rows + 18,
