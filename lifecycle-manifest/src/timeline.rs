@@ -418,6 +418,7 @@ pub fn unmanaged(manifest: &Manifest, plan: &Plan) -> Timeline {
 static UNMANAGED: Facts = Facts {
     key: "unmanaged",
     name: "no platform",
+    nicknames: &[],
     default_grace: Duration::ZERO,
     unit: Duration::from_millis(1),
     kill_floor: Duration::ZERO,

@@ -21,6 +21,7 @@ use crate::text::Route;
 pub(crate) static FACTS: Facts = Facts {
     key: "azure_container_apps",
     name: "Azure Container Apps",
+    nicknames: &["aca", "azure", "container_apps"],
     // `ContainerAppTemplate.terminationGracePeriodSeconds`.
     default_grace: Duration::from_secs(30),
     // int64 seconds.

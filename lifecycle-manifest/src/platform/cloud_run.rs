@@ -19,6 +19,7 @@ use crate::read::{OtherName, Table, Zero};
 pub(crate) static FACTS: Facts = Facts {
     key: "cloud_run",
     name: "Cloud Run",
+    nicknames: &["gcp", "google_cloud_run", "run"],
     default_grace: WINDOW,
     unit: Duration::from_secs(1),
     kill_floor: Duration::ZERO,

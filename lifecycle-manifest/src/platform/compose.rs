@@ -18,6 +18,7 @@ use crate::text::{Node, Route, Value};
 pub(crate) static FACTS: Facts = Facts {
     key: "compose",
     name: "Compose",
+    nicknames: &["docker_compose"],
     // What the engine gives where Compose says nothing.
     default_grace: STOP_TIMEOUT,
     // `toSeconds` in `pkg/compose/convert.go`: an integer by truncation.

@@ -19,6 +19,7 @@ use crate::rules::shape;
 pub(crate) static FACTS: Facts = Facts {
     key: "docker",
     name: "Docker",
+    nicknames: &[],
     default_grace: STOP_TIMEOUT,
     // `StopTimeout` is an integer of seconds.
     unit: Duration::from_secs(1),

@@ -23,6 +23,7 @@ use crate::rules::shape;
 pub(crate) static FACTS: Facts = Facts {
     key: "ecs",
     name: "ECS",
+    nicknames: &["aws", "aws_ecs", "fargate"],
     // `defaultDockerStopTimeout` in the ECS agent; the same on Fargate.
     default_grace: Duration::from_secs(30),
     // integer seconds.

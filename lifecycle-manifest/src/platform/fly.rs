@@ -15,6 +15,7 @@ use crate::read::{OtherName, Table};
 pub(crate) static FACTS: Facts = Facts {
     key: "fly",
     name: "Fly.io",
+    nicknames: &["fly_io", "flyio"],
     default_grace: Duration::from_secs(5),
     // A number is seconds; fractions in the textual form are not promised.
     unit: Duration::from_secs(1),

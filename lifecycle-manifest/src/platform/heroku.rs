@@ -18,6 +18,7 @@ use crate::rules::shape;
 pub(crate) static FACTS: Facts = Facts {
     key: "heroku",
     name: "Heroku",
+    nicknames: &[],
     default_grace: WINDOW,
     unit: Duration::from_secs(1),
     kill_floor: Duration::ZERO,

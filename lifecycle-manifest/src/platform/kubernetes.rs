@@ -39,6 +39,7 @@ use crate::rules::shape;
 pub(crate) static FACTS: Facts = Facts {
     key: "kubernetes",
     name: "Kubernetes",
+    nicknames: &["k8s", "kube"],
     // `DefaultTerminationGracePeriodSeconds` in core/v1/types.go.
     default_grace: Duration::from_secs(30),
     // int64 seconds.

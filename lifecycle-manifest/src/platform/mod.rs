@@ -74,6 +74,8 @@ pub struct Facts {
     pub key: &'static str,
     /// Its name in sentences.
     pub name: &'static str,
+    /// What people write in place of its key.
+    pub(crate) nicknames: &'static [&'static str],
     /// Its grace period when nothing is said.
     pub default_grace: Duration,
     /// The unit it counts the grace period in.
@@ -326,6 +328,14 @@ macro_rules! platforms {
                 }
             )*
 
+            /// The key of what people call so.
+            fn nicknamed(name: &str) -> Option<&'static str> {
+                let name = name.to_lowercase().replace(['-', '.', ' '], "_");
+                let all = [$(&$key::FACTS,)*];
+                let known = all.into_iter().find(|it| it.nicknames.contains(&name.as_str()));
+                known.map(|it| it.key)
+            }
+
             fn read(key: &str, mut table: Table<'_, '_>, resources: &[&str]) -> Option<Self> {
                 match key { $(stringify!($key) => {
                     table.other_names($key::FACTS.other_names);
@@ -411,7 +421,8 @@ impl Platforms {
                 let place = Place::Key(here);
                 let message = format!("there is no platform `{shown}`");
                 let finding = Finding::new(&shape::UNKNOWN_KEY, message, place.clone());
-                let near = nearest(&entry.key, Platform::KEYS.iter().copied());
+                let near = Platform::nicknamed(&entry.key)
+                    .or_else(|| nearest(&entry.key, Platform::KEYS.iter().copied()));
                 let is_there = |key: &str| table.entries().iter().any(|entry| entry.key == key);
                 let finding = match near {
                     Some(near) if is_there(near) => {

@@ -25,6 +25,7 @@ pub(crate) use schema::Schema;
 pub(crate) static FACTS: Facts = Facts {
     key: "nomad",
     name: "Nomad",
+    nicknames: &[],
     // `DefaultKillTimeout` in `nomad/structs/structs.go`.
     default_grace: Duration::from_secs(5),
     // What the Docker driver hands to the engine where no `kill_signal` is written; the other drivers

@@ -18,6 +18,7 @@ use crate::rules::shape;
 pub(crate) static FACTS: Facts = Facts {
     key: "pm2",
     name: "PM2",
+    nicknames: &[],
     // `KILL_TIMEOUT` in `constants.js`, unless the daemon's PM2_KILL_TIMEOUT says otherwise.
     default_grace: Duration::from_millis(1_600),
     // integer milliseconds.

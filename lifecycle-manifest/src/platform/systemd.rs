@@ -20,6 +20,7 @@ use crate::text::{Node, Route, Value};
 pub(crate) static FACTS: Facts = Facts {
     key: "systemd",
     name: "systemd",
+    nicknames: &[],
     // `DefaultTimeoutStopSec=`, systemd-system.conf(5); a distribution or a host may have another.
     default_grace: Duration::from_secs(90),
     // Time spans are held in microseconds (systemd.time(7)); a manifest has milliseconds.
