@@ -6,6 +6,7 @@ use super::Context;
 use crate::duration::{human, show};
 use crate::finding::{Edit, Finding, Fix, Place, Safety};
 use crate::text::Route;
+use crate::timeline::Timeline;
 
 rule! {
     /// A fallen readiness is noticed only after the settle time is over.
@@ -141,8 +142,27 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     } else {
         "or"
     };
-    findings.push(finding.fix_with(
-        format!("{or} `settle: {longer}`"),
-        Fix::new(Safety::Unsafe, [edit]),
-    ));
+    let more = notice - settle.value;
+    findings.push(match without_room(context, more) {
+        None => finding.fix_with(
+            format!("{or} `settle: {longer}`"),
+            Fix::new(Safety::Unsafe, [edit]),
+        ),
+        // A mend that makes another error is none.
+        Some(line) => finding.help(format!(
+            "{or} `settle: {longer}`, with a longer `grace_period` on {}: it takes {} more, and {} is to spare",
+            line.facts.name,
+            human(more),
+            human(line.spare().unwrap_or_default()),
+        )),
+    });
+}
+
+/// The platform that has least to spare, where its grace period has no room for this much more settling.
+fn without_room<'a>(context: &Context<'a>, more: Duration) -> Option<&'a Timeline> {
+    let inside = context.timelines.iter();
+    let inside = inside.filter(|line| line.terms.routing_lags && line.terms.outside.is_none());
+    inside
+        .filter(|line| line.spare().is_some_and(|spare| spare < more))
+        .min_by_key(|line| line.spare())
 }
