@@ -70,7 +70,7 @@ fn files(ask: &Ask<'_>) -> Result<Vec<Sheet>> {
         );
     }
     let (compose, _) = ask.platform("compose", Platform::compose)?;
-    note_probe(ask, "compose", compose.health_check.as_ref());
+    note_probe("compose", compose.health_check.as_ref());
     let whole = template!("compose/compose.yaml").quoted_by(interpolated);
     Ok(vec![Sheet::new("compose.yaml", whole, data)])
 }

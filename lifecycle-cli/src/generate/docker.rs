@@ -70,7 +70,7 @@ fn files(ask: &Ask<'_>) -> Result<Vec<Sheet>> {
         say!("note: no `ports` under `platforms.docker`, so nothing is published on the host");
     }
     let (docker, _) = ask.platform("docker", Platform::docker)?;
-    note_probe(ask, "docker", docker.health_check.as_ref());
+    note_probe("docker", docker.health_check.as_ref());
     let script = template!("docker/run.sh").quoted_by(shell);
     Ok(vec![Sheet::new("run.sh", script, data)])
 }
@@ -121,21 +121,13 @@ fn health(ask: &Ask<'_>, docker: &Docker) -> Option<Health> {
 }
 
 /// What the program's own probe needs: a program of another make takes its words for arguments and never
-/// gets healthy, nor does one that answers for health nowhere.
-pub(super) fn note_probe(ask: &Ask<'_>, key: &str, check: Option<&HealthCheck>) {
-    if !matches!(check, Some(HealthCheck::Runtime)) {
-        return;
-    }
-    say!(
-        "note: `health_check: runtime` under `platforms.{key}`: only a program built with the lifecycle \
-         runtime can ask itself; for another program write a command of its image, \
-         `[CMD, PROGRAM, ARGUMENT]`"
-    );
-    let health = ask.resolved.plan.health.as_ref();
-    if health.and_then(|health| health.port).is_none() {
+/// gets healthy.
+pub(super) fn note_probe(key: &str, check: Option<&HealthCheck>) {
+    if matches!(check, Some(HealthCheck::Runtime)) {
         say!(
-            "note: the manifest has no `traffic.health.port`, so the program that asks itself gets no \
-             answer and counts as unhealthy"
+            "note: `health_check: runtime` under `platforms.{key}`: only a program built with the \
+             lifecycle runtime can ask itself; for another program write a command of its image, \
+             `[CMD, PROGRAM, ARGUMENT]`"
         );
     }
 }

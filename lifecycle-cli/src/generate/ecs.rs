@@ -114,7 +114,7 @@ fn files(ask: &Ask<'_>) -> Result<Vec<Sheet>> {
              runtime` lets a program with this runtime ask itself"
         );
     }
-    note_probe(ask, "ecs", ecs.health_check.as_ref());
+    note_probe("ecs", ecs.health_check.as_ref());
     if !ecs.sidecars.is_empty() {
         say!(
             "note: sidecars stop after the program and are not in the task definition: they are yours to add, \

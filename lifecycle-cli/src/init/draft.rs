@@ -236,6 +236,18 @@ impl Draft {
             })
             .collect()
     }
+
+    /// A platform has the program ask itself for health.
+    pub(super) fn asks_itself(&self) -> bool {
+        let ecs = self
+            .ecs
+            .as_ref()
+            .and_then(|ecs| ecs.health_check.value.as_ref());
+        let others = self.others.iter().flat_map(|other| &other.values);
+        let mut checks = others.filter(|(key, _)| *key == "health_check");
+        matches!(ecs, Some(HealthCheck::Runtime))
+            || checks.any(|(_, slot)| slot.value.as_deref() == Some("runtime"))
+    }
 }
 
 /// `traffic.health`.

@@ -53,7 +53,7 @@ fn manifests() -> Vec<String> {
         for resources in resources {
             let resources = resources.replace("jobs", "http");
             manifests.push(format!(
-                "lifecycle: 1\nservice: shop\ntraffic: {{ health: {{ period: 2500ms }} }}\nresources:\n{resources}platforms:\n  compose: {{ {knobs} }}\n  docker: {{}}\n",
+                "lifecycle: 1\nservice: shop\ntraffic: {{ health: {{ port: 9090, period: 2500ms }} }}\nresources:\n{resources}platforms:\n  compose: {{ {knobs} }}\n  docker: {{}}\n",
             ));
         }
     }

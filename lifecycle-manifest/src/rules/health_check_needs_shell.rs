@@ -22,6 +22,7 @@ rule! {
     /// ```yaml
     /// lifecycle: 1
     /// service: shop
+    /// traffic: { health: { port: 8081 } }
     /// resources:
     ///   jobs: { kind: task, timeout: 5s }
     /// platforms:
@@ -35,6 +36,7 @@ rule! {
     /// ```yaml
     /// lifecycle: 1
     /// service: shop
+    /// traffic: { health: { port: 8081 } }
     /// resources:
     ///   jobs: { kind: task, timeout: 5s }
     /// platforms:

@@ -86,6 +86,7 @@ mod grace_outlives_progress_deadline;
 mod grace_too_short;
 mod grace_without_end;
 mod health_check_needs_shell;
+mod health_check_without_port;
 mod hook_drift;
 mod hook_never_ends;
 mod hook_outlives_grace;
@@ -229,6 +230,7 @@ pub static ALL: &[&Rule] = &[
     &published_port_closed::RULE,
     &probe_asks_init::RULE,
     &health_check_needs_shell::RULE,
+    &health_check_without_port::RULE,
     &children_left_behind::RULE,
     &children_signalled_too::RULE,
     &exec_stop_cut_off::RULE,

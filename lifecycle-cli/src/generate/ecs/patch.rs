@@ -44,7 +44,7 @@ enum Names {
 
 pub(super) fn sheets(ask: &Ask<'_>) -> Result<Vec<Sheet>> {
     let (ecs, line) = ask.platform("ecs", Platform::ecs)?;
-    note_probe(ask, "ecs", ecs.health_check.as_ref());
+    note_probe("ecs", ecs.health_check.as_ref());
     let service = &ask.resolved.plan.service;
     let data = |names: Names| -> Result<Data<'_>> {
         let definition = TaskDefinition {

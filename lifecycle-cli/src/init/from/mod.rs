@@ -114,6 +114,9 @@ pub(super) fn draft(
         };
         describe(&mut draft, *one, sources);
     }
+    if let Some(one) = chosen.first() {
+        probes::ask_itself(&mut draft, one.source);
+    }
     fit::timeouts(&mut draft)?;
     Ok(draft)
 }

@@ -80,6 +80,19 @@ pub(super) fn health(draft: &Draft, source: &Source, container: &Container) -> S
     }
 }
 
+/// A program that asks itself does so at a port that no file of a platform names.
+pub(super) fn ask_itself(draft: &mut Draft, source: &Source) {
+    if !draft.asks_itself() {
+        return;
+    }
+    let health = draft.health.value.get_or_insert_default();
+    if health.port.is_none() {
+        let taken = |port| draft.resources.iter().any(|it| it.port == Some(port));
+        health.port = (8081..=9000).find(|port| !taken(*port));
+        draft.health.note = Some(source.asks("on which port does it answer for its health?"));
+    }
+}
+
 /// Where liveness is asked, if a manifest can say it; a note, if not.
 fn live(container: &Container, number: u16, notes: &mut Vec<String>) -> Option<Path> {
     let probe = container.liveness.as_ref()?;
