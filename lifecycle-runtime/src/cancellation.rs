@@ -94,3 +94,23 @@ impl fmt::Debug for Cancellation {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_fires_with_its_parent_and_not_the_other_way_round() {
+        let parent = Cancellation::default();
+        let (first, second) = (parent.child(), parent.child());
+        first.fire();
+        assert!(first.is_cancelled() && !parent.is_cancelled() && !second.is_cancelled());
+        parent.fire();
+        assert!(parent.is_cancelled() && second.is_cancelled());
+        let words = [parent, Cancellation::default()].map(|it| format!("{it:?}"));
+        assert_eq!(
+            words,
+            ["true", "false"].map(|is| format!("Cancellation {{ cancelled: {is}, .. }}"))
+        );
+    }
+}
