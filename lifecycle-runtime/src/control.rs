@@ -271,12 +271,10 @@ impl Control {
         if inner.hurry || inner.reached < Reached::Ready {
             return began;
         }
-        match inner.signal {
-            Some((_, at)) if at == began => began + self.timeline.settle,
-            // The platform's clock started while the service was already on its way out.
-            Some((_, at)) => (began + self.own_settle()).min(at + self.timeline.settle),
-            None => began + self.own_settle(),
-        }
+        let own = began + self.own_settle();
+        // The platform's clock may start while the service is on its way out already.
+        let signal = inner.signal;
+        signal.map_or(own, |(_, at)| own.min(at + self.timeline.settle))
     }
 
     /// Routing has had its time; how much that was.

@@ -55,6 +55,8 @@ async fn the_first_signal_sets_the_platforms_deadline() {
     assert_eq!(control.signal(Signal::Terminate, false), Verdict::Begin);
     assert_eq!(deadline(&orders), ms(10_000));
     assert_eq!(control.settles_until() - Instant::now(), ms(1000));
+    tokio::time::advance(ms(300)).await;
+    assert_eq!((control.settle(), control.left()), (ms(700), ms(9700)));
     assert!(control.requested.is_cancelled() && control.health.is_stopping());
 }
 
@@ -86,6 +88,8 @@ async fn a_signal_on_the_way_out_starts_the_platforms_clock() {
     assert!(control.wired(Vec::new()));
     control.ready();
     control.stop("a task died".to_owned());
+    let cause = Some("a task died".to_owned());
+    assert_eq!(control.asked_by(), (None, cause.clone()));
     deadline(&orders);
     tokio::time::advance(ms(500)).await;
     assert_eq!(
@@ -96,6 +100,7 @@ async fn a_signal_on_the_way_out_starts_the_platforms_clock() {
     assert_eq!(deadline(&orders), ms(10_000));
     assert_eq!(control.settles_until() - Instant::now(), ms(1000));
     let report = control.finished();
+    assert_eq!(control.asked_by(), (Some(Signal::Interrupt), cause));
     assert_eq!(report.signal, Some(Signal::Interrupt));
     assert_eq!(report.total, ms(500));
 }
@@ -113,7 +118,7 @@ async fn further_signals_go_by_the_rule() {
         Verdict::Ignore,
         "the same key press"
     );
-    tokio::time::advance(ms(1000)).await;
+    tokio::time::advance(SAME_KEY_PRESS - ms(10)).await;
     assert_eq!(control.signal(Signal::Terminate, false), Verdict::Ignore);
     assert!(orders.try_recv().is_err());
     assert_eq!(control.signal(Signal::Interrupt, false), Verdict::Leave);
