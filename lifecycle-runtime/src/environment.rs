@@ -7,7 +7,7 @@ use crate::plan::{Plan, Timeline};
 
 const HEALTH_PORT: &str = "LIFECYCLE_HEALTH_PORT";
 
-/// The variables that generated manifests set.
+/// What the environment tells the process.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Environment {
     /// `LIFECYCLE_PLATFORM`: the platform's key in the manifest.

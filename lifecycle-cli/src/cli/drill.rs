@@ -18,7 +18,7 @@ pub(crate) struct DrillArgs {
     /// A directory with a lifecycle.yaml and the program's Cargo.toml, or a manifest beside one. With `-- COMMAND`, only the manifest is taken from it. Without it: the nearest lifecycle.yaml, here or above; a command, an image, a unit or a process may be drilled without any.
     #[arg(value_name = "DIR")]
     pub(crate) directory: Option<PathBuf>,
-    /// Which platform to play, by its key in the manifest. Without it: the first that can be played.
+    /// Which platform to play, by its key in the manifest. Without it: with `--image`, `--compose` and `--unit` Docker, Compose and systemd, where the manifest names it or there is none; otherwise the first that the manifest names; for a command without a manifest, Kubernetes.
     #[arg(long, value_name = "PLATFORM")]
     pub(crate) platform: Option<String>,
     /// Drills a container image through Docker or Podman, as its process 1; COMMAND then takes the place of the image's own. Its ports are published on loopback: those of the manifest, of `--port`, or the image's EXPOSE. Played as Docker, `docker stop` stops it; as any other platform, the drill signals it.
@@ -54,7 +54,7 @@ pub(crate) struct DrillArgs {
     /// Requests a second. Without it: what the manifest's `drill` says, or 200.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub(crate) rate: Option<u32>,
-    /// A request to send, as `[PROTOCOL ][METHOD ]PATH[=WEIGHT]`; may be given several times. PROTOCOL is `http2`, `grpc`, `websocket` or `stream`; without it, HTTP/1.1. Without any: what the manifest's `drill` says, or what its resources answer: `GET /`, gRPC's health check, a WebSocket.
+    /// A request to send, as `[PROTOCOL ][METHOD ]PATH[=WEIGHT]`; may be given several times. PROTOCOL is `http2`, `grpc`, `websocket` or `stream`; without it, HTTP/1.1. Without any: what the manifest's `drill` says, or what its resources answer: `GET /`, gRPC's health check, a WebSocket, a stream.
     #[arg(long = "request", value_name = "SPEC")]
     pub(crate) requests: Vec<String>,
     /// Where the program listens, when the manifest does not say. Without either: the port that it opens, found by looking.
@@ -69,7 +69,7 @@ pub(crate) struct DrillArgs {
     /// Where liveness is answered, when the manifest does not say.
     #[arg(long, value_name = "URL")]
     pub(crate) live: Option<String>,
-    /// A fault to play the stop with, as `NAME` or `NAME=RESOURCE`: `hanging-close=orders-db`; may be given several times. `all` plays each one after the other, `list` shows them with what each asks of the program. The load runs for a second at most before the stop.
+    /// A fault to play the stop with, as `NAME` or `NAME=RESOURCE`: `hanging-close=orders-db`; may be given several times. `all` plays each one after the other, `list` shows them with what each asks of the program. The load runs for a second at most before the stop, and for two with `dependency-gone`.
     #[arg(long = "scenario", value_name = "NAME")]
     pub(crate) scenarios: Vec<Scenarios>,
     /// The platform's grace period, shortened: SIGKILL comes so long after the platform's stop. A program that hangs ends sooner; one whose plan needs the whole time is cut.

@@ -80,10 +80,11 @@ impl Telemetry {
     /// Calls `last` at the very end: when all steps have ended and the report has been logged, so that
     /// both can still be sent.
     ///
-    /// It has what is left until the plan's deadline, half of the reserve at least, and no more than
-    /// the step's own timeout. It is not called where a flush was cut off: what hung once would hang
-    /// again. An error or a timeout of it makes the step a failed one in the report, which is then
-    /// written again.
+    /// It has what is left until the plan's deadline, less 100 ms for the process to leave, and no more
+    /// than the step's own timeout. Where steps took their whole windows, half of the reserve is left,
+    /// and the report is written first, for a second at most. It is not called where a flush was cut
+    /// off: what hung once would hang again. An error or a timeout of it makes the step a failed one in
+    /// the report, which is then written again.
     #[must_use = "a resource does nothing before it is wired"]
     pub fn finally<F, Fut>(mut self, last: F) -> Self
     where
