@@ -428,3 +428,37 @@ fn that_a_program_asks_itself_is_said_to_need_the_runtime() {
         }
     }
 }
+
+/// Nomad refuses a job whose times for a deployment do not lie within one another
+/// (`UpdateStrategy.Validate`).
+#[test]
+fn a_job_of_nomad_leaves_nothing_at_a_default_that_does_not_fit() {
+    for (progress, written) in [
+        ("", "progress_deadline = \"600s\""),
+        ("301s", "progress_deadline = \"301s\""),
+        (
+            "5m",
+            "progress_deadline = \"300s\"\n# Nomad takes only what is shorter than progress_deadline.\nhealthy_deadline = \"270s\"",
+        ),
+        (
+            "11s",
+            "progress_deadline = \"11s\"\n# Nomad takes only what is shorter than progress_deadline.\nhealthy_deadline = \"9s900ms\"\nmin_healthy_time = \"8s910ms\"",
+        ),
+        ("0s", "progress_deadline = \"0s\""),
+    ] {
+        let knob = match progress {
+            "" => String::new(),
+            time => format!("progress_deadline: {time}, "),
+        };
+        let project = project(&format!(
+            "lifecycle: 1\nservice: shop\nresources: {{ jobs: {{ kind: task, timeout: 3s }} }}\n\
+             platforms: {{ nomad: {{ image: x, grace_period: 10s, {knob}kill_signal: SIGTERM }} }}\n"
+        ));
+        expect(project.path(), &["gen", "nomad", "-o", "deploy"], 0);
+        let job = std::fs::read_to_string(project.path().join("deploy/shop.nomad.hcl")).unwrap();
+        let (_, update) = job.split_once("progress_deadline").unwrap();
+        let (update, _) = update.split_once('}').unwrap();
+        let lines: Vec<&str> = update.trim().lines().map(str::trim).collect();
+        assert_eq!(format!("progress_deadline {}", lines.join("\n")), written);
+    }
+}

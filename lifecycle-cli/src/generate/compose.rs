@@ -3,7 +3,7 @@
 use anyhow::Result;
 use lifecycle_manifest::deployed::planned;
 use lifecycle_manifest::duration::seconds_up;
-use lifecycle_manifest::platform::{Compose, ComposeHook};
+use lifecycle_manifest::platform::{COMPOSE_HOOKS_SINCE, Compose, ComposeHook};
 use lifecycle_manifest::{Platform, Timeline};
 use minijinja::Value;
 use serde::Serialize;
@@ -71,6 +71,7 @@ fn files(ask: &Ask<'_>) -> Result<Vec<Sheet>> {
     }
     let (compose, _) = ask.platform("compose", Platform::compose)?;
     note_probe("compose", compose.health_check.as_ref());
+    note_hooks(compose);
     let whole = template!("compose/compose.yaml").quoted_by(interpolated);
     Ok(vec![Sheet::new("compose.yaml", whole, data)])
 }
@@ -90,8 +91,16 @@ fn patch(ask: &Ask<'_>) -> Result<Vec<Sheet>> {
              file: `lifecycle check --against` says what is missing there"
         );
     }
+    let (compose, _) = ask.platform("compose", Platform::compose)?;
+    note_hooks(compose);
     let overlay = template!("compose/compose.override.yaml").quoted_by(interpolated);
     Ok(vec![Sheet::new("compose.override.yaml", overlay, data)])
+}
+
+fn note_hooks(compose: &Compose) {
+    if !compose.pre_stop.is_empty() {
+        say!("note: `pre_stop` needs Compose {COMPOSE_HOOKS_SINCE} or newer");
+    }
 }
 
 fn data<'a>(ask: &Ask<'a>) -> Result<Data<'a>> {

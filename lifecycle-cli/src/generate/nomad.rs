@@ -49,6 +49,8 @@ struct Job<'a> {
     datacenters: Vec<&'a str>,
     health_check: &'static str,
     progress_deadline: String,
+    healthy_deadline: Option<String>,
+    min_healthy_time: Option<String>,
     count: u32,
     ports: Vec<Port>,
     port_names: Vec<String>,
@@ -145,6 +147,7 @@ fn job<'a>(ask: &Ask<'a>, nomad: &'a Nomad, ending: Ending<'a>) -> Result<Job<'a
         })
     });
     let service_port = plan.main_port(manifest).and_then(named);
+    let (healthy_deadline, min_healthy_time) = nomad.healthy_times();
     Ok(Job {
         namespace: nomad.namespace.as_ref().map(|it| it.value.as_str()),
         datacenters: nomad
@@ -157,6 +160,8 @@ fn job<'a>(ask: &Ask<'a>, nomad: &'a Nomad, ending: Ending<'a>) -> Result<Job<'a
             false => "task_states",
         },
         progress_deadline: show(nomad.progress_deadline().value),
+        healthy_deadline: healthy_deadline.map(show),
+        min_healthy_time: min_healthy_time.map(show),
         count: nomad
             .count
             .as_ref()

@@ -15,6 +15,9 @@ use crate::manifest::{Manifest, Written};
 use crate::read::{OtherName, Table, Zero};
 use crate::text::{Node, Route, Value};
 
+/// The first release that knows `pre_stop` (October 2024).
+pub const COMPOSE_HOOKS_SINCE: &str = "2.30";
+
 pub(crate) static FACTS: Facts = Facts {
     key: "compose",
     name: "Compose",

@@ -221,7 +221,7 @@ pub(crate) struct Schema {
     /// What is published on the host, as `[[ADDRESS:]HOST:]PORT`. Unset: nothing is.
     #[schemars(extend("examples" = [["80:8080"]]))]
     ports: Option<Vec<String>>,
-    /// How Docker asks the container itself. `runtime`: the program asks itself, whatever else the image has; only a program built with the lifecycle runtime can. None when not written.
+    /// How Docker asks the container itself, through the image's shell. `runtime`: the program asks itself; only a program built with the lifecycle runtime can. None when not written.
     health_check: Option<super::health_check::HealthCheckSchema>,
     /// How long what stops the engine, such as its systemd unit, waits until it kills. Unset: not known.
     supervisor_timeout: Option<crate::schema::DurationSchema>,

@@ -215,7 +215,12 @@ impl Ecs {
     }
 }
 
-impl Own for Ecs {}
+impl Own for Ecs {
+    // <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StopTask.html>
+    fn signal_is_the_images(&self) -> bool {
+        true
+    }
+}
 
 /// A name that both languages take, but for the marks that CloudFormation leaves out.
 fn identifier(key: &'static str, table: &mut Table<'_, '_>) -> Option<Written<String>> {

@@ -23,6 +23,8 @@ pub(crate) use limits::usual as usual_limit;
 pub use limits::{Limits, Spot};
 pub use mesh::{Mesh, Proxy};
 pub use pre_stop::PreStop;
+#[cfg(feature = "deployed")]
+pub(crate) use rollout::DEFAULT_MAX_UNAVAILABLE;
 pub use rollout::{Replacement, Rolling, Share};
 pub use security::SecurityContext;
 pub use selector::{NAME_LABEL, Selector};
@@ -286,7 +288,12 @@ impl Kubernetes {
     }
 }
 
-impl Own for Kubernetes {}
+impl Own for Kubernetes {
+    // <https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination-stop-signals>
+    fn signal_is_the_images(&self) -> bool {
+        true
+    }
+}
 
 fn namespace(table: &mut Table<'_, '_>) -> Option<Written<String>> {
     let namespace = table.text("namespace")?;

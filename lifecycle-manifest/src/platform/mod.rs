@@ -30,7 +30,7 @@ pub use beside::Beside;
 pub use cloud_run::{CloudRun, LIVENESS_PERIOD, RunKind, STARTUP_PERIOD};
 pub(crate) use cloud_run::{REQUEST_TIMEOUT, TASK_TIMEOUT};
 pub use command::Program;
-pub use compose::{Compose, PreStop as ComposeHook};
+pub use compose::{COMPOSE_HOOKS_SINCE, Compose, PreStop as ComposeHook};
 pub(crate) use docker::ENGINE_MARGIN;
 pub use docker::{Docker, Published};
 pub(crate) use ecs::DEREGISTRATION_DELAY_CAP;
@@ -42,14 +42,14 @@ pub use ecs::{Ecs, HEALTH_CHECK_INTERVAL, LaunchType, LoadBalancer, LogicalIds, 
 pub use fly::{AutoStop, FLY_MAX_UNAVAILABLE, Fly, FlyStrategy};
 pub use health_check::HealthCheck;
 pub use heroku::Heroku;
-#[cfg(feature = "deployed")]
-pub(crate) use kubernetes::EXEC_READINESS_FROZEN;
 pub use kubernetes::{
     ADMISSION_POLICY_BETA_SINCE, ADMISSION_POLICY_SINCE, Autoscaler, Balancer, Concurrency,
     Controller, DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, Job, Kubernetes, Limits, Mesh,
     NAME_LABEL, PORT_NAME_LONGEST, PreStop, Proxy, Replacement, Rolling, SecurityContext, Selector,
     Share, Sidecar, Spot, Successor, Version, WORKLOAD_NAME_LONGEST, is_schedule,
 };
+#[cfg(feature = "deployed")]
+pub(crate) use kubernetes::{DEFAULT_MAX_UNAVAILABLE, EXEC_READINESS_FROZEN};
 pub(crate) use kubernetes::{
     NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE, POD_REPLACEMENT_SINCE, SET_UNAVAILABLE_SINCE,
     usual_limit,
@@ -299,6 +299,11 @@ macro_rules! platforms {
             /// Its signal goes to every process of the service, and not to the first alone.
             pub fn signals_everyone(&self) -> bool {
                 self.own().signals_everyone()
+            }
+
+            /// An image that names a signal (`STOPSIGNAL`) is sent that one; no entry says another.
+            pub fn signal_is_the_images(&self) -> bool {
+                self.own().signal_is_the_images()
             }
 
             /// Its own answers, where they differ from the usual ones.

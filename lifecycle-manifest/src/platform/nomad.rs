@@ -14,6 +14,7 @@ mod schema;
 use std::time::Duration;
 
 use super::{Cap, Common, Facts, Own, Signal, Terms, held, owed_settle};
+use crate::duration::millis;
 use crate::figure::{Figure, Origin};
 use crate::manifest::{Manifest, Written};
 use crate::read::{OtherName, Table, Zero};
@@ -46,6 +47,12 @@ const MAX_KILL_TIMEOUT: Duration = Duration::from_secs(30);
 /// `update { progress_deadline }` when it is not set
 /// (<https://developer.hashicorp.com/nomad/docs/job-specification/update>).
 const PROGRESS_DEADLINE: Duration = Duration::from_secs(600);
+
+/// `update { healthy_deadline }` and `update { min_healthy_time }` when they are not set, each of which must
+/// be below the next and the first below `progress_deadline` (`UpdateStrategy.Validate` in
+/// `nomad/structs/structs.go`).
+const HEALTHY_DEADLINE: Duration = Duration::from_secs(300);
+const MIN_HEALTHY_TIME: Duration = Duration::from_secs(10);
 
 /// How long a drained node waits for its allocations when nothing is said
 /// (<https://developer.hashicorp.com/nomad/commands/node/drain>, `-deadline`).
@@ -257,6 +264,19 @@ impl Nomad {
             PROGRESS_DEADLINE,
             default,
         )
+    }
+
+    /// `healthy_deadline` and `min_healthy_time`, where a job cannot leave them at Nomad's defaults: it is
+    /// refused unless they are shorter than its `progress_deadline`.
+    pub fn healthy_times(&self) -> (Option<Duration>, Option<Duration>) {
+        let below = |limit: Duration| Duration::from_millis(millis(limit) * 9 / 10);
+        let progress = self.progress_deadline().value;
+        if progress.is_zero() || progress > HEALTHY_DEADLINE {
+            return (None, None);
+        }
+        let deadline = below(progress);
+        let least = (deadline <= MIN_HEALTHY_TIME).then(|| below(deadline));
+        (Some(deadline), least)
     }
 
     /// How long a drained node waits for what runs on it.

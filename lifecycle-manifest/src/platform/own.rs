@@ -20,6 +20,11 @@ pub(crate) trait Own {
         None
     }
 
+    /// An image that names a signal is sent that one: nothing here says another.
+    fn signal_is_the_images(&self) -> bool {
+        false
+    }
+
     /// Makes its entry say nothing of that signal.
     #[cfg(feature = "deployed")]
     fn forget_signal(&mut self) {}

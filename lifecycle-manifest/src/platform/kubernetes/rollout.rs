@@ -14,6 +14,11 @@ use crate::rules::shape;
 /// said (apps/v1/types.go, `DeploymentSpec`).
 const PROGRESS_DEADLINE: Duration = Duration::from_secs(600);
 
+/// A Deployment's `maxUnavailable` where it is not written (`SetDefaults_Deployment`,
+/// pkg/apis/apps/v1/defaults.go).
+#[cfg(feature = "deployed")]
+pub(crate) const DEFAULT_MAX_UNAVAILABLE: &str = "25%";
+
 /// The largest share that is taken: more than all pods leave nobody, and as much again beside them is
 /// what a whole second set is.
 const MOST_PERCENT: u32 = 100;
