@@ -266,6 +266,14 @@ pub struct DependsOn {
     pub condition: Option<Written<String>>,
 }
 
+impl DependsOn {
+    /// The other must have ended before this one starts: it is gone when this one stops.
+    pub fn has_ended(&self) -> bool {
+        let condition = self.condition.as_ref().map(|it| it.value.as_str());
+        matches!(condition, Some("COMPLETE" | "SUCCESS"))
+    }
+}
+
 /// ECS: `healthCheck`.
 #[derive(Debug, Clone)]
 pub struct HealthCheck {

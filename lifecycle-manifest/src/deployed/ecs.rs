@@ -244,10 +244,16 @@ impl Workload {
     }
 
     /// The containers that stop one after another and take longest, with their times: who depends on
-    /// another stops before it, and each one's time begins when its turn comes.
+    /// another stops before it, and each one's time begins when its turn comes. One that had to end before
+    /// others started is gone by then.
     pub(crate) fn stop_chain(&self) -> Vec<(&Container, Duration)> {
         let mut best: Vec<(&Container, Duration)> = Vec::new();
-        for container in &self.containers {
+        let depends = || self.containers.iter().flat_map(|it| &it.depends_on);
+        let gone = |name: &str| {
+            let mut ended = depends().filter(|it| it.has_ended());
+            ended.any(|it| it.container.value == name)
+        };
+        for container in self.containers.iter().filter(|it| !gone(it.name())) {
             let chain = self.chain_from(container, &mut Vec::new());
             let total = |chain: &[(&Container, Duration)]| -> Duration {
                 chain.iter().map(|(_, time)| *time).sum()
@@ -272,7 +278,8 @@ impl Workload {
         // A task has ten containers at most; what waits in a circle is refused by ECS.
         if above.len() < 10 {
             above.push(container.name());
-            let depends = container.depends_on.iter().filter_map(|depends| {
+            let waits = container.depends_on.iter().filter(|it| !it.has_ended());
+            let depends = waits.filter_map(|depends| {
                 let name = depends.container.value.as_str();
                 let mut others = self.containers.iter();
                 others.find(|other| other.name() == name && !above.contains(&name))

@@ -40,6 +40,7 @@ pub use hook::Lasts;
 pub(crate) use hook::{program, script};
 pub(crate) use matching::holdings;
 pub use matching::{Match, Wanted, matches};
+pub(crate) use nomad::whole_seconds_count;
 pub(crate) use pair::{Pair, container_place, missing, pairs};
 pub use pm2::Pm2App;
 pub(crate) use pm2::{Held, held};

@@ -316,10 +316,15 @@ fn grace(file: &Deployed, _: &Workload, container: &Container) -> Option<Setting
         return None;
     }
     let mut grace = own_grace(container, &FACTS);
-    if container.stop_signal.is_none() && driver(file, container).counts_whole_seconds() {
+    if whole_seconds_count(file, container) {
         grace.value = Duration::from_secs(grace.value.as_secs());
     }
     Some(grace)
+}
+
+/// Docker is told of the stop, and drops what is less than a second.
+pub(crate) fn whole_seconds_count(file: &Deployed, container: &Container) -> bool {
+    container.stop_signal.is_none() && driver(file, container).counts_whole_seconds()
 }
 
 /// The driver of a task.

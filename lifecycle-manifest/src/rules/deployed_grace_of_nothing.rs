@@ -1,9 +1,14 @@
 //! A deployed grace period of nothing, or next to it.
 
 #[cfg(feature = "deployed")]
+use std::time::Duration;
+
+#[cfg(feature = "deployed")]
 use crate::{
-    deployed::{Container, Held, Seen, View, held},
+    deployed::{Container, Held, Seen, View, held, whole_seconds_count},
+    duration::human,
     finding::{Finding, Place, Severity},
+    platform::Platform,
 };
 
 rule! {
@@ -11,11 +16,11 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A `terminationGracePeriodSeconds` of 0, of 1, or below zero; a `stopTimeout` of 0; a `stop_grace_period` or a `StopTimeout` of 0 under Compose and Docker; a `kill_timeout` of 0, below zero, or beyond what PM2's timers hold.
+    /// A `terminationGracePeriodSeconds` of 0, of 1, or below zero; a `stopTimeout` of 0; a `stop_grace_period` or a `StopTimeout` of 0 under Compose and Docker; a `terminationGracePeriodSeconds` of 0 in Azure Container Apps; a `kill_timeout` of 0 in a Nomad job, or of less than a second where Docker runs the task and no `kill_signal` is written; a `kill_timeout` of 0, below zero, or beyond what PM2's timers hold.
     ///
     /// ## Why it matters
     ///
-    /// With 0 the pod is gone at once, and no preStop hook runs. Below zero Kubernetes takes a second. ECS takes 0 for nothing written: 30 seconds; so does PM2: 1.6 seconds. Docker sends the signal and SIGKILL back to back. PM2 kills at once below zero, and beyond 2147483647 milliseconds.
+    /// With 0 the pod is gone at once, and no preStop hook runs. Below zero Kubernetes takes a second. ECS takes 0 for nothing written: 30 seconds; so does PM2: 1.6 seconds. Docker, Azure Container Apps and Nomad send the signal and SIGKILL back to back. PM2 kills at once below zero, and beyond 2147483647 milliseconds.
     ///
     /// ## Example
     ///
@@ -136,18 +141,41 @@ fn of_app(seen: &Seen<'_>, container: &Container) -> Option<Finding> {
 /// A container's own grace period of nothing; what only becomes nothing on its way is another rule's.
 #[cfg(feature = "deployed")]
 fn own(view: &View<'_>, seen: &Seen<'_>, container: &Container) -> Option<Finding> {
-    let is_docker = ["docker", "compose"].contains(&seen.workload.platform);
-    let grace = container
-        .grace
-        .as_ref()
-        .filter(|grace| grace.value.is_zero())?;
-    if !is_docker || super::deployed_grace_cut::cut(view, seen.file, container).is_some() {
+    let platform = seen.workload.platform;
+    let held = match platform {
+        "docker" | "compose" | "azure_container_apps" => Duration::ZERO,
+        // What of a second Docker drops on the way.
+        "nomad" if whole_seconds_count(&view.files[seen.file], container) => {
+            Duration::from_millis(999)
+        }
+        "nomad" => Duration::ZERO,
+        _ => return None,
+    };
+    let grace = container.grace.as_ref().filter(|it| it.value <= held)?;
+    if super::deployed_grace_cut::cut(view, seen.file, container).is_some() {
         return None;
     }
-    let message = format!("`{}` has no time to stop", container.name());
+    let facts = Platform::facts_of(platform)?;
+    // There it is the whole app's, and each container has it.
+    let whose = match platform {
+        "azure_container_apps" if !is_first(seen, container) => return None,
+        "azure_container_apps" => seen.workload.title(),
+        _ => format!("`{}`", container.name()),
+    };
+    let message = format!("{whose} has no time to stop");
     let finding = seen
         .finding(&RULE, message, Place::Value(grace.route.clone()))
         .label("SIGKILL comes with the signal")
-        .help("write how long the shutdown needs; without it, it is 10s, the Docker default");
+        .help(format!(
+            "write how long the shutdown needs; without it, it is {}, the {} default",
+            human(facts.default_grace),
+            facts.name
+        ));
     Some(finding)
+}
+
+#[cfg(feature = "deployed")]
+fn is_first(seen: &Seen<'_>, container: &Container) -> bool {
+    let first = seen.workload.containers.first();
+    first.is_some_and(|first| first.route == container.route)
 }

@@ -82,25 +82,40 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
     let Some(reader) = pair.reader() else {
         return;
     };
+    let cap = pair.line.terms.cap.as_ref();
+    let takes = |value| cap.is_none_or(|cap| value <= cap.limit);
     let message = match deployed.value.cmp(&planned) {
         Ordering::Equal => return,
         Ordering::Less => format!(
             "{title} allows {value} before SIGKILL, {} less than the manifest plans with",
             human(planned.saturating_sub(deployed.value))
         ),
+        // What the platform does not hold is no safety.
+        Ordering::Greater if !takes(deployed.value) => format!(
+            "{title} asks for {value} before SIGKILL, {} more than the manifest plans with, and does \
+             not get it",
+            human(deployed.value.saturating_sub(planned))
+        ),
         Ordering::Greater => format!(
             "{title} allows {value} before SIGKILL, {} more than the manifest plans with: the safe side",
             human(deployed.value.saturating_sub(planned))
         ),
     };
-    let label = deployed.label(reader.grace_key, |value| {
-        format!("SIGKILL comes {value} after the stop")
-    });
+    let over = cap.filter(|cap| deployed.value > cap.limit);
+    let label = match over {
+        Some(cap) => format!("more than the {} that there are at most", human(cap.limit)),
+        None => deployed.label(reader.grace_key, |value| {
+            format!("SIGKILL comes {value} after the stop")
+        }),
+    };
     let mut finding = pair
         .finding(&RULE, message, deployed.place.clone())
         .label(label)
         .beside(pair.planned_grace());
-    finding = pair.with_sum(finding);
+    finding = match over {
+        Some(cap) => finding.note(cap.because),
+        None => pair.with_sum(finding),
+    };
     if deployed.default.is_some()
         && pair
             .platform
@@ -112,8 +127,6 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
         );
     }
     // More than the platform takes is the manifest's fault, and no way out.
-    let cap = pair.line.terms.cap.as_ref();
-    let takes = |value| cap.is_none_or(|cap| value <= cap.limit);
     if takes(planned) {
         finding = finding.help(format!("write `{}`", (reader.write_grace)(planned)));
     }

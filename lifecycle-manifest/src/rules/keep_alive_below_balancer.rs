@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Context;
 use crate::duration::{human, show};
 use crate::figure::Figure;
-use crate::finding::{Finding, Place};
+use crate::finding::{Finding, Place, Severity};
 use crate::manifest::Written;
 use crate::platform::{Balancer, Platform};
 use crate::text::Route;
@@ -17,6 +17,7 @@ rule! {
     /// ## What it finds
     ///
     /// A `traffic.keep_alive` no longer than the balancer's idle timeout: on ECS the written one or the default, on Kubernetes the written one.
+    /// One that is less than five seconds longer is a warning.
     ///
     /// ## Why it matters
     ///
@@ -81,7 +82,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         balancers.push((line, balancer.route.clone(), balancer.idle_timeout()));
     }
     for (line, balancer, idle) in balancers {
-        if keep_alive.value <= idle.value {
+        if keep_alive.value < idle.value + ROOM {
             findings.push(finding(keep_alive, line, &balancer, &idle));
         }
     }
@@ -101,7 +102,13 @@ fn finding(
     let place = Place::Value(keep_alive.route.clone());
     let mut finding = Finding::new(&RULE, message, place.clone())
         .on(line.platform())
-        .label("the balancer may still use the connection then");
+        .label(match keep_alive.value <= idle.value {
+            true => "the balancer may still use the connection then",
+            false => "a request that is sent in the last moment may still come then",
+        });
+    if keep_alive.value > idle.value {
+        finding.severity = Severity::Warning;
+    }
     finding = match idle.origin.route() {
         Some(route) => finding.related(
             Place::Value(route.clone()),

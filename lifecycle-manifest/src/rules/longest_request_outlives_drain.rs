@@ -10,7 +10,7 @@ use crate::figure::Figure;
 use crate::finding::{Edit, Finding, Fix, Place, Safety};
 use crate::kind::Kind;
 use crate::manifest::Written;
-use crate::platform::{Balancer, DEREGISTRATION_DELAY_CAP, Platform, round_up};
+use crate::platform::{Balancer, DEREGISTRATION_DELAY_CAP, LoadBalancer, Platform, round_up};
 use crate::text::Route;
 use crate::timeline::{Timeline, Window};
 
@@ -83,12 +83,17 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             }
             continue;
         }
-        // A balancer in front of a cluster lets go of them by itself; the pod still has its steps.
-        let balancer = match context.manifest.platforms.get(line.platform()) {
-            Some(Platform::Kubernetes(kubernetes)) => kubernetes.load_balancer.as_ref(),
+        // A balancer in front of a cluster, or of Spot capacity, lets go of them by itself; the program
+        // still has its steps.
+        let delay = match context.entry(line) {
+            Some(Platform::Kubernetes(it)) => it.load_balancer.as_ref().and_then(Balancer::delay),
+            Some(Platform::Ecs(it)) => {
+                let balancer = it.load_balancer.as_ref();
+                balancer.map(LoadBalancer::deregistration_delay)
+            }
             _ => None,
         };
-        if let Some(delay) = balancer.and_then(Balancer::delay)
+        if let Some(delay) = delay
             && delay.value < longest.value
         {
             findings.push(by_deregistration(context, line, &delay, longest));
@@ -189,7 +194,7 @@ fn by_deregistration(
     let text = show(enough);
     match delay.origin.route() {
         // What is in front of a cluster is set there; here it is only said.
-        Some(route) if line.terms.outside.is_none() => finding.fix(
+        Some(route) if context.entry(line).and_then(Platform::ecs).is_none() => finding.fix(
             format!("let it wait that long, and write `deregistration_delay: {text}`"),
             Place::Value(route.clone()),
             text,

@@ -1,18 +1,22 @@
 //! A mesh's proxy that is signalled together with the program.
 
+use std::time::Duration;
+
 use super::Context;
 use super::verdict::{grace_label, grace_place};
 use crate::duration::{human, show};
 use crate::finding::{Edit, Finding, Fix, Place, Safety};
-use crate::platform::{Kubernetes, Platform, round_up};
+use crate::manifest::Written;
+use crate::platform::{Kubernetes, Mesh, Platform, round_up};
 use crate::text::Route;
+use crate::timeline::Timeline;
 
 rule! {
     /// The mesh's proxy is no native sidecar, and its drain does not match the program's.
     ///
     /// ## What it finds
     ///
-    /// A mesh whose proxy is not native (`native: false`, or a cluster below 1.29), and that leaves before the program has finished; or that waits for connections longer than the grace period.
+    /// A mesh whose proxy is not native (`native: false`, or a cluster below 1.29), and that leaves before the program has finished, or refuses new requests before, as Linkerd's does; or that waits for connections longer than the grace period.
     ///
     /// ## Why it matters
     ///
@@ -73,6 +77,9 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let name = mesh.value.name();
     let end = line.signal_at() + line.steps_end();
     let grace = line.grace().value;
+    if mesh.value == Mesh::Linkerd && !end.is_zero() {
+        findings.push(refused(line, mesh, end));
+    }
     let message = if drain.value < end {
         format!(
             "{name}'s proxy leaves {} after the stop, and the program needs up to {}",
@@ -121,6 +128,23 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         }
         false => finding.help("make the plan fit the grace period first"),
     });
+}
+
+/// However long Linkerd's proxy waits for what it has, it takes nothing new.
+fn refused(line: &Timeline, mesh: &Written<Mesh>, end: Duration) -> Finding {
+    let message = format!(
+        "Linkerd's proxy refuses new requests from the pod's stop on, the program's own too, and the \
+         program needs up to {}",
+        human(end)
+    );
+    Finding::new(&RULE, message, Place::Value(mesh.route.clone()))
+        .on(line.platform())
+        .label("it gets its signal at the pod's stop")
+        .help("inject it as a native sidecar, which Linkerd does by itself since 2.20")
+        .help(format!(
+            "or inject it with `--wait-before-exit-seconds` of {} or more, and allow this finding",
+            round_up(end, line.facts.unit).as_secs()
+        ))
 }
 
 /// The edit that writes the proxy's drain, in the shape in which the mesh is written.

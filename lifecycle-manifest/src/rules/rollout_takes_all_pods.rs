@@ -4,7 +4,7 @@
 use crate::{
     deployed::{Strategy, View},
     finding::{Finding, Place, Severity},
-    manifest::Written,
+    platform::DEFAULT_MAX_UNAVAILABLE,
 };
 
 rule! {
@@ -100,15 +100,17 @@ fn judge(
         let what = "stops every pod before the first new one starts";
         return serves.then(|| (what, Place::Value(kind.route.clone()), Severity::Warning));
     }
-    let unavailable = strategy.max_unavailable.as_ref()?;
-    let place = Place::Value(unavailable.route.clone());
     let surge = strategy.max_surge.as_ref();
+    let (unavailable, place) = match &strategy.max_unavailable {
+        Some(written) => (&*written.value, Place::Value(written.route.clone())),
+        None => (DEFAULT_MAX_UNAVAILABLE, Place::Value(surge?.route.clone())),
+    };
     let (down, up) = (
         share(unavailable, replicas, false)?,
-        surge.map(|it| share(it, replicas, true)),
+        surge.map(|it| share(&it.value, replicas, true)),
     );
     let none = |it: &str| matches!(it, "0" | "0%");
-    if none(&unavailable.value) && surge.is_some_and(|it| none(&it.value)) {
+    if none(unavailable) && surge.is_some_and(|it| none(&it.value)) {
         let what = "can take no pod and add none: Kubernetes refuses it";
         return Some((what, place, Severity::Error));
     }
@@ -125,9 +127,9 @@ fn judge(
 
 /// A number, or a share of the replicas.
 #[cfg(feature = "deployed")]
-fn share(written: &Written<String>, replicas: i64, up: bool) -> Option<i64> {
-    let Some(percent) = written.value.strip_suffix('%') else {
-        return written.value.parse().ok();
+fn share(written: &str, replicas: i64, up: bool) -> Option<i64> {
+    let Some(percent) = written.strip_suffix('%') else {
+        return written.parse().ok();
     };
     let parts = percent.parse::<i64>().ok()?.checked_mul(replicas)?;
     Some(match up {

@@ -16,7 +16,7 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A `supervisor_timeout` under `docker` or `compose` that is shorter than what it stands around: hooks and grace period under Compose, the grace period and five seconds of the engine's own under Docker.
+    /// A `supervisor_timeout` under `docker` or `compose` that is not longer than what it stands around: hooks and grace period under Compose, the grace period and five seconds of the engine's own under Docker.
     /// Where even the plan is longer, it is an error.
     ///
     /// ## Why it matters
@@ -64,6 +64,10 @@ rule! {
     pub(super) RULE = "LC113", "supervisor-leaves-first", Warning, High, check
 }
 
+/// What the end itself takes, at least: a level that waits exactly as long as the one inside it gives up
+/// in the same moment.
+const MARGIN: Duration = Duration::from_secs(1);
+
 fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     for line in context.timelines {
         let Some(inside) = Inside::of(context, line) else {
@@ -71,7 +75,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         };
         let limit = inside.limit.value;
         let holds = |time: Duration| inside.around + time;
-        if holds(line.grace().value) <= limit {
+        if holds(line.grace().value) < limit {
             continue;
         }
         let cut = holds(line.needed()) > limit;
@@ -101,13 +105,13 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         if let Some(route) = line.grace().origin.route() {
             finding = finding.related(Place::Value(route.clone()), "the container has this long");
         }
-        let longer = show(holds(line.grace().value));
+        let longer = show(holds(line.grace().value) + MARGIN);
         if cut {
             finding.severity = Severity::Error;
             finding = finding.note(format!("sum: {}", line.sum()));
             let within = limit.saturating_sub(inside.around);
             finding.help.extend(timeouts_within(context, line, within));
-        } else if let Some(smallest) = line.smallest_grace().filter(|it| holds(*it) <= limit)
+        } else if let Some(smallest) = line.smallest_grace().filter(|it| holds(*it) < limit)
             && line.grace().origin.route().is_some()
         {
             let smallest = show(smallest);

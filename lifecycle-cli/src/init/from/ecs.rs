@@ -56,13 +56,9 @@ fn sidecars(
     let mut at = vec![main];
     while let Some(container) = at.pop() {
         for depends in &container.depends_on {
-            // What must have ended before the program starts is gone when it stops.
-            let ended = depends.condition.as_ref().is_some_and(|condition| {
-                ["COMPLETE", "SUCCESS"].contains(&condition.value.as_str())
-            });
             let named = |one: &&Container| one.name() == depends.container.value;
             if let Some(other) = workload.containers.iter().find(named)
-                && !ended
+                && !depends.has_ended()
                 && other.route != main.route
                 && found.iter().all(|known| known.route != other.route)
             {

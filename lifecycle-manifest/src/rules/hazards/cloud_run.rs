@@ -16,13 +16,14 @@ pub(super) static GROUP: Group = Group {
             "A single step's timeout is as long as the ten seconds.",
             &["above-platform-cap"],
         ),
-        found(
+        partly(
             "C-03",
             "A request may take longer than an instance has left once it is told to go.",
             &[
                 "request-timeout-outlives-drain",
                 "longest-request-outlives-drain",
             ],
+            "A `request_timeout` that is not written is not held against the plan.",
         ),
         found(
             "C-04",

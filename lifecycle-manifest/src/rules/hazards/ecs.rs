@@ -1,7 +1,7 @@
 //! What is known to go wrong on Amazon ECS.
 
 use super::Place::On;
-use super::{Group, found, not_found};
+use super::{Group, found, not_found, partly};
 
 pub(super) static GROUP: Group = Group {
     place: On(&["ecs"]),
@@ -41,10 +41,11 @@ pub(super) static GROUP: Group = Group {
             "A request may last longer than the deregistration delay.",
             &["longest-request-outlives-drain"],
         ),
-        found(
+        partly(
             "E-06",
             "On Spot, deregistration and stop together need more than the notice.",
             &["spot-notice-too-short", "stop-chain-outlives-spot"],
+            "Of a manifest it is what the plan needs, of deployed files the stop times without the delay before them.",
         ),
         found(
             "E-07",

@@ -57,10 +57,11 @@ pub(super) static GROUP: Group = Group {
             &["stop-signal-not-sent"],
             "A manifest cannot set a stop signal; it is looked for in deployed files.",
         ),
-        found(
+        partly(
             "K-09",
             "The grace period is longer than an autoscaler or a Spot notice waits.",
             &["node-leaves-first", "spot-notice-too-short"],
+            "Against a Spot notice only what the plan needs is held, and not a grace period that nobody uses up.",
         ),
         partly(
             "K-10",

@@ -36,7 +36,7 @@ pub(super) static GROUP: Group = Group {
         found(
             "N-06",
             "The Docker driver drops fractions of a second where no signal is written.",
-            &["rounded-up", "grace-drift"],
+            &["rounded-up", "grace-drift", "deployed-grace-of-nothing"],
         ),
         found(
             "N-07",

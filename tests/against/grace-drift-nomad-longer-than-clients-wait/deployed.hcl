@@ -1,0 +1,10 @@
+job "shop" {
+  group "shop" {
+    shutdown_delay = "5s"
+    task "shop" {
+      driver       = "docker"
+      kill_signal  = "SIGTERM"
+      kill_timeout = "60s"
+    }
+  }
+}
