@@ -12,8 +12,8 @@ use lifecycle_manifest::{Platform, platform::Signal};
 use super::target;
 use crate::cli::DrillArgs;
 use crate::input::Input;
-use crate::talk::say;
-use lifecycle_drill::Subject;
+use crate::talk::{legible, say};
+use lifecycle_drill::{Image, Subject};
 
 /// What it is called where files have their names.
 pub(super) const NAME: &str = "<no manifest>";
@@ -48,6 +48,7 @@ pub(super) fn manifest(args: &DrillArgs) -> Result<Input> {
     let settle = show((grace / 6).min(Duration::from_secs(1)));
     let timeout = show((grace / 3).max(Duration::from_millis(1)));
     let mut entry = Vec::new();
+    let mut lints = "";
     if key == "kubernetes" {
         entry.push(format!("pre_stop: 0s, app_settle: {settle}"));
     }
@@ -60,6 +61,10 @@ pub(super) fn manifest(args: &DrillArgs) -> Result<Input> {
             _ => "stop_signal",
         };
         entry.push(format!("{name}: {}", signal.name()));
+        // What the thing asks for is its own affair, whatever this project's runtime handles.
+        if signal != Signal::Int {
+            lints = "lints: { signal-not-handled: { level: allow, reason: its own } }\n";
+        }
     }
     if let Some(mode) = own.kill_mode {
         entry.push(format!("kill_mode: {mode}"));
@@ -73,7 +78,7 @@ pub(super) fn manifest(args: &DrillArgs) -> Result<Input> {
     }
     let _infallible = write!(
         text,
-        "timeout: {timeout} }}\nplatforms:\n  {key}: {{ {} }}\n",
+        "timeout: {timeout} }}\n{lints}platforms:\n  {key}: {{ {} }}\n",
         entry.join(", ")
     );
     say!(
@@ -146,11 +151,17 @@ fn own(args: &DrillArgs, platform: &str) -> Result<Own> {
             })
         }
         Subject::Image(image) => Ok(Own {
-            signal: image.stop_signal()?.and_then(|name| named(&name)),
+            signal: of_image(&image)?,
             ..Own::default()
         }),
         Subject::Command(_) | Subject::Pid(_) => Ok(Own::default()),
     }
+}
+
+/// What an image is to be stopped with, where that is not SIGTERM.
+pub(super) fn of_image(image: &Image) -> Result<Option<Signal>> {
+    let signal = image.stop_signal(|name| say!("fetching {}", legible(Path::new(name))))?;
+    Ok(signal.and_then(|name| named(&name)))
 }
 
 const SIGNALS: [(Signal, i32); 7] = [

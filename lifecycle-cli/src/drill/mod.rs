@@ -20,14 +20,14 @@ mod tests;
 use std::io::Write as _;
 
 use anyhow::{Context as _, Result, bail};
-use lifecycle_manifest::{Resolved, Timeline};
+use lifecycle_manifest::{Platform, Resolved, Timeline};
 
 use crate::cli::DrillArgs;
 use crate::input::{self, Input};
-use crate::talk;
+use crate::talk::{self, say};
 use crate::{Outcome, check, picture};
 use lifecycle_drill::rolling::Rolling;
-use lifecycle_drill::{Load, Measured, Record, Script, Target};
+use lifecycle_drill::{Load, Measured, Record, Script, Subject, Target};
 
 pub(crate) use formats::Format;
 pub(crate) use replay::run as replay;
@@ -132,6 +132,18 @@ pub(crate) fn told(
         // Its timeouts are nobody's plan; what is measured is shown beside the platform alone.
         script.steps.clear();
         script.deadline = None;
+    }
+    let platform = resolved.manifest.platforms.get(line.platform());
+    if let Subject::Image(image) = &target.subject
+        && platform.is_some_and(Platform::signal_is_the_images)
+        && let Some(signal) = invented::of_image(image)?
+    {
+        say!(
+            "note: the image asks to be stopped with {}, and {} does so",
+            signal.name(),
+            line.facts.name
+        );
+        script.signal = signal;
     }
     if let Some(lag) = args.routing_lag {
         script.routing_lag = lag;

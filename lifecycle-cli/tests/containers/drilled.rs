@@ -125,6 +125,28 @@ fn an_image_is_stopped_by_its_engine_or_by_the_drill() {
     let below = &deaf["process"]["signalled"]["descendants"][0];
     assert_eq!(below["listens"], true, "{below:#}");
 
+    // Nginx and others name their signal: whoever obeys images sends that one.
+    let command = ["/victim", "300", "8080", "everywhere"];
+    engine.exposing_and_stopped_with("quits:1", victim.root(), &command, "SIGQUIT");
+    for platform in ["docker", "kubernetes", "ecs"] {
+        let args = [
+            "--image",
+            "quits:1",
+            "--platform",
+            platform,
+            "--port",
+            "8080",
+        ];
+        let quit = measured(&engine, at, &args);
+        assert_eq!(
+            (&quit["platform"], &quit["signal"]),
+            (&platform.into(), &"SIGQUIT".into())
+        );
+        assert_eq!(quit["process"]["status"]["code"], 0, "{quit:#}");
+        let said = quit["output"].to_string();
+        assert!(said.contains("SIGQUIT"), "{platform}: {said}");
+    }
+
     // A drill that is killed leaves no container, wherever it was.
     for moment in [150, 500, 900, 1_400] {
         let mut drill = drill(&engine, at, &["--image", "victim:1"])

@@ -118,6 +118,18 @@ impl Engine {
         self.import(name, root, command, "EXPOSE 8080");
     }
 
+    /// The same, of an image that says with which signal it is to be stopped.
+    pub(crate) fn exposing_and_stopped_with(
+        &self,
+        name: &str,
+        root: &Path,
+        command: &[&str],
+        signal: &str,
+    ) {
+        let more = format!("EXPOSE 8080\nSTOPSIGNAL {signal}");
+        self.import(name, root, command, &more);
+    }
+
     fn import(&self, name: &str, root: &Path, command: &[&str], more: &str) {
         let tar = self.directory.path().join("image.tar");
         good(

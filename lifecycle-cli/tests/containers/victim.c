@@ -64,6 +64,7 @@ int main(int count, char **words) {
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGQUIT);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     if (count > 2)
         listen_on(atoi(words[2]), count > 3 ? INADDR_ANY : INADDR_LOOPBACK);
@@ -71,7 +72,7 @@ int main(int count, char **words) {
     for (;;) {
         int number;
         sigwait(&signals, &number);
-        say(number == SIGTERM ? "SIGTERM" : "SIGINT");
+        say(number == SIGTERM ? "SIGTERM" : number == SIGINT ? "SIGINT" : "SIGQUIT");
         if (count > 1 && strcmp(words[1], "never") == 0)
             continue;
         long left = count > 1 ? atol(words[1]) : 0;

@@ -27,10 +27,11 @@ pub struct Image {
 }
 
 impl Image {
-    /// The image's STOPSIGNAL; `None` where it has none, or the engine does not have the image yet.
+    /// The image's STOPSIGNAL; `None` where it has none, or there is no such image: to run it says why.
+    /// An image that the engine does not have yet is fetched, after a word to whoever waits.
     ///
     /// Errors: no engine answers.
-    pub fn stop_signal(&self) -> anyhow::Result<Option<String>> {
+    pub fn stop_signal(&self, fetching: impl FnOnce(&str)) -> anyhow::Result<Option<String>> {
         let engine = engine_now(&new_mark())?;
         let asked = [
             "image",
@@ -39,7 +40,13 @@ impl Image {
             "{{.Config.StopSignal}}",
             &self.image,
         ];
-        let answer = engine.now(&asked).unwrap_or_default();
+        let mut answer = engine.now(&asked);
+        if answer.is_err() {
+            fetching(&self.image);
+            let fetched = engine.fetch_now(&["pull", &self.image]);
+            answer = fetched.and_then(|_| engine.now(&asked));
+        }
+        let answer = answer.unwrap_or_default();
         Ok(Some(answer).filter(|name| !name.is_empty() && name != "<no value>"))
     }
 }

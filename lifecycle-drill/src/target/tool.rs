@@ -12,6 +12,8 @@ use crate::guard::{MAKING, MARK};
 
 /// How long an engine may take to answer a question.
 const ANSWER: Duration = Duration::from_secs(30);
+/// What an engine gets for fetching an image.
+const FETCH: Duration = Duration::from_secs(3_600);
 
 /// Between two looks at whether a command is done that has said all it has to say.
 const LOOK: Duration = Duration::from_millis(1);
@@ -93,8 +95,7 @@ impl Tool {
 
     /// The same for what takes as long as it takes, such as fetching an image.
     pub(crate) async fn fetch(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        self.bounded(MARK, true, Duration::from_secs(3_600), arguments)
-            .await
+        self.bounded(MARK, true, FETCH, arguments).await
     }
 
     /// Has the engine make something. When the drill breaks off meanwhile the command is let finish, for
@@ -122,6 +123,11 @@ impl Tool {
     /// Asks a question that is answered at once, without leaving the thread.
     pub(crate) fn now(&self, arguments: &[&str]) -> anyhow::Result<String> {
         self.now_within(ANSWER, arguments)
+    }
+
+    /// The same for what takes as long as it takes.
+    pub(crate) fn fetch_now(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        self.now_within(FETCH, arguments)
     }
 
     fn now_within(&self, limit: Duration, arguments: &[&str]) -> anyhow::Result<String> {
