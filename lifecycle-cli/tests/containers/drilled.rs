@@ -126,8 +126,7 @@ fn an_image_is_stopped_by_its_engine_or_by_the_drill() {
     assert_eq!(below["listens"], true, "{below:#}");
 
     // Nginx and others name their signal: whoever obeys images sends that one.
-    let command = ["/victim", "300", "8080", "everywhere"];
-    engine.exposing_and_stopped_with("quits:1", victim.root(), &command, "SIGQUIT");
+    engine.derived("quits:1", "victim:1", "STOPSIGNAL SIGQUIT");
     for platform in ["docker", "kubernetes", "ecs"] {
         let args = [
             "--image",

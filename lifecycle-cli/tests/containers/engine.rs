@@ -118,16 +118,16 @@ impl Engine {
         self.import(name, root, command, "EXPOSE 8080");
     }
 
-    /// The same, of an image that says with which signal it is to be stopped.
-    pub(crate) fn exposing_and_stopped_with(
-        &self,
-        name: &str,
-        root: &Path,
-        command: &[&str],
-        signal: &str,
-    ) {
-        let more = format!("EXPOSE 8080\nSTOPSIGNAL {signal}");
-        self.import(name, root, command, &more);
+    /// An image like another one, with more instructions.
+    pub(crate) fn derived(&self, name: &str, base: &str, more: &str) {
+        let context = tempfile::tempdir_in(self.directory.path()).unwrap();
+        std::fs::write(
+            context.path().join("Dockerfile"),
+            format!("FROM {base}\n{more}\n"),
+        )
+        .unwrap();
+        let build = ["build", "--quiet", "--tag", name];
+        good(self.docker().args(build).arg(context.path()));
     }
 
     fn import(&self, name: &str, root: &Path, command: &[&str], more: &str) {
