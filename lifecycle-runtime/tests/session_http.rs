@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod common;
+#[cfg(feature = "http2")]
+mod http_frames;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -22,7 +24,7 @@ use futures_util::{SinkExt as _, StreamExt as _, stream};
 use http::{Extensions, StatusCode};
 use http_body::Frame;
 use http_body_util::StreamBody;
-use lifecycle::plan::Kind;
+use lifecycle::plan::{Kind, Plan};
 use lifecycle::{
     HttpServer, Lifecycle, Outcome, Report, Session, Sessions, StepOutcome, StopHandle, Streams,
     WebSockets,
@@ -45,6 +47,15 @@ struct Service {
 
 /// A service whose HTTP step is over soon, and whose sessions have their own time.
 async fn service(http: Duration, rooms: Duration, feed: Duration, linger: Duration) -> Service {
+    let given: Vec<Given> = vec![
+        step("http", Kind::HttpServer, http, &[]),
+        step("rooms", Kind::Websocket, rooms, &[]),
+        step("feed", Kind::Stream, feed, &[]),
+    ];
+    planned(plan(ms(0), given), linger).await
+}
+
+async fn planned(plan: Plan, linger: Duration) -> Service {
     let sockets = WebSockets::new().reason("moving");
     let streams = Streams::new();
     let sessions = [sockets.handle(), streams.handle()];
@@ -55,15 +66,12 @@ async fn service(http: Duration, rooms: Duration, feed: Duration, linger: Durati
         .route("/events", get(events))
         .route("/flood", get(flood))
         .route("/poll", get(poll))
+        .route("/hold", get(hold))
+        .route("/slow", get(slow))
         .with_state(sessions.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let given: Vec<Given> = vec![
-        step("http", Kind::HttpServer, http, &[]),
-        step("rooms", Kind::Websocket, rooms, &[]),
-        step("feed", Kind::Stream, feed, &[]),
-    ];
-    let lifecycle = Lifecycle::new(plan(ms(0), given))
+    let lifecycle = Lifecycle::new(plan)
         .with("http", HttpServer::new(listener, router).linger(linger))
         .with("rooms", sockets)
         .with("feed", streams)
@@ -195,6 +203,20 @@ async fn poll(State([_, feed]): Entered, extensions: Extensions) -> Result<Respo
     let session = feed.enter(&extensions, "poller")?;
     session.leaving().await;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Takes its time to say goodbye.
+async fn hold(State([_, feed]): Entered, extensions: Extensions) -> Result<Response, Response> {
+    let session = feed.enter(&extensions, "holder")?;
+    session.leaving().await;
+    sleep(ms(2000)).await;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// No session.
+async fn slow() -> StatusCode {
+    sleep(ms(400)).await;
+    StatusCode::NO_CONTENT
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -347,4 +369,30 @@ async fn a_reader_that_takes_nothing_is_cut_at_the_end_of_its_step() {
         sleep(ms(2)).await;
     }
     drop(stream);
+}
+
+#[cfg(feature = "http2")]
+mod http2 {
+    use super::http_frames::{END_STREAM, Frames, HEADERS};
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_request_beside_a_session_is_waited_for_and_the_session_is_not() {
+        let service = service(ms(20_000), ms(20_000), ms(20_000), ms(50)).await;
+        let mut client = Frames::connect(service.address, 65_535).await;
+        client.get(1, "/hold").await;
+        service.holds(1).await;
+        client.get(3, "/slow").await;
+        sleep(ms(100)).await;
+        let report = tokio::spawn(service.stopped());
+        let answer = client.next(HEADERS, 3).await;
+        assert_eq!(answer.flags & END_STREAM, END_STREAM);
+        let answer = client.next(HEADERS, 1).await;
+        assert_eq!(answer.flags & END_STREAM, END_STREAM);
+        let report = report.await.unwrap();
+        assert_eq!(report.outcome, Outcome::Clean, "{report:?}");
+        let http = found(&report, "http").end.unwrap();
+        assert!(http > ms(100) && http < ms(1500), "{report:?}");
+        assert!(report.total >= ms(2000), "{report:?}");
+    }
 }

@@ -242,8 +242,11 @@ impl Track {
             drop(state);
             // Freed without the lock: what its path is part of may be large.
             drop(ended);
-            if let Some(keeper) = keeper {
-                self.take_back_stream(keeper);
+            match keeper {
+                Some(keeper) => self.take_back_stream(keeper),
+                // What is left may be sessions only.
+                None if self.handed.get() && self.refusing.get() => self.reckon(),
+                None => {}
             }
         } else if !self.upgraded.get() {
             self.slot.free();

@@ -28,7 +28,7 @@ impl Track {
             self.handed.set(true);
             drop(state);
             drop(before);
-            self.server.set_away(self, true);
+            self.server.set_away(self, || true);
         }
         true
     }
@@ -36,7 +36,7 @@ impl Track {
     /// The request on HTTP/1 that was taken over has been answered to its end.
     pub(in crate::http) fn take_back(&self) {
         self.handed.set(false);
-        self.server.set_away(self, false);
+        self.server.set_away(self, || false);
         // While the server stops, the connection closes now; the socket's end is the session's.
         if self.server.stage() < Stage::Settling {
             self.release();
@@ -64,13 +64,14 @@ impl Track {
 
     /// Tells the server whether it need not wait for this HTTP/2 connection.
     pub(in crate::http) fn reckon(&self) {
-        let mut state = self.state();
-        let rare = state.rare();
-        let (open, handed) = (rare.open_streams, rare.handed_streams);
-        drop(state);
-        // Until the connection has taken its last look, further requests may come.
-        let away = self.refusing.get() && handed > 0 && handed == open;
-        self.server.set_away(self, away);
+        // Counted under the registry's lock: of two streams that end at once, the last has the last word.
+        self.server.set_away(self, || {
+            let mut state = self.state();
+            let rare = state.rare();
+            let (open, handed) = (rare.open_streams, rare.handed_streams);
+            // Until the connection has taken its last look, further requests may come.
+            self.refusing.get() && handed > 0 && handed == open
+        });
     }
 
     /// Whether another resource holds something in flight here.
