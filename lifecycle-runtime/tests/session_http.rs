@@ -371,6 +371,26 @@ async fn a_reader_that_takes_nothing_is_cut_at_the_end_of_its_step() {
     drop(stream);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_session_is_cut_however_many_cannot_be() {
+    let service = service(ms(5000), ms(20_000), ms(600), ms(50)).await;
+    let [_, feed] = service.sessions.clone();
+    // First, and more of them than a report names.
+    let foreign: Vec<Session> = (0..40)
+        .map(|index| feed.enter_foreign(index).unwrap())
+        .collect();
+    let _stream = service.asked("/flood").await;
+    service.holds(41).await;
+    let report = service.stopped().await;
+    assert_eq!(found(&report, "feed").abandoned.len(), 32, "{report:?}");
+    let began = Instant::now();
+    while feed.count() > 40 {
+        assert!(began.elapsed() < ms(5000), "it goes on");
+        sleep(ms(2)).await;
+    }
+    drop(foreign);
+}
+
 #[cfg(feature = "http2")]
 mod http2 {
     use super::http_frames::{END_STREAM, Frames, HEADERS};
