@@ -393,7 +393,7 @@ async fn every_session_is_cut_however_many_cannot_be() {
 
 #[cfg(feature = "http2")]
 mod http2 {
-    use super::http_frames::{END_STREAM, Frames, HEADERS};
+    use super::http_frames::{END_STREAM, Frames, GOAWAY, HEADERS, RESET};
     use super::*;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -414,5 +414,27 @@ mod http2 {
         let http = found(&report, "http").end.unwrap();
         assert!(http > ms(100) && http < ms(1500), "{report:?}");
         assert!(report.total >= ms(2000), "{report:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_session_is_cut_though_a_later_request_was_refused() {
+        let service = service(ms(5000), ms(20_000), ms(2000), ms(50)).await;
+        let [_, feed] = service.sessions.clone();
+        let mut client = Frames::connect(service.address, 1).await;
+        client.get(1, "/flood").await;
+        service.holds(1).await;
+        let report = tokio::spawn(service.stopped());
+        client.next(GOAWAY, 0).await;
+        // The linger ends. Only the answer to a PING would make the server see no more requests.
+        sleep(ms(500)).await;
+        client.get(3, "/").await;
+        client.next(HEADERS, 3).await;
+        assert_eq!(feed.count(), 1);
+        client.next(RESET, 1).await;
+        let report = report.await.unwrap();
+        assert_eq!(report.rejected, 1, "{report:?}");
+        let feed = found(&report, "feed");
+        assert_eq!(feed.outcome, StepOutcome::TimedOut, "{report:?}");
+        assert!(feed.abandoned.is_empty(), "{report:?}");
     }
 }

@@ -99,8 +99,10 @@ struct Rare {
     open_streams: usize,
     /// How many of them have been taken over.
     handed_streams: usize,
-    /// Of the last stream: its place and its number.
-    latest: (u32, u32),
+    /// The number of the last stream.
+    serial: u32,
+    /// The place and the number of a stream whose task is not there yet.
+    latest: Option<(u32, u32)>,
     /// Of the request on HTTP/1 that has been taken over.
     keeper: Option<Keeper>,
     /// Of sessions that have ended, until their last bytes are written.
@@ -183,7 +185,8 @@ impl Track {
         let mut state = self.state();
         let rare = state.rare();
         rare.open_streams += 1;
-        let serial = rare.latest.1.wrapping_add(1);
+        let serial = rare.serial.wrapping_add(1);
+        rare.serial = serial;
         let stream = Some(Stream {
             since: Instant::now(),
             method,
@@ -208,14 +211,15 @@ impl Track {
                 u32::try_from(rare.streams.len() - 1).unwrap_or(u32::MAX)
             }
         };
-        rare.latest = (place, serial);
-        rare.latest
+        rare.latest = Some((place, serial));
+        (place, serial)
     }
 
-    /// Which stream came last: its place, and its number.
+    /// Which stream's task is to be noted: its place, and its number. `None`: the request was refused,
+    /// and has no place.
     #[cfg(feature = "http2")]
-    pub(super) fn latest_place(&self) -> (u32, u32) {
-        self.state().rare().latest
+    pub(super) fn take_latest(&self) -> Option<(u32, u32)> {
+        self.state().rare().latest.take()
     }
 
     /// Notes the task that answers a stream.
