@@ -391,6 +391,32 @@ async fn every_session_is_cut_however_many_cannot_be() {
     drop(foreign);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_may_stop_before_the_server_that_keeps_their_connections() {
+    for pipelined in [false, true] {
+        let given = vec![
+            step("rooms", Kind::Websocket, ms(5000), &[]),
+            step("feed", Kind::Stream, ms(3000), &[]),
+            step("http", Kind::HttpServer, ms(5000), &[1]),
+        ];
+        let service = planned(plan(ms(50), given), ms(50)).await;
+        let mut stream = service.asked("/events").await;
+        service.holds(1).await;
+        if pipelined {
+            ask(&mut stream, "/").await;
+        }
+        let reading = tokio::spawn(rest(stream));
+        let report = service.stopped().await;
+        assert_eq!(report.outcome, Outcome::Clean, "{report:?}");
+        assert!(found(&report, "feed").end.unwrap() < ms(2000), "{report:?}");
+        let text = reading.await.unwrap();
+        let end = "event: close\ndata: the server is going away\n\n\r\n0\r\n\r\n";
+        let (_, next) = text.split_once(end).unwrap();
+        assert_eq!(next.starts_with("HTTP/1.1 200 OK"), pipelined, "{next}");
+        assert_eq!(next.ends_with("hello"), pipelined, "{next}");
+    }
+}
+
 #[cfg(feature = "http2")]
 mod http2 {
     use super::http_frames::{END_STREAM, Frames, GOAWAY, HEADERS, RESET};

@@ -33,13 +33,18 @@ impl Track {
         true
     }
 
-    /// The request on HTTP/1 that was taken over has been answered to its end.
+    /// The request on HTTP/1 that was taken over has been answered to its end, which may still have to be
+    /// written.
     pub(in crate::http) fn take_back(&self) {
         self.handed.set(false);
         self.server.set_away(self, || false);
-        // While the server stops, the connection closes now; the socket's end is the session's.
-        if self.server.stage() < Stage::Settling {
-            self.release();
+        // While the server drains, the connection closes now; the socket's end is the session's. Before
+        // that it is the server's again, which waits for it when its own time comes.
+        if self.server.stage() < Stage::Draining {
+            let mut state = self.state();
+            let rare = state.rare();
+            rare.leaving.extend(rare.keeper.take());
+            self.leaving.set(true);
         }
     }
 
