@@ -23,7 +23,7 @@ use common::{Given, found, ms, plan, step};
 use futures_util::{SinkExt as _, StreamExt as _, stream};
 use http::{Extensions, StatusCode};
 use http_body::Frame;
-use http_body_util::StreamBody;
+use http_body_util::{Full, StreamBody};
 use lifecycle::plan::{Kind, Plan};
 use lifecycle::{
     HttpServer, Lifecycle, Outcome, Report, Session, Sessions, StepOutcome, StopHandle, Streams,
@@ -67,6 +67,8 @@ async fn planned(plan: Plan, linger: Duration) -> Service {
         .route("/flood", get(flood))
         .route("/poll", get(poll))
         .route("/hold", get(hold))
+        .route("/quiet", get(quiet))
+        .route("/large", get(large))
         .route("/slow", get(slow))
         .with_state(sessions.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -211,6 +213,24 @@ async fn hold(State([_, feed]): Entered, extensions: Extensions) -> Result<Respo
     session.leaving().await;
     sleep(ms(2000)).await;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Says nothing but goodbye.
+async fn quiet(State([_, feed]): Entered, extensions: Extensions) -> Result<Response, Response> {
+    let session = feed.enter(&extensions, "listener")?;
+    let silence = stream::pending::<Result<Frame<Bytes>, Infallible>>();
+    let body = session.body(StreamBody::new(silence));
+    let body = body.last_words(|_| Bytes::from_static(FAREWELL));
+    Ok(Response::new(Body::new(body)))
+}
+
+const FAREWELL: &[u8] = b"event: close\ndata: some words more than the window holds\n\n";
+
+/// More than fits between here and a client that does not read, all at once.
+async fn large(State([_, feed]): Entered, extensions: Extensions) -> Result<Response, Response> {
+    let session = feed.enter(&extensions, "large")?;
+    let body = session.body(Full::new(Bytes::from(vec![b'x'; 32 << 20])));
+    Ok(Response::new(Body::new(body)))
 }
 
 /// No session.
@@ -372,6 +392,27 @@ async fn a_reader_that_takes_nothing_is_cut_at_the_end_of_its_step() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_has_ended_and_is_not_taken_is_cut() {
+    let service = service(ms(5000), ms(20_000), ms(600), ms(50)).await;
+    let [_, feed] = service.sessions.clone();
+    let _stream = service.asked("/large").await;
+    service.holds(1).await;
+    untaken(&service.stopped().await, &feed).await;
+}
+
+/// The report of a session whose client has not taken the end of its answer, and is cut.
+async fn untaken(report: &Report, feed: &Sessions) {
+    let step = found(report, "feed");
+    assert_eq!(step.outcome, StepOutcome::TimedOut, "{report:?}");
+    assert!(step.abandoned.is_empty(), "{report:?}");
+    let began = Instant::now();
+    while feed.count() > 0 {
+        assert!(began.elapsed() < ms(5000), "it goes on");
+        sleep(ms(2)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_session_is_cut_however_many_cannot_be() {
     let service = service(ms(5000), ms(20_000), ms(600), ms(50)).await;
     let [_, feed] = service.sessions.clone();
@@ -419,7 +460,7 @@ async fn sessions_may_stop_before_the_server_that_keeps_their_connections() {
 
 #[cfg(feature = "http2")]
 mod http2 {
-    use super::http_frames::{END_STREAM, Frames, GOAWAY, HEADERS, RESET};
+    use super::http_frames::{DATA, END_STREAM, Frames, GOAWAY, HEADERS, RESET};
     use super::*;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -462,5 +503,39 @@ mod http2 {
         let feed = found(&report, "feed");
         assert_eq!(feed.outcome, StepOutcome::TimedOut, "{report:?}");
         assert!(feed.abandoned.is_empty(), "{report:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_session_is_there_until_the_clients_window_has_let_its_last_words_through() {
+        let service = service(ms(20_000), ms(20_000), ms(20_000), ms(50)).await;
+        let [_, feed] = service.sessions.clone();
+        let mut client = Frames::connect(service.address, 10).await;
+        client.get(1, "/quiet").await;
+        service.holds(1).await;
+        let report = tokio::spawn(service.stopped());
+        let mut words = client.next(DATA, 1).await.payload;
+        assert_eq!(words, FAREWELL[..10]);
+        sleep(ms(500)).await;
+        assert!(!report.is_finished());
+        assert_eq!(feed.count(), 1);
+        client.open(1, 1000).await;
+        let rest = client.next(DATA, 1).await;
+        assert_eq!(rest.flags & END_STREAM, END_STREAM);
+        words.extend(rest.payload);
+        assert_eq!(words, FAREWELL);
+        let report = report.await.unwrap();
+        assert_eq!(report.outcome, Outcome::Clean, "{report:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn last_words_that_the_client_does_not_let_come_are_cut() {
+        let service = service(ms(5000), ms(20_000), ms(600), ms(50)).await;
+        let [_, feed] = service.sessions.clone();
+        let mut client = Frames::connect(service.address, 10).await;
+        client.get(1, "/quiet").await;
+        service.holds(1).await;
+        let report = service.stopped().await;
+        untaken(&report, &feed).await;
+        assert_eq!(client.next(DATA, 1).await.payload, FAREWELL[..10]);
     }
 }

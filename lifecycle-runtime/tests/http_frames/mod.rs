@@ -1,6 +1,5 @@
 //! An HTTP/2 client that does nothing by itself: it answers no PING, and opens no window.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-#![allow(dead_code, reason = "each test program uses its part")]
 
 use std::net::SocketAddr;
 use std::time::Duration;
