@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod common;
+#[cfg(feature = "http2")]
+mod http_frames;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -21,8 +23,8 @@ use common::{Given, found, ms, plan, step};
 use futures_util::{SinkExt as _, StreamExt as _, stream};
 use http::{Extensions, StatusCode};
 use http_body::Frame;
-use http_body_util::StreamBody;
-use lifecycle::plan::Kind;
+use http_body_util::{Full, StreamBody};
+use lifecycle::plan::{Kind, Plan};
 use lifecycle::{
     HttpServer, Lifecycle, Outcome, Report, Session, Sessions, StepOutcome, StopHandle, Streams,
     WebSockets,
@@ -45,6 +47,15 @@ struct Service {
 
 /// A service whose HTTP step is over soon, and whose sessions have their own time.
 async fn service(http: Duration, rooms: Duration, feed: Duration, linger: Duration) -> Service {
+    let given: Vec<Given> = vec![
+        step("http", Kind::HttpServer, http, &[]),
+        step("rooms", Kind::Websocket, rooms, &[]),
+        step("feed", Kind::Stream, feed, &[]),
+    ];
+    planned(plan(ms(0), given), linger).await
+}
+
+async fn planned(plan: Plan, linger: Duration) -> Service {
     let sockets = WebSockets::new().reason("moving");
     let streams = Streams::new();
     let sessions = [sockets.handle(), streams.handle()];
@@ -55,15 +66,14 @@ async fn service(http: Duration, rooms: Duration, feed: Duration, linger: Durati
         .route("/events", get(events))
         .route("/flood", get(flood))
         .route("/poll", get(poll))
+        .route("/hold", get(hold))
+        .route("/quiet", get(quiet))
+        .route("/large", get(large))
+        .route("/slow", get(slow))
         .with_state(sessions.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let given: Vec<Given> = vec![
-        step("http", Kind::HttpServer, http, &[]),
-        step("rooms", Kind::Websocket, rooms, &[]),
-        step("feed", Kind::Stream, feed, &[]),
-    ];
-    let lifecycle = Lifecycle::new(plan(ms(0), given))
+    let lifecycle = Lifecycle::new(plan)
         .with("http", HttpServer::new(listener, router).linger(linger))
         .with("rooms", sockets)
         .with("feed", streams)
@@ -195,6 +205,38 @@ async fn poll(State([_, feed]): Entered, extensions: Extensions) -> Result<Respo
     let session = feed.enter(&extensions, "poller")?;
     session.leaving().await;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Takes its time to say goodbye.
+async fn hold(State([_, feed]): Entered, extensions: Extensions) -> Result<Response, Response> {
+    let session = feed.enter(&extensions, "holder")?;
+    session.leaving().await;
+    sleep(ms(2000)).await;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Says nothing but goodbye.
+async fn quiet(State([_, feed]): Entered, extensions: Extensions) -> Result<Response, Response> {
+    let session = feed.enter(&extensions, "listener")?;
+    let silence = stream::pending::<Result<Frame<Bytes>, Infallible>>();
+    let body = session.body(StreamBody::new(silence));
+    let body = body.last_words(|_| Bytes::from_static(FAREWELL));
+    Ok(Response::new(Body::new(body)))
+}
+
+const FAREWELL: &[u8] = b"event: close\ndata: some words more than the window holds\n\n";
+
+/// More than fits between here and a client that does not read, all at once.
+async fn large(State([_, feed]): Entered, extensions: Extensions) -> Result<Response, Response> {
+    let session = feed.enter(&extensions, "large")?;
+    let body = session.body(Full::new(Bytes::from(vec![b'x'; 32 << 20])));
+    Ok(Response::new(Body::new(body)))
+}
+
+/// No session.
+async fn slow() -> StatusCode {
+    sleep(ms(400)).await;
+    StatusCode::NO_CONTENT
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -347,4 +389,153 @@ async fn a_reader_that_takes_nothing_is_cut_at_the_end_of_its_step() {
         sleep(ms(2)).await;
     }
     drop(stream);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_has_ended_and_is_not_taken_is_cut() {
+    let service = service(ms(5000), ms(20_000), ms(600), ms(50)).await;
+    let [_, feed] = service.sessions.clone();
+    let _stream = service.asked("/large").await;
+    service.holds(1).await;
+    untaken(&service.stopped().await, &feed).await;
+}
+
+/// The report of a session whose client has not taken the end of its answer, and is cut.
+async fn untaken(report: &Report, feed: &Sessions) {
+    let step = found(report, "feed");
+    assert_eq!(step.outcome, StepOutcome::TimedOut, "{report:?}");
+    assert!(step.abandoned.is_empty(), "{report:?}");
+    let began = Instant::now();
+    while feed.count() > 0 {
+        assert!(began.elapsed() < ms(5000), "it goes on");
+        sleep(ms(2)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_session_is_cut_however_many_cannot_be() {
+    let service = service(ms(5000), ms(20_000), ms(600), ms(50)).await;
+    let [_, feed] = service.sessions.clone();
+    // First, and more of them than a report names.
+    let foreign: Vec<Session> = (0..40)
+        .map(|index| feed.enter_foreign(index).unwrap())
+        .collect();
+    let _stream = service.asked("/flood").await;
+    service.holds(41).await;
+    let report = service.stopped().await;
+    assert_eq!(found(&report, "feed").abandoned.len(), 32, "{report:?}");
+    let began = Instant::now();
+    while feed.count() > 40 {
+        assert!(began.elapsed() < ms(5000), "it goes on");
+        sleep(ms(2)).await;
+    }
+    drop(foreign);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_may_stop_before_the_server_that_keeps_their_connections() {
+    for pipelined in [false, true] {
+        let given = vec![
+            step("rooms", Kind::Websocket, ms(5000), &[]),
+            step("feed", Kind::Stream, ms(3000), &[]),
+            step("http", Kind::HttpServer, ms(5000), &[1]),
+        ];
+        let service = planned(plan(ms(50), given), ms(50)).await;
+        let mut stream = service.asked("/events").await;
+        service.holds(1).await;
+        if pipelined {
+            ask(&mut stream, "/").await;
+        }
+        let reading = tokio::spawn(rest(stream));
+        let report = service.stopped().await;
+        assert_eq!(report.outcome, Outcome::Clean, "{report:?}");
+        assert!(found(&report, "feed").end.unwrap() < ms(2000), "{report:?}");
+        let text = reading.await.unwrap();
+        let end = "event: close\ndata: the server is going away\n\n\r\n0\r\n\r\n";
+        let (_, next) = text.split_once(end).unwrap();
+        assert_eq!(next.starts_with("HTTP/1.1 200 OK"), pipelined, "{next}");
+        assert_eq!(next.ends_with("hello"), pipelined, "{next}");
+    }
+}
+
+#[cfg(feature = "http2")]
+mod http2 {
+    use super::http_frames::{DATA, END_STREAM, Frames, GOAWAY, HEADERS, RESET};
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_request_beside_a_session_is_waited_for_and_the_session_is_not() {
+        let service = service(ms(20_000), ms(20_000), ms(20_000), ms(50)).await;
+        let mut client = Frames::connect(service.address, 65_535).await;
+        client.get(1, "/hold").await;
+        service.holds(1).await;
+        client.get(3, "/slow").await;
+        sleep(ms(100)).await;
+        let report = tokio::spawn(service.stopped());
+        let answer = client.next(HEADERS, 3).await;
+        assert_eq!(answer.flags & END_STREAM, END_STREAM);
+        let answer = client.next(HEADERS, 1).await;
+        assert_eq!(answer.flags & END_STREAM, END_STREAM);
+        let report = report.await.unwrap();
+        assert_eq!(report.outcome, Outcome::Clean, "{report:?}");
+        let http = found(&report, "http").end.unwrap();
+        assert!(http > ms(100) && http < ms(1500), "{report:?}");
+        assert!(report.total >= ms(2000), "{report:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_session_is_cut_though_a_later_request_was_refused() {
+        let service = service(ms(5000), ms(20_000), ms(2000), ms(50)).await;
+        let [_, feed] = service.sessions.clone();
+        let mut client = Frames::connect(service.address, 1).await;
+        client.get(1, "/flood").await;
+        service.holds(1).await;
+        let report = tokio::spawn(service.stopped());
+        client.next(GOAWAY, 0).await;
+        // The linger ends. Only the answer to a PING would make the server see no more requests.
+        sleep(ms(500)).await;
+        client.get(3, "/").await;
+        client.next(HEADERS, 3).await;
+        assert_eq!(feed.count(), 1);
+        client.next(RESET, 1).await;
+        let report = report.await.unwrap();
+        assert_eq!(report.rejected, 1, "{report:?}");
+        let feed = found(&report, "feed");
+        assert_eq!(feed.outcome, StepOutcome::TimedOut, "{report:?}");
+        assert!(feed.abandoned.is_empty(), "{report:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_session_is_there_until_the_clients_window_has_let_its_last_words_through() {
+        let service = service(ms(20_000), ms(20_000), ms(20_000), ms(50)).await;
+        let [_, feed] = service.sessions.clone();
+        let mut client = Frames::connect(service.address, 10).await;
+        client.get(1, "/quiet").await;
+        service.holds(1).await;
+        let report = tokio::spawn(service.stopped());
+        let mut words = client.next(DATA, 1).await.payload;
+        assert_eq!(words, FAREWELL[..10]);
+        sleep(ms(500)).await;
+        assert!(!report.is_finished());
+        assert_eq!(feed.count(), 1);
+        client.open(1, 1000).await;
+        let rest = client.next(DATA, 1).await;
+        assert_eq!(rest.flags & END_STREAM, END_STREAM);
+        words.extend(rest.payload);
+        assert_eq!(words, FAREWELL);
+        let report = report.await.unwrap();
+        assert_eq!(report.outcome, Outcome::Clean, "{report:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn last_words_that_the_client_does_not_let_come_are_cut() {
+        let service = service(ms(5000), ms(20_000), ms(600), ms(50)).await;
+        let [_, feed] = service.sessions.clone();
+        let mut client = Frames::connect(service.address, 10).await;
+        client.get(1, "/quiet").await;
+        service.holds(1).await;
+        let report = service.stopped().await;
+        untaken(&report, &feed).await;
+        assert_eq!(client.next(DATA, 1).await.payload, FAREWELL[..10]);
+    }
 }

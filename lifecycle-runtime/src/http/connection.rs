@@ -252,6 +252,7 @@ impl Future for Connection {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         this.course.ear.listen(&this.course.track, cx);
+        this.course.track.note_leaving();
         let stage = this.course.track.server.stage();
         // The drain begins with a look of its own, closer than this one.
         let looks = stage == Stage::Draining && !this.course.draining;

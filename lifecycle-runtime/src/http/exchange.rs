@@ -16,7 +16,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::server::Stage;
-use super::track::{Ticket, Track};
+use super::track::{Part, Ticket, Track};
 
 /// An error of a service or of a body.
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -332,13 +332,16 @@ impl Body for Answer {
         };
         let frame = ready!(exchange.as_mut().poll_frame(cx));
         let Some(Ok(frame)) = frame else {
-            self.exchange = None;
+            // HTTP/2 drops this as soon as it has passed the end on, and the end is part of the answer.
+            if !ticket.track.http2.get() {
+                self.exchange = None;
+            }
             return Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(Chunk::from))));
         };
         if !ticket.track.http2.get() {
             return Poll::Ready(Some(Ok(frame.map_data(Chunk::from))));
         }
-        let frame = frame.map_data(|bytes| Chunk::counted(bytes, &ticket.track));
+        let frame = frame.map_data(|bytes| Chunk::counted(bytes, ticket));
         if frame.is_data() {
             self.set_given(true);
         }
@@ -374,21 +377,28 @@ pub(super) struct Chunk {
     bytes: Bytes,
     /// HTTP/2: where it is counted until it is dropped.
     track: Option<Arc<Track>>,
+    /// HTTP/2: of a session, which is there until this is dropped.
+    _part: Option<Part>,
 }
 
 impl Chunk {
-    fn counted(bytes: Bytes, track: &Arc<Track>) -> Self {
-        track.count_buffered(true);
+    fn counted(bytes: Bytes, ticket: &Ticket) -> Self {
+        ticket.track.count_buffered(true);
         Self {
             bytes,
-            track: Some(Arc::clone(track)),
+            track: Some(Arc::clone(&ticket.track)),
+            _part: ticket.part(),
         }
     }
 }
 
 impl From<Bytes> for Chunk {
     fn from(bytes: Bytes) -> Self {
-        Self { bytes, track: None }
+        Self {
+            bytes,
+            track: None,
+            _part: None,
+        }
     }
 }
 

@@ -56,7 +56,8 @@ impl Handover {
     /// so: a request that has been answered cannot be taken over, and `keeper` is dropped at once.
     ///
     /// `keeper` is dropped when nothing of the session is left: an upgraded connection is closed, a
-    /// response's body has ended and, while the server stops, its connection is closed too.
+    /// response's body has been written to its end and, on HTTP/1 while the server drains, its
+    /// connection is closed too.
     pub(crate) fn take(&self, keeper: Keeper) -> bool {
         self.track.hand_over(self.place, self.serial, keeper)
     }

@@ -188,7 +188,7 @@ fn a_connection_that_another_resource_takes_over_is_not_waited_for() {
         let track = connected(&server);
         let taking = thread::spawn({
             let server = Arc::clone(&server);
-            move || server.set_away(&track, true)
+            move || server.set_away(&track, || true)
         });
         server.stop_intake(WINDOW);
         block_on(server.over());

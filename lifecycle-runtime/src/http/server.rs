@@ -178,9 +178,10 @@ impl Server {
     }
 
     /// Notes whether the connection is waited for, or all that is in flight on it belongs to another
-    /// resource.
-    pub(super) fn set_away(&self, track: &Track, away: bool) {
+    /// resource. Asked under the registry's lock, so that the latest answer is the one that stays.
+    pub(super) fn set_away(&self, track: &Track, away: impl FnOnce() -> bool) {
         let mut registry = self.registry();
+        let away = away();
         if track.away.get() == away || !registry.connections.contains_key(&track.id()) {
             return;
         }

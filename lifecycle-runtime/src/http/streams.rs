@@ -41,7 +41,7 @@ impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Tasks {
             return;
         }
         // hyper calls this right after the service, on the connection's task.
-        let place = self.0.latest_place();
+        let place = self.0.take_latest();
         let answering = tokio::spawn(async move {
             let mut stream = pin!(stream);
             poll_fn(|cx| {
@@ -52,6 +52,8 @@ impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Tasks {
             })
             .await;
         });
-        self.0.note_task(place, answering.abort_handle());
+        if let Some(place) = place {
+            self.0.note_task(place, answering.abort_handle());
+        }
     }
 }

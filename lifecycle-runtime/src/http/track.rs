@@ -18,13 +18,14 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::handover::Keeper;
 use super::peer::Peer;
 use super::server::{Server, Stage};
 use super::slot::Slot;
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 use cells::{Count, Flag};
+use handed::Kept;
+pub(super) use handed::Part;
 pub(super) use report::InFlight;
 pub(super) use ticket::Ticket;
 
@@ -99,12 +100,15 @@ struct Rare {
     open_streams: usize,
     /// How many of them have been taken over.
     handed_streams: usize,
-    /// Of the last stream: its place and its number.
-    latest: (u32, u32),
-    /// Of the request on HTTP/1 that has been taken over.
-    keeper: Option<Keeper>,
-    /// Of sessions that have ended, until their last bytes are written.
-    leaving: Vec<Keeper>,
+    /// The number of the last stream.
+    serial: u32,
+    /// The place and the number of a stream whose task is not there yet.
+    #[cfg(feature = "http2")]
+    latest: Option<(u32, u32)>,
+    /// The request on HTTP/1 that has been taken over.
+    kept: Option<Kept>,
+    /// Sessions that have ended, until their last bytes are written.
+    leaving: Vec<Kept>,
     unsent_since: Option<Instant>,
     /// When the last stream was answered, of which something may still have to be sent.
     last_answer: Option<Instant>,
@@ -118,7 +122,7 @@ struct Stream {
     /// Ends its task.
     abort: Option<AbortHandle>,
     /// It has been taken over by another resource.
-    keeper: Option<Keeper>,
+    kept: Option<Kept>,
 }
 
 impl Track {
@@ -183,14 +187,15 @@ impl Track {
         let mut state = self.state();
         let rare = state.rare();
         rare.open_streams += 1;
-        let serial = rare.latest.1.wrapping_add(1);
+        let serial = rare.serial.wrapping_add(1);
+        rare.serial = serial;
         let stream = Some(Stream {
             since: Instant::now(),
             method,
             path,
             serial,
             abort: None,
-            keeper: None,
+            kept: None,
         });
         // Places are few: hyper allows a connection 200 streams at once.
         let place = match rare
@@ -208,14 +213,18 @@ impl Track {
                 u32::try_from(rare.streams.len() - 1).unwrap_or(u32::MAX)
             }
         };
-        rare.latest = (place, serial);
-        rare.latest
+        #[cfg(feature = "http2")]
+        {
+            rare.latest = Some((place, serial));
+        }
+        (place, serial)
     }
 
-    /// Which stream came last: its place, and its number.
+    /// Which stream's task is to be noted: its place, and its number. `None`: the request was refused,
+    /// and has no place.
     #[cfg(feature = "http2")]
-    pub(super) fn latest_place(&self) -> (u32, u32) {
-        self.state().rare().latest
+    pub(super) fn take_latest(&self) -> Option<(u32, u32)> {
+        self.state().rare().latest.take()
     }
 
     /// Notes the task that answers a stream.
@@ -235,15 +244,18 @@ impl Track {
             let rare = state.rare();
             rare.open_streams -= 1;
             let mut ended = rare.streams.get_mut(place as usize).and_then(Option::take);
-            let keeper = ended.as_mut().and_then(|stream| stream.keeper.take());
+            let kept = ended.as_mut().and_then(|stream| stream.kept.take());
             if rare.open_streams == 0 && self.buffered.load(Ordering::Relaxed) > 0 {
                 rare.last_answer = Some(Instant::now());
             }
             drop(state);
             // Freed without the lock: what its path is part of may be large.
             drop(ended);
-            if let Some(keeper) = keeper {
-                self.take_back_stream(keeper);
+            match kept {
+                Some(kept) => self.take_back_stream(kept),
+                // What is left may be sessions only.
+                None if self.handed.get() && self.refusing.get() => self.reckon(),
+                None => {}
             }
         } else if !self.upgraded.get() {
             self.slot.free();

@@ -41,7 +41,7 @@ impl Track {
         let streams = rare.streams.iter().flatten();
         found.extend(
             streams
-                .filter(|stream| stream.keeper.is_none())
+                .filter(|stream| stream.kept.is_none())
                 .map(|stream| {
                     let path = stream.path.as_ref().map_or("", PathAndQuery::path);
                     InFlight {

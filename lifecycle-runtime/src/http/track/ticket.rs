@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Track;
+use super::{Part, Track};
 use crate::Cancellation;
 use crate::http::handover::Handover;
 
@@ -31,6 +31,11 @@ impl Ticket {
     pub(in crate::http) fn cancellation(&self) -> Cancellation {
         let handover = Handover::new(Arc::clone(&self.track), self.place, self.serial);
         Cancellation::of_request(handover)
+    }
+
+    /// What each part of the answer holds until it is written, if the request has been taken over.
+    pub(in crate::http) fn part(&self) -> Option<Part> {
+        self.track.part(self.place, self.serial)
     }
 
     /// Leaves the request counted until its connection closes: it has become the connection.

@@ -253,10 +253,13 @@ impl Hall {
     /// The unwind time has passed: drops what is ours, and notes what is not.
     pub(super) fn abandon(&self) {
         let seats = seats(&self.lock());
-        // Outside the lock: what is ended may leave at once.
-        let left = seats.iter().filter(|seat| !seat.end());
-        let names = left.map(|seat| seat.name.clone());
-        let abandoned = names.take(NAMES).collect();
+        let mut abandoned = Vec::new();
+        for seat in seats {
+            // Outside the lock: what is ended may leave at once.
+            if !seat.end() && abandoned.len() < NAMES {
+                abandoned.push(seat.name.clone());
+            }
+        }
         self.lock().abandoned = abandoned;
         self.over.cancel();
     }
