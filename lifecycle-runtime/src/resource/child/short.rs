@@ -39,7 +39,8 @@ use crate::resource::served::Hub;
 /// They are work in flight. When the step's window opens, no other is started ([`Closed`]), and those
 /// that run are waited for, counted and named with their process number. At the timeout they get
 /// SIGTERM, and after `budget.unwind` they are killed. Each leads a group of its own, of which nothing
-/// lives longer than itself.
+/// lives longer than itself. What was said to the service alone they do not inherit, unless their command
+/// sets it: see [`ChildProcess`](crate::ChildProcess#its-environment).
 #[derive(Clone)]
 pub struct Children {
     hub: Arc<Hub>,
