@@ -5,7 +5,39 @@ use std::time::Duration;
 
 use crate::plan::{Plan, Timeline};
 
+const PLATFORM: &str = "LIFECYCLE_PLATFORM";
+const DIGEST: &str = "LIFECYCLE_DIGEST";
+const GRACE_MS: &str = "LIFECYCLE_GRACE_MS";
+const REPORT: &str = "LIFECYCLE_REPORT";
+const FAULTS: &str = "LIFECYCLE_FAULTS";
 const HEALTH_PORT: &str = "LIFECYCLE_HEALTH_PORT";
+const AWS: &str = "LIFECYCLE_AWS";
+/// Whether the first process of a container takes its duties: not with `off`.
+#[cfg(all(unix, feature = "process"))]
+pub(crate) const INIT: &str = "LIFECYCLE_INIT";
+
+/// What is said to this process alone, by its deployment, by systemd (`sd_notify(3)`,
+/// `sd_watchdog_enabled(3)`, `sd_listen_fds(3)`) and by `systemfd`. A program that it starts would take
+/// the plan, the port, the report and the sockets for its own.
+#[cfg(all(unix, feature = "process"))]
+pub(crate) const OF_THIS_PROCESS: [&str; 16] = [
+    PLATFORM,
+    DIGEST,
+    GRACE_MS,
+    REPORT,
+    FAULTS,
+    HEALTH_PORT,
+    AWS,
+    INIT,
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "LISTEN_PIDFDID",
+    "LISTEN_FDNAMES",
+    "LISTEN_FDS_FIRST_FD",
+];
 
 /// What the environment tells the process.
 #[derive(Debug, Clone, Default)]
@@ -44,15 +76,15 @@ impl Environment {
             Some(value.to_string_lossy().into_owned())
         };
         Self {
-            platform: text("LIFECYCLE_PLATFORM"),
-            digest: text("LIFECYCLE_DIGEST"),
-            grace_ms: text("LIFECYCLE_GRACE_MS"),
-            report: std::env::var_os("LIFECYCLE_REPORT")
+            platform: text(PLATFORM),
+            digest: text(DIGEST),
+            grace_ms: text(GRACE_MS),
+            report: std::env::var_os(REPORT)
                 .filter(|path| !path.is_empty())
                 .map(PathBuf::from),
-            faults: text("LIFECYCLE_FAULTS"),
+            faults: text(FAULTS),
             health_port: text(HEALTH_PORT),
-            aws: text("LIFECYCLE_AWS"),
+            aws: text(AWS),
         }
     }
 

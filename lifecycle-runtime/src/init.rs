@@ -12,12 +12,12 @@ use signal_hook::consts::{
 };
 use signal_hook::iterator::Signals;
 
+use crate::environment::INIT;
+
 /// What is passed on. The others say something about the process itself, or cannot be caught.
 const PASSED_ON: [i32; 9] = [
     SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT, SIGWINCH,
 ];
-/// Whether the first process of a container takes its duties: not with `off`.
-const SWITCH: &str = "LIFECYCLE_INIT";
 
 /// In the first process of a container, runs the rest of the program in a process of its own, does the
 /// duties that Linux gives to process 1, and never returns. Elsewhere it does nothing.
@@ -34,7 +34,7 @@ pub fn init() {
 /// The exit code of the service, if this is its container's first process.
 pub(crate) fn duties() -> Option<i32> {
     let first = std::process::id() == 1;
-    let off = env::var_os(SWITCH).is_some_and(|value| value == "off");
+    let off = env::var_os(INIT).is_some_and(|value| value == "off");
     // Handed to process 1 by number: another one would not take them.
     let sockets = env::var_os("LISTEN_PID").is_some_and(|value| value == "1");
     if !first || off || sockets {

@@ -199,6 +199,12 @@ impl Plan {
             {
                 return Some(format!("`{}` is there twice", step.name));
             }
+            if step.lease.is_some_and(|lease| lease > FOR_EVER) {
+                return Some(format!(
+                    "`{}` has a lease that no clock can tell",
+                    step.name
+                ));
+            }
         }
         let timelines = || self.timelines.iter().chain([&self.unmanaged]);
         let endless = |it: &&Timeline| {

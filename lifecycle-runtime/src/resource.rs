@@ -29,6 +29,8 @@ pub use blocking::{Blocking, BlockingWork, Lost, StopFlag, Ticket};
 #[cfg(all(unix, feature = "process"))]
 pub use child::{Child, ChildProcess, Children, NotStarted, StopSignal};
 pub use closed::Closed;
+#[cfg(feature = "http")]
+pub(crate) use closed::whole_seconds;
 pub use closers::{AuditLog, Cache, Custom, Database, File, MessageBroker};
 pub use consumer::{
     Claimed, Claims, Demand, Job, NotRenewed, QueueConsumer, QueueConsumerBuilder, Source,

@@ -394,19 +394,28 @@ impl Session {
         }
     }
 
-    /// Writes the report from a thread of its own, since the path may be a pipe that nobody reads.
+    /// Writes the report from a thread of its own, since the path may be a pipe that nobody reads; and
+    /// here where the system gives no thread.
     async fn write(&self, report: &Report) {
         let Some(path) = self.report.clone() else {
             return;
         };
         let (said, heard) = tokio::sync::oneshot::channel();
-        let copy = report.clone();
+        let (copy, to) = (report.clone(), path.clone());
         let writing = tasks::thread("lifecycle-report", move || {
-            report::write(&copy, &path);
+            report::write(&copy, &to);
             let _ = said.send(());
         });
-        if writing.is_ok() && timeout(REPORT_LIMIT, heard).await.is_err() {
-            tracing::error!("the report could not be written in time");
+        match writing {
+            Ok(()) => {
+                if timeout(REPORT_LIMIT, heard).await.is_err() {
+                    tracing::error!("the report could not be written in time");
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no thread for the report; it is written without");
+                report::write(report, &path);
+            }
         }
     }
 

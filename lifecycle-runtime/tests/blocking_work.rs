@@ -238,3 +238,27 @@ fn it_works_from_threads_outside_of_any_runtime() {
     assert!(heard.recv_timeout(FOREVER).unwrap());
     drop(inside);
 }
+
+#[tokio::test]
+async fn abandoned_is_what_still_runs_named_or_not_and_nothing_that_panicked() {
+    let blocking = BlockingWork::new();
+    let handle = blocking.handle();
+    let (release, released) = mpsc::channel::<()>();
+    let report = stopped_after(work(ms(100)), blocking, async move {
+        let panics = handle.spawn("panics", |stop| {
+            stop.wait(FOREVER);
+            panic!("bad trailer");
+        });
+        drop(panics.unwrap());
+        let deaf = move |_| {
+            let _ = released.recv();
+        };
+        handle.thread("", deaf).unwrap();
+    })
+    .await;
+    let step = found(&report, "work");
+    assert_eq!(step.outcome, StepOutcome::TimedOut);
+    assert_eq!(step.unfinished, ["panics"]);
+    assert_eq!(step.abandoned, ["without a name"]);
+    drop(release);
+}

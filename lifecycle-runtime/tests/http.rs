@@ -516,7 +516,7 @@ async fn times_without_an_end_are_none_at_all() {
         address, server, ..
     } = start(|server| {
         let server = server.keep_alive(never).head_timeout(never);
-        server.stall_timeout(never)
+        server.stall_timeout(never).retry_after(never)
     })
     .await;
     let mut client = Client::connect(address).await;

@@ -23,7 +23,7 @@ use tls_client::Trust;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 struct Setup {
     connect: mpsc::Sender<DuplexStream>,
@@ -331,4 +331,63 @@ proptest! {
             }
         });
     }
+}
+
+/// A listener that gives one connection and then waits, and panics when it is asked for the `last` time.
+fn panicking(connection: DuplexStream, last: u32) -> Listener {
+    let mut given = Some(connection);
+    let mut asked = 0;
+    Listener::custom(move || {
+        asked += 1;
+        let (given, now) = (given.take(), asked == last);
+        async move {
+            assert!(!now, "no more of them");
+            match given {
+                Some(connection) => Ok(connection),
+                None => std::future::pending().await,
+            }
+        }
+    })
+}
+
+fn start_panicking(last: u32) -> (Client<DuplexStream>, Setup) {
+    let (client, connection) = duplex(1024);
+    let setup = start(ms(60_000), |_| panicking(connection, last));
+    (client.into(), setup)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_accept_that_panics_stops_the_service_and_costs_no_request() {
+    let (mut client, setup) = start_panicking(2);
+    assert_eq!(client.get("/slow/1000").await.status, 200);
+    let report = timeout(ms(3_600_000), setup.run).await;
+    let report = report.expect("it stops by itself").unwrap();
+    let why = "accepting connections panicked: no more of them";
+    assert_eq!(
+        report.cause.as_deref(),
+        Some(&*format!("`http` ended: {why}"))
+    );
+    let http = found(&report, "http");
+    assert_eq!(http.outcome, StepOutcome::Panicked);
+    assert_eq!(http.error.as_deref(), Some(why));
+    assert_eq!(report.exit_code(), 80);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_panics_when_the_backlog_is_emptied_costs_no_request_either() {
+    let (mut client, setup) = start_panicking(3);
+    client.send(&request("/slow/1000")).await;
+    sleep(ms(10)).await;
+    let (took, outcome, _) = setup.took().await;
+    assert_eq!((took, outcome), (ms(990), StepOutcome::Panicked));
+    assert_eq!(client.answer().await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_without_a_plan_says_so_when_it_stops() {
+    let (_client, connection) = duplex(1024);
+    let server = HttpServer::new(panicking(connection, 2), Router::new()).spawn();
+    sleep(ms(10)).await;
+    let error = server.stop().await.expect_err("its accept has panicked");
+    assert!(error.to_string().contains("no more of them"), "{error}");
 }

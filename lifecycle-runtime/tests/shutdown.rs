@@ -462,6 +462,13 @@ async fn a_plan_with_a_time_that_no_clock_can_tell_keeps_the_service_from_starti
             "the plan cannot be followed: the timeline of `unmanaged` has a time that no clock can tell"
         )
     );
+    let mut plan = three();
+    plan.steps.to_mut()[0].lease = Some(Duration::MAX);
+    let report = Lifecycle::new(plan).embedded().run().await;
+    assert_eq!(
+        report.cause.as_deref(),
+        Some("the plan cannot be followed: `work` has a lease that no clock can tell")
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,6 +14,7 @@ use super::options::Options;
 use super::own::Own;
 use super::peer::Peer;
 use super::{By, HttpServer, RunningServer};
+use crate::resource::whole_seconds;
 use crate::work::FOR_EVER;
 
 impl HttpServer {
@@ -99,8 +100,8 @@ impl HttpServer {
     /// What refused requests are told in `Retry-After`; by default one second. Rounded up to whole
     /// seconds, which is all the header can say.
     pub fn retry_after(self, after: Duration) -> Self {
-        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-        self.choose(|options| options.retry_after = HeaderValue::from(seconds))
+        let seconds = HeaderValue::from(whole_seconds(after));
+        self.choose(|options| options.retry_after = seconds)
     }
 
     /// Whether to set `TCP_NODELAY` on connections; by default not, as `axum::serve`.

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::accept;
 use super::exchange::Handler;
@@ -11,7 +12,7 @@ use super::options::Options;
 use super::server::{Server, Stage};
 use crate::plan::{Plan, Step};
 use crate::tasks;
-use crate::work::{Active, BoxFuture, FOR_EVER, Failure, Tally, Window, Work};
+use crate::work::{Active, BoxFuture, FOR_EVER, Failure, Panicked, Tally, Window, Work, caught};
 
 /// A server on hyper: not yet started, or with the tasks that serve.
 pub(super) struct Own {
@@ -25,7 +26,49 @@ pub(super) struct Own {
 struct Running {
     server: Arc<Server>,
     /// Give the listeners back when the intake is stopped. Taken by `stop`.
-    accepting: Mutex<Vec<JoinHandle<Listener>>>,
+    accepting: Mutex<Vec<JoinHandle<Option<Listener>>>>,
+    broken: Arc<Broken>,
+}
+
+/// Whether a listener that the service brought has panicked, and takes nobody in any more.
+#[derive(Default)]
+struct Broken {
+    why: OnceLock<String>,
+    told: CancellationToken,
+}
+
+impl Broken {
+    /// Accepting gave this; `None` if it panicked.
+    fn kept<T>(&self, accepted: Result<T, Panicked>) -> Option<T> {
+        let panic = match accepted {
+            Ok(accepted) => return Some(accepted),
+            Err(panic) => panic.0,
+        };
+        tracing::error!(
+            panic,
+            "accepting connections panicked; the listener takes nobody in any more"
+        );
+        // The first is the one that is told.
+        let _ = self
+            .why
+            .set(format!("accepting connections panicked: {panic}"));
+        self.told.cancel();
+        None
+    }
+
+    fn why(&self) -> Result<(), String> {
+        self.why.get().cloned().map_or(Ok(()), Err)
+    }
+}
+
+/// Accepts on a task of its own.
+fn accepting(
+    server: &Arc<Server>,
+    broken: &Arc<Broken>,
+    listener: Listener,
+) -> JoinHandle<Option<Listener>> {
+    let (server, broken) = (Arc::clone(server), Arc::clone(broken));
+    tasks::spawn(async move { broken.kept(caught(accept::accept(server, listener)).await) })
 }
 
 impl Own {
@@ -52,12 +95,14 @@ impl Own {
             return;
         }
         let server = Arc::new(Server::new(Arc::clone(&self.handler), self.options.clone()));
+        let broken = Arc::default();
         let accepting = listeners
             .into_iter()
-            .map(|listener| tasks::spawn(accept::accept(Arc::clone(&server), listener)));
+            .map(|listener| accepting(&server, &broken, listener));
         // Only who took the listeners comes here, so nothing is ever set twice.
         let _ = self.running.set(Running {
             accepting: Mutex::new(accepting.collect()),
+            broken,
             server,
         });
     }
@@ -84,6 +129,22 @@ impl Work for Own {
         self.begin();
     }
 
+    fn ended(&self) -> Option<BoxFuture<Result<(), String>>> {
+        let broken = self
+            .running
+            .get()
+            .map(|running| Arc::clone(&running.broken));
+        Some(Box::pin(async move {
+            match broken {
+                Some(broken) => {
+                    broken.told.cancelled().await;
+                    broken.why()
+                }
+                None => std::future::pending().await,
+            }
+        }))
+    }
+
     fn settle(&self) {
         if let Some(server) = self.server() {
             server.advance(Stage::Settling);
@@ -97,6 +158,7 @@ impl Work for Own {
             return Box::pin(std::future::ready(Ok(())));
         };
         let server = Arc::clone(&running.server);
+        let broken = Arc::clone(&running.broken);
         let mut accepting = running
             .accepting
             .lock()
@@ -105,11 +167,17 @@ impl Work for Own {
         Box::pin(async move {
             let linger = server.stop_intake(window);
             let mut listeners = Vec::with_capacity(accepting.len());
+            let mut lost = Ok(());
             for accepting in accepting {
-                listeners.extend(accepting.await);
+                match accepting.await {
+                    Ok(listener) => listeners.extend(listener),
+                    Err(error) => lost = tasks::joined(Err(error)),
+                }
             }
-            accept::close(&server, listeners, linger).await;
-            server.drain(linger).await.map_err(Into::into)
+            broken.kept(caught(accept::close(&server, listeners, linger)).await);
+            server.drain(linger).await?;
+            broken.why().map_err(Panicked)?;
+            lost
         })
     }
 

@@ -375,8 +375,8 @@ impl Work for Arc<Shared> {
     }
 
     fn abandon(&self) {
-        let names = self.roster.active().names;
-        self.lock().abandoned = names;
+        let working = self.roster.working();
+        self.lock().abandoned = working;
     }
 
     fn active(&self) -> Active {

@@ -65,6 +65,26 @@ use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work};
 /// (`pid_namespaces(7)`); under systemd by its control group. Elsewhere `setpriv --pdeathsig KILL` in
 /// front of the program asks the kernel to end it (`setpriv(1)`, util-linux).
 ///
+/// # Its environment
+///
+/// It inherits the service's, without what was said to the service alone: the variables of
+/// [the environment's page](crate::manual::environment), and systemd's `NOTIFY_SOCKET`, `WATCHDOG_…` and
+/// `LISTEN_…`. So a program that is built with this crate too does not compare its plan with this one's
+/// deployment, want its health port or write over its report, and does not tell systemd about the unit.
+/// What the command sets itself, the program gets:
+///
+/// ```no_run
+/// use std::process::Command;
+/// use lifecycle::ChildProcess;
+///
+/// let mut worker = Command::new("worker");
+/// worker.env("LIFECYCLE_REPORT", "/run/worker/report.json");
+/// if let Some(platform) = std::env::var_os("LIFECYCLE_PLATFORM") {
+///     worker.env("LIFECYCLE_PLATFORM", platform);
+/// }
+/// let worker = ChildProcess::new(worker);
+/// ```
+///
 /// # Started on demand
 ///
 /// Programs that handlers start and wait for go through [`handle`](Self::handle); see [`Children`].

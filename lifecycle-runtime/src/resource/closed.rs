@@ -64,12 +64,18 @@ impl<B: Default> From<Closed> for http::Response<B> {
     fn from(closed: Closed) -> Self {
         let mut response = Self::new(B::default());
         *response.status_mut() = closed.status();
-        let after = closed.retry_after;
-        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        let seconds = whole_seconds(closed.retry_after);
         let headers = response.headers_mut();
         headers.insert(http::header::RETRY_AFTER, seconds.into());
         response
     }
+}
+
+/// Rounded up, as `Retry-After` says it.
+#[cfg(feature = "http")]
+pub(crate) fn whole_seconds(time: Duration) -> u64 {
+    let begun = u64::from(time.subsec_nanos() > 0);
+    time.as_secs().saturating_add(begun)
 }
 
 #[cfg(all(test, feature = "http"))]
@@ -83,5 +89,7 @@ mod tests {
             assert_eq!(response.status(), 503);
             assert_eq!(response.headers()["retry-after"], seconds);
         }
+        let response: http::Response<String> = Closed::new(Duration::MAX).into();
+        assert_eq!(response.headers()["retry-after"], u64::MAX.to_string());
     }
 }

@@ -17,6 +17,8 @@ const NAMES: usize = 32;
 const HANDED_BACK: usize = 1024;
 /// Longest name kept, in characters.
 const NAME_LENGTH: usize = 96;
+/// What is said of work that has no name, where its number matters.
+const UNNAMED: &str = "without a name";
 /// When to try again, for whoever is refused: another instance is there already, or soon will be.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -181,6 +183,16 @@ impl Roster {
                 .map(|(since, _)| since.elapsed()),
             names: inner.names(),
         }
+    }
+
+    /// What is in flight now, also without a name, and nothing else.
+    pub(crate) fn working(&self) -> Vec<String> {
+        let inner = self.lock();
+        let names = inner.working.values().map(|(_, name)| match &**name {
+            "" => UNNAMED.to_owned(),
+            name => name.to_owned(),
+        });
+        names.take(NAMES).collect()
     }
 
     fn tell(&self, inner: &Inner) {

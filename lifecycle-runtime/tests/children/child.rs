@@ -122,8 +122,28 @@ pub(crate) fn run(scenario: &str) -> ExitCode {
                 .with("work", Task::new(orphans));
             runtime.block_on(service.run()).into()
         }
+        "environment" => runtime().run(leak(shop(ms(1000))), || async {
+            let proxy = ChildProcess::new(told("main"));
+            let programs = proxy.handle();
+            let work = Task::new(|stopping| async move {
+                let mut short = programs.spawn(told("short")).expect("it is open");
+                stopping.requested().await;
+                short.wait().await.expect("a status");
+            });
+            Shop { proxy, work }
+        }),
         other => panic!("no scenario {other}"),
     }
+}
+
+/// A program that says what it was told by its environment, and stays where it is the `main` one.
+fn told(name: &str) -> std::process::Command {
+    let mut program = sh(&format!(
+        "echo {name}: $(env | grep -E '^(LIFECYCLE|NOTIFY|WATCHDOG|LISTEN)_' | sort) \
+         $SCENARIO $EXTRA.; [ {name} = short ] || exec sleep 300"
+    ));
+    program.env("LIFECYCLE_PLATFORM", name);
+    program
 }
 
 fn deaf_thread() -> ExitCode {

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use lifecycle::plan::Kind;
 use lifecycle::{ChildProcess, Lifecycle, Outcome, Report, StepOutcome, StopSignal};
+use rustix::process::Signal;
 
 use crate::common::{Given, found, ms, plan, step};
+use crate::running::{QUICK, start};
 use crate::{gone, numbers, sh};
 
 const ZERO: Duration = Duration::ZERO;
@@ -233,4 +235,40 @@ async fn it_goes_with_a_service_that_is_dropped() {
     for pid in pids {
         gone(pid).await;
     }
+}
+
+/// A program that is a service with a plan of its own would take all of it for its own.
+#[test]
+fn it_inherits_nothing_that_was_said_to_the_service_alone() {
+    let said_to_it = [
+        ("EXTRA", "inherited"),
+        ("LIFECYCLE_PLATFORM", "kubernetes"),
+        ("LIFECYCLE_DIGEST", "ffffffffffffffff"),
+        ("LIFECYCLE_GRACE_MS", "30000"),
+        ("LIFECYCLE_HEALTH_PORT", "9"),
+        ("LIFECYCLE_INIT", "off"),
+        ("NOTIFY_SOCKET", "@lifecycle-nobody-listens"),
+        ("WATCHDOG_USEC", "60000000"),
+        ("WATCHDOG_PID", "1"),
+        ("LISTEN_FDS", "1"),
+        ("LISTEN_PID", "1"),
+        ("LISTEN_FDNAMES", "http"),
+    ];
+    let mut child = start("environment", &said_to_it);
+    let mut said: Vec<String> = (0..2)
+        .map(|_| {
+            let line = child.until_some(|line| line.ends_with(".\n"));
+            // The test harness writes into the first.
+            line.rsplit("... ").next().unwrap().to_owned()
+        })
+        .collect();
+    said.sort();
+    child.signal(Signal::TERM);
+    let ended = child.end(QUICK);
+    assert_eq!(
+        said,
+        ["main", "short"]
+            .map(|name| format!("{name}: LIFECYCLE_PLATFORM={name} environment inherited.\n"))
+    );
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
 }

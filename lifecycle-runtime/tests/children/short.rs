@@ -150,3 +150,16 @@ async fn nothing_of_its_group_lives_longer_than_it_does() {
     assert!(child.wait().await.unwrap().success());
     gone(numbers(&ready).await[0]).await;
 }
+
+#[tokio::test]
+async fn a_wait_that_failed_fails_again() {
+    let script = "trap '' TERM; for _ in $(seq 60); do sleep 1; done";
+    let (_, _, mut child) = stopped_after(proxy(ms(100)), |programs| async move {
+        programs.spawn(sh(script)).unwrap()
+    })
+    .await;
+    for _ in 0..2 {
+        let error = child.wait().await.expect_err("nobody was left to wait");
+        assert_eq!(error.to_string(), "killed at the end of the service");
+    }
+}

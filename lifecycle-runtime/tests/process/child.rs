@@ -119,6 +119,16 @@ pub(crate) fn run(scenario: &str) -> ExitCode {
         "dying" => serve(shop(ms(0)), || {
             Task::new(|_| async { Err::<(), _>("lost the lock") })
         }),
+        #[cfg(target_os = "linux")]
+        "no-thread" => serve(shop(ms(0)), || {
+            Task::new(|stopping| async move {
+                say("ready");
+                stopping.requested().await;
+                // Threads that have only logged the signal have ended by then.
+                tokio::time::sleep(ms(300)).await;
+                leave_no_room_for_a_thread();
+            })
+        }),
         "hanging-exit" => {
             serve(shop(ms(0)), obedient);
             say("returned");
@@ -162,6 +172,25 @@ fn start(scenario: &str) -> ExitCode {
         }),
         other => panic!("no scenario {other}"),
     }
+}
+
+/// Leaves less memory than the stack of a thread takes, with `RUST_MIN_STACK` at 64 MiB.
+#[cfg(target_os = "linux")]
+fn leave_no_room_for_a_thread() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let status = std::fs::read_to_string("/proc/self/status").expect("of this process");
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
+    let size = size.and_then(|size| size.trim().strip_suffix(" kB"));
+    let taken: u64 = size.and_then(|size| size.parse().ok()).expect("a number");
+    let limit = Rlimit {
+        current: Some((taken + 16 * 1024) * 1024),
+        ..getrlimit(Resource::As)
+    };
+    setrlimit(Resource::As, limit).expect("less is allowed");
+    // The stacks of threads that have ended are given out again.
+    let sleep = || thread::sleep(FOREVER);
+    while thread::Builder::new().spawn(sleep).is_ok() {}
 }
 
 fn two_workers() -> Runtime {

@@ -275,6 +275,18 @@ fn a_report_nobody_reads_keeps_nobody() {
     assert_eq!(child.end(QUICK).code, Some(0));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_report_is_written_without_a_thread_too() {
+    let stack = (64 << 20).to_string();
+    let mut child = start("no-thread", &[("RUST_MIN_STACK", &stack)]);
+    child.until("ready");
+    child.signal(Signal::TERM);
+    let ended = child.end(QUICK);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(ended.report()["outcome"], "clean");
+}
+
 #[test]
 fn an_existing_report_is_replaced_and_one_that_cannot_be_written_is_no_error() {
     let folder = tempfile::tempdir().expect("a folder");

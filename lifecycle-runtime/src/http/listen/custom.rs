@@ -41,7 +41,8 @@ impl Listener {
     /// A call that waits is dropped when the intake stops, and must lose no connection by that, as
     /// `accept` of tokio's listeners and `recv` of its channels do not. Then it is called again for as
     /// long as it gives a connection at once: its backlog is emptied. An error is logged, and `accept`
-    /// called again a moment later.
+    /// called again a moment later. After a panic it is not called again: the service stops in order,
+    /// with a non-zero exit code.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]

@@ -116,10 +116,12 @@ pub(crate) fn start<T>(
         }
         all.starting += 1;
     }
+    let starting = Starting;
     // Not under the lock: a program on a file system that hangs takes for ever.
-    let started = Starting.then(start);
-    let (program, target) = started?;
+    let (program, target) = start()?;
     let mut all = all();
+    // Under one lock with the entry: who finds nobody starting finds everyone on the list.
+    starting.over(&mut all);
     all.next += 1;
     let id = all.next;
     all.targets.insert(id, (owner, target));
@@ -133,13 +135,14 @@ pub(crate) fn start<T>(
 struct Starting;
 
 impl Starting {
-    fn then<T>(self, start: impl FnOnce() -> T) -> T {
-        let started = start();
-        drop(self);
-        started
+    /// It has succeeded.
+    fn over(self, all: &mut All) {
+        all.starting -= 1;
+        std::mem::forget(self);
     }
 }
 
+/// It has failed or panicked.
 impl Drop for Starting {
     fn drop(&mut self) {
         all().starting -= 1;
@@ -198,6 +201,8 @@ fn all() -> MutexGuard<'static, All> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     #[test]
@@ -236,6 +241,36 @@ mod tests {
         assert_eq!(reaped.try_wait().unwrap(), None);
         reaped.kill().unwrap();
         reaped.wait().unwrap();
+    }
+
+    /// Between the two, the end of the process would leave it behind.
+    #[test]
+    fn a_program_is_listed_as_soon_as_it_is_started_no_more() {
+        let owner = owner();
+        // What is looked at is the list, so any number that no process has will do.
+        let target = Target::new(i32::MAX.unsigned_abs(), false).unwrap();
+        for _ in 0..200 {
+            let started = AtomicBool::new(false);
+            thread::scope(|scope| {
+                let program = scope.spawn(|| {
+                    start(owner, || {
+                        started.store(true, Ordering::SeqCst);
+                        Ok(((), target))
+                    })
+                });
+                while !started.load(Ordering::SeqCst) {
+                    std::hint::spin_loop();
+                }
+                loop {
+                    let all = all();
+                    if all.targets.values().any(|(of, _)| *of == owner) {
+                        break;
+                    }
+                    assert!(all.starting > 0, "it is neither started nor listed");
+                }
+                drop(program.join().unwrap().unwrap());
+            });
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::group::{self, Listed, Target};
+use crate::environment::OF_THIS_PROCESS;
 
 /// How often a group without its leader is looked at.
 const LOOK: Duration = Duration::from_millis(20);
@@ -28,6 +29,7 @@ pub(crate) struct Process {
 impl Process {
     /// Starts the program, as the leader of a group of its own if that is asked for.
     pub(crate) fn start(command: &mut Command, group: bool, owner: u64) -> io::Result<Self> {
+        keep_own_environment(command);
         if group {
             command.process_group(0);
         }
@@ -87,6 +89,17 @@ impl Process {
     }
 }
 
+/// Has the program inherit nothing that was said to this process alone. What the command itself sets
+/// stays.
+fn keep_own_environment(command: &mut Command) {
+    for own in OF_THIS_PROCESS {
+        let mut said = command.as_std().get_envs();
+        if !said.any(|(name, _)| name == own) {
+            command.env_remove(own);
+        }
+    }
+}
+
 /// Waits for the exit on a thread of its own, without reaping.
 ///
 /// A pidfd would do without the thread. It is Linux's alone, old kernels and some sandboxes refuse it,
@@ -112,5 +125,38 @@ impl Drop for Process {
         }
         self.listed.unlist();
         // tokio reaps a child that is dropped.
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::ffi::OsStr;
+
+    use super::*;
+
+    #[test]
+    fn what_is_said_to_this_process_is_inherited_only_where_the_command_says_so() {
+        let mut command = Command::new("sh");
+        command
+            .env("LIFECYCLE_REPORT", "/tmp/report")
+            .env("COLOUR", "blue");
+        // A program that is started again goes through it again.
+        for _ in 0..2 {
+            keep_own_environment(&mut command);
+            let mut said: BTreeMap<_, _> = command.as_std().get_envs().collect();
+            let mut take = |name: &str| said.remove(OsStr::new(name));
+            assert_eq!(
+                take("LIFECYCLE_REPORT"),
+                Some(Some(OsStr::new("/tmp/report")))
+            );
+            assert_eq!(take("COLOUR"), Some(Some(OsStr::new("blue"))));
+            for own in OF_THIS_PROCESS {
+                if own != "LIFECYCLE_REPORT" {
+                    assert_eq!(take(own), Some(None), "{own}");
+                }
+            }
+            assert!(said.is_empty(), "nothing else is taken away: {said:?}");
+        }
     }
 }

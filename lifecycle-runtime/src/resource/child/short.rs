@@ -39,7 +39,8 @@ use crate::resource::served::Hub;
 /// They are work in flight. When the step's window opens, no other is started ([`Closed`]), and those
 /// that run are waited for, counted and named with their process number. At the timeout they get
 /// SIGTERM, and after `budget.unwind` they are killed. Each leads a group of its own, of which nothing
-/// lives longer than itself.
+/// lives longer than itself. What was said to the service alone they do not inherit, unless their command
+/// sets it: see [`ChildProcess`](crate::ChildProcess#its-environment).
 #[derive(Clone)]
 pub struct Children {
     hub: Arc<Hub>,
@@ -200,7 +201,17 @@ pub struct Child {
 #[derive(Debug)]
 enum Exit {
     Running(oneshot::Receiver<io::Result<ExitStatus>>),
-    Exited(ExitStatus),
+    Known(io::Result<ExitStatus>),
+}
+
+/// The same once more.
+fn again(known: &io::Result<ExitStatus>) -> io::Result<ExitStatus> {
+    known.as_ref().copied().map_err(|error| {
+        error.raw_os_error().map_or_else(
+            || io::Error::new(error.kind(), error.to_string()),
+            io::Error::from_raw_os_error,
+        )
+    })
 }
 
 impl Child {
@@ -210,7 +221,7 @@ impl Child {
     }
 
     /// Closes the program's standard input, if it was not taken, and waits for its exit. Can be called
-    /// again, and be dropped while it waits.
+    /// again, which gives the same, and be dropped while it waits.
     ///
     /// # Errors
     ///
@@ -218,13 +229,15 @@ impl Child {
     /// nobody was left to wait for it.
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         drop(self.stdin.take());
-        let status = match &mut self.exit {
-            Exit::Exited(status) => return Ok(*status),
+        let heard = match &mut self.exit {
+            Exit::Known(known) => return again(known),
             Exit::Running(heard) => heard.await,
         };
-        let status = status.map_err(|_| io::Error::other("killed at the end of the service"))??;
-        self.exit = Exit::Exited(status);
-        Ok(status)
+        let killed = |_| Err(io::Error::other("killed at the end of the service"));
+        let known = heard.unwrap_or_else(killed);
+        let told = again(&known);
+        self.exit = Exit::Known(known);
+        told
     }
 
     /// Waits for the exit and collects what the program writes, where the command piped it.
