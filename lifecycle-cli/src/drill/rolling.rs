@@ -66,6 +66,7 @@ pub(super) fn rolling(
     let Some(platform) = resolved.manifest.platforms.get(line.platform()) else {
         bail!("the manifest says nothing of `{}`", line.platform());
     };
+    super::script::ensure_signalled(args, resolved, line)?;
     let manner = manner(platform, line)?;
     let replicas = args.replicas.or(manner.replicas).unwrap_or(REPLICAS);
     ensure!(
