@@ -13,6 +13,10 @@ use crate::cli::{BalancerKind, DrillArgs};
 /// Instances where neither the command line nor the manifest says how many.
 const REPLICAS: u32 = 3;
 
+/// How long Heroku's router keeps a request waiting while dynos start (H20,
+/// <https://devcenter.heroku.com/articles/error-codes>).
+const HEROKU_HOLDS: Duration = Duration::from_secs(75);
+
 /// How a platform goes about it.
 #[derive(Debug, Clone, Copy)]
 struct Manner {
@@ -66,6 +70,7 @@ pub(super) fn rolling(
     let Some(platform) = resolved.manifest.platforms.get(line.platform()) else {
         bail!("the manifest says nothing of `{}`", line.platform());
     };
+    super::script::ensure_signalled(args, resolved, line)?;
     let manner = manner(platform, line)?;
     let replicas = args.replicas.or(manner.replicas).unwrap_or(REPLICAS);
     ensure!(
@@ -103,6 +108,10 @@ pub(super) fn rolling(
             None => Duration::ZERO,
         },
         last_resort: kubernetes.is_some() && balancing == Balancing::Connections,
+        holds: match platform {
+            Platform::Heroku(_) => HEROKU_HOLDS,
+            _ => Duration::ZERO,
+        },
     })
 }
 
@@ -167,8 +176,9 @@ fn manner(platform: &Platform, line: &Timeline) -> Result<Manner> {
             };
             by(Balancing::Requests, pace, waits, None)
         }
-        // With preboot. Without it all dynos stop at once, and the router keeps requests waiting.
-        Platform::Heroku(_) => by(Balancing::Requests, Pace::Doubled, false, None),
+        // Without preboot, which nobody has unless it was asked for: all dynos are signalled at once, and
+        // the new ones start in that moment.
+        Platform::Heroku(_) => by(Balancing::Requests, Pace::AllAtOnce, false, None),
         // `update { max_parallel = 1 }`, which `lifecycle gen` writes: an allocation is stopped, and
         // its successor placed meanwhile.
         Platform::Nomad(nomad) => by(
@@ -265,7 +275,7 @@ mod tests {
                 (3, 0, 3, true),
                 Balancing::Requests,
             ),
-            ("heroku", "{}", (3, 3, 0, false), Balancing::Requests),
+            ("heroku", "{}", (3, 0, 3, false), Balancing::Requests),
             (
                 "azure_container_apps",
                 "{}",
@@ -307,6 +317,16 @@ mod tests {
         assert_eq!(told(&["--replicas", "8"]), (8, 2, 2, false));
         assert_eq!(told(&["--replicas", "8", "--surge", "5"]), (8, 5, 0, false));
         assert_eq!(told(&["--surge", "0"]), (2, 0, 1, false));
+    }
+
+    #[test]
+    fn preboot_is_asked_for_and_only_herokus_router_lets_requests_wait() {
+        let asked_for = told("heroku", "{}", &["--surge", "3"]);
+        assert_eq!(pace(&asked_for), (3, 3, 0, false));
+        assert_eq!(asked_for.holds, Duration::from_secs(75));
+        for other in ["ecs", "fly", "kubernetes"] {
+            assert_eq!(told(other, "{}", &[]).holds, Duration::ZERO, "{other}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::own_report::OwnReport;
 use crate::probe::{self, Marks, Samples};
 use crate::script::{Endpoint, Load, Target};
 use crate::stage::millis_between;
-use crate::target::process::Status;
+use crate::target::process::{Status, needed_kill};
 use crate::traffic::tally::{Requests, Tally};
 
 /// What a drill leaves behind for its reader.
@@ -137,8 +137,7 @@ impl Drill<'_> {
 
     fn process(&self, moments: &Moments, course: Course, left_behind: Option<usize>) -> Process {
         let status = self.running.ended().map(|ended| ended.status);
-        let kill = rustix::process::Signal::KILL.as_raw();
-        let sigkill_needed = moments.killed.is_some() && status == Some(Status::Signal(kill));
+        let sigkill_needed = needed_kill(moments.killed, self.running.over(), status);
         let exit_ms = self.stage.signalled().zip(self.stage.ended());
         let exit_ms = exit_ms.map(|(signalled, ended)| millis_between(signalled, ended));
         let kill_ms = Planned::of(self.script).signal_to_kill_ms;

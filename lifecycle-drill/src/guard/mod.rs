@@ -61,6 +61,8 @@ pub(crate) struct Guard {
     started: Option<proc::Entry>,
     /// Collects what it could not end or remove.
     listener: Option<JoinHandle<Vec<String>>>,
+    /// How long it is waited for in the end.
+    leaving: Duration,
 }
 
 /// What the guard has started: its id, how it ends, and its streams.
@@ -120,6 +122,7 @@ impl Guard {
             order,
             started: None,
             listener: None,
+            leaving: LEAVING,
         };
         let mut words = BufReader::new(words);
         let pid = guard.begin(&mut words)?;
@@ -204,11 +207,15 @@ impl Guard {
                     &self.order.undo,
                 ));
             }
-            None => troubles.push(format!(
-                "the drill's guard, process {}, is still at work after {} s",
-                self.child.id(),
-                LEAVING.as_secs()
-            )),
+            None => {
+                troubles.push(format!(
+                    "the drill's guard, process {}, is still at work after {} s",
+                    self.child.id(),
+                    self.leaving.as_secs()
+                ));
+                // Its end of the socket stays open, and nobody listens for longer.
+                let _unheard = line.shutdown(std::net::Shutdown::Both);
+            }
         }
         if let Some(Ok(left)) = self.listener.take().map(JoinHandle::join) {
             troubles.extend(left);
@@ -218,7 +225,7 @@ impl Guard {
 
     /// Waits for the guard to leave, with a bound.
     fn wait(&mut self) -> Option<std::process::ExitStatus> {
-        let until = Instant::now() + LEAVING;
+        let until = Instant::now() + self.leaving;
         loop {
             match self.child.try_wait() {
                 Ok(Some(status)) => return Some(status),
@@ -268,7 +275,36 @@ fn this_program() -> anyhow::Result<std::path::PathBuf> {
 mod tests {
     use std::io::Read as _;
 
+    use rustix::process::{Pid, Signal};
+
     use super::*;
+
+    #[test]
+    fn a_guard_that_does_not_leave_is_not_waited_for_without_a_limit() {
+        let order = Order {
+            mark: new_mark(),
+            start: None,
+            undo: Vec::new(),
+        };
+        let (mut guard, _) = Guard::start(order).unwrap();
+        guard.leaving = Duration::from_secs(1);
+        let process = Pid::from_raw(guard.id()).unwrap();
+        rustix::process::kill_process(process, Signal::STOP).unwrap();
+        let (tell, told) = mpsc::channel();
+        let closing = std::thread::spawn(move || {
+            tell.send(guard.close()).unwrap();
+            guard
+        });
+        let troubles = told.recv_timeout(Duration::from_secs(20));
+        // Stopped no longer, it finds that nobody listens, and leaves.
+        rustix::process::kill_process(process, Signal::CONT).unwrap();
+        closing.join().unwrap().child.wait().unwrap();
+        let still = "is still at work after 1 s";
+        assert!(
+            troubles.as_ref().unwrap()[0].contains(still),
+            "{troubles:?}"
+        );
+    }
 
     #[test]
     fn a_program_has_no_more_descriptors_than_without_a_drill() {

@@ -172,7 +172,8 @@ impl<'a> Fleet<'a> {
         let clients: usize = load.sessions.iter().map(|session| session.clients).sum();
         crate::descriptors::room_for((clients + load.max_in_flight) * DESCRIPTORS);
         let looks = matches!(load.pace, Pace::Open { .. });
-        let balancer = Balancer::start(rolling.balancing, rolling.last_resort, looks)?;
+        let balancer =
+            Balancer::start(rolling.balancing, rolling.last_resort, rolling.holds, looks)?;
         progress(Event::Balancing {
             address: balancer.address,
         });

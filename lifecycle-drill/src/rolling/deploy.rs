@@ -31,6 +31,8 @@ pub struct Rolling {
     /// With nobody else left, instances that were asked to stop and still say ready get requests, as
     /// kube-proxy does it.
     pub last_resort: bool,
+    /// How long a balancer of requests keeps one waiting while there is nobody to send it to.
+    pub holds: Duration,
 }
 
 /// How requests are handed out.
@@ -131,6 +133,7 @@ mod tests {
             min_ready: Duration::ZERO,
             propagation: Duration::ZERO,
             last_resort: false,
+            holds: Duration::ZERO,
         }
     }
 

@@ -13,7 +13,7 @@ use super::verdict;
 use crate::measured::{LoadSummary, Planned};
 use crate::own_report;
 use crate::stage::millis_between;
-use crate::target::process::Status;
+use crate::target::process::needed_kill;
 use crate::traffic::tally::{Counts, Requests};
 use crate::verdict::Expectations;
 use crate::words::grouped;
@@ -111,9 +111,8 @@ fn instance(
     let moments = &it.moments;
     let from_began = |at| millis_between(began, at);
     let ended = it.ended();
-    let kill = rustix::process::Signal::KILL.as_raw();
     let status = ended.map(|ended| ended.status);
-    let sigkill_needed = moments.killed.is_some() && status == Some(Status::Signal(kill));
+    let sigkill_needed = needed_kill(moments.killed, it.running.over(), status);
     let exit_ms = moments
         .signalled
         .zip(ended)

@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http_body_util::combinators::BoxBody;
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::SendRequest;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::time::sleep;
 
 use super::deploy::Balancing;
+
+/// Between two looks for somebody to send a request to.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// How a balancer saw a request fail.
 #[derive(
@@ -200,16 +204,19 @@ impl Drop for Counted {
 pub(super) struct Router {
     balancing: Balancing,
     last_resort: bool,
+    /// How long a request waits for somebody to send it to.
+    holds: Duration,
     backends: Mutex<Vec<Arc<Backend>>>,
     turn: AtomicU64,
     faults: Mutex<BTreeMap<(Option<usize>, Fault), Faults>>,
 }
 
 impl Router {
-    pub(super) fn new(balancing: Balancing, last_resort: bool) -> Self {
+    pub(super) fn new(balancing: Balancing, last_resort: bool, holds: Duration) -> Self {
         Self {
             balancing,
             last_resort,
+            holds,
             backends: Mutex::new(Vec::new()),
             turn: AtomicU64::new(0),
             faults: Mutex::new(BTreeMap::new()),
@@ -241,6 +248,18 @@ impl Router {
             .filter(|it| it.leaving.load(SeqCst) && it.readiness().up)
             .collect();
         of(&leaving)
+    }
+
+    /// The same, once there is somebody; `None` where there was nobody for as long as one waits here.
+    pub(super) async fn pick_in_time(&self) -> Option<Arc<Backend>> {
+        let until = tokio::time::Instant::now() + self.holds;
+        loop {
+            let picked = self.pick();
+            if picked.is_some() || tokio::time::Instant::now() >= until {
+                return picked;
+            }
+            sleep(LOOK).await;
+        }
     }
 
     /// Remembers what went wrong, with whom, and now.
@@ -285,7 +304,7 @@ mod tests {
     use super::*;
 
     fn three(balancing: Balancing, last_resort: bool) -> (Router, Vec<Arc<Backend>>) {
-        let router = Router::new(balancing, last_resort);
+        let router = Router::new(balancing, last_resort, Duration::ZERO);
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
         let backends: Vec<_> = (1..=3)
             .map(|number| Arc::new(Backend::new(number, address)))
@@ -325,6 +344,25 @@ mod tests {
         backends[0].route(false);
         backends[2].route(false);
         assert_eq!(picks(&router, 2), [0, 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_router_that_holds_requests_sends_them_to_who_comes_next() {
+        let (mut router, backends) = three(Balancing::Requests, false);
+        backends.iter().for_each(|backend| backend.route(false));
+        let began = tokio::time::Instant::now();
+        assert!(router.pick_in_time().await.is_none());
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        router.holds = Duration::from_secs(75);
+        let comes = async {
+            sleep(Duration::from_secs(20)).await;
+            backends[1].route(true);
+        };
+        let (picked, ()) = tokio::join!(router.pick_in_time(), comes);
+        assert_eq!(picked.map(|backend| backend.number), Some(2));
+        assert!(began.elapsed() < Duration::from_secs(21));
+        backends[1].route(false);
+        assert!(router.pick_in_time().await.is_none());
     }
 
     #[test]

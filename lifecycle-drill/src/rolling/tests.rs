@@ -76,6 +76,7 @@ fn three(balancing: Balancing) -> Rolling {
         min_ready: Duration::ZERO,
         propagation: Duration::ZERO,
         last_resort: balancing == Balancing::Connections,
+        holds: Duration::ZERO,
     }
 }
 
@@ -259,6 +260,23 @@ async fn one_place_for_one_instance_has_nobody_to_send_to() {
     let cause = &measured.findings[0].cause;
     assert!(cause.contains("no instance was in use"), "{cause}");
     assert!(measured.instances[1].started_ms > measured.instances[0].ended_ms.unwrap());
+}
+
+#[tokio::test]
+async fn nobody_is_sent_away_by_a_router_that_waits_for_new_instances() {
+    let rolling = Rolling {
+        replicas: 2,
+        surge: 0,
+        unavailable: 2,
+        holds: Duration::from_secs(75),
+        ..three(Balancing::Requests)
+    };
+    let measured = deploy(Way::Polite, &covered(), &rolling).await;
+    assert_eq!(failures(&measured), [""; 0]);
+    assert_eq!(lost(&measured, Fault::NoInstance), 0);
+    // All at once: the new ones are not waited for.
+    let (new, old): (Vec<_>, Vec<_>) = measured.instances.iter().partition(|it| it.new);
+    assert!(old.iter().all(|it| it.asked_ms < new[0].ready_ms));
 }
 
 #[tokio::test]

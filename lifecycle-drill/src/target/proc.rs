@@ -69,15 +69,32 @@ fn parse_stat(pid: i32, stat: &str) -> Option<Entry> {
     })
 }
 
-/// How a process ended that nobody has reaped yet, as wait(2) would tell it.
+/// How a process ended that nobody has reaped yet, as wait(2) would tell it; `None` where it is reaped,
+/// or its end is not for this one to know.
 pub(crate) fn wait_status(pid: i32) -> Option<i32> {
+    let open = is_open(pid);
+    // Read after that: whom this shows as not yet reaped was there to be asked.
     let stat = std::fs::read_to_string(of(pid).join("stat")).ok()?;
-    if !parse_stat(pid, &stat)?.zombie {
+    ended_with(pid, &stat, open)
+}
+
+/// Whether what `/proc` shows of a process that has ended is all there is to see.
+///
+/// The kernel puts 0 in the place of what a reader may not know, and asks for the same rights before it
+/// looks for the directory, which such a process has none of any more.
+fn is_open(pid: i32) -> bool {
+    let directory = std::fs::read_link(of(pid).join("cwd"));
+    directory.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+}
+
+fn ended_with(pid: i32, stat: &str, open: bool) -> Option<i32> {
+    if !parse_stat(pid, stat)?.zombie {
         return None;
     }
     let (_, rest) = stat.rsplit_once(')')?;
-    // The last field of proc(5), the fifty-second; 0 also for those who may not know.
-    rest.split_whitespace().nth(52 - 3)?.parse().ok()
+    // The last field of proc(5), the fifty-second.
+    let raw = rest.split_whitespace().nth(52 - 3)?.parse().ok()?;
+    (raw != 0 || open).then_some(raw)
 }
 
 /// The live processes below `root`, without it; `None` where the system does not tell.
@@ -287,6 +304,44 @@ mod tests {
             (42, 98_765, true)
         );
         assert_eq!(parse_stat(77, "77 (sh"), None);
+    }
+
+    #[test]
+    fn an_end_that_is_hidden_is_none_in_order() {
+        let stat = |state: &str, code: i32| {
+            let zeros = vec!["0"; 48].join(" ");
+            format!("77 (x) {state} {zeros} {code}")
+        };
+        let told = |state, code, open| ended_with(77, &stat(state, code), open);
+        assert_eq!(told("Z", 9, true), Some(9));
+        assert_eq!(told("Z", 9, false), Some(9));
+        assert_eq!(told("Z", 0, true), Some(0));
+        assert_eq!(told("Z", 0, false), None);
+        assert_eq!(told("S", 0, true), None);
+    }
+
+    #[test]
+    fn who_may_not_look_at_a_process_does_not_learn_how_it_ended() {
+        let mut ended = std::process::Command::new("true").spawn().unwrap();
+        let pid = i32::try_from(ended.id()).unwrap();
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while !entry(pid).unwrap().zombie {
+            assert!(std::time::Instant::now() < until);
+            std::thread::yield_now();
+        }
+        assert_eq!(wait_status(pid), Some(0));
+        let as_nobody = std::thread::spawn(move || {
+            let nobody = rustix::process::Uid::from_raw(65_534);
+            // Of this thread alone; only who may do anything may do that.
+            let became = rustix::thread::set_thread_res_uid(nobody, nobody, nobody).is_ok();
+            became.then(|| (entry(pid).is_some(), wait_status(pid)))
+        });
+        if let Some((seen, told)) = as_nobody.join().unwrap() {
+            assert!(seen);
+            assert_eq!(told, None);
+        }
+        assert!(ended.wait().unwrap().success());
+        assert_eq!(wait_status(pid), None);
     }
 
     #[test]

@@ -148,6 +148,23 @@ pub(crate) fn status_of_another(pid: i32) -> Status {
     }
 }
 
+/// Whether a process that was sent SIGKILL had needed it: it was its end, or nobody says what else was,
+/// and it had not ended before.
+pub(crate) fn needed_kill(
+    killed: Option<Instant>,
+    over: Option<Instant>,
+    status: Option<Status>,
+) -> bool {
+    let Some(killed) = killed else {
+        return false;
+    };
+    match status {
+        Some(Status::Signal(number)) => number == Signal::KILL.as_raw(),
+        Some(Status::Code(_)) => false,
+        None | Some(Status::Unknown) => over.is_none_or(|over| over >= killed),
+    }
+}
+
 /// Waits until the process has ended, and leaves it to be reaped.
 pub(crate) fn wait_unreaped(pid: Pid) -> Status {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
@@ -210,6 +227,23 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn an_end_of_which_nobody_tells_is_that_of_the_kill_before_it() {
+        let killed = Instant::now();
+        let needed = |over, status| needed_kill(Some(killed), over, status);
+        let after = Some(killed + Duration::from_millis(1));
+        let before = killed.checked_sub(Duration::from_millis(1));
+        for unknown in [None, Some(Status::Unknown)] {
+            assert!(needed(after, unknown));
+            assert!(needed(Some(killed), unknown));
+            assert!(!needed(before, unknown));
+        }
+        assert!(needed(after, Some(Status::Signal(9))));
+        assert!(!needed(after, Some(Status::Signal(15))));
+        assert!(!needed(after, Some(Status::Code(0))));
+        assert!(!needed_kill(None, after, Some(Status::Unknown)));
+    }
 
     #[tokio::test]
     async fn an_end_is_known_before_it_is_known_how() {

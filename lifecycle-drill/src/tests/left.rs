@@ -152,6 +152,41 @@ async fn a_process_that_runs_already_is_stopped_and_measured() {
 }
 
 #[tokio::test]
+async fn a_kill_was_needed_also_where_nobody_keeps_how_it_ended() {
+    use std::io::BufRead as _;
+    // Whoever ignores the end of its children never has one to reap: what they end with is lost at once. Not
+    // every `sh` does that when told.
+    let words =
+        "trap '' TERM CHLD; sleep 60 >/dev/null 2>&1 & echo $!; exec sleep 60 >/dev/null 2>&1";
+    let mut parent = Command::new("bash")
+        .args(["-c", words])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = std::io::BufReader::new(parent.stdout.take().unwrap());
+    let pid = said.lines().next().unwrap().unwrap().parse().unwrap();
+    // Somebody else listens for it.
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut target = victim::target(Way::Ignores);
+    target.subject = crate::Subject::Pid(pid);
+    target.base = Some(crate::Endpoint::on_port(port, "/"));
+    (target.ready, target.live) = (None, None);
+    let mut script = kubernetes();
+    script.grace = Duration::from_secs(1);
+    let measured = run(&target, &script, &crate::Load::default(), &quiet()).await;
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    let measured = measured.unwrap();
+    assert_eq!(measured.process.status, None);
+    assert!(measured.timeline.killed_ms.is_some());
+    assert!(measured.process.sigkill_needed);
+    let expected = ["signal-not-handled", "sigkill-needed"];
+    assert_eq!(super::failures(&measured), expected);
+    assert!(!measured.passed);
+}
+
+#[tokio::test]
 async fn a_process_that_runs_already_is_left_alone_before_its_signal() {
     let port = victim::free_port();
     let command = victim::command();

@@ -17,6 +17,7 @@ use tokio::time::{timeout, timeout_at};
 
 use super::connecting::{NoConnection, connect};
 use super::outcome::{GATEWAY, LEAVES, Observed, Outcome, classify};
+use super::own_time::own_time;
 use super::read_pace::ReadPace;
 pub(crate) use super::template::Template;
 use super::template::Upload;
@@ -26,6 +27,10 @@ use super::wire::{Traffic, Wire};
 const SMALL_READ: usize = 8 * 1_024;
 /// How long a connection may take after an answer until it can carry the next request.
 const RESTING: Duration = Duration::from_secs(1);
+/// A client that connects sends its request within this, where nothing holds it back.
+const AT_ONCE: Duration = Duration::from_millis(10);
+/// How many times its limit a probe may take in which this machine has no time to look for the answer.
+const HELD_BACK: u32 = 10;
 
 /// The state machine between the sender and the socket.
 type Driver = Pin<Box<http1::Connection<TokioIo<Wire>, Upload>>>;
@@ -270,26 +275,49 @@ pub(crate) async fn probe(
         .unwrap_or_default()
 }
 
-/// This machine had no port or descriptor left, which says nothing about the server.
+/// This machine had no port or descriptor left, or no time to send the request at once, which says nothing
+/// about the server.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unable;
 
-/// The same, where want of something on this side is told apart.
+/// The same, where want of something on this side is told apart. The limit is one of time in which this
+/// thread was not held back.
 pub(crate) async fn probe_if_able(
     template: &Template,
     address: SocketAddr,
     limit: Duration,
 ) -> Result<Option<u16>, Unable> {
-    let until = Instant::now() + limit;
-    let mut connection = match Connection::open(address, until, Manner::Looks, false).await {
-        Ok(connection) => connection,
-        Err(NoConnection::Local) => return Err(Unable),
-        Err(NoConnection::Refused) => return Ok(None),
+    let began = Instant::now();
+    let until = began + limit * HELD_BACK;
+    let probed = async {
+        let mut connection = match Connection::open(address, until, Manner::Looks, false).await {
+            Ok(connection) => connection,
+            Err(NoConnection::Local) => return Err(Unable),
+            Err(NoConnection::Refused) => return Ok(None),
+        };
+        let mut seen = Observed::default();
+        let mut sent = None;
+        {
+            let mut answer = pin!(connection.answer(template, &mut seen, Patience::Whole(until)));
+            poll_fn(|cx| {
+                let answered = answer.as_mut().poll(cx);
+                sent.get_or_insert_with(Instant::now);
+                answered
+            })
+            .await;
+        }
+        let late = sent.is_some_and(|sent| sent.duration_since(began) > AT_ONCE);
+        match seen.status.filter(|_| seen.complete) {
+            // Nobody has to wait for a client that connects and says nothing.
+            None if late && connection.traffic.received() == 0 => Err(Unable),
+            answer => Ok(answer),
+        }
     };
-    let mut seen = Observed::default();
-    connection
-        .answer(template, &mut seen, Patience::Whole(until))
-        .await;
-    Ok(seen.status.filter(|_| seen.complete))
+    tokio::select! {
+        biased;
+        probed = probed => probed,
+        () = own_time(limit) => Ok(None),
+    }
 }
 
 #[cfg(test)]
@@ -321,6 +349,57 @@ mod tests {
         let until = Instant::now() + Duration::from_secs(60);
         let opened = Connection::open(address, until, Manner::Looks, false).await;
         (opened.ok().unwrap(), until)
+    }
+
+    #[tokio::test]
+    async fn a_probe_is_late_only_by_what_this_side_was_not_held_back() {
+        let limit = Duration::from_millis(600);
+        let template = Template::new(&RequestSpec::get("/live"), "x").unwrap();
+        let answers_after = |pause: Duration| {
+            let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+            let address = listener.local_addr().unwrap();
+            std::thread::spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                std::thread::sleep(pause);
+                // Whoever asked may be gone.
+                let _gone = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+            });
+            address
+        };
+        // As long as others have the processor nothing is polled here.
+        let held_back = async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            std::thread::sleep(Duration::from_millis(700));
+        };
+        let address = answers_after(Duration::from_millis(800));
+        let (answer, ()) = tokio::join!(probe(&template, address, limit), held_back);
+        assert_eq!(answer, Some(200));
+        let address = answers_after(Duration::from_secs(60));
+        assert_eq!(probe(&template, address, limit).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_probe_that_was_sent_late_says_nothing_of_who_did_not_wait_for_it() {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                // Nothing is read from it for so long.
+                std::thread::sleep(Duration::from_millis(20));
+                drop(stream);
+            }
+        });
+        let template = Template::new(&RequestSpec::get("/live"), "x").unwrap();
+        let limit = Duration::from_secs(20);
+        let held_back = async { std::thread::sleep(Duration::from_millis(200)) };
+        let probed = probe_if_able(&template, address, limit);
+        let (probed, ()) = tokio::join!(probed, held_back);
+        assert_eq!(probed, Err(Unable));
+        // Whoever was asked in time has failed.
+        let until = Instant::now() + limit;
+        while probe_if_able(&template, address, limit).await != Ok(None) {
+            assert!(Instant::now() < until);
+        }
     }
 
     #[tokio::test]

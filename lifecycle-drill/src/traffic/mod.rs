@@ -12,6 +12,7 @@ mod http2;
 mod lane;
 mod listed;
 pub mod outcome;
+mod own_time;
 mod read_pace;
 mod schedule;
 mod sequence;

@@ -311,7 +311,7 @@ mod tests {
     async fn second(looks: bool) -> (Vec<Fault>, u64) {
         let listener = Listener::bind(("127.0.0.1", 0)).unwrap();
         listener.set_nonblocking(true).unwrap();
-        let router = Arc::new(Router::new(Balancing::Connections, false));
+        let router = Arc::new(Router::new(Balancing::Connections, false, Duration::ZERO));
         let backend = Arc::new(Backend::new(1, listener.local_addr().unwrap()));
         backend.route(true);
         router.add(Arc::clone(&backend));

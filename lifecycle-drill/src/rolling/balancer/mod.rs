@@ -43,13 +43,14 @@ pub(super) struct Balancer {
 impl Balancer {
     /// Listens on a port of its own.
     ///
-    /// `looks`: its clients look whether a connection that they kept was closed before they send on it.
+    /// `holds`: how long a request waits there for somebody to send it to. `looks`: its clients look whether a connection that they kept was closed before they send on it.
     pub(super) fn start(
         balancing: Balancing,
         last_resort: bool,
+        holds: Duration,
         looks: bool,
     ) -> anyhow::Result<Self> {
-        let router = Arc::new(Router::new(balancing, last_resort));
+        let router = Arc::new(Router::new(balancing, last_resort, holds));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -196,7 +197,7 @@ mod tests {
         answer: &'static str,
         rest: fn(&mut Stream),
     ) -> (Balancer, Stream) {
-        let balancer = Balancer::start(balancing, false, true).unwrap();
+        let balancer = Balancer::start(balancing, false, Duration::ZERO, true).unwrap();
         let listener = Listener::bind(("127.0.0.1", 0)).unwrap();
         let backend = Arc::new(Backend::new(1, listener.local_addr().unwrap()));
         backend.found(true);
@@ -289,7 +290,7 @@ mod tests {
 
     #[test]
     fn where_nobody_answers_the_answer_is_the_balancers_own() {
-        let balancer = Balancer::start(Balancing::Requests, false, true).unwrap();
+        let balancer = Balancer::start(Balancing::Requests, false, Duration::ZERO, true).unwrap();
         let mut client = Stream::connect(balancer.address).unwrap();
         client
             .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")

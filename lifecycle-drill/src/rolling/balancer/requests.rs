@@ -48,7 +48,7 @@ async fn forward(mut request: Request<Incoming>, router: &Arc<Router>) -> Respon
         .is_some()
         .then(|| hyper::upgrade::on(&mut request));
     let (backend, in_flight, mut answer) = loop {
-        let Some(backend) = router.pick() else {
+        let Some(backend) = router.pick_in_time().await else {
             router.fault(None, Fault::NoInstance);
             return made_up(StatusCode::SERVICE_UNAVAILABLE);
         };
