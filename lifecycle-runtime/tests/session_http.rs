@@ -528,6 +528,28 @@ mod http2 {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn an_answer_beside_a_session_is_waited_for_until_its_client_has_it() {
+        let service = service(ms(20_000), ms(20_000), ms(20_000), ms(50)).await;
+        let mut client = Frames::connect(service.address, 3).await;
+        client.get(1, "/quiet").await;
+        service.holds(1).await;
+        client.get(3, "/").await;
+        assert_eq!(client.next(DATA, 3).await.payload, b"hel");
+        let report = tokio::spawn(service.stopped());
+        assert_eq!(client.next(DATA, 1).await.payload, FAREWELL[..3]);
+        sleep(ms(300)).await;
+        // The session is over; the rest of the answer still waits for its client.
+        client.open(1, 1000).await;
+        assert_eq!(client.next(DATA, 1).await.payload, FAREWELL[3..]);
+        sleep(ms(500)).await;
+        assert!(!report.is_finished());
+        client.open(3, 1000).await;
+        assert_eq!(client.next(DATA, 3).await.payload, b"lo");
+        let report = report.await.unwrap();
+        assert_eq!(report.outcome, Outcome::Clean, "{report:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn last_words_that_the_client_does_not_let_come_are_cut() {
         let service = service(ms(5000), ms(20_000), ms(600), ms(50)).await;
         let [_, feed] = service.sessions.clone();

@@ -142,7 +142,7 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     } else {
         "or"
     };
-    let more = notice - settle.value;
+    let more = notice.saturating_sub(settle.value);
     findings.push(match without_room(context, more) {
         None => finding.fix_with(
             format!("{or} `settle: {longer}`"),

@@ -118,7 +118,7 @@ async fn further_signals_go_by_the_rule() {
         Verdict::Ignore,
         "the same key press"
     );
-    tokio::time::advance(SAME_KEY_PRESS - ms(10)).await;
+    tokio::time::advance(SAME_KEY_PRESS.saturating_sub(ms(10))).await;
     assert_eq!(control.signal(Signal::Terminate, false), Verdict::Ignore);
     assert!(orders.try_recv().is_err());
     assert_eq!(control.signal(Signal::Interrupt, false), Verdict::Leave);
