@@ -143,12 +143,11 @@ fn of_app(seen: &Seen<'_>, container: &Container) -> Option<Finding> {
 fn own(view: &View<'_>, seen: &Seen<'_>, container: &Container) -> Option<Finding> {
     let platform = seen.workload.platform;
     let held = match platform {
-        "docker" | "compose" | "azure_container_apps" => Duration::ZERO,
         // What of a second Docker drops on the way.
         "nomad" if whole_seconds_count(&view.files[seen.file], container) => {
             Duration::from_millis(999)
         }
-        "nomad" => Duration::ZERO,
+        "docker" | "compose" | "azure_container_apps" | "nomad" => Duration::ZERO,
         _ => return None,
     };
     let grace = container.grace.as_ref().filter(|it| it.value <= held)?;

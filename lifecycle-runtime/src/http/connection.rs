@@ -267,7 +267,6 @@ impl Future for Connection {
         // Here, and not when it came in: a request that is answered at once needs no clock.
         this.course.track.note_time();
         this.course.track.release_written();
-        this.course.track.note_written();
         if this.course.timer.is_some() && !this.course.draining {
             return this.bound_idleness(cx);
         }

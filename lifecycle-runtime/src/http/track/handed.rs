@@ -114,13 +114,8 @@ impl Track {
             let mut state = self.state();
             let rare = state.rare();
             let (open, handed) = (rare.open_streams, rare.handed_streams);
-            let streams = rare.streams.iter().flatten();
-            let kept = streams.filter_map(|stream| stream.kept.as_ref());
-            let theirs: usize = kept.chain(&rare.leaving).map(Kept::unwritten).sum();
-            // What is left of an answer of ours waits for the client's window.
-            let written = self.buffered.load(Ordering::Relaxed) as usize <= theirs;
             // Until the connection has taken its last look, further requests may come.
-            self.refusing.get() && handed > 0 && handed == open && written
+            self.refusing.get() && handed > 0 && handed == open
         });
     }
 
@@ -145,13 +140,6 @@ impl Track {
             for kept in &mut self.state().rare().leaving {
                 kept.served = true;
             }
-        }
-    }
-
-    /// To be called once the connection has gone on: the last of an answer of ours may have been written.
-    pub(in crate::http) fn note_written(&self) {
-        if self.handed.get() && self.refusing.get() {
-            self.reckon();
         }
     }
 
