@@ -349,7 +349,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_router_that_holds_requests_sends_them_to_who_comes_next() {
         let (mut router, backends) = three(Balancing::Requests, false);
-        backends.iter().for_each(|backend| backend.route(false));
+        for backend in &backends {
+            backend.route(false);
+        }
         let began = tokio::time::Instant::now();
         assert!(router.pick_in_time().await.is_none());
         assert_eq!(began.elapsed(), Duration::ZERO);

@@ -289,7 +289,8 @@ pub(crate) async fn probe_if_able(
 ) -> Result<Option<u16>, Unable> {
     let began = Instant::now();
     let until = began + limit * HELD_BACK;
-    let probed = async {
+    // Small for those who wait for it among much else.
+    let probed = Box::pin(async {
         let mut connection = match Connection::open(address, until, Manner::Looks, false).await {
             Ok(connection) => connection,
             Err(NoConnection::Local) => return Err(Unable),
@@ -312,7 +313,7 @@ pub(crate) async fn probe_if_able(
             None if late && connection.traffic.received() == 0 => Err(Unable),
             answer => Ok(answer),
         }
-    };
+    });
     tokio::select! {
         biased;
         probed = probed => probed,
