@@ -126,6 +126,7 @@ pub(crate) fn told(
     command: Vec<String>,
     invented: bool,
 ) -> Result<Told> {
+    script::ensure_signalled(args, resolved, line)?;
     let mut target = target::target(args, resolved, line.platform(), command)?;
     let mut script = script::script(resolved, line);
     if invented {

@@ -5,17 +5,13 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 use lifecycle_drill::rolling::{Balancing, Rolling};
 use lifecycle_manifest::plan::Health;
-use lifecycle_manifest::platform::{FLY_MAX_UNAVAILABLE, FlyStrategy};
+use lifecycle_manifest::platform::{FLY_MAX_UNAVAILABLE, FlyStrategy, HEROKU_ROUTER_HOLDS};
 use lifecycle_manifest::{Platform, Resolved, Rollout, Timeline};
 
 use crate::cli::{BalancerKind, DrillArgs};
 
 /// Instances where neither the command line nor the manifest says how many.
 const REPLICAS: u32 = 3;
-
-/// How long Heroku's router keeps a request waiting while dynos start (H20,
-/// <https://devcenter.heroku.com/articles/error-codes>).
-const HEROKU_HOLDS: Duration = Duration::from_secs(75);
 
 /// How a platform goes about it.
 #[derive(Debug, Clone, Copy)]
@@ -70,7 +66,6 @@ pub(super) fn rolling(
     let Some(platform) = resolved.manifest.platforms.get(line.platform()) else {
         bail!("the manifest says nothing of `{}`", line.platform());
     };
-    super::script::ensure_signalled(args, resolved, line)?;
     let manner = manner(platform, line)?;
     let replicas = args.replicas.or(manner.replicas).unwrap_or(REPLICAS);
     ensure!(
@@ -109,7 +104,7 @@ pub(super) fn rolling(
         },
         last_resort: kubernetes.is_some() && balancing == Balancing::Connections,
         holds: match platform {
-            Platform::Heroku(_) => HEROKU_HOLDS,
+            Platform::Heroku(_) => HEROKU_ROUTER_HOLDS,
             _ => Duration::ZERO,
         },
     })

@@ -232,8 +232,8 @@ fn the_longest_path_is_as_long_as_it_is_drawn() {
         let scene = scene(&resolved, &[]);
         let panel = &scene.platforms[0];
         assert_eq!(panel.path_ms(), 20_000 + panel.needed_ms);
-        let planned = panel.path.iter().filter(|bar| bar.shape == Shape::Reserve);
-        assert_eq!(planned.last().unwrap().end_ms, panel.path_ms());
+        let mut planned = panel.path.iter().filter(|bar| bar.shape == Shape::Reserve);
+        assert_eq!(planned.next_back().unwrap().end_ms, panel.path_ms());
         let takes = format!(
             "longest path</span></th><td role=\"cell\" class=\"takes\">{}</td>",
             super::words::ms(panel.path_ms())

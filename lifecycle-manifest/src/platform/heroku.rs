@@ -33,6 +33,10 @@ pub(crate) static FACTS: Facts = Facts {
 /// From SIGTERM to SIGKILL; fixed.
 const WINDOW: Duration = Duration::from_secs(30);
 
+/// How long the router keeps a request waiting while dynos start (H20,
+/// <https://devcenter.heroku.com/articles/error-codes>).
+pub const HEROKU_ROUTER_HOLDS: Duration = Duration::from_secs(75);
+
 /// `platforms.heroku`.
 #[derive(Debug, Clone)]
 pub struct Heroku {

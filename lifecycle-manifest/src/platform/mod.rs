@@ -41,7 +41,7 @@ pub(crate) use ecs::Sidecar as EcsSidecar;
 pub use ecs::{Ecs, HEALTH_CHECK_INTERVAL, LaunchType, LoadBalancer, LogicalIds, SPOT_NOTICE};
 pub use fly::{AutoStop, FLY_MAX_UNAVAILABLE, Fly, FlyStrategy};
 pub use health_check::HealthCheck;
-pub use heroku::Heroku;
+pub use heroku::{HEROKU_ROUTER_HOLDS, Heroku};
 pub use kubernetes::{
     ADMISSION_POLICY_BETA_SINCE, ADMISSION_POLICY_SINCE, Autoscaler, Balancer, Concurrency,
     Controller, DEFAULT_PROBE_FAILURES, DEFAULT_PROBE_PERIOD, Job, Kubernetes, Limits, Mesh,
