@@ -136,10 +136,13 @@ pub(crate) fn run(scenario: &str) -> ExitCode {
     }
 }
 
+/// What the runtime reads, as a regular expression; the tests themselves are told more by that prefix.
+const OURS: &str = "LIFECYCLE_(PLATFORM|DIGEST|GRACE_MS|REPORT|FAULTS|HEALTH_PORT|AWS|INIT)";
+
 /// A program that says what it was told by its environment, and stays where it is the `main` one.
 fn told(name: &str) -> std::process::Command {
     let mut program = sh(&format!(
-        "echo {name}: $(env | grep -E '^(LIFECYCLE|NOTIFY|WATCHDOG|LISTEN)_' | sort) \
+        "echo {name}: $(env | grep -E '^({OURS}|(NOTIFY|WATCHDOG|LISTEN)_[A-Z_]*)=' | sort) \
          $SCENARIO $EXTRA.; [ {name} = short ] || exec sleep 300"
     ));
     program.env("LIFECYCLE_PLATFORM", name);
