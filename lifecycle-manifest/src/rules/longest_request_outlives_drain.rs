@@ -10,7 +10,7 @@ use crate::figure::Figure;
 use crate::finding::{Edit, Finding, Fix, Place, Safety};
 use crate::kind::Kind;
 use crate::manifest::Written;
-use crate::platform::{Balancer, DEREGISTRATION_DELAY_CAP, LoadBalancer, Platform, round_up};
+use crate::platform::{Balancer, DEREGISTRATION_DELAY_CAP, Ecs, LoadBalancer, Platform, round_up};
 use crate::text::Route;
 use crate::timeline::{Timeline, Window};
 
@@ -192,10 +192,20 @@ fn by_deregistration(
     };
     let enough = round_up(longest.value, line.facts.unit);
     let text = show(enough);
+    // On Spot the delay is part of what the notice has to hold, which may be too little for it.
+    let on_notice = context
+        .entry(line)
+        .and_then(Platform::ecs)
+        .is_some_and(Ecs::is_spot);
     match delay.origin.route() {
         // What is in front of a cluster is set there; here it is only said.
         Some(route) if context.entry(line).and_then(Platform::ecs).is_none() => finding.fix(
             format!("let it wait that long, and write `deregistration_delay: {text}`"),
+            Place::Value(route.clone()),
+            text,
+        ),
+        Some(route) if on_notice && enough <= DEREGISTRATION_DELAY_CAP => finding.fix(
+            format!("write `deregistration_delay: {text}`"),
             Place::Value(route.clone()),
             text,
         ),
@@ -209,7 +219,11 @@ fn by_deregistration(
             finding.fix_with(
                 format!("write `deregistration_delay: {text}`"),
                 Fix::new(
-                    Safety::Safe,
+                    if on_notice {
+                        Safety::Unsafe
+                    } else {
+                        Safety::Safe
+                    },
                     [Edit::insert(balancer, "deregistration_delay", text)],
                 ),
             )
