@@ -199,17 +199,15 @@ impl Session {
         if !notes.is_empty() && plan.drift == Drift::Refuse && obstacle.is_none() {
             obstacle = Some(StartError::Drift(std::mem::take(&mut notes)));
         }
-        match environment.health_port(&plan) {
-            Ok(None) if environment.health_port.is_some() => {
-                notes.push(HEALTH_PORT_IGNORED.to_owned());
-            }
-            Ok(port) if environment.health_port.is_some() => {
+        match (environment.health_port(&plan), &environment.health_port) {
+            (Ok(_), None) => {}
+            (Ok(None), Some(_)) => notes.push(HEALTH_PORT_IGNORED.to_owned()),
+            (Ok(port), Some(_)) => {
                 if let Some(health) = &mut plan.to_mut().health {
                     health.port = port;
                 }
             }
-            Ok(_) => {}
-            Err(why) => {
+            (Err(why), _) => {
                 obstacle.get_or_insert(StartError::HealthPort(why));
             }
         }

@@ -1,12 +1,14 @@
 //! What the deployment's environment decides.
 
+use std::io::ErrorKind;
+use std::net::TcpStream;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::common::ms;
-use crate::running::{Ended, QUICK, start};
+use crate::running::{Ended, QUICK, free_port, get, start};
 
 /// The contract that a generated manifest carries for the child's plan.
 const KUBERNETES: [(&str, &str); 3] = [
@@ -114,4 +116,32 @@ fn drift_keeps_a_service_that_refuses_from_starting() {
     // Nothing to compare with is no drift, and an empty variable is nothing.
     let unset = [("LIFECYCLE_PLATFORM", ""), ("LIFECYCLE_DIGEST", "")];
     assert_eq!(stopped("contract-refuse", &unset).code, Some(0));
+}
+
+#[test]
+fn an_instance_answers_health_where_it_is_told_to_and_not_where_the_plan_says() {
+    let (planned, own) = (free_port(), free_port());
+    let environment = [
+        ("HEALTH_PORT", &*planned.to_string()),
+        ("LIFECYCLE_HEALTH_PORT", &own.to_string()),
+    ];
+    let mut child = start("busy", &environment);
+    child.until("starting");
+    assert_eq!(get(own, "/health/live"), 200);
+    let elsewhere = TcpStream::connect(("127.0.0.1", planned));
+    assert_eq!(elsewhere.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    child.until("working");
+    child.signal(Signal::TERM);
+    assert!(child.end(QUICK).code.is_some());
+}
+
+#[test]
+fn a_health_port_for_a_plan_without_health_is_warned_about() {
+    let mut child = start("says-its-log", &[("LIFECYCLE_HEALTH_PORT", "8086")]);
+    let warning = child.until_some(|line| line.contains("WARN: "));
+    let said = "LIFECYCLE_HEALTH_PORT is set and ignored: the plan has no health port";
+    assert!(warning.contains(said), "{warning}");
+    child.until("ready");
+    child.signal(Signal::TERM);
+    assert_eq!(child.end(QUICK).code, Some(0));
 }
