@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use lifecycle::plan::{Drift, Health, Kind, Plan};
-use lifecycle::{Database, QueueConsumer, Resources, Runtime, Task, Wiring};
+use lifecycle::{Database, Lifecycle, QueueConsumer, Resources, Runtime, Task, Wiring};
 
 use crate::common::{ms, plan, step};
 
@@ -170,8 +170,16 @@ fn start(scenario: &str) -> ExitCode {
             let _url = url.expect("DATABASE_URL is set");
             pending::<Shop>().await
         }),
+        "unwired" => alone(Lifecycle::new(shop(ms(0)))),
+        "unwired-and-embedded" => alone(Lifecycle::new(shop(ms(0))).embedded()),
         other => panic!("no scenario {other}"),
     }
+}
+
+/// In a tokio runtime of the program's own.
+fn alone(service: Lifecycle) -> ExitCode {
+    let runtime = tokio::runtime::Runtime::new().expect("there is one");
+    runtime.block_on(service.run()).into()
 }
 
 /// Leaves less memory than the stack of a thread takes, with `RUST_MIN_STACK` at 64 MiB.

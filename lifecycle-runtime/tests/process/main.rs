@@ -175,6 +175,17 @@ fn a_main_that_fails_or_panics_is_told() {
 }
 
 #[test]
+fn whose_process_it_is_not_leaves_the_telling_to_the_caller() {
+    let ended = start("unwired", &[]).end(QUICK);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains("Error: shop: "), "{}", ended.stderr);
+
+    let ended = start("unwired-and-embedded", &[]).end(QUICK);
+    assert_eq!(ended.code, Some(1));
+    assert_eq!((&*ended.stderr, ended.report), ("", None));
+}
+
+#[test]
 fn a_deployment_of_another_plan_is_refused_or_warned_about() {
     let digest = [("LIFECYCLE_DIGEST", "ffffffffffffffff")];
     let ended = start("refuse", &digest).end(QUICK);
