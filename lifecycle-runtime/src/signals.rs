@@ -131,5 +131,6 @@ mod tests {
         assert!(taken.has(SIGQUIT) && taken.has(SIGTERM));
         assert!(!taken.has(SIGUSR1) && !taken.has(SIGINT));
         assert!(!Taken::parse("").has(SIGQUIT));
+        assert!(Taken::parse("SigIgn:\t4\nSigCgt:\t4\n").has(SIGQUIT));
     }
 }

@@ -128,10 +128,18 @@ pub(crate) fn start_with(
 /// As [`start`], at a terminal: what is written to the child's `stdin` is typed.
 ///
 /// `script` of util-linux opens the pseudo-terminal; without it the answer is `None`.
-pub(crate) fn start_at_terminal(scenario: &str, environment: &[(&str, &str)]) -> Option<Running> {
+pub(crate) fn start_at_terminal(
+    scenario: &str,
+    environment: &[(&str, &str)],
+    redirection: &str,
+) -> Option<Running> {
     Command::new("script").arg("--version").output().ok()?;
     let program = env::current_exe().expect("this program");
-    let line = format!("exec '{}' {}", program.display(), SUBJECT.join(" "));
+    let line = format!(
+        "exec '{}' {} {redirection}",
+        program.display(),
+        SUBJECT.join(" ")
+    );
     let mut command = Command::new("script");
     command
         .args([

@@ -12,7 +12,16 @@ const CTRL_C: u8 = 0x03;
 const CTRL_BACKSLASH: u8 = 0x1c;
 
 fn at_terminal(scenario: &str, environment: &[(&str, &str)]) -> Option<Running> {
-    let child = start_at_terminal(scenario, environment);
+    partly_at_terminal(scenario, environment, "")
+}
+
+/// With some of its streams elsewhere, as a shell redirects them.
+fn partly_at_terminal(
+    scenario: &str,
+    environment: &[(&str, &str)],
+    redirection: &str,
+) -> Option<Running> {
+    let child = start_at_terminal(scenario, environment, redirection);
     if child.is_none() {
         skipped("Ctrl-C at a terminal: there is no `script` to open one");
     }
@@ -36,6 +45,20 @@ fn ctrl_c_does_not_wait_for_routing() {
 }
 
 #[test]
+fn a_terminal_is_one_though_either_stream_is_elsewhere() {
+    for redirection in ["</dev/null", "2>/dev/null"] {
+        let Some(mut child) = partly_at_terminal("settling-long", &[], redirection) else {
+            return;
+        };
+        child.until("ready");
+        child.press(CTRL_C);
+        let ended = child.end(QUICK);
+        let settled = ended.report()["settle_ms"].as_u64();
+        assert!(settled < Some(10_000), "{redirection}: {settled:?}");
+    }
+}
+
+#[test]
 fn ctrl_c_gives_each_step_three_seconds() {
     let Some(mut child) = at_terminal("stubborn", &[]) else {
         return;
@@ -49,6 +72,9 @@ fn ctrl_c_gives_each_step_three_seconds() {
     assert_eq!(report["steps"][0]["timeout_ms"], 3_000);
     assert_eq!(report["steps"][0]["unfinished"][0], "the last order");
     assert_eq!(report["steps"][1]["outcome"], "done");
+    // Nobody listens to the log: the exit code is explained all the same.
+    let said = "shop: abandoned, exit code 80: work timed-out after 3s (1 in flight)";
+    assert!(ended.stdout.contains(said), "{}", ended.stdout);
 }
 
 #[test]

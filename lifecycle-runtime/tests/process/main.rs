@@ -178,7 +178,12 @@ fn a_main_that_fails_or_panics_is_told() {
 fn whose_process_it_is_not_leaves_the_telling_to_the_caller() {
     let ended = start("unwired", &[]).end(QUICK);
     assert_eq!(ended.code, Some(1));
-    assert!(ended.stderr.contains("Error: shop: "), "{}", ended.stderr);
+    assert!(
+        ended.stderr.starts_with("Error: shop: "),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
 
     let ended = start("unwired-and-embedded", &[]).end(QUICK);
     assert_eq!(ended.code, Some(1));
