@@ -8,6 +8,8 @@ use crate::{
     manifest::Written,
     platform::{Ecs, LaunchType, SPOT_NOTICE},
 };
+#[cfg(feature = "deployed")]
+use std::cmp::Ordering;
 
 rule! {
     /// The deployment runs on other capacity than the manifest says: Spot, launch type, replicas.
@@ -117,25 +119,21 @@ fn count(
     let (Some(planned), Some(deployed)) = (planned, deployed) else {
         return;
     };
-    if deployed.value == i64::from(planned.value) {
-        return;
-    }
-    let more = deployed.value > i64::from(planned.value);
+    let (side, label) = match deployed.value.cmp(&i64::from(planned.value)) {
+        Ordering::Equal => return,
+        Ordering::Less => ("", "fewer serve while one leaves"),
+        Ordering::Greater => (": the safe side", "more than planned"),
+    };
     let message = format!(
-        "`{what}` of {} is {}, and the manifest says {}{}",
+        "`{what}` of {} is {}, and the manifest says {}{side}",
         pair.title(),
         deployed.value,
-        planned.value,
-        if more { ": the safe side" } else { "" }
+        planned.value
     );
     findings.push(
         pair.finding(&RULE, message, Place::Value(deployed.route.clone()))
             .in_deployed(file)
-            .label(if more {
-                "more than planned"
-            } else {
-                "fewer serve while one leaves"
-            })
+            .label(label)
             .beside((
                 Place::Value(planned.route.clone()),
                 format!("{} in the manifest", planned.value),

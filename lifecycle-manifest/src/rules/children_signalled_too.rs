@@ -108,14 +108,8 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         }
         findings.push(match place {
             _ if line.platform() == "pm2" => {
-                let edit = match place {
-                    Place::Value(_) => Edit::replace(place, "false"),
-                    _ => Edit::insert(
-                        Route::keys(["platforms", line.platform()]),
-                        "treekill",
-                        "false",
-                    ),
-                };
+                let platform = Route::keys(["platforms", line.platform()]);
+                let edit = Edit::insert(platform, "treekill", "false");
                 let fix = Fix::new(Safety::Unsafe, [edit]);
                 let words = "write `treekill: false`: the signal then goes to the program alone";
                 finding.fix_with(words, fix)

@@ -9,7 +9,7 @@ use crate::{
     platform::LoadBalancer,
 };
 #[cfg(feature = "deployed")]
-use std::time::Duration;
+use std::{cmp::Ordering, time::Duration};
 
 rule! {
     /// The deployed deregistration delay, or the registration itself, is not the manifest's.
@@ -133,20 +133,24 @@ fn delay_of(
     // What is not among the attributes is not changed by them: nothing is known of it.
     let written = group.deregistration_delay.as_ref()?;
     let here = Duration::from_secs(u64::try_from(written.value).unwrap_or(0));
-    if here == planned.value {
-        return None;
-    }
-    let says = match planned.origin.is_written() {
-        true => "says",
-        false => "plans with",
-    };
-    let (difference, more, side) = match here < planned.value {
-        true => (planned.value.saturating_sub(here), "less", ""),
-        false => (
+    let (difference, more, side, severity) = match here.cmp(&planned.value) {
+        Ordering::Equal => return None,
+        Ordering::Less => (
+            planned.value.saturating_sub(here),
+            "less",
+            "",
+            Severity::Error,
+        ),
+        Ordering::Greater => (
             here.saturating_sub(planned.value),
             "more",
             ": the safe side",
+            Severity::Warning,
         ),
+    };
+    let says = match planned.origin.is_written() {
+        true => "says",
+        false => "plans with",
     };
     let message = format!(
         "the target group lets requests finish for {}, {} {more} than the manifest {says}{side}",
@@ -167,8 +171,8 @@ fn delay_of(
         .label(format!("deregistered for at most {}", human(here)))
         .beside((place, text))
         .help(format!("set it to {}", seconds_up(planned.value)));
-    if here > planned.value {
-        finding.severity = Severity::Warning;
+    finding.severity = severity;
+    if severity == Severity::Warning {
         finding = finding
             .note("a replaced task or pod stays that much longer where a connection stays open");
     }

@@ -84,7 +84,8 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
     };
     let cap = pair.line.terms.cap.as_ref();
     let takes = |value| cap.is_none_or(|cap| value <= cap.limit);
-    let message = match deployed.value.cmp(&planned) {
+    let order = deployed.value.cmp(&planned);
+    let message = match order {
         Ordering::Equal => return,
         Ordering::Less => format!(
             "{title} allows {value} before SIGKILL, {} less than the manifest plans with",
@@ -130,7 +131,7 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
     if takes(planned) {
         finding = finding.help(format!("write `{}`", (reader.write_grace)(planned)));
     }
-    if deployed.value > planned {
+    if order == Ordering::Greater {
         finding.severity = Severity::Warning;
         if takes(deployed.value) && deployed.value <= LONGEST {
             finding = finding.help(format!(

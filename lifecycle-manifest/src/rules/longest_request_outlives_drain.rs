@@ -192,41 +192,24 @@ fn by_deregistration(
     };
     let enough = round_up(longest.value, line.facts.unit);
     let text = show(enough);
-    // On Spot the delay is part of what the notice has to hold, which may be too little for it.
-    let on_notice = context
-        .entry(line)
-        .and_then(Platform::ecs)
-        .is_some_and(Ecs::is_spot);
+    let ecs = context.entry(line).and_then(Platform::ecs);
     match delay.origin.route() {
         // What is in front of a cluster is set there; here it is only said.
-        Some(route) if context.entry(line).and_then(Platform::ecs).is_none() => finding.fix(
+        Some(route) if ecs.is_none() => finding.fix(
             format!("let it wait that long, and write `deregistration_delay: {text}`"),
             Place::Value(route.clone()),
             text,
         ),
-        Some(route) if on_notice && enough <= DEREGISTRATION_DELAY_CAP => finding.fix(
-            format!("write `deregistration_delay: {text}`"),
-            Place::Value(route.clone()),
-            text,
-        ),
-        Some(route) if enough <= DEREGISTRATION_DELAY_CAP => finding.safe_fix(
-            format!("write `deregistration_delay: {text}`"),
-            Place::Value(route.clone()),
-            text,
-        ),
-        None if enough <= DEREGISTRATION_DELAY_CAP => {
+        _ if enough <= DEREGISTRATION_DELAY_CAP => {
+            // On Spot the delay is part of what the notice has to hold, which may be too little for it.
+            let safety = match ecs.is_some_and(Ecs::is_spot) {
+                true => Safety::Unsafe,
+                false => Safety::Safe,
+            };
+            let help = format!("write `deregistration_delay: {text}`");
             let balancer = Route::keys(["platforms", line.platform(), "load_balancer"]);
-            finding.fix_with(
-                format!("write `deregistration_delay: {text}`"),
-                Fix::new(
-                    if on_notice {
-                        Safety::Unsafe
-                    } else {
-                        Safety::Safe
-                    },
-                    [Edit::insert(balancer, "deregistration_delay", text)],
-                ),
-            )
+            let edit = Edit::insert(balancer, "deregistration_delay", text);
+            finding.fix_with(help, Fix::new(safety, [edit]))
         }
         _ => finding.help(format!(
             "a target group waits {} at most: let such requests be shorter, or safe to send again",

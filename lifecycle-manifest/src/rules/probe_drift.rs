@@ -11,7 +11,7 @@ use crate::{
     text::Route,
 };
 #[cfg(feature = "deployed")]
-use std::time::Duration;
+use std::{cmp::Ordering, time::Duration};
 
 rule! {
     /// The deployed probes do not ask where, or as often as, the manifest says.
@@ -319,13 +319,10 @@ fn slow(
         Duration::from_secs(period.saturating_mul(failures)),
         planned.noticed_after(),
     );
-    if noticed == wanted {
-        return;
-    }
-    let side = if noticed < wanted {
-        ": the safe side"
-    } else {
-        ""
+    let side = match noticed.cmp(&wanted) {
+        Ordering::Equal => return,
+        Ordering::Less => ": the safe side",
+        Ordering::Greater => "",
     };
     let health = pair.resolved.manifest.traffic.health.as_ref();
     let written = health.map(|health| (health.period.is_some(), health.failures.is_some()));

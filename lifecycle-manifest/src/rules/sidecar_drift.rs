@@ -8,7 +8,7 @@ use crate::{
     platform::{EcsSidecar, Sidecar},
 };
 #[cfg(feature = "deployed")]
-use std::time::Duration;
+use std::{cmp::Ordering, time::Duration};
 
 rule! {
     /// The deployed sidecars are not those that the manifest counts.
@@ -254,17 +254,17 @@ fn on_ecs(pair: &Pair<'_>, sidecar: &EcsSidecar, findings: &mut Vec<Finding>) {
         return;
     };
     let wanted = Duration::from_secs(seconds_up(planned));
-    if given.value == wanted {
-        return;
-    }
-    let (difference, side) = match given.value < wanted {
-        true => (
+    let (difference, side, severity) = match given.value.cmp(&wanted) {
+        Ordering::Equal => return,
+        Ordering::Less => (
             wanted.saturating_sub(given.value),
             "less than the manifest counts",
+            Severity::Error,
         ),
-        false => (
+        Ordering::Greater => (
             given.value.saturating_sub(wanted),
             "more than the manifest counts: the safe side",
+            Severity::Warning,
         ),
     };
     let message = format!(
@@ -284,8 +284,6 @@ fn on_ecs(pair: &Pair<'_>, sidecar: &EcsSidecar, findings: &mut Vec<Finding>) {
             format!("{} in the manifest", human(planned)),
         )
         .help(format!("write `stopTimeout: {}`", wanted.as_secs()));
-    if given.value > wanted {
-        finding.severity = Severity::Warning;
-    }
+    finding.severity = severity;
     findings.push(finding);
 }

@@ -131,3 +131,27 @@ fn signal(text: &str) -> Option<Signal> {
         _ => None,
     })
 }
+
+#[cfg(all(test, feature = "deployed"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signals_number_is_that_signal() {
+        // `signal(7)`, on x86 and ARM.
+        for (number, name) in [
+            ("1", "SIGHUP"),
+            ("2", "SIGINT"),
+            ("3", "SIGQUIT"),
+            ("9", "SIGKILL"),
+            ("10", "SIGUSR1"),
+            ("12", "SIGUSR2"),
+            ("15", "SIGTERM"),
+            ("19", "SIGSTOP"),
+            ("28", "SIGWINCH"),
+        ] {
+            assert_eq!(signal(number).map(Signal::name), Some(name), "{number}");
+        }
+        assert_eq!(signal("64"), None);
+    }
+}

@@ -150,16 +150,14 @@ pub(super) fn with_hook(finding: Finding, line: &Timeline, text: &str) -> Findin
     }
 }
 
-/// Adds what the program is left with when the hook has used all time up.
+/// Adds what the program is left with when the hook has used all time up: where a hook counts against
+/// the grace period, which is on Kubernetes, there is such a floor.
 pub(super) fn with_floor(finding: Finding, line: &Timeline) -> Finding {
-    match line.facts.kill_floor {
-        floor if floor.is_zero() => finding,
-        floor => finding.note(format!(
-            "the program is left with {}: {} gives no less between the signal and SIGKILL",
-            human(floor),
-            line.facts.name
-        )),
-    }
+    finding.note(format!(
+        "the program is left with {}: {} gives no less between the signal and SIGKILL",
+        human(line.facts.kill_floor),
+        line.facts.name
+    ))
 }
 
 /// Adds the other way out: a sleep that is no longer than it must be.
