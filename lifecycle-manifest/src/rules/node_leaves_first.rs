@@ -140,11 +140,12 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     if cut {
         finding = finding.note(format!("sum: {}", line.sum()));
         let shorter = timeouts_within(context, line, worst.figure.value);
-        let or = if shorter.is_some() { "or " } else { "" };
         finding.help.extend(shorter);
+        let or = if finding.help.is_empty() { "" } else { "or " };
         findings.push(finding.help(format!("{or}raise {}", worst.setting)));
         return;
     }
+    let or = if finding.help.is_empty() { "" } else { "or " };
     let smallest = line.smallest_grace().map(show);
     findings.push(match (smallest, line.grace().origin.route()) {
         (Some(text), Some(_)) => finding.fix(
@@ -152,6 +153,6 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             grace_place,
             text,
         ),
-        _ => finding.help(format!("or raise {}", worst.setting)),
+        _ => finding.help(format!("{or}raise {}", worst.setting)),
     });
 }

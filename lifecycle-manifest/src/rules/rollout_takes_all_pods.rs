@@ -114,7 +114,10 @@ fn judge(
         let what = "can take no pod and add none: Kubernetes refuses it";
         return Some((what, place, Severity::Error));
     }
-    if replicas > 0 && down >= replicas && (replicas > 1 || up == Some(Some(0))) {
+    if replicas == 0 {
+        return None;
+    }
+    if down >= replicas && (replicas > 1 || up == Some(Some(0))) {
         let what = "may stop every pod before a new one is ready";
         return Some((what, place, Severity::Warning));
     }

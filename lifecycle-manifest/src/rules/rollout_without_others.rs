@@ -68,11 +68,11 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let kind = rollout.controller.kind();
     let (message, severity, help) = if let Some(why) = refused(kubernetes, &rollout) {
         let message = format!("Kubernetes refuses this rollout of a {kind}: {why}");
-        (
-            message,
-            Severity::Error,
-            "write `max_unavailable: 1`, or a `max_surge` in its stead",
-        )
+        let help = match rollout.controller {
+            Controller::StatefulSet => "write `max_unavailable: 1`",
+            _ => "write `max_unavailable: 1`, or a `max_surge` in its stead",
+        };
+        (message, Severity::Error, help)
     } else if !serves {
         return;
     } else if rollout.replacement == Replacement::Recreate {

@@ -121,8 +121,9 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
                 smallest,
             );
         }
+        let or = if finding.help.is_empty() { "" } else { "or " };
         findings.push(finding.help(format!(
-            "or let the supervisor wait {longer}, and write `supervisor_timeout: {longer}`"
+            "{or}let the supervisor wait {longer}, and write `supervisor_timeout: {longer}`"
         )));
     }
 }
