@@ -213,6 +213,13 @@ impl Finding {
         self
     }
 
+    /// Adds a way out in words, behind an "or" where there is one already.
+    #[must_use]
+    pub(crate) fn or_help(self, text: &str) -> Self {
+        let or = if self.help.is_empty() { "" } else { "or " };
+        self.help(format!("{or}{text}"))
+    }
+
     /// Adds a way out that is a replacement which somebody must agree to.
     #[must_use]
     pub fn fix(self, text: impl Into<String>, place: Place, with: impl Into<String>) -> Self {

@@ -13,7 +13,7 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A `grace_period` below one second on a platform that counts milliseconds, which is PM2, for a plan that needs a second or more: as many seconds would hold the plan.
+    /// A `grace_period` below one second on a platform that takes milliseconds, PM2 or systemd, for a plan that needs a second or more: as many seconds would hold the plan.
     ///
     /// ## Why it matters
     ///

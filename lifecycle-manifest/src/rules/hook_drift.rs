@@ -207,8 +207,9 @@ fn say_it(hook: &Hook) -> String {
                 .map(|word| format!("{:?}", word.value))
                 .collect();
             let timeout = match lasts {
-                Lasts::Unknown => "…".to_owned(),
-                lasts => crate::duration::show(lasts.at_least()),
+                Lasts::Exactly(time) => crate::duration::show(time),
+                // What it does besides takes its time too.
+                Lasts::AtLeast(_) | Lasts::Unknown => "…".to_owned(),
             };
             format!(
                 "say it in the manifest: `pre_stop: {{ exec: [{}], timeout: {timeout} }}`",

@@ -137,15 +137,14 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             ))
             .help("say what holds in your cluster, such as `limits: { cluster_autoscaler: 15m }`");
     }
+    let raise = format!("raise {}", worst.setting);
     if cut {
         finding = finding.note(format!("sum: {}", line.sum()));
         let shorter = timeouts_within(context, line, worst.figure.value);
         finding.help.extend(shorter);
-        let or = if finding.help.is_empty() { "" } else { "or " };
-        findings.push(finding.help(format!("{or}raise {}", worst.setting)));
+        findings.push(finding.or_help(&raise));
         return;
     }
-    let or = if finding.help.is_empty() { "" } else { "or " };
     let smallest = line.smallest_grace().map(show);
     findings.push(match (smallest, line.grace().origin.route()) {
         (Some(text), Some(_)) => finding.fix(
@@ -153,6 +152,6 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             grace_place,
             text,
         ),
-        _ => finding.help(format!("{or}raise {}", worst.setting)),
+        _ => finding.or_help(&raise),
     });
 }

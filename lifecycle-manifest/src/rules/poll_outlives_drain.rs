@@ -10,7 +10,7 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A queue consumer's `poll`, by itself or with a `longest_job` after it, above its step's timeout.
+    /// A queue consumer's `poll` that takes all of its step's timeout, or is more than that together with the `longest_job` after it.
     ///
     /// ## Why it matters
     ///

@@ -98,9 +98,9 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
             let text = show(given);
             finding = finding.fix(format!("end requests sooner: `{text}`"), place, text);
         }
-        let or = if finding.help.is_empty() { "" } else { "or " };
-        findings.push(finding.help(format!(
-            "{or}say in `longest_request` how long requests really are, if that is less"
-        )));
+        findings.push(
+            finding
+                .or_help("say in `longest_request` how long requests really are, if that is less"),
+        );
     }
 }

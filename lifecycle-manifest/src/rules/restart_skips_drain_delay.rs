@@ -13,7 +13,7 @@ rule! {
     ///
     /// ## What it finds
     ///
-    /// A Nomad task with a `shutdown_delay`, its own or its group's, and with something that restarts it: a `template` that does not say `change_mode`, or a `check_restart`.
+    /// A Nomad task with a `shutdown_delay`, its own or its group's, and with something that restarts it: a `template` whose `change_mode` is `restart`, which is the default, or a `check_restart`.
     ///
     /// ## Why it matters
     ///

@@ -98,7 +98,8 @@ fn judge(
         .filter(|kind| kind.value == "Recreate")
     {
         let what = "stops every pod before the first new one starts";
-        return serves.then(|| (what, Place::Value(kind.route.clone()), Severity::Warning));
+        let place = Place::Value(kind.route.clone());
+        return (serves && replicas > 0).then_some((what, place, Severity::Warning));
     }
     let surge = strategy.max_surge.as_ref();
     let (unavailable, place) = match &strategy.max_unavailable {

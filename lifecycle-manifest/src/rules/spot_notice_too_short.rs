@@ -107,9 +107,9 @@ fn on_kubernetes(context: &Context<'_>, findings: &mut Vec<Finding>) {
 
 /// Adds the way out that needs other machines.
 fn with_other_nodes(finding: Finding, key: &str) -> Finding {
-    let or = if finding.help.is_empty() { "" } else { "or " };
-    let words = format!("{or}run it where nothing is interrupted, and take `{key}` away");
-    finding.help(words)
+    finding.or_help(&format!(
+        "run it where nothing is interrupted, and take `{key}` away"
+    ))
 }
 
 fn on_ecs(context: &Context<'_>, findings: &mut Vec<Finding>) {

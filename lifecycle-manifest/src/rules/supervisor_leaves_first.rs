@@ -121,9 +121,8 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
                 smallest,
             );
         }
-        let or = if finding.help.is_empty() { "" } else { "or " };
-        findings.push(finding.help(format!(
-            "{or}let the supervisor wait {longer}, and write `supervisor_timeout: {longer}`"
+        findings.push(finding.or_help(&format!(
+            "let the supervisor wait {longer}, and write `supervisor_timeout: {longer}`"
         )));
     }
 }
