@@ -158,3 +158,40 @@ fn ports(ingress: &At<'_>, odd: &mut Vec<Odd>) -> Vec<Port> {
     })
     .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No rule asks for these.
+    #[test]
+    fn what_a_first_manifest_takes_over_is_read() {
+        let deployed = Deployed::read(
+            "\
+type: Microsoft.App/containerApps
+properties:
+  environmentId: /acme
+  configuration: { ingress: { external: true } }
+  template:
+    scale: { minReplicas: 2, maxReplicas: 5 }
+    containers:
+      - name: shop
+        probes:
+          - { type: Liveness, terminationGracePeriodSeconds: 7 }
+          - { type: Startup, tcpSocket: { port: 8080 } }
+",
+        );
+        let app = &deployed.workloads[0];
+        for (key, said) in [
+            ("min_replicas", "2"),
+            ("max_replicas", "5"),
+            ("external", "true"),
+            ("environment_id", "/acme"),
+            ("liveness_grace_period", "7"),
+        ] {
+            let written = app.settings.get(key).map(|it| it.value.as_str());
+            assert_eq!(written, Some(said), "{key}");
+        }
+        assert!(app.containers[0].startup.is_some());
+    }
+}

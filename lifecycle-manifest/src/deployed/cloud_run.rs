@@ -207,3 +207,30 @@ fn depend(containers: &mut [Container], written: &Written<String>) {
         container.depends_on = depends.collect();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cloud_run_would_do_anyway_is_nobodys_word() {
+        let said = |timeout: u16, concurrency: u8| {
+            let text = format!(
+                "\
+apiVersion: serving.knative.dev/v1
+kind: Service
+spec:
+  template:
+    spec: {{ timeoutSeconds: {timeout}, containerConcurrency: {concurrency} }}
+"
+            );
+            let deployed = Deployed::read(&text);
+            ["request_timeout", "concurrency"].map(|key| {
+                let written = deployed.workloads[0].settings.get(key);
+                written.map(|it| it.value.clone())
+            })
+        };
+        assert_eq!(said(300, 0), [None, None]);
+        assert_eq!(said(301, 1), [Some("301".to_owned()), Some("1".to_owned())]);
+    }
+}

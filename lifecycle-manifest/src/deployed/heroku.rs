@@ -119,3 +119,44 @@ fn app_json(at: &At<'_>, deployed: &mut Deployed) {
     workload.containers.push(container);
     deployed.workloads.push(workload);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::Route;
+
+    #[test]
+    fn variables_and_exec_are_told_from_the_program() {
+        for (command, variables, words) in [
+            ("./shop exec A=1", &[][..], &["./shop", "exec", "A=1"][..]),
+            (
+                "A_1='x y' exec env B= C=$PORT ./shop",
+                &["A_1=x y", "B=", "C"],
+                &["./shop"],
+            ),
+            ("./v=1/shop --x", &[], &["./v=1/shop", "--x"]),
+            ("=1 ./shop", &[], &["=1", "./shop"]),
+            ("./shop 'never closed", &[], &[]),
+        ] {
+            let (environment, rest) = shell_words(&Written {
+                value: command.to_owned(),
+                route: Route::root(),
+            });
+            let shown = |variable: &Variable| match &variable.value {
+                Some(value) => format!("{}={}", variable.name.value, value.value),
+                None => variable.name.value.clone(),
+            };
+            let environment: Vec<String> = environment.iter().map(shown).collect();
+            let rest: Vec<&str> = rest.iter().map(|word| word.value.as_str()).collect();
+            assert_eq!(
+                (environment, rest),
+                (own(variables), words.to_vec()),
+                "{command}"
+            );
+        }
+    }
+
+    fn own(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+}

@@ -233,3 +233,25 @@ pub(crate) fn empty() -> Document {
         comments: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Deployed;
+
+    /// Where there is one container no rule asks for its image, and a first manifest does.
+    #[test]
+    fn the_image_of_an_only_container_is_read() {
+        for (name, text) in [
+            (
+                "inspected.json",
+                r#"{ "Config": { "Image": "shop:1" }, "HostConfig": {} }"#,
+            ),
+            ("fly.toml", "app = \"shop\"\n[build]\nimage = \"shop:1\"\n"),
+            ("compose.yaml", "services: { shop: { image: \"shop:1\" } }"),
+        ] {
+            let deployed = Deployed::named(name, text);
+            let image = deployed.workloads[0].containers[0].image.as_ref();
+            assert_eq!(image.map(|it| it.value.as_str()), Some("shop:1"), "{name}");
+        }
+    }
+}

@@ -147,6 +147,7 @@ mod tests {
             ("1d", ms(86_400_000)),
             ("1w", ms(604_800_000)),
             ("0s", ms(0)),
+            ("1ns", Some(Duration::from_nanos(1))),
             ("1us", Some(Duration::from_micros(1))),
             ("1µs", Some(Duration::from_micros(1))),
             ("90", None),
