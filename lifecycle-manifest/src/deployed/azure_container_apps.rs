@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::kubernetes::probe;
 use super::read::At;
 use super::reader::{Reader, own_grace};
-use super::{Container, Deployed, Odd, Pairs, Port, Settings, Variable, Workload};
+use super::{Container, Deployed, Odd, Port, Settings, Variable, Workload};
 use crate::duration::seconds_up;
 use crate::manifest::Written;
 use crate::platform::azure_container_apps::{FACTS, GRACE_SECONDS, PROBE_GRACE_SECONDS};
@@ -87,8 +87,6 @@ fn workload(at: &At<'_>, template: &At<'_>, odd: &mut Vec<Odd>) -> Workload {
     settings.number("liveness_grace_period", hung);
     Workload {
         name: at.text("name").or_else(|| named(at)),
-        labels: at.pairs("tags"),
-        annotations: Pairs::default(),
         spec: template.route.clone(),
         containers,
         settings,

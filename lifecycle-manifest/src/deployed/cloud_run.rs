@@ -44,8 +44,7 @@ fn object(at: &At<'_>, deployed: &mut Deployed) -> bool {
         ("serving.knative.dev", "Service") => (RunKind::Service, &["spec", "template"]),
         ("run.googleapis.com", "Job") => (RunKind::Job, &["spec", "template", "spec", "template"]),
         ("run.googleapis.com", "WorkerPool") => (RunKind::WorkerPool, &["spec", "template"]),
-        // Revisions, executions and tasks are what these have made.
-        ("run.googleapis.com" | "serving.knative.dev", _) => return true,
+        // Revisions, executions and tasks are what these have made: no reader takes them for more.
         _ => return false,
     };
     if let Some(template) = at.at(keys) {

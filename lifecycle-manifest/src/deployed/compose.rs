@@ -152,9 +152,8 @@ impl<'a> Service<'a> {
         if endless(&text.value) {
             return None;
         }
-        match duration(text.value.trim_start_matches('-')) {
-            // Between -1s and 0s nothing is left of it.
-            Some(_) if text.value.starts_with('-') => Some(text.map(|_| Duration::ZERO)),
+        // Between -1s and 0s nothing is left of it, as between 0s and 1s.
+        match duration(text.value.strip_prefix('-').unwrap_or(&text.value)) {
             Some(grace) => Some(text.map(|_| Duration::from_secs(grace.as_secs()))),
             None => {
                 odd.push(Odd {

@@ -51,12 +51,8 @@ pub struct Container {
     pub hooks: Vec<Hook>,
     /// ECS: `dependsOn`.
     pub depends_on: Vec<DependsOn>,
-    /// ECS: `essential`.
-    pub essential: Option<Written<bool>>,
     /// ECS: `healthCheck`.
     pub health_check: Option<HealthCheck>,
-    /// Kubernetes: `terminationMessagePath`.
-    pub message_path: Option<Written<String>>,
     /// PM2: what its app says beside.
     pub pm2: Option<Box<Pm2App>>,
 }
@@ -85,9 +81,7 @@ impl Container {
             unit: None,
             hooks: Vec::new(),
             depends_on: Vec::new(),
-            essential: None,
             health_check: None,
-            message_path: None,
             pm2: None,
         }
     }
@@ -151,10 +145,10 @@ impl Container {
 /// An image without its tag and its digest.
 pub(crate) fn repository(image: &str) -> &str {
     let image = image.split('@').next().unwrap_or(image);
-    let name = image.rfind('/').map_or(0, |slash| slash + 1);
-    match image[name..].find(':') {
-        Some(colon) => &image[..name + colon],
-        None => image,
+    match image.rsplit_once(':') {
+        // What has a slash in it is no tag: the colon is before the registry's port.
+        Some((name, tag)) if !tag.contains('/') => name,
+        _ => image,
     }
 }
 

@@ -135,7 +135,6 @@ fn container(at: &At<'_>, odd: &mut Vec<Odd>) -> Container {
                 })
             })
             .collect(),
-        essential: at.truth("essential"),
         health_check: at.get("healthCheck").map(|check| HealthCheck {
             command: check.texts("command"),
             interval: check.number("interval", odd),

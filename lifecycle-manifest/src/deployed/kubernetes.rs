@@ -239,7 +239,6 @@ pub(super) fn container(at: &At<'_>, odd: &mut Vec<Odd>) -> Container {
         restarts_always: at
             .text("restartPolicy")
             .is_some_and(|policy| policy.value == "Always"),
-        message_path: at.text("terminationMessagePath"),
         ..Container::at(at.route.clone())
     }
 }
