@@ -24,13 +24,15 @@ pub(super) static READER: Reader = Reader {
     generate: "lifecycle gen compose",
     grace_key: GRACE,
     write_grace: |grace| format!("stop_grace_period: {}s", seconds_up(grace)),
-    outside_keys: &["pre_stop"],
+    outside_keys: &[HOOKS],
     write_port: Some(|port| format!("expose: [\"{port}\"]")),
     object,
-    grace: |file, _, container| grace(file, container),
+    grace: |_, _, container| grace(container),
 };
 
 const GRACE: &str = "stop_grace_period";
+const SIGNAL: &str = "stop_signal";
+const HOOKS: &str = "pre_stop";
 
 /// How far a chain of `extends` is followed.
 const DEEPEST: usize = 16;
@@ -118,14 +120,18 @@ impl<'a> Service<'a> {
 
     fn container(&self, name: Written<String>, odd: &mut Vec<Odd>) -> Container {
         let hooks = self.hooks();
+        let (grace, endless) = (self.grace(odd), self.endless());
+        let stop_signal = self.text(SIGNAL);
+        let has_grace = grace.is_some() || endless.is_some();
         Container {
             name: Some(name.clone()),
             image: self.text("image"),
             entry: self.command("entrypoint"),
             args: self.command("command"),
-            stop_signal: self.text("stop_signal"),
-            grace: self.grace(odd),
-            endless: self.endless(),
+            elsewhere: self.elsewhere(&[(GRACE, has_grace), (SIGNAL, stop_signal.is_some())]),
+            stop_signal,
+            grace,
+            endless,
             outside: self.outside(&hooks),
             hooks,
             ports: self.ports(),
@@ -173,10 +179,21 @@ impl<'a> Service<'a> {
         endless(&text.value).then_some(at.route)
     }
 
+    /// Which of these, that are known or not, may have a value that is not known; and hooks, which
+    /// Compose adds up.
+    fn elsewhere(&self, keys: &[(&'static str, bool)]) -> Vec<&'static str> {
+        let last = self.layers.last();
+        let extends_another_file = last.is_some_and(|last| last.get("extends").is_some());
+        let may_be = |key| extends_another_file || self.get(key).is_some();
+        let unknown = keys.iter().filter(|(key, known)| !known && may_be(key));
+        let hooks = extends_another_file.then_some(HOOKS);
+        unknown.map(|(key, _)| *key).chain(hooks).collect()
+    }
+
     /// The hooks of every layer, what it extends first: Compose adds them up.
     fn hooks(&self) -> Vec<Hook> {
         let layers = self.layers.iter().rev();
-        let hooks = layers.flat_map(|layer| layer.list("pre_stop"));
+        let hooks = layers.flat_map(|layer| layer.list(HOOKS));
         let hook = |at: At<'_>| Hook {
             action: Action::Exec(command(&at, "command")),
             route: at.route,
@@ -186,7 +203,7 @@ impl<'a> Service<'a> {
 
     /// What the hooks take, where each has an end that can be told.
     fn outside(&self, hooks: &[Hook]) -> Option<Written<Duration>> {
-        let at = self.get("pre_stop").filter(|_| !hooks.is_empty())?;
+        let at = self.get(HOOKS).filter(|_| !hooks.is_empty())?;
         let total: Option<Duration> = hooks.iter().map(Hook::bound).sum();
         Some(at.written(total?))
     }
@@ -277,7 +294,7 @@ impl<'a> Service<'a> {
 }
 
 /// The grace period that holds; `None` where what stands there, or in another file, is not known.
-fn grace(file: &Deployed, container: &Container) -> Option<Setting> {
+fn grace(container: &Container) -> Option<Setting> {
     if let Some(written) = &container.grace {
         return Some(Setting {
             value: written.value,
@@ -286,18 +303,12 @@ fn grace(file: &Deployed, container: &Container) -> Option<Setting> {
             is_written: true,
         });
     }
-    let is_there = |key: &str| file.document.get(&container.route.key(key)).is_some();
-    (!is_there(GRACE) && !extends_another_file(file, &container.route)).then(|| Setting {
+    (container.endless.is_none() && !container.elsewhere.contains(&GRACE)).then(|| Setting {
         value: FACTS.default_grace,
         place: Place::Key(container.route.clone()),
         default: Some(format!("the {} default", FACTS.name)),
         is_written: false,
     })
-}
-
-fn extends_another_file(file: &Deployed, service: &Route) -> bool {
-    let from = service.key("extends").key("file");
-    file.document.get(&from).is_some()
 }
 
 /// A command as a list, or as text that Compose splits as a shell does, without running one.

@@ -49,6 +49,9 @@ pub struct Container {
     pub unit: Option<Box<UnitFile>>,
     /// Compose: `pre_stop`, what runs before the signal, outside of the grace period.
     pub hooks: Vec<Hook>,
+    /// Compose: keys whose values are not known here, because a variable or a service of another file
+    /// says them.
+    pub elsewhere: Vec<&'static str>,
     /// ECS: `dependsOn`.
     pub depends_on: Vec<DependsOn>,
     /// ECS: `healthCheck`.
@@ -80,6 +83,7 @@ impl Container {
             outside: None,
             unit: None,
             hooks: Vec::new(),
+            elsewhere: Vec::new(),
             depends_on: Vec::new(),
             health_check: None,
             pm2: None,

@@ -106,13 +106,15 @@ impl<'a> Pair<'a> {
         &self.files[self.found.file]
     }
 
-    /// A key that is not in this unit of systemd, and that a drop-in or what it amends may say: that it
-    /// is not here says nothing.
+    /// A key that is not here, and that a drop-in of systemd or what it amends may say, or a file that a
+    /// service of Compose extends: that it is not here says nothing.
     pub(crate) fn is_said_elsewhere(&self, key: &str) -> bool {
-        self.container()
-            .unit
-            .as_ref()
-            .is_some_and(|unit| unit.is_drop_in || self.file().is_odd(&unit.section.key(key)))
+        let container = self.container();
+        container.elsewhere.contains(&key)
+            || container
+                .unit
+                .as_ref()
+                .is_some_and(|unit| unit.is_drop_in || self.file().is_odd(&unit.section.key(key)))
     }
 
     /// `Deployment shop`.

@@ -79,7 +79,9 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
     let [key, ..] = keys(pair) else {
         return;
     };
-    if container.outside.is_none() && (is_unknown(pair) || pair.is_said_elsewhere(key)) {
+    // What another file adds is not known, whatever is here.
+    let adds_up = container.elsewhere.contains(key);
+    if adds_up || container.outside.is_none() && (is_unknown(pair) || pair.is_said_elsewhere(key)) {
         return;
     }
     if pair.is_overlaid(|container| !container.hooks.is_empty()) {

@@ -85,7 +85,9 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
                 sent.map_or(shown, |signal| signal.name().to_owned()),
             )
         }
-        None if usual == planned || pair.is_said_elsewhere("KillSignal") => return,
+        None if usual == planned => return,
+        None if pair.is_said_elsewhere("KillSignal") => return,
+        None if pair.is_said_elsewhere("stop_signal") => return,
         None => (
             container_place(container),
             format!("no signal here: {}, the default", usual.name()),
