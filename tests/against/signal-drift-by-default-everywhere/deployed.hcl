@@ -1,0 +1,7 @@
+job "shop" {
+  group "shop" {
+    task "shop" {
+      driver = "docker"
+    }
+  }
+}
