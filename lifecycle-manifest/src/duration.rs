@@ -241,7 +241,7 @@ const LONG: u64 = 3_600_000;
 /// Writes a duration for a person: `32.75s`, `250ms`, `105s`, `1h30m`.
 pub fn human(duration: Duration) -> String {
     let millis = millis(duration);
-    if millis < 1_000 || millis.is_multiple_of(1_000) || millis >= LONG {
+    if matches!(millis, ..1_000 | LONG..) || millis.is_multiple_of(1_000) {
         return show(duration);
     }
     let text = format!("{}.{:03}", millis / 1_000, millis % 1_000);

@@ -120,13 +120,13 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Patches as they are drawn. Several, of which one takes a whole line away, are drawn as one up to
+/// Patches as they are drawn. Where one of them takes a whole line away, all are drawn as one up to
 /// the end of that line: the renderer would take the line after it for a part of the change.
 fn drawn(text: &Text<'_>, mut patches: Vec<Change>) -> Vec<Change> {
     let source = text.source;
     let takes_line =
         |patch: &Change| patch.text.is_empty() && source.slice(patch.span).ends_with('\n');
-    if patches.len() < 2 || !patches.iter().any(takes_line) {
+    if !patches.iter().any(takes_line) {
         return patches;
     }
     patches.sort_by_key(|patch| patch.span);

@@ -382,6 +382,18 @@ mod tests {
     }
 
     #[test]
+    fn a_daemon_set_adds_to_its_nodes_or_takes_from_them() {
+        for (keys, both) in [
+            ("rollout: {}", (0, 1)),
+            ("rollout: { max_unavailable: 3 }", (0, 3)),
+            ("rollout: { max_surge: 2 }", (2, 0)),
+        ] {
+            let rollout = rollout(&format!("workload: daemon-set, {keys}")).unwrap();
+            assert_eq!((rollout.surge, rollout.missing), both, "{keys}");
+        }
+    }
+
+    #[test]
     fn without_pods_or_a_start_time_nobody_knows_how_many_there_are_at_most() {
         let most = |keys: &str| rollout(keys).unwrap().most_pods();
         assert_eq!(most("replicas: 3"), None);

@@ -295,9 +295,8 @@ impl Timeline {
     /// The sum in words: `5s preStop sleep + 15s http + 250ms unwind + 5s reserve = 25.25s`.
     pub fn sum(&self) -> String {
         let mut terms: Vec<String> = self.terms_of_needed().iter().map(Figure::term).collect();
-        let count = self.longest_path.len();
-        if count > 0 && !self.unwind.is_zero() {
-            let unwind = match count {
+        if !self.unwind.is_zero() {
+            let unwind = match self.longest_path.len() {
                 1 => format!("{} unwind", human(self.unwind)),
                 count => format!("{count} × {} unwind", human(self.unwind)),
             };

@@ -207,13 +207,13 @@ impl<'m> Graph<'m> {
         order
     }
 
-    /// The circles among what could not be sorted, a shortest one for each step not yet shown.
-    pub(super) fn cycles(&self, sorted: &[On]) -> Vec<Cycle> {
+    /// The circles, a shortest one for each step not yet shown.
+    pub(super) fn cycles(&self) -> Vec<Cycle> {
         const MOST: usize = 20;
-        let knots = self.knots(sorted);
+        let knots = self.knots();
         let mut shown = HashSet::new();
         let mut cycles = Vec::new();
-        for start in (0..knots.len()).filter(|&at| knots[at].is_some()) {
+        for start in 0..knots.len() {
             if shown.contains(&start) || cycles.len() == MOST {
                 continue;
             }
@@ -225,28 +225,22 @@ impl<'m> Graph<'m> {
         cycles
     }
 
-    /// Which knot each step lies in, where it lies on a circle at all: the steps of a knot wait for
-    /// one another, all of them. Circles are looked for within knots only; ten thousand steps behind
-    /// a circle, or between two, would else be searched one by one.
+    /// Which knot each step lies in: the steps of a knot wait for one another, all of them, and a step
+    /// on no circle is alone in its own. Circles are looked for within knots only; ten thousand steps
+    /// behind a circle, or between two, would else be searched one by one.
     ///
     /// Tarjan's algorithm, with a stack of its own: the longest way is as long as the manifest.
-    fn knots(&self, sorted: &[On]) -> Vec<Option<usize>> {
+    fn knots(&self) -> Vec<usize> {
         const NOT_YET: usize = usize::MAX;
         let steps = self.waits.len();
-        let mut left = vec![true; steps];
-        for on in sorted {
-            if let On::Step(step) = *on {
-                left[step] = false;
-            }
-        }
         let mut found_at = vec![NOT_YET; steps];
         let mut reaches_back_to = vec![NOT_YET; steps];
         let mut found = 0;
         let mut open = Vec::new();
         let mut is_open = vec![false; steps];
-        let mut knots = vec![None; steps];
+        let mut knots = vec![NOT_YET; steps];
         for root in 0..steps {
-            if !left[root] || found_at[root] != NOT_YET {
+            if found_at[root] != NOT_YET {
                 continue;
             }
             let mut way = vec![(root, self.waits[root].iter())];
@@ -261,7 +255,7 @@ impl<'m> Graph<'m> {
                 }
                 if let Some(wait) = waits.next() {
                     let On::Step(other) = wait.on else { continue };
-                    if left[other] && found_at[other] == NOT_YET {
+                    if found_at[other] == NOT_YET {
                         way.push((other, self.waits[other].iter()));
                     } else if is_open[other] {
                         reaches_back_to[at] = reaches_back_to[at].min(found_at[other]);
@@ -277,7 +271,7 @@ impl<'m> Graph<'m> {
                     let members = open.split_off(first.unwrap_or_default());
                     for &member in &members {
                         is_open[member] = false;
-                        knots[member] = (members.len() > 1).then_some(at);
+                        knots[member] = at;
                     }
                 }
             }
@@ -286,7 +280,7 @@ impl<'m> Graph<'m> {
     }
 
     /// A shortest way from a step along its waits back to itself, within its knot.
-    fn shortest_circle(&self, start: usize, knots: &[Option<usize>]) -> Option<Vec<usize>> {
+    fn shortest_circle(&self, start: usize, knots: &[usize]) -> Option<Vec<usize>> {
         let mut from: HashMap<usize, usize> = HashMap::new();
         let mut queue = VecDeque::from([start]);
         while let Some(at) = queue.pop_front() {

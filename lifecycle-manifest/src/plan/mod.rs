@@ -196,7 +196,7 @@ impl Plan {
         let mut graph = Graph::new(&manifest.resources);
         let mut order = graph.sort();
         let cycles = if order.len() < graph.waits.len() + graph.gates.len() {
-            let cycles = graph.cycles(&order);
+            let cycles = graph.cycles();
             graph.cut(&order);
             order = graph.sort();
             cycles

@@ -459,3 +459,6 @@ impl Platforms {
         self.0.iter().find(|platform| platform.key() == key)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -254,3 +254,22 @@ fn pairs(table: &mut Table<'_, '_>, key: &'static str) -> Vec<(String, String)> 
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_in_a_line_has_its_protocol_method_and_path() {
+        for (text, protocol, method, path) in [
+            ("/", DrillProtocol::Http, None, "/"),
+            ("POST /orders", DrillProtocol::Http, Some("POST"), "/orders"),
+            ("websocket /rooms", DrillProtocol::Websocket, None, "/rooms"),
+            ("http2 PUT /a", DrillProtocol::Http2, Some("PUT"), "/a"),
+        ] {
+            let request = short(text);
+            let said = (request.protocol, request.method.as_deref(), &*request.path);
+            assert_eq!(said, (protocol, method, path), "{text}");
+        }
+    }
+}

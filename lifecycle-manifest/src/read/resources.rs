@@ -167,3 +167,23 @@ fn reference(
     let message = format!("there is no resource `{shown}`");
     Some(named_wrongly(message, place, &name.value, names))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::MANY;
+    use crate::Analysis;
+
+    #[test]
+    fn the_nearest_name_is_looked_for_while_there_are_not_many_findings() {
+        let entry = |at| format!("  job-{at}: {{ kind: task, timeout: 5s, after: [htp] }}\n");
+        let entries: String = (0..MANY + 10).map(entry).collect();
+        let analysis = Analysis::of(&format!(
+            "lifecycle: 1\nservice: shop\nresources:\n  http: {{ kind: http-server, timeout: 5s }}\n{entries}"
+        ));
+        let named = analysis.findings.iter().filter(|it| !it.help.is_empty());
+        assert_eq!(
+            (analysis.findings.len(), named.count()),
+            (MANY + 10, MANY + 1)
+        );
+    }
+}

@@ -59,4 +59,12 @@ mod tests {
         assert_eq!(near("colour"), None);
         assert_eq!(near(&"x".repeat(100_000)), None);
     }
+
+    #[test]
+    fn what_is_longer_than_any_slip_is_not_looked_at() {
+        let longest = "x".repeat(63);
+        let near = |length| nearest(&"x".repeat(length), std::iter::once(longest.as_str()));
+        assert_eq!(near(80), Some(longest.as_str()));
+        assert_eq!(near(81), None);
+    }
 }

@@ -129,3 +129,43 @@ impl Meter {
         self.kept = Cost::default();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Limits;
+    use crate::text::parse_stream;
+
+    fn faults(text: &str, limits: Limits) -> usize {
+        parse_stream(text, limits).1.len()
+    }
+
+    #[test]
+    fn anchors_within_anchors_are_counted_together() {
+        let nodes = |nodes| Limits {
+            nodes,
+            ..Limits::of_a_stream()
+        };
+        // Six values, of which the anchors hold 5, 4, 3 and 2.
+        let text = "- &a [&b [&c [&d [x]]]]";
+        assert_eq!(faults(text, nodes(14)), 0);
+        assert_eq!(faults(text, nodes(13)), 1);
+        let bytes = |bytes| Limits {
+            bytes,
+            ..Limits::of_a_stream()
+        };
+        // Four times twenty bytes.
+        let text = format!("- &a [&b [&c [&d [{}]]]]", "x".repeat(20));
+        assert_eq!(faults(&text, bytes(80)), 0);
+        assert_eq!(faults(&text, bytes(79)), 1);
+    }
+
+    #[test]
+    fn anchors_end_with_the_value_they_stand_in() {
+        let limits = Limits {
+            nodes: 13,
+            ..Limits::of_a_stream()
+        };
+        // Twelve values; in each of the three the anchors hold 3 and 2.
+        assert_eq!(faults(&"[&a [&b [x]]]".repeat(3), limits), 0);
+    }
+}

@@ -77,7 +77,7 @@ fn read(builder: &mut Builder<'_>, text: &str, part: Range<usize>, documents: &m
 }
 
 /// The ranges of JSON values that follow one another without a `---`, as `jq` and several `aws`
-/// commands print them; `None` where the text is one value, or is not JSON.
+/// commands print them; `None` where the text is empty, or is not JSON.
 fn json_values(text: &str) -> Option<Vec<Range<usize>>> {
     let mut values = Vec::new();
     let mut at = 0;
@@ -94,7 +94,7 @@ fn json_values(text: &str) -> Option<Vec<Range<usize>>> {
         values.push(at..end);
         at = end;
     }
-    (values.len() > 1).then_some(values)
+    (!values.is_empty()).then_some(values)
 }
 
 /// Where the JSON value ends that the text begins with.
@@ -104,7 +104,7 @@ fn json_end(text: &str) -> Option<usize> {
     let mut bytes = text.bytes().enumerate();
     while let Some((at, byte)) = bytes.next() {
         match byte {
-            b'\\' if quoted => {
+            b'\\' => {
                 bytes.next();
             }
             b'"' => quoted = !quoted,
@@ -160,6 +160,12 @@ mod tests {
     }
 
     #[test]
+    fn a_function_of_cloudformation_is_known_by_its_whole_tag() {
+        let (found, errors) = texts("a: !Sub x\n---\na: !!Sub x\n", &["a", "Fn::Sub"]);
+        assert_eq!((found, errors), (vec![Some("x".into()), None], 0));
+    }
+
+    #[test]
     fn json_values_after_one_another_are_documents_each_with_its_own_places() {
         let (found, errors) = texts("{\"a\": \"}\\\"{\"}\n{\"a\": 2}{\"a\": 3}", &["a"]);
         let found: Vec<String> = found.into_iter().flatten().collect();
@@ -175,6 +181,25 @@ mod tests {
         assert_eq!(found.first(), Some(&Some("1".into())));
         assert_eq!(found.last(), Some(&Some("3".into())));
         assert_eq!(errors, 1);
+        let (found, errors) = texts("a: b: c\n  d: e\n  f: g\n---\na: [\n---\na: 3\n", &["a"]);
+        assert_eq!(found.last(), Some(&Some("3".into())));
+        assert_eq!(errors, 2);
+    }
+
+    #[test]
+    fn so_many_faults_of_one_file_are_told_and_no_more() {
+        let broken = "a: [\n---\n".repeat(MOST_FAULTS + 10);
+        assert_eq!(texts(&broken, &["a"]).1, MOST_FAULTS);
+    }
+
+    #[test]
+    fn what_is_too_large_is_not_read_on() {
+        let limits = Limits {
+            nodes: 5,
+            ..Limits::of_a_stream()
+        };
+        let (_, errors) = parse_stream("[1, 2, 3, 4, 5]\n---\n[1]\n---\n[1]\n", limits);
+        assert_eq!(errors.len(), 1);
     }
 
     #[test]

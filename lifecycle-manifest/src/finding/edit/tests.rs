@@ -21,12 +21,21 @@ fn an_entry_is_added_in_the_style_of_its_mapping() {
         ("p:\n  k: ~\n", "p:\n  k: { g: 1s }\n"),
         ("p:\n  k: { a: b } # c\n", "p:\n  k: { a: b, g: 1s } # c\n"),
         ("p: { k: { a: b, } }", "p: { k: { a: b, g: 1s, } }"),
+        ("p: { k: { a: b , } }", "p: { k: { a: b , g: 1s, } }"),
+        ("{p: {k: {a: b}}}", "{p: {k: {a: b, g: 1s}}}"),
+        ("p:\n  k :\n", "p:\n  k : { g: 1s }\n"),
         ("p: { k: { a: } }", "p: { k: { a:, g: 1s } }"),
+        ("p: { k: { a : } }", "p: { k: { a :, g: 1s } }"),
+        ("p: { k: { a } }\nq: 1\n", "p: { k: { a, g: 1s } }\nq: 1\n"),
         (
             "{\"p\": {\"k\": {\"a\": 1}}}",
             "{\"p\": {\"k\": {\"a\": 1, \"g\": \"1s\"}}}",
         ),
         ("{\"p\": {}}", "{\"p\": { \"k\": { \"g\": \"1s\" } }}"),
+        (
+            "\"p\":\n  \"k\":\n    \"a\": b\n",
+            "\"p\":\n  \"k\":\n    \"a\": b\n    g: 1s\n",
+        ),
         (
             "p:\n  k:\n    a: b # c\n  z: 1\n",
             "p:\n  k:\n    a: b # c\n    g: 1s\n  z: 1\n",
@@ -85,6 +94,9 @@ fn an_item_is_taken_away_with_its_comma_or_its_line() {
     let entry = Route::keys(["p"]).index(1);
     let last = applied("p: [x, a]", &Edit::Remove { entry });
     assert_eq!(last.as_deref(), Some("p: [x]"));
+    let entry = Route::keys(["p"]).index(0).index(0);
+    let shared = applied("p:\n  - - a\n    - b\n", &Edit::Remove { entry });
+    assert_eq!(shared, None, "its line begins another item too");
 }
 
 #[test]
@@ -98,6 +110,11 @@ fn what_is_added_to_json_is_json() {
     assert_eq!(
         applied("{\"p\": {\"a\": 1}}", &edit).as_deref(),
         Some("{\"p\": {\"a\": 1, \"native\": false}}")
+    );
+    let key = Edit::replace(Place::Key(Route::keys(["p", "a"])), "native");
+    assert_eq!(
+        applied("{\"p\": {\"a\": 1}}", &key).as_deref(),
+        Some("{\"p\": {\"native\": 1}}")
     );
 }
 
@@ -130,6 +147,13 @@ fn an_entry_is_taken_away_with_its_line_or_its_comma() {
         };
         assert_eq!(applied(before, &edit).as_deref(), Some(after), "{before:?}");
     }
+    let edit = Edit::Remove {
+        entry: Route::keys(["p"]).index(0).key("a"),
+    };
+    assert_eq!(
+        applied("p:\n  - a: 1\n    k: 2\n", &edit).as_deref(),
+        Some("p:\n  - k: 2\n")
+    );
 }
 
 #[test]
@@ -152,6 +176,7 @@ fn edits_that_meet_are_one() {
         ("p: { k: 3, a: 1, b: 2 }", "p: { k: 3 }"),
         ("p: { a: 1, k: 3, b: 2 }", "p: { k: 3 }"),
         ("p:\n  a: 1\n  b: 2\n  k: 3\n", "p:\n  k: 3\n"),
+        ("p: {a: 1, b: 2}", "p: {}"),
     ] {
         let both = vec![gone("b"), gone("a")];
         assert_eq!(all(before, both).as_deref(), Some(after), "{before:?}");
@@ -168,6 +193,23 @@ fn edits_that_meet_are_one() {
         let both = vec![new("g"), new("h")];
         assert_eq!(all(before, both).as_deref(), Some(after), "{before:?}");
     }
+    assert_eq!(
+        all("p: { a: 1, k: 2 }", vec![gone("a"), new("g")]).as_deref(),
+        Some("p: { k: 2, g: 1s }"),
+        "these do not meet"
+    );
+    let other = Edit::replace(Place::Value(Route::keys(["p", "a"])), "2");
+    assert_eq!(
+        all("p: { a: 1, k: 2 }", vec![gone("a"), other]),
+        None,
+        "what goes is not changed too"
+    );
+    let elsewhere = Edit::insert(Route::keys(["q"]), "h", "1s");
+    assert_eq!(
+        all("p: { a: 1 }\nq: { b: 2 }\n", vec![new("g"), elsewhere]).as_deref(),
+        Some("p: { a: 1, g: 1s }\nq: { b: 2, h: 1s }\n"),
+        "nor do these"
+    );
     assert_eq!(
         all("p:\n", vec![new("g"), new("h")]),
         None,
