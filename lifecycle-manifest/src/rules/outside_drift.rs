@@ -79,9 +79,9 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
     let [key, ..] = keys(pair) else {
         return;
     };
-    // What another file adds is not known, whatever is here.
-    let adds_up = container.elsewhere.contains(key);
-    if adds_up || container.outside.is_none() && (is_unknown(pair) || pair.is_said_elsewhere(key)) {
+    // What another file adds is not known, whatever is here; and a hook without an end is no wait of 0s.
+    let unknown = || is_unknown(pair) || !container.hooks.is_empty() || pair.is_said_elsewhere(key);
+    if container.elsewhere.contains(key) || container.outside.is_none() && unknown() {
         return;
     }
     if pair.is_overlaid(|container| !container.hooks.is_empty()) {

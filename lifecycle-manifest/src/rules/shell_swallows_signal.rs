@@ -2,8 +2,9 @@
 
 #[cfg(feature = "deployed")]
 use crate::{
-    deployed::{View, script},
+    deployed::{Container, UnitFile, View, script},
     finding::{Finding, Place},
+    platform::KillMode,
 };
 
 rule! {
@@ -12,6 +13,7 @@ rule! {
     /// ## What it finds
     ///
     /// A container whose command is a shell script of several commands that does not end with `exec`, and sets no trap.
+    /// Not where the platform signals every process: Heroku, and systemd unless `KillMode=` says otherwise.
     ///
     /// ## Why it matters
     ///
@@ -50,13 +52,18 @@ rule! {
     /// ## Source
     ///
     /// Docker's reference of ENTRYPOINT, shell form: `sh -c` does not pass signals.
+    /// Heroku, "Dynos": all processes of a dyno get SIGTERM. systemd.kill(5): `control-group`, the default, signals all of a unit.
     pub(super) RULE = "LC812", "shell-swallows-signal", Warning, Medium
 }
 
 #[cfg(feature = "deployed")]
 pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
     for seen in &view.workloads {
-        for container in seen.containers() {
+        let platform = &*seen.workload.platform;
+        for container in seen
+            .containers()
+            .filter(|it| !hears_it_itself(platform, it))
+        {
             let words: Vec<_> = container
                 .entry
                 .iter()
@@ -83,6 +90,21 @@ pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
             }
             findings.push(finding);
         }
+    }
+}
+
+/// Every process of the container gets the signal, the program under the shell with it.
+#[cfg(feature = "deployed")]
+fn hears_it_itself(platform: &str, container: &Container) -> bool {
+    let mode = |unit: &UnitFile| unit.kill_mode.as_ref().map(|mode| mode.value.clone());
+    match platform {
+        "heroku" => true,
+        "systemd" => container
+            .unit
+            .as_deref()
+            .and_then(mode)
+            .is_none_or(|mode| mode == KillMode::ControlGroup.as_str()),
+        _ => false,
     }
 }
 
