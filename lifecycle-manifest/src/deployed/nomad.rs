@@ -339,3 +339,35 @@ pub(crate) fn driver(file: &Deployed, container: &Container) -> NomadDriver {
         .or_else(|| named("Driver"))
         .unwrap_or(NomadDriver::Exec)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_says_where_it_runs_and_how_often() {
+        let text = "\
+job \"shop\" {
+  namespace = \"prod\"
+  group \"shop\" {
+    count = 3
+    task \"shop\" {}
+  }
+}
+";
+        let deployed = Deployed::named("shop.nomad", text);
+        let [shop] = &deployed.workloads[..] else {
+            panic!("{} workloads", deployed.workloads.len());
+        };
+        let namespace = shop.namespace.as_ref().map(|it| it.value.as_str());
+        let count = shop.replicas.as_ref().map(|it| it.value);
+        assert_eq!((namespace, count), (Some("prod"), Some(3)));
+    }
+
+    #[test]
+    fn a_key_that_is_called_job_makes_no_job() {
+        let text = "{ job: nightly, name: shop, script: ./shop, kill_timeout: 8000 }";
+        let deployed = Deployed::read(text);
+        assert_eq!(deployed.workloads[0].platform, "pm2");
+    }
+}

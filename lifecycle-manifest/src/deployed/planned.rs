@@ -152,3 +152,39 @@ fn port_name(name: &str, taken: impl Fn(&str) -> bool) -> String {
         .find(|name| !taken(name))
         .unwrap_or(whole)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Analysis;
+
+    #[test]
+    fn every_port_has_a_name_of_its_own_that_a_platform_takes() {
+        let text = "\
+lifecycle: 1
+service: shop
+traffic: { health: { port: 9000 } }
+resources:
+  public-http-server-of-old: { kind: http-server, port: 8080, timeout: 1s }
+  public-http-server-of-new: { kind: http-server, port: 8081, timeout: 1s }
+  public-http-server-of-ours: { kind: http-server, port: 8082, timeout: 1s }
+platforms:
+  kubernetes: {}
+";
+        let resolved = Analysis::of_bytes(text.as_bytes()).resolved.unwrap();
+        let ports = ports(&resolved);
+        let named: Vec<_> = ports
+            .iter()
+            .map(|port| (port.name.as_str(), port.number, port.takes_requests))
+            .collect();
+        assert_eq!(
+            named,
+            [
+                ("public-http-ser", 8080, true),
+                ("public-ht-2", 8081, true),
+                ("public-ht-3", 8082, true),
+                ("health", 9000, false),
+            ]
+        );
+    }
+}

@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use super::pair::container_place;
 use super::read::At;
 use super::reader::{Reader, own_grace};
 use super::setting::Setting;
@@ -237,11 +236,7 @@ fn grace(file: &Deployed, container: &Container) -> Option<Setting> {
             default: Some("the PM2 default".to_owned()),
             is_written: true,
         }),
-        Some(_) => Some(own_grace(container, &FACTS)),
-        None => Some(Setting {
-            place: container_place(container),
-            ..own_grace(container, &FACTS)
-        }),
+        _ => Some(own_grace(container, &FACTS)),
     }
 }
 
@@ -270,6 +265,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_as_false_is_not_unwritten() {
+        for (word, treekill) in [("false", Some(false)), ("true", Some(true)), ("1", None)] {
+            let text = format!("apps: [{{ name: shop, script: ./shop, treekill: {word} }}]");
+            let deployed = Deployed::read(&text);
+            let app = deployed.workloads[0].containers[0].pm2.as_deref();
+            let read = app.and_then(|app| app.treekill.as_ref()).map(|it| it.value);
+            assert_eq!(read, treekill, "{word}");
+        }
+    }
+
+    #[test]
+    fn its_script_is_what_is_run() {
+        for key in ["script", "exec", "pm_exec_path"] {
+            let text = format!("{{ name: shop, pm2_env: {{ {key}: ./shop }} }}");
+            let deployed = Deployed::read(&text);
+            let entry = &deployed.workloads[0].containers[0].entry;
+            let words: Vec<&str> = entry.iter().map(|it| it.value.as_str()).collect();
+            assert_eq!(words, ["./shop"], "{key}");
+        }
+    }
+
+    #[test]
     fn an_app_is_found_wherever_pm2_finds_one() {
         let app = "{ name: shop, script: ./shop, kill_timeout: 8000 }";
         for text in [
@@ -294,6 +311,8 @@ mod tests {
             "{ script: make, stage: test }",
             "jobs: [{ script: make }]",
             "apps: [1]",
+            "apps: [{ name: shop }]",
+            "apps: [{ kill_timeout: 8000 }]",
         ] {
             assert!(Deployed::read(text).workloads.is_empty(), "{text}");
         }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::read::At;
 use super::reader::{Reader, own_grace};
 use super::setting::Setting;
-use super::syntax::unit::{ENDINGS, ID, amended};
+use super::syntax::unit::{ID, amended};
 use super::unit::{Command, show_time_span};
 use super::{Container, Deployed, Workload};
 use crate::manifest::Written;
@@ -103,10 +103,7 @@ fn object(at: &At<'_>, deployed: &mut Deployed) -> bool {
     let id = at.text(ID);
     let of_unit = |name: &str| name.ends_with(".service") || name.ends_with(".socket");
     let is_shown = id.as_ref().is_some_and(|id| of_unit(&id.value)) && at.get("Service").is_none();
-    let is_unit = ENDINGS.iter().any(|ending| deployed.name.ends_with(ending))
-        || id.as_ref().is_some_and(|id| id.value.starts_with('/'))
-        || is_shown;
-    if !is_unit && !is_bare_unit(at) {
+    if !is_shown && !has_service(at) {
         return false;
     }
     let path = id
@@ -129,11 +126,7 @@ fn object(at: &At<'_>, deployed: &mut Deployed) -> bool {
     // A template's instances are one.
     let name = name.split('@').next().unwrap_or(name).to_owned();
     let name_route = id.map_or_else(|| at.route.key("Service"), |id| id.route);
-    let service = match at.get("Service") {
-        Some(service) => service,
-        None if is_shown => at.clone(),
-        None => return true,
-    };
+    let service = at.get("Service").unwrap_or_else(|| at.clone());
     let kind = if is_drop_in { DROP_IN } else { "unit" };
     let mut workload = Workload::at("systemd", kind, at.route.clone());
     workload.spec = service.route.clone();
@@ -156,8 +149,8 @@ fn object(at: &At<'_>, deployed: &mut Deployed) -> bool {
     true
 }
 
-/// What is piped in: sections and no name.
-fn is_bare_unit(at: &At<'_>) -> bool {
+/// It has the section of a service, with a list of what is assigned to each key.
+fn has_service(at: &At<'_>) -> bool {
     let Some(service) = at.get("Service") else {
         return false;
     };

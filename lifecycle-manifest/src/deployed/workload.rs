@@ -183,3 +183,34 @@ pub struct Strategy {
     /// A number or a share, as text.
     pub max_surge: Option<Written<String>>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_is_found_under_its_key() {
+        let mut settings = Settings::default();
+        let route = || Route::root();
+        settings.word(
+            "kind",
+            Some(Written {
+                value: "job".to_owned(),
+                route: route(),
+            }),
+        );
+        settings.number(
+            "cpu",
+            Some(Written {
+                value: 2,
+                route: route(),
+            }),
+        );
+        settings.word("region", None);
+        let get = |key: &str| settings.get(key).map(|it| it.value.as_str());
+        assert_eq!(
+            (get("kind"), get("cpu"), get("region")),
+            (Some("job"), Some("2"), None)
+        );
+    }
+}

@@ -176,11 +176,6 @@ fn expression(source: &Source, expression: &Expression) -> Node {
             text: source.slice(span).to_owned(),
             plain: true,
         },
-        // `-1` is an operation.
-        Expression::UnaryOp(operation) if operation.expr.is_number() => Value::Scalar {
-            text: source.slice(span).split_whitespace().collect(),
-            plain: true,
-        },
         Expression::Array(items) => {
             let items = items.iter().map(|item| self::expression(source, item));
             Value::Sequence(items.collect())

@@ -135,3 +135,23 @@ fn small_enough(text: &str) -> Result<(), SyntaxError> {
         ),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_place_of_its_own_is_where_its_parts_are() {
+        let parts = || [Span::new(5, 7), Span::new(3, 4)].into_iter();
+        assert_eq!(around(Span::default(), parts()), Span::new(3, 7));
+        assert_eq!(around(Span::new(1, 6), parts()), Span::new(1, 7));
+        assert_eq!(around(Span::default(), [].into_iter()), Span::default());
+    }
+
+    #[test]
+    fn a_file_of_megabytes_is_not_read() {
+        let most = Limits::default().bytes;
+        assert!(small_enough(&" ".repeat(most)).is_ok());
+        assert!(small_enough(&" ".repeat(most + 1)).is_err());
+    }
+}

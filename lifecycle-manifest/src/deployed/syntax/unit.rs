@@ -105,8 +105,8 @@ fn logical_lines(text: &str) -> Vec<Line> {
         let (mut joined, mut places) = open.take().unwrap_or_default();
         places.push((joined.len(), Span::new(start, end)));
         joined.push_str(raw);
-        let backslashes = joined.len() - joined.trim_end_matches('\\').len();
-        if backslashes % 2 == 1 {
+        let backslashes = joined.bytes().rev().take_while(|it| *it == b'\\');
+        if backslashes.count() % 2 == 1 {
             joined.pop();
             joined.push(' ');
             open = Some((joined, places));
@@ -140,9 +140,8 @@ fn physical_lines(text: &str) -> Vec<(usize, usize)> {
         }
         at += 1;
     }
-    if start < bytes.len() {
-        lines.push((start, bytes.len()));
-    }
+    // What is behind the last end; mostly nothing, which is a blank line.
+    lines.push((start, bytes.len()));
     lines
 }
 

@@ -264,3 +264,23 @@ fn is_nearly(text: &str, key: &str) -> bool {
     };
     plain(text) == plain(key)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::deployed::Deployed;
+
+    #[test]
+    fn a_file_of_variables_counts_until_it_is_taken_back() {
+        for (keys, has_file) in [
+            ("User=x", false),
+            ("EnvironmentFile=/etc/shop", true),
+            ("EnvironmentFile=/etc/shop\nEnvironmentFile=", false),
+            ("EnvironmentFile=\nEnvironmentFile=/etc/shop", true),
+        ] {
+            let deployed = Deployed::named("shop.service", &format!("[Service]\n{keys}\n"));
+            let unit = deployed.workloads[0].containers[0].unit.as_deref();
+            let read = unit.map(|unit| unit.has_environment_file);
+            assert_eq!(read, Some(has_file), "{keys}");
+        }
+    }
+}

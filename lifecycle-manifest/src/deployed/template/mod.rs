@@ -128,3 +128,25 @@ fn or_else(entries: &mut Vec<Entry>, key: &str, key_span: Span, value: Node) {
         entries.push(entry(key, key_span, value));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_is_alone_in_its_mapping() {
+        let node = |keys: &[&str]| {
+            let span = Span::default();
+            let entries = keys.iter().map(|key| entry(key, span, text("x", span)));
+            Node {
+                span,
+                value: mapping(entries),
+            }
+        };
+        assert!(is_function(&node(&["Ref"])));
+        assert!(is_function(&node(&["Fn::Sub"])));
+        assert!(!is_function(&node(&["Ref", "Team"])));
+        assert!(!is_function(&node(&["Team"])));
+        assert!(!is_function(&node(&[])));
+    }
+}

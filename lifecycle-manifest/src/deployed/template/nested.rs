@@ -131,6 +131,19 @@ mod tests {
     }
 
     #[test]
+    fn escapes_are_what_json_makes_of_them() {
+        let text = r#""a\n\t\r\b\f\/\u0041\u0042\u00e9""#;
+        let decoded = decode(text, Span::new(0, text.len())).unwrap();
+        assert_eq!(decoded.text, "a\n\t\r\u{8}\u{c}/ABé");
+    }
+
+    #[test]
+    fn the_last_value_ends_with_the_text() {
+        let decoded = decode(r#"    "45""#, Span::new(4, 8)).unwrap();
+        assert_eq!(decoded.parse(0..2).unwrap().span, Span::new(5, 7));
+    }
+
+    #[test]
     fn what_is_no_string_of_json_is_nothing() {
         for text in [
             "",
@@ -145,5 +158,8 @@ mod tests {
         }
         let decoded = decode("\"[&a 1, *a]\"", Span::new(0, 12)).unwrap();
         assert!(decoded.parse(0..decoded.text.len()).is_none());
+        // Two values are none.
+        let decoded = decode("\"{} {}\"", Span::new(0, 7)).unwrap();
+        assert!(decoded.parse(0..5).is_none());
     }
 }

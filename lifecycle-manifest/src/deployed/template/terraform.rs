@@ -308,6 +308,17 @@ fn camel(key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::literal;
+    use crate::deployed::Deployed;
+
+    #[test]
+    fn tags_keep_their_names() {
+        let text = r#"{ "resource": { "aws_ecs_task_definition": { "shop": {
+            "family": "shop", "container_definitions": "[]", "tags": { "cost_center": "7" }
+        } } } }"#;
+        let deployed = Deployed::named("shop.tf.json", text);
+        let tag = deployed.workloads[0].labels.get("cost_center");
+        assert_eq!(tag.map(|tag| tag.value.as_str()), Some("7"));
+    }
 
     #[test]
     fn what_stands_for_itself_is_told_from_what_is_computed() {

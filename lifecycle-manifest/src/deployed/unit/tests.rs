@@ -36,7 +36,10 @@ fn words_are_split_and_unquoted_as_systemd_does() {
         ("x=\"a b\"c", Some(of(&["x=a bc"]))),
         (r#""a\"b" 'it\'s'"#, Some(of(&["a\"b", "it's"]))),
         (r"\x41\102\u00e9\U0001f6d2\s\n", Some(of(&["ABé🛒 \n"]))),
+        (r"\a\b\f\v", Some(of(&["\u{7}\u{8}\u{c}\u{b}"]))),
         (r"\xc3\xa9", Some(of(&["é"]))),
+        // Between commands alone is a semicolon anything.
+        (r"a ; b \;", Some(of(&["a", ";", "b", r"\;"]))),
         (r"\q \x0 \u00", Some(of(&[r"\q", r"\x0", r"\u00"]))),
         (r"a\ b", Some(of(&[r"a\ b"]))),
         (
@@ -124,4 +127,34 @@ fn what_is_shown_is_read_as_the_same() {
         let read = time_span(&show_time_span(duration));
         assert_eq!(read, Some(TimeSpan::Finite(duration)), "{millis}");
     }
+}
+
+#[test]
+fn what_no_unit_file_may_hold_is_written_as_its_bytes() {
+    for (text, quoted) in [
+        ("ab", r#""ab""#),
+        ("\u{1}\u{7f}", r#""\x01\x7f""#),
+        ("\u{fdd0}", r#""\xef\xb7\x90""#),
+        ("\u{fffd}\u{fffe}", "\"\u{fffd}\\xef\\xbf\\xbe\""),
+        ("\u{1ffff}", r#""\xf0\x9f\xbf\xbf""#),
+    ] {
+        assert_eq!(quote(text, Expands::Variables), quoted, "{text:?}");
+    }
+}
+
+#[test]
+fn a_single_value_stays_on_its_line() {
+    for (text, written) in [
+        ("The shop", "The shop"),
+        (" 100%\n$HOME\t", "100%% $HOME"),
+        ("C:\\", "C:\\ ."),
+    ] {
+        assert_eq!(value(text), written, "{text:?}");
+    }
+}
+
+#[test]
+fn only_words_that_need_quotes_have_them() {
+    let line = command_line(["/bin/a", "--b=c", "", "d e", "f"]);
+    assert_eq!(line, r#"/bin/a --b=c "" "d e" f"#);
 }

@@ -90,9 +90,10 @@ fn continued_lines_are_one_and_comments_within_them_none() {
     assert_eq!(units[0][0].0, "Service.ExecStart=/a  b  c");
     assert_eq!(units[0][0].1, "/a \\\n  # no\n; nor this\n  b \\\n  c");
     assert_eq!(units[0][1].0, "Service.User=x");
-    // Two backslashes are none.
+    // Two backslashes are none, and three are one.
     let text = "[Service]\nExecStart=/a \\\\\nUser=x\n";
     assert_eq!(names(text), ["Service.ExecStart=/a \\\\", "Service.User=x"]);
+    assert_eq!(names("[Unit]\nA=b \\\\\\\nC=d"), ["Unit.A=b \\\\ C=d"]);
     // An empty line ends what is continued, and so does the end of the file.
     assert_eq!(names("[Unit]\nA=b \\\n\nC=d"), ["Unit.A=b", "Unit.C=d"]);
     assert_eq!(names("[Unit]\nA=b \\"), ["Unit.A=b"]);
@@ -179,6 +180,63 @@ User=x
             ],
         ]
     );
+    let paths: Vec<&str> = units.iter().map(|unit| unit[0].1.as_str()).collect();
+    assert_eq!(
+        paths,
+        [
+            "/etc/systemd/system/shop.service",
+            "/etc/systemd/system/cart@.service"
+        ]
+    );
+}
+
+#[test]
+fn only_a_path_in_a_comment_begins_a_unit() {
+    let text = "\
+# /etc/systemd/system/shop.service
+
+[Service]
+User=x
+# /etc/shop/config.toml
+# shop.service
+Type=notify
+";
+    let read = names(text);
+    assert_eq!(
+        read,
+        [
+            "Id=/etc/systemd/system/shop.service",
+            "Service.User=x",
+            "Service.Type=notify"
+        ]
+    );
+    assert_eq!(read_all(text).0.len(), 1);
+    // Below a path nothing is a property of `systemctl show`.
+    let text = "# /a/shop.service\nA=1\n# /a/cart.service\n[Service]\nUser=x\n";
+    let (units, errors) = read_all(text);
+    assert_eq!((units[0].len(), units[1].len()), (1, 2));
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].starts_with("A: an assignment above"));
+}
+
+#[test]
+fn odd_bytes_and_lengths_are_read_or_told() {
+    let text = "[Service]\nUser=x\0KillMode=mixed\n";
+    assert_eq!(names(text), ["Service.User=x", "Service.KillMode=mixed"]);
+    let text = "[Service]\n=x\nUser=y\n";
+    assert!(names(text).contains(&"Service.User=y".to_owned()));
+
+    let faults = "[Service]\n".to_owned() + &"x\n".repeat(MOST_FAULTS + 5);
+    assert_eq!(read_all(&faults).1.len(), MOST_FAULTS);
+
+    for (more, told) in [(0, 0), (1, 1)] {
+        let value = "x".repeat(LONGEST_LINE - "A=".len() + more);
+        let (units, errors) = read_all(&format!("[Unit]\nA={value}\nB=y\n"));
+        assert_eq!((units[0].len(), errors.len()), (2 - told, told));
+    }
+
+    let (units, errors) = read_all(&" ".repeat(Limits::of_a_stream().bytes + 1));
+    assert!(units.is_empty() && errors.len() == 1, "{errors:?}");
 }
 
 #[test]
