@@ -32,8 +32,8 @@ fn every_case_has_the_findings_and_sums_beside_it() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// What is deployed, beside one manifest or alone. Several manifests, directories and what is piped are
-/// the program's own.
+/// What is deployed, beside one manifest or alone. Several manifests and what is piped are the
+/// program's own.
 #[cfg(feature = "deployed")]
 #[test]
 fn every_case_of_drift_has_the_findings_and_sums_beside_it() {
@@ -47,14 +47,19 @@ fn every_case_of_drift_has_the_findings_and_sums_beside_it() {
         let mut is_the_programs = false;
         for file in inside(&case) {
             let name = file.file_name().unwrap().to_str().unwrap();
+            if name.starts_with("deployed") {
+                deployed.extend(files(&file).iter().map(|file| {
+                    let name = file.strip_prefix(&case).unwrap().to_str().unwrap();
+                    let bytes = std::fs::read(file).unwrap();
+                    Deployed::named(name, &String::from_utf8_lossy(&bytes))
+                }));
+                continue;
+            }
             match std::fs::read(&file) {
                 Err(_) => is_the_programs = true,
                 Ok(bytes) if name == "lifecycle.yaml" => manifest = Some(bytes),
                 Ok(bytes) if name == "expected.stdout" => {
                     answer = String::from_utf8(bytes).unwrap();
-                }
-                Ok(bytes) if name.starts_with("deployed") => {
-                    deployed.push(Deployed::named(name, &String::from_utf8_lossy(&bytes)));
                 }
                 Ok(_) => is_the_programs |= name.starts_with("stdin"),
             }
@@ -170,4 +175,13 @@ fn inside(path: &Path) -> impl Iterator<Item = PathBuf> {
     let mut found: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     found.sort();
     found.into_iter()
+}
+
+/// A file, or every file in a directory.
+#[cfg(feature = "deployed")]
+fn files(path: &Path) -> Vec<PathBuf> {
+    match path.is_dir() {
+        true => inside(path).flat_map(|path| files(&path)).collect(),
+        false => vec![path.to_owned()],
+    }
 }
