@@ -84,6 +84,12 @@ impl<'a> Service<'a> {
         Self { layers }
     }
 
+    /// What is extended at the end of the chain is not in this file.
+    fn extends_another_file(&self) -> bool {
+        let last = self.layers.last();
+        last.is_some_and(|last| last.get("extends").is_some())
+    }
+
     fn get(&self, key: &str) -> Option<At<'a>> {
         self.layers.iter().find_map(|layer| layer.get(key))
     }
@@ -146,6 +152,7 @@ impl<'a> Service<'a> {
                     value: known(value),
                 })
                 .collect(),
+            has_more_variables: self.get("env_file").is_some() || self.extends_another_file(),
             depends_on: self.depends_on(),
             ..Container::at(name.route)
         }
@@ -182,8 +189,7 @@ impl<'a> Service<'a> {
     /// Which of these, that are known or not, may have a value that is not known; and hooks, which
     /// Compose adds up.
     fn elsewhere(&self, keys: &[(&'static str, bool)]) -> Vec<&'static str> {
-        let last = self.layers.last();
-        let extends_another_file = last.is_some_and(|last| last.get("extends").is_some());
+        let extends_another_file = self.extends_another_file();
         let may_be = |key| extends_another_file || self.get(key).is_some();
         let unknown = keys.iter().filter(|(key, known)| !known && may_be(key));
         let hooks = extends_another_file.then_some(HOOKS);

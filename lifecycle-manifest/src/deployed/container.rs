@@ -35,6 +35,8 @@ pub struct Container {
     pub ports: Vec<Port>,
     /// Its environment.
     pub environment: Vec<Variable>,
+    /// There are variables that nobody sees here, such as those of a file.
+    pub has_more_variables: bool,
     /// An init container with `restartPolicy: Always`: a native sidecar.
     pub restarts_always: bool,
     /// ECS: `stopTimeout`.
@@ -76,6 +78,7 @@ impl Container {
             startup: None,
             ports: Vec::new(),
             environment: Vec::new(),
+            has_more_variables: false,
             restarts_always: false,
             stop_timeout: None,
             grace: None,

@@ -124,6 +124,7 @@ fn container(at: &At<'_>, odd: &mut Vec<Odd>) -> Container {
         args: at.texts("command"),
         ports: at.ports("portMappings", odd),
         environment: environment(at),
+        has_more_variables: at.get("environmentFiles").is_some(),
         stop_timeout: at.number("stopTimeout", odd),
         depends_on: at
             .list("dependsOn")

@@ -236,6 +236,7 @@ pub(super) fn container(at: &At<'_>, odd: &mut Vec<Odd>) -> Container {
                 })
             })
             .collect(),
+        has_more_variables: at.get("envFrom").is_some(),
         restarts_always: at
             .text("restartPolicy")
             .is_some_and(|policy| policy.value == "Always"),

@@ -66,8 +66,6 @@ pub struct UnitFile {
     pub exec_stop: Vec<(Written<String>, Command, Option<Duration>)>,
     /// An empty `ExecStop=` takes away what stands in the unit itself.
     no_exec_stop: Option<Written<String>>,
-    /// There is an `EnvironmentFile=`: there are variables that nobody sees here.
-    pub has_environment_file: bool,
     /// Keys that systemd does not read where they stand.
     pub misplaced: Vec<Misplaced>,
 }
@@ -92,7 +90,8 @@ impl UnitFile {
         };
         is(&self.service_type, &["notify", "notify-reload"])
             || is(&self.notify_access, &["main", "exec", "all"])
-            || self.watchdog.is_some() && !is(&self.notify_access, &["none"])
+            // Systemd then listens to the main process, though `NotifyAccess=none` be written.
+            || self.watchdog.is_some()
     }
 }
 

@@ -1,6 +1,8 @@
 //! Reading one mapping: each key asked for once, everything wrong with it collected, the rest
 //! reported as unknown.
 
+use std::collections::HashSet;
+
 use super::other_name::OtherName;
 use super::suggest::nearest;
 use super::value::wrong_type;
@@ -107,6 +109,7 @@ impl<'d, 'f> Table<'d, 'f> {
             other_names,
             findings,
         } = self;
+        let mut offered = HashSet::new();
         for entry in entries
             .iter()
             .filter(|entry| !known.contains(&entry.key.as_str()))
@@ -138,6 +141,8 @@ impl<'d, 'f> Table<'d, 'f> {
                 Some((_, ours)) if entries.entry(ours).is_some() => {
                     finding.help(format!("`{ours}` stands here as well: keep one of them"))
                 }
+                // Two that were meant to be the same would both be written so.
+                Some((text, ours)) if !offered.insert(ours) => finding.help(text),
                 // Where ours is more than one key, there is nothing to put in this one's stead.
                 Some((text, ours)) if ours.contains(' ') => finding.help(text),
                 Some((text, ours)) => {

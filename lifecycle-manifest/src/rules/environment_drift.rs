@@ -14,6 +14,7 @@ rule! {
     ///
     /// `LIFECYCLE_PLATFORM` or `LIFECYCLE_GRACE_MS` with another value than `lifecycle gen` writes, or one of them missing beside others of this tool.
     /// A container without any variable of this tool is not looked at, nor is a value that comes from elsewhere.
+    /// None is missing where a file or a map brings more of them: `envFrom`, `environmentFiles`, `env_file`, `EnvironmentFile=`.
     ///
     /// ## Why it matters
     ///
@@ -79,6 +80,9 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
     for (name, planned) in contract::environment(pair.resolved, pair.line) {
         // The digest has a rule of its own, where it is there at all.
         let Some(variable) = container.variable(name) else {
+            if container.has_more_variables {
+                continue;
+            }
             let message = format!("{} does not tell the program `{name}`", pair.title());
             let mut finding = pair
                 .finding(&RULE, message, pair.container_place())

@@ -23,6 +23,7 @@ impl Service<'_> {
         let mut container = Container::at(self.at.route.clone());
         container.stop_signal = self.last("KillSignal").map(|it| it.map(signal));
         container.environment = self.environment();
+        container.has_more_variables = !self.list("EnvironmentFile").is_empty();
         let mut unit = self.unit(is_drop_in);
         if let Some((place, command)) = self.commands("ExecStart").into_iter().next() {
             unit.starts_computed = command.is_computed;
@@ -84,7 +85,6 @@ impl Service<'_> {
                 .all("ExecStop")
                 .into_iter()
                 .find(|it| it.value.is_empty()),
-            has_environment_file: !self.list("EnvironmentFile").is_empty(),
             misplaced: Vec::new(),
         }
     }
@@ -278,9 +278,8 @@ mod tests {
             ("EnvironmentFile=\nEnvironmentFile=/etc/shop", true),
         ] {
             let deployed = Deployed::named("shop.service", &format!("[Service]\n{keys}\n"));
-            let unit = deployed.workloads[0].containers[0].unit.as_deref();
-            let read = unit.map(|unit| unit.has_environment_file);
-            assert_eq!(read, Some(has_file), "{keys}");
+            let read = deployed.workloads[0].containers[0].has_more_variables;
+            assert_eq!(read, has_file, "{keys}");
         }
     }
 }
