@@ -59,7 +59,7 @@ rule! {
 #[cfg(feature = "deployed")]
 pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
     for seen in &view.workloads {
-        let platform = &*seen.workload.platform;
+        let platform = seen.workload.platform;
         for container in seen
             .containers()
             .filter(|it| !hears_it_itself(platform, it))
