@@ -9,7 +9,7 @@ use std::time::Duration;
 pub(crate) use values::duration;
 use values::literal;
 
-use super::read::At;
+use super::read::{At, is_tcp, tcp_port};
 use super::reader::Reader;
 use super::setting::Setting;
 use super::{Action, Container, DependsOn, Deployed, Hook, Odd, Pairs, Port, Variable, Workload};
@@ -224,6 +224,9 @@ impl<'a> Service<'a> {
         let mut ports = Vec::new();
         for layer in &self.layers {
             for item in layer.list("ports").into_iter().chain(layer.list("expose")) {
+                if !item.text("protocol").is_none_or(|it| is_tcp(&it.value)) {
+                    continue;
+                }
                 let target = item.text("target").or_else(|| item.scalar());
                 ports.extend(target.and_then(known).and_then(|text| {
                     let number = container_port(&text.value)?;
@@ -346,9 +349,9 @@ fn endless(text: &str) -> bool {
     below.is_some_and(|below| below.as_secs() > 0)
 }
 
-/// The port in the container: the last part of the short form, without its protocol.
+/// The TCP port in the container: the last part of the short form.
 fn container_port(text: &str) -> Option<i64> {
-    let text = text.split('/').next().unwrap_or(text);
+    let text = tcp_port(text)?;
     text.rsplit(':').next().unwrap_or(text).parse().ok()
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::read::At;
+use super::read::{At, tcp_port};
 use super::reader::{Reader, own_grace};
 use super::setting::Setting;
 use super::{Container, Deployed, Odd, Pairs, Port, Variable, Workload};
@@ -98,7 +98,7 @@ fn ports(config: &At<'_>, host: &At<'_>) -> Vec<Port> {
     let bound = host.get("PortBindings");
     for at in [exposed, bound].into_iter().flatten() {
         for (key, route) in keys(&at) {
-            let number = key.split('/').next().and_then(|port| port.parse().ok());
+            let number = tcp_port(&key).and_then(|port| port.parse().ok());
             let known = |number| ports.iter().any(|port| port.number.value == number);
             if let Some(value) = number.filter(|number| !known(*number)) {
                 ports.push(Port {

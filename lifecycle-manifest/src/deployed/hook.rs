@@ -146,17 +146,22 @@ fn sleep(words: &[&str]) -> Option<Duration> {
     }
     let mut total = Duration::ZERO;
     for time in times {
-        let (number, scale) = match time.as_bytes().last()? {
-            b's' => (&time[..time.len() - 1], 1.0),
-            b'm' => (&time[..time.len() - 1], 60.0),
-            b'h' => (&time[..time.len() - 1], 3_600.0),
-            b'd' => (&time[..time.len() - 1], 86_400.0),
-            _ => (*time, 1.0),
-        };
-        let seconds = number.parse::<f64>().ok()? * scale;
-        total = total.checked_add(Duration::try_from_secs_f64(seconds).ok()?)?;
+        total = total.checked_add(coreutils_time(time)?)?;
     }
     Some(total)
+}
+
+/// `5`, `2.5`, `5s`, `1m`, as `sleep` and `timeout` of coreutils read them: a number and one unit.
+pub(super) fn coreutils_time(text: &str) -> Option<Duration> {
+    let (number, scale) = match text.as_bytes().last()? {
+        b's' => (&text[..text.len() - 1], 1.0),
+        b'm' => (&text[..text.len() - 1], 60.0),
+        b'h' => (&text[..text.len() - 1], 3_600.0),
+        b'd' => (&text[..text.len() - 1], 86_400.0),
+        _ => (text, 1.0),
+    };
+    let seconds = number.parse::<f64>().ok()? * scale;
+    Duration::try_from_secs_f64(seconds).ok()
 }
 
 #[cfg(test)]

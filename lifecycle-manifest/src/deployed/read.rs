@@ -5,6 +5,22 @@ use crate::manifest::Written;
 use crate::platform::Taken;
 use crate::text::{Node, Route, Value};
 
+/// What serves requests: another protocol's port of the same number is another port.
+pub(super) fn is_tcp(protocol: &str) -> bool {
+    let others = ["udp", "sctp"];
+    !others
+        .iter()
+        .any(|other| protocol.eq_ignore_ascii_case(other))
+}
+
+/// A port as container engines write it, `8080` or `8080/tcp`, without its protocol.
+pub(super) fn tcp_port(text: &str) -> Option<&str> {
+    match text.split_once('/') {
+        None => Some(text),
+        Some((port, protocol)) => is_tcp(protocol).then_some(port),
+    }
+}
+
 /// A value and the way to it.
 #[derive(Clone)]
 pub(super) struct At<'a> {
@@ -41,9 +57,11 @@ impl At<'_> {
     pub(super) fn ports(&self, key: &str, odd: &mut Vec<Odd>) -> Vec<Port> {
         let ports = self.list(key);
         let port = |at: &At<'_>| {
+            let is_tcp = at.text("protocol").is_none_or(|it| is_tcp(&it.value));
+            let number = at.number("containerPort", odd).filter(|_| is_tcp)?;
             Some(Port {
                 name: at.text("name"),
-                number: at.number("containerPort", odd)?,
+                number,
             })
         };
         ports.iter().filter_map(port).collect()

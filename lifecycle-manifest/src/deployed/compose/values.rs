@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::hook::coreutils_time;
 use super::super::{Action, Hook, Lasts, program as file_name, script};
 use crate::manifest::Written;
 
@@ -39,26 +40,18 @@ fn bound(command: &[Written<String>]) -> Option<Duration> {
                 rest = more;
             }
             [flag, value, more @ ..] if flag == "-k" => {
-                after = duration_of_timeout(value)?;
+                after = coreutils_time(value)?;
                 kills = true;
                 rest = more;
             }
             [flag, more @ ..] if flag.starts_with('-') => rest = more,
             [time, ..] => {
-                let time = duration_of_timeout(time)?;
+                let time = coreutils_time(time)?;
                 // Without SIGKILL it is the command that decides.
                 return (kills && !time.is_zero()).then(|| time + after);
             }
             [] => return None,
         }
-    }
-}
-
-/// `5`, `2.5`, `5s`, `1m`, as `timeout` reads them.
-fn duration_of_timeout(text: &str) -> Option<Duration> {
-    match text.ends_with(|c: char| c.is_ascii_digit()) {
-        true => duration(&format!("{text}s")),
-        false => duration(text),
     }
 }
 
@@ -202,6 +195,10 @@ mod tests {
             None,
             "0 is no limit"
         );
+        for refused in ["1900ms", "1m30s", "1w"] {
+            let command = ["timeout", "-s", "KILL", refused, "./leave"];
+            assert_eq!(seconds(&command), None, "coreutils reads one unit");
+        }
         assert_eq!(seconds(&["./leave"]), None);
         assert_eq!(seconds(&["timeout"]), None);
         assert_eq!(seconds(&[]), None);
