@@ -65,7 +65,7 @@ pub(super) fn check(view: &View<'_>, findings: &mut Vec<Finding>) {
             findings.push(
                 seen.finding(&RULE, message, place)
                     .label("no `kill_signal` here: SIGINT by the reference, SIGTERM by a guide")
-                    .help("write `kill_signal = \"SIGINT\"`, or the one that the program handles"),
+                    .help("write the signal that the program handles: `kill_signal = \"SIGTERM\"`, or `\"SIGINT\"`"),
             );
         }
     }
