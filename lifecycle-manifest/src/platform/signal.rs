@@ -69,4 +69,22 @@ impl Signal {
         let is = |(name, _): &&(&str, Self)| name.strip_prefix("SIG") == Some(bare);
         Self::WORDS.iter().find(is).map(|(_, signal)| *signal)
     }
+
+    /// The signal of this number, as container engines take it and `systemctl show` prints it: those that
+    /// a stop is asked with, by the numbers of signal(7) on x86 and ARM.
+    #[cfg(feature = "deployed")]
+    pub(crate) fn numbered(text: &str) -> Option<Self> {
+        Some(match text {
+            "1" => Self::Hup,
+            "2" => Self::Int,
+            "3" => Self::Quit,
+            "9" => Self::Kill,
+            "10" => Self::Usr1,
+            "12" => Self::Usr2,
+            "15" => Self::Term,
+            "19" => Self::Stop,
+            "28" => Self::Winch,
+            _ => return None,
+        })
+    }
 }

@@ -120,18 +120,7 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
 /// A signal by its name or, as container engines take it too, by its number.
 #[cfg(feature = "deployed")]
 fn signal(text: &str) -> Option<Signal> {
-    Signal::named(text).or(match text {
-        "1" => Some(Signal::Hup),
-        "2" => Some(Signal::Int),
-        "3" => Some(Signal::Quit),
-        "9" => Some(Signal::Kill),
-        "10" => Some(Signal::Usr1),
-        "12" => Some(Signal::Usr2),
-        "15" => Some(Signal::Term),
-        "19" => Some(Signal::Stop),
-        "28" => Some(Signal::Winch),
-        _ => None,
-    })
+    Signal::named(text).or_else(|| Signal::numbered(text))
 }
 
 #[cfg(all(test, feature = "deployed"))]

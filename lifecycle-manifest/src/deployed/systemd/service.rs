@@ -8,6 +8,7 @@ use super::super::unit::{Command, Expands, TimeSpan, commands, time_span, words}
 use super::super::{Container, Odd, Variable};
 use super::{GRACE, Misplaced, UnitFile};
 use crate::manifest::Written;
+use crate::platform::Signal;
 use crate::platform::systemd::FACTS;
 use crate::text::Value;
 
@@ -174,20 +175,9 @@ fn outside(unit: &UnitFile, grace: Option<&Written<Duration>>) -> Option<Written
     Some(first.clone().map(|_| times.sum()))
 }
 
-/// `systemctl show` prints signals as numbers; those that a stop is asked with.
+/// `systemctl show` prints signals as numbers.
 fn signal(text: String) -> String {
-    let names = [
-        ("1", "SIGHUP"),
-        ("2", "SIGINT"),
-        ("3", "SIGQUIT"),
-        ("9", "SIGKILL"),
-        ("10", "SIGUSR1"),
-        ("12", "SIGUSR2"),
-        ("15", "SIGTERM"),
-        ("28", "SIGWINCH"),
-    ];
-    let known = names.iter().find(|(number, _)| *number == text);
-    known.map_or(text, |(_, name)| (*name).to_owned())
+    Signal::numbered(&text).map_or(text, |signal| signal.name().to_owned())
 }
 
 /// `{ path=/bin/a ; argv[]=/bin/a b ; ignore_errors=no ; … }`, one after another.
