@@ -224,7 +224,7 @@ impl<'a> Service<'a> {
         let mut ports = Vec::new();
         for layer in &self.layers {
             for item in layer.list("ports").into_iter().chain(layer.list("expose")) {
-                if !item.text("protocol").is_none_or(|it| is_tcp(&it.value)) {
+                if item.text("protocol").is_some_and(|it| !is_tcp(&it.value)) {
                     continue;
                 }
                 let target = item.text("target").or_else(|| item.scalar());

@@ -4,19 +4,21 @@ use std::time::Duration;
 
 use super::super::hook::coreutils_time;
 use super::super::{Action, Hook, Lasts, program as file_name, script};
+use crate::duration::LONGEST;
 use crate::manifest::Written;
 
 impl Hook {
     /// How long it takes at most: what it sleeps, or by when `timeout` ends it; `None` where it has no
-    /// end that can be told.
+    /// end that can be told, or one beyond [`LONGEST`].
     pub fn bound(&self) -> Option<Duration> {
         let Action::Exec(command) = &self.action else {
             return None;
         };
-        bound(command).or(match self.lasts() {
+        let bound = bound(command).or(match self.lasts() {
             Lasts::Exactly(time) => Some(time),
             Lasts::AtLeast(_) | Lasts::Unknown => None,
-        })
+        });
+        bound.filter(|time| *time <= LONGEST)
     }
 }
 
@@ -48,7 +50,7 @@ fn bound(command: &[Written<String>]) -> Option<Duration> {
             [time, ..] => {
                 let time = coreutils_time(time)?;
                 // Without SIGKILL it is the command that decides.
-                return (kills && !time.is_zero()).then(|| time + after);
+                return (kills && !time.is_zero()).then(|| time.saturating_add(after));
             }
             [] => return None,
         }
