@@ -225,6 +225,14 @@ impl Kubernetes {
             (None, None) => REPLICAS,
         }
     }
+
+    /// How many pods there are at least: what the autoscaler may go down to, or the replicas.
+    pub fn fewest_pods(&self) -> u32 {
+        match &self.autoscaler {
+            Some(autoscaler) => autoscaler.min.as_ref().map_or(1, |min| min.value),
+            None => self.most_pods(),
+        }
+    }
 }
 
 /// What a Deployment adds and takes at once. Shares of what may be missing round down, of what may be

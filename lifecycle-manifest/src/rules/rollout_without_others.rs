@@ -42,7 +42,7 @@ rule! {
     ///
     /// ## Options
     ///
-    /// - `rollout.strategy`, `rollout.max_surge`, `rollout.max_unavailable`, `replicas`.
+    /// - `rollout.strategy`, `rollout.max_surge`, `rollout.max_unavailable`, `replicas`, `autoscaler.min`: with an autoscaler, as many pods as it leaves.
     ///
     /// ## When to allow it
     ///
@@ -58,7 +58,8 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
     let Some((line, kubernetes)) = context.on(Platform::kubernetes) else {
         return;
     };
-    let Some(rollout) = Rollout::of(kubernetes, line) else {
+    // Few pods leave the fewest to serve.
+    let Some(rollout) = Rollout::of_pods(kubernetes, line, Some(kubernetes.fewest_pods())) else {
         return;
     };
     let resources = &context.manifest.resources;
@@ -89,14 +90,23 @@ fn check(context: &Context<'_>, findings: &mut Vec<Finding>) {
         )
     } else if rollout.fewest_ready() == Some(0) && rollout.pods > Some(0) {
         let message = match rollout.pods {
+            Some(1) if kubernetes.autoscaler.is_some() => {
+                "where the autoscaler leaves one pod, a rollout stops it before another is ready"
+                    .to_owned()
+            }
             Some(1) => "a rollout stops the only pod before another is ready".to_owned(),
             pods => format!(
                 "a rollout may stop all {} pods before another is ready",
                 pods.unwrap_or(0)
             ),
         };
-        let help = match rollout.controller {
-            Controller::StatefulSet => "write `replicas: 2` or more, and let fewer be missing",
+        let help = match (rollout.controller, &kubernetes.autoscaler) {
+            (Controller::StatefulSet, Some(_)) => {
+                "write `min: 2` or more for the autoscaler, and let fewer be missing"
+            }
+            (Controller::StatefulSet, None) => {
+                "write `replicas: 2` or more, and let fewer be missing"
+            }
             _ => "write `max_unavailable: 0` and `max_surge: 1`",
         };
         (message, Severity::Warning, help)
@@ -115,11 +125,13 @@ fn place(kubernetes: &Kubernetes) -> Place {
     let rolling = &kubernetes.rollout;
     let recreate = rolling.strategy.as_ref();
     let recreate = recreate.filter(|it| it.value == Replacement::Recreate);
+    let autoscaler = kubernetes.autoscaler.as_ref();
     let routes = [
         recreate.map(|it| &it.route),
         rolling.max_unavailable.as_ref().map(|it| &it.route),
         rolling.max_surge.as_ref().map(|it| &it.route),
         kubernetes.replicas.as_ref().map(|it| &it.route),
+        autoscaler.map(|it| it.min.as_ref().map_or(&it.max.route, |min| &min.route)),
     ];
     match routes.into_iter().flatten().next() {
         Some(route) => Place::Value(route.clone()),

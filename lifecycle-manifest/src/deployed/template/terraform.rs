@@ -50,8 +50,7 @@ pub(super) fn objects(node: &Node, source: &str) -> Option<Vec<Node>> {
     let definitions = definitions.filter(|it| it.kind == "aws_ecs_task_definition");
     let families = definitions.map(|it| {
         let family = match get(it.body, "family").and_then(scalar) {
-            Some(family) if is_template => literal(family),
-            Some(family) => Some(family.to_owned()),
+            Some(family) => literal(family),
             None => Some(it.name.to_owned()),
         };
         (it.name, family)
@@ -140,11 +139,11 @@ impl Context<'_> {
         let (prefix, suffix) = ("${jsonencode(", ")}");
         let inner = whole.strip_prefix(prefix);
         let part = match inner.and_then(|inner| inner.strip_suffix(suffix)) {
-            Some(inner) if self.is_template => {
+            Some(inner) => {
                 let start = start + prefix.len();
                 start..start + inner.len()
             }
-            _ => start..start + whole.len(),
+            None => start..start + whole.len(),
         };
         let containers = decoded.parse(part)?;
         match containers.value {
@@ -226,11 +225,7 @@ impl Context<'_> {
         let entries = entries(resource.body).iter().map(|entry| Entry {
             key: camel(&entry.key),
             key_span: entry.key_span,
-            value: match entry.key.as_str() {
-                // It is decoded as it stands, and what is in it is read then.
-                "container_definitions" => entry.value.clone(),
-                _ => self.meant(rename(entry)),
-            },
+            value: self.meant(rename(entry)),
         });
         entries.collect()
     }

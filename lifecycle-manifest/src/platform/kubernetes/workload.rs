@@ -108,7 +108,7 @@ const OWNERS: &[(&[&str], &[Controller])] = {
 /// How many pods an autoscaler may ask for.
 #[derive(Debug, Clone)]
 pub struct Autoscaler {
-    /// `min`: the fewest.
+    /// `min`: the fewest; one where nothing is said (autoscaling/v2/types.go, `MinReplicas`).
     pub min: Option<crate::manifest::Written<u32>>,
     /// `max`: the most.
     pub max: crate::manifest::Written<u32>,
@@ -138,11 +138,6 @@ impl Autoscaler {
         }
         table.finish();
         Some(Self { min, max: max? })
-    }
-
-    /// The fewest pods; one where nothing is said (autoscaling/v2/types.go, `MinReplicas`).
-    pub fn fewest(&self) -> u32 {
-        self.min.as_ref().map_or(1, |min| min.value)
     }
 }
 
