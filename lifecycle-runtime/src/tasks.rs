@@ -127,6 +127,13 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_ended_tasks_result_is_that_it_was() {
+        let task = AbortOnDrop::spawn(std::future::pending::<()>());
+        task.abort();
+        assert!(task.await.is_err_and(|error| error.is_cancelled()));
+    }
+
+    #[tokio::test]
     async fn a_panic_is_the_failure_of_its_number_and_an_abort_is_nobodys() {
         let mut tasks = Tasks::default();
         tasks.spawn(7, async { panic!("no") });

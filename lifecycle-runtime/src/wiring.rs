@@ -61,7 +61,15 @@ pub(crate) struct Wired {
     pub(crate) startup: StartUp,
 }
 
-/// Resources on their way to the executor.
+/// Resources on their way to the executor, each under its name in the plan; `Debug` shows the names.
+///
+/// ```
+/// use lifecycle::{Cache, Wiring};
+///
+/// let mut wiring = Wiring::default();
+/// wiring.add("sessions", Cache::new(|| async {}));
+/// assert_eq!(format!("{wiring:?}"), r#"["sessions"]"#);
+/// ```
 #[derive(Default)]
 pub struct Wiring {
     parts: Vec<(Cow<'static, str>, sealed::Part)>,

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use common::{found, ms, plan, step};
 use lifecycle::plan::{Kind, Plan};
-use lifecycle::{Database, Lifecycle, Outcome, StepOutcome, Task};
+use lifecycle::{Database, Lifecycle, Outcome, StepOutcome, Task, Wiring};
 use tokio::time::{Instant, sleep};
 
 /// What happened, in order.
@@ -213,4 +213,12 @@ async fn a_probe_without_a_limit_is_asked_until_it_says_yes() {
     assert!(health.is_ready());
     stop.stop("test");
     assert_eq!(running.await.unwrap().outcome, Outcome::Clean);
+}
+
+#[test]
+fn what_is_wired_is_shown_by_name() {
+    let mut wiring = Wiring::default();
+    wiring.add("db", Database::new(|| async {}));
+    wiring.add("orders", task(&Story::default(), "orders"));
+    assert_eq!(format!("{wiring:?}"), r#"["db", "orders"]"#);
 }

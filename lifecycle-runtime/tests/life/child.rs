@@ -9,6 +9,7 @@ use std::time::Duration;
 use lifecycle::plan::{Drift, Health, Kind, Plan};
 use lifecycle::{Cache, Database, Resources, Runtime, Task, Telemetry, Wiring};
 use signal_hook::consts::SIGUSR1;
+use tracing::Level;
 
 use crate::common::{ms, plan, step};
 use crate::said::Said;
@@ -285,7 +286,7 @@ fn contract(drift: Drift, stops_itself: bool) -> ExitCode {
     plan.drift = drift;
     two_workers().run(Box::leak(Box::new(plan)), || async move {
         say("main");
-        tracing::subscriber::set_global_default(Said).expect("the first");
+        tracing::subscriber::set_global_default(Said(Level::WARN)).expect("the first");
         let work = Task::new(move |stopping| async move {
             while !lifecycle::health().is_ready() {
                 tokio::time::sleep(ms(1)).await;
@@ -328,8 +329,17 @@ pub(crate) fn run(scenario: &str) -> ExitCode {
         "startup-db-down" => startup(Trouble::DbDown),
         "startup-cache-hangs" => startup(Trouble::CacheHangs),
         "startup-cache-refuses" => startup(Trouble::CacheRefuses),
+        "stubborn-and-says-all-its-log" => {
+            tracing::subscriber::set_global_default(Said(Level::INFO)).expect("the first");
+            serve_by(two_workers(), patient(), || {
+                Task::new(|_| async {
+                    say("ready");
+                    std::future::pending::<()>().await;
+                })
+            })
+        }
         "says-its-log" => {
-            tracing::subscriber::set_global_default(Said).expect("the first");
+            tracing::subscriber::set_global_default(Said(Level::WARN)).expect("the first");
             serve(two_workers(), obedient)
         }
         #[cfg(feature = "aws")]

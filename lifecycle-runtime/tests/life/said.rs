@@ -1,4 +1,4 @@
-//! A log subscriber that says warnings and worse on standard output.
+//! A log subscriber that says on standard output what is as bad as asked for, or worse.
 
 use std::fmt::Debug;
 
@@ -6,7 +6,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-pub(crate) struct Said;
+pub(crate) struct Said(pub Level);
 
 struct Message(String);
 
@@ -20,7 +20,7 @@ impl Visit for Message {
 
 impl Subscriber for Said {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= Level::WARN
+        metadata.level() <= &self.0
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {

@@ -1,4 +1,4 @@
-//! SIGUSR1 and SIGQUIT ask what is still running.
+//! SIGUSR1 and SIGQUIT ask what is still running; what became of the others is in the log.
 
 use std::thread;
 
@@ -35,6 +35,21 @@ fn what_is_in_flight_is_printed_and_the_service_goes_on() {
     assert!(table.contains("\nwork      task      stopping "), "{table}");
     assert!(table.contains("\ndb        database  running "), "{table}");
     assert_eq!(child.end(QUICK).code, Some(80));
+}
+
+#[test]
+fn what_each_signal_led_to_is_logged() {
+    let mut child = start("stubborn-and-says-all-its-log", &[]);
+    child.until("ready");
+    for (signal, said) in [
+        (Signal::TERM, "INFO: stopping"),
+        (Signal::TERM, "INFO: already stopping; ignored"),
+    ] {
+        child.signal(signal);
+        child.until(said);
+    }
+    child.signal(Signal::INT);
+    assert!(child.end(QUICK).code.is_some());
 }
 
 #[test]
