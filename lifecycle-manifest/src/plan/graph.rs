@@ -338,3 +338,28 @@ fn phase_before(phase: Phase) -> Option<Phase> {
         Phase::Close => Some(Phase::Flush),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Graph;
+    use crate::text::{self, Limits};
+
+    #[test]
+    fn a_knot_is_all_that_wait_for_one_another() {
+        let (document, _) = text::parse(
+            "lifecycle: 1\nservice: shop\nresources:\n  \
+             a: { kind: task, timeout: 1s, after: [b] }\n  \
+             b: { kind: task, timeout: 1s, after: [c] }\n  \
+             c: { kind: task, timeout: 1s, after: [a] }\n  \
+             behind: { kind: task, timeout: 1s, after: [c] }\n  \
+             alone: { kind: task, timeout: 1s }\n",
+            Limits::default(),
+        );
+        let document = document.expect("it is YAML");
+        let manifest = crate::read::manifest(&document, &mut Vec::new()).expect("it is whole");
+        let knots = Graph::new(&manifest.resources).knots();
+        let together = |one: usize, other: usize| knots[one] == knots[other];
+        assert!(together(0, 1) && together(1, 2));
+        assert!(!together(0, 3) && !together(0, 4) && !together(3, 4));
+    }
+}

@@ -100,13 +100,16 @@ pub struct Shown {
 impl Page {
     /// A rule's page.
     pub fn of(rule: &Rule) -> Self {
+        Self::read(rule.page)
+    }
+
+    fn read(text: &str) -> Self {
         let mut page = Self {
             summary: String::new(),
             sections: Vec::new(),
         };
         // A line of a doc comment begins with the space behind its slashes.
-        let mut lines = rule
-            .page
+        let mut lines = text
             .lines()
             .map(|line| line.strip_prefix(' ').unwrap_or(line));
         let mut between = true;
@@ -222,9 +225,11 @@ impl Sample {
 
     fn analyze_with(&self, options: &Options) -> Analysis {
         match &self.manifest {
+            Some(manifest) => Analysis::with(manifest, options),
             #[cfg(feature = "deployed")]
-            None if self.deployed.is_some() => Analysis::of_deployed(options),
-            manifest => Analysis::with(manifest.as_deref().unwrap_or_default(), options),
+            None => Analysis::of_deployed(options),
+            #[cfg(not(feature = "deployed"))]
+            None => Analysis::with("", options),
         }
     }
 
@@ -286,6 +291,23 @@ mod tests {
     use super::*;
     use crate::Kind;
     use crate::rules::{self, ALL};
+
+    #[test]
+    fn paragraphs_and_points_stay_apart_and_lines_together() {
+        let page = Page::read(
+            " A page.\n On two lines.\n\n ## What\n\n one\n two\n\n three\n - a\n - b\n",
+        );
+        let block = |lines: &[&str]| lines.iter().map(ToString::to_string).collect();
+        assert_eq!(page.summary, "A page. On two lines.");
+        assert_eq!(
+            page.sections[0].blocks,
+            [
+                Block::Prose(block(&["one", "two"])),
+                Block::Prose(block(&["three"])),
+                Block::Points(block(&["a", "b"])),
+            ]
+        );
+    }
 
     #[test]
     fn every_page_has_its_headings_in_order_and_something_below_each() {
