@@ -135,7 +135,14 @@ pub(super) fn legend(scene: &Scene) -> Vec<(&'static str, &'static str)> {
         bars.into_iter().any(|bar| bar.shape == shape)
     };
     let steps = || lanes().filter(|lane| lane.kind.is_some());
+    let of = |group: Group| lanes().any(|lane| lane.group == group);
     let all = [
+        (
+            of(Group::Platform),
+            "bar platform path",
+            "the platform's own time",
+        ),
+        (of(Group::Traffic), "bar traffic", "requests still arrive"),
         (
             steps().any(|lane| lane.on_longest_path),
             "bar drain path",
