@@ -128,13 +128,12 @@ impl<'a> Service<'a> {
         let hooks = self.hooks();
         let (grace, endless) = (self.grace(odd), self.endless());
         let stop_signal = self.text(SIGNAL);
-        let has_grace = grace.is_some() || endless.is_some();
         Container {
             name: Some(name.clone()),
             image: self.text("image"),
             entry: self.command("entrypoint"),
             args: self.command("command"),
-            elsewhere: self.elsewhere(&[(GRACE, has_grace), (SIGNAL, stop_signal.is_some())]),
+            elsewhere: self.elsewhere(&[(GRACE, grace.is_some()), (SIGNAL, stop_signal.is_some())]),
             stop_signal,
             grace,
             endless,

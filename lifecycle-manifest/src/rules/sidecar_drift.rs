@@ -5,7 +5,8 @@ use crate::{
     deployed::{Container, Pair, container_place},
     duration::{human, seconds_up},
     finding::{Finding, Place, Severity, Side},
-    platform::{EcsSidecar, Sidecar},
+    manifest::Written,
+    platform::{Beside, EcsSidecar, Sidecar},
 };
 #[cfg(feature = "deployed")]
 use std::{cmp::Ordering, time::Duration};
@@ -79,6 +80,16 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
         }
         return;
     }
+    let ordinary = |name: &str| {
+        let mut containers = pair.workload().containers.iter();
+        containers.find(|it| it.name() == name)
+    };
+    for Beside { name, .. } in pair.platform.beside() {
+        if ordinary(&name.value).is_none() {
+            let help = "add it to the deployment, or take it from the manifest";
+            findings.push(absent(pair, name, WHILE_IT_STOPS.to_owned(), help));
+        }
+    }
     let Some(kubernetes) = pair.platform.kubernetes() else {
         return;
     };
@@ -88,18 +99,21 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
             .workload()
             .native_sidecars()
             .find(|it| it.name() == name);
-        let ordinary = pair
-            .workload()
-            .containers
-            .iter()
-            .find(|it| it.name() == name);
+        let ordinary = ordinary(name);
         match (native, ordinary) {
             (Some(_), _) if sidecar.native => {}
             (_, Some(_)) if !sidecar.native => {}
             (_, Some(container)) => findings.push(leaves_early(pair, sidecar, container)),
             (Some(container), None) => findings.push(leaves_late(pair, sidecar, container)),
             (None, None) if kubernetes.mesh.is_some() => {}
-            (None, None) => findings.push(absent(pair, sidecar)),
+            (None, None) => {
+                let text = match sidecar.native {
+                    true => format!("{} are kept free for it", human(sidecar.timeout.value)),
+                    false => WHILE_IT_STOPS.to_owned(),
+                };
+                let help = "add it to the deployment, take it from the manifest, or name the `mesh` that injects it";
+                findings.push(absent(pair, &sidecar.name, text, help));
+            }
         }
     }
     let counted = |name: &str| kubernetes.sidecars.iter().any(|it| it.name.value == name);
@@ -161,21 +175,20 @@ fn leaves_late(pair: &Pair<'_>, sidecar: &Sidecar, container: &Container) -> Fin
 }
 
 #[cfg(feature = "deployed")]
-fn absent(pair: &Pair<'_>, sidecar: &Sidecar) -> Finding {
+const WHILE_IT_STOPS: &str = "counted on while the program stops";
+
+#[cfg(feature = "deployed")]
+fn absent(pair: &Pair<'_>, name: &Written<String>, text: String, help: &str) -> Finding {
     let message = format!(
         "`{}` is in the manifest, and {} does not have it: the safe side",
-        sidecar.name.value,
+        name.value,
         pair.title()
     );
-    let text = match sidecar.native {
-        true => format!("{} are kept free for it", human(sidecar.timeout.value)),
-        false => "counted on while the program stops".to_owned(),
-    };
     let mut finding = pair
         .finding(&RULE, message, Place::Key(pair.workload().spec.clone()))
         .label("no container of that name here")
-        .beside(beside(sidecar, text))
-        .help("add it to the deployment, take it from the manifest, or name the `mesh` that injects it");
+        .beside((Place::Value(name.route.clone()), text))
+        .help(help);
     finding.severity = Severity::Warning;
     finding
 }

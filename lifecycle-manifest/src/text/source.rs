@@ -103,13 +103,12 @@ impl Source {
         self.characters[block] + beginnings(&self.text.as_bytes()[block * BLOCK..offset])
     }
 
-    /// The number of the line that a span begins on, and the bytes from there to the end of the line
-    /// below its last.
+    /// The number of the line that a span begins on, and the bytes from there to the end of its
+    /// last line.
     pub(crate) fn lines_of(&self, span: Span) -> (usize, Span) {
         let line_of = |offset| self.line_starts.partition_point(|&start| start <= offset);
         let first = line_of(span.start).max(1);
-        let below = line_of(span.end) + 1;
-        let end = self.line_starts.get(below);
+        let end = self.line_starts.get(line_of(span.end));
         let lines = Span::new(
             self.line_starts[first - 1],
             end.copied().unwrap_or(self.text.len()),
