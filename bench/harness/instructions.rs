@@ -1,7 +1,8 @@
-//! Instructions a request, counted by callgrind: what no noise of the machine changes.
+//! Instructions and allocations a request, and of a life without any, counted by callgrind: what no noise
+//! of the machine changes.
 //!
-//! Each peer runs under valgrind twice, for few requests and for many; the difference is what a
-//! request costs in the program itself. The kernel's part is not seen.
+//! Each peer runs under valgrind for few requests and for many; the difference is what a request costs in
+//! the program itself. The kernel's part is not seen. Once more it starts, is asked nothing, and stops.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -28,22 +29,34 @@ pub fn instructions(choice: &Choice, runtime: &Runtime) -> anyhow::Result<()> {
     }
     Table::begin(
         "Instructions a request on one connection, by callgrind",
-        &["", "instructions", "of axum's", "of them the guard's"],
+        &[
+            "",
+            "instructions",
+            "of axum's",
+            "of them the guard's",
+            "allocations",
+            "start to exit",
+            "its allocations",
+        ],
     );
     let folder = std::env::temp_dir().join(format!("lifecycle-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
-    let [beside, _] = count("axum", runtime, &folder)?;
+    let beside = a_request("axum", runtime, &folder)?;
     for name in &choice.peers {
-        let [all, guard] = count(name, runtime, &folder)?;
+        let one = a_request(name, runtime, &folder)?;
+        let life = count(name, runtime, &folder, 0)?;
         let guard = match name.as_str() {
-            "lifecycle" => format!("{guard:.0}, {:.2} %", guard / all * 100.0),
+            "lifecycle" => format!("{:.0}, {:.2} %", one.guard, one.guard / one.all * 100.0),
             _ => String::new(),
         };
         Table::row(&[
             name.clone(),
-            format!("{all:.0}"),
-            format!("{:.3}", all / beside),
+            format!("{:.0}", one.all),
+            format!("{:.3}", one.all / beside.all),
             guard,
+            format!("{:.1}", one.allocations),
+            format!("{:.0}", life.all),
+            format!("{:.0}", life.allocations),
         ]);
     }
     println!(
@@ -53,19 +66,41 @@ pub fn instructions(choice: &Choice, runtime: &Runtime) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Instructions a request, and how many of them are the guard's.
-fn count(name: &str, runtime: &Runtime, folder: &Path) -> anyhow::Result<[f64; 2]> {
-    let mut totals = [[0.0; 2]; 2];
-    for (total, requests) in totals.iter_mut().zip([FEW, MANY]) {
-        let counted = folder.join(name);
-        let mut command = Command::new("valgrind");
-        command
-            .arg("--tool=callgrind")
-            .arg(format!("--callgrind-out-file={}", counted.display()))
-            .arg(program(name)?)
-            // One worker: with more, those that look for work in vain are counted too.
-            .env("TOKIO_WORKER_THREADS", "1");
-        let peer = Peer::spawn(&mut command).with_context(|| format!("{name} starts"))?;
+/// What callgrind has counted.
+#[derive(Default)]
+struct Counts {
+    /// Instructions.
+    all: f64,
+    /// Those of what counts a request in and out again.
+    guard: f64,
+    /// Calls of the C library's allocator; one that makes an allocation larger is one too.
+    allocations: f64,
+}
+
+/// What one request more costs.
+fn a_request(name: &str, runtime: &Runtime, folder: &Path) -> anyhow::Result<Counts> {
+    let few = count(name, runtime, folder, FEW)?;
+    let many = count(name, runtime, folder, MANY)?;
+    let one = |few: f64, many: f64| (many - few) / (MANY - FEW) as f64;
+    Ok(Counts {
+        all: one(few.all, many.all),
+        guard: one(few.guard, many.guard),
+        allocations: one(few.allocations, many.allocations),
+    })
+}
+
+/// What a program counts from its start to its exit, with so many requests on one connection.
+fn count(name: &str, runtime: &Runtime, folder: &Path, requests: u64) -> anyhow::Result<Counts> {
+    let counted = folder.join(name);
+    let mut command = Command::new("valgrind");
+    command
+        .arg("--tool=callgrind")
+        .arg(format!("--callgrind-out-file={}", counted.display()))
+        .arg(program(name)?)
+        // One worker: with more, those that look for work in vain are counted too.
+        .env("TOKIO_WORKER_THREADS", "1");
+    let peer = Peer::spawn(&mut command).with_context(|| format!("{name} starts"))?;
+    if requests > 0 {
         runtime.block_on(async {
             let mut client = Client::connect(peer.address).await?;
             for _ in 0..requests {
@@ -73,41 +108,62 @@ fn count(name: &str, runtime: &Runtime, folder: &Path) -> anyhow::Result<[f64; 2
             }
             anyhow::Ok(())
         })?;
-        peer.stop()?;
-        *total = sums(&std::fs::read_to_string(&counted)?);
     }
-    let a_request = |which: usize| (totals[1][which] - totals[0][which]) / (MANY - FEW) as f64;
-    Ok([a_request(0), a_request(1)])
+    peer.stop()?;
+    Ok(sums(&std::fs::read_to_string(&counted)?))
 }
 
-/// All instructions in callgrind's file, and those of the guard. A function's file is named once by
-/// number and path, `fl=(7) /src/lib.rs`, and then by number; code that was inlined has its own.
-fn sums(written: &str) -> [f64; 2] {
-    let (mut all, mut guard) = (0.0, 0.0);
-    let mut files: HashMap<&str, &str> = HashMap::new();
-    let mut file = "";
+const ALLOCATORS: [&str; 5] = [
+    "malloc",
+    "calloc",
+    "realloc",
+    "posix_memalign",
+    "aligned_alloc",
+];
+
+/// The sums of callgrind's file. Files and functions are named once by number and name,
+/// `fl=(7) /src/lib.rs`, and then by number; code that was inlined has its own.
+fn sums(written: &str) -> Counts {
+    let mut counts = Counts::default();
+    let (mut files, mut functions) = (HashMap::new(), HashMap::new());
+    let (mut file, mut called) = ("", "");
     let mut lines = written.lines();
     while let Some(line) = lines.next() {
-        if line.starts_with("calls=") {
+        if let Some(calls) = line.strip_prefix("calls=") {
+            if ALLOCATORS.contains(&called) {
+                let times = calls.split(' ').next().and_then(|it| it.parse().ok());
+                counts.allocations += times.unwrap_or(0.0);
+            }
             // What the function that is called costs is counted there.
             lines.next();
         } else if let Some((key, value)) = line.split_once('=') {
-            let (number, path) = value.split_once(' ').unwrap_or((value, ""));
-            // `cfi` and `cfl`, the file of what is called, share the numbers.
-            if !path.is_empty() && ["fl", "fi", "fe", "cfi", "cfl"].contains(&key) {
-                files.insert(number, path);
-            }
-            if ["fl", "fi", "fe"].contains(&key) {
-                file = files.get(number).copied().unwrap_or_default();
+            // `cfi` and `cfl`, the file of what is called, share the numbers; so does its name, `cfn`.
+            match key {
+                "fl" | "fi" | "fe" => file = named(&mut files, value),
+                "cfi" | "cfl" => _ = named(&mut files, value),
+                "fn" => _ = named(&mut functions, value),
+                "cfn" => called = named(&mut functions, value),
+                _ => {}
             }
         } else if line.starts_with(|first: char| first.is_ascii_digit() || "+-*".contains(first)) {
             let cost = line.split(' ').nth(1).and_then(|cost| cost.parse().ok());
             let cost: f64 = cost.unwrap_or_default();
-            all += cost;
+            counts.all += cost;
             if GUARD.iter().any(|path| file.ends_with(path)) {
-                guard += cost;
+                counts.guard += cost;
             }
         }
     }
-    [all, guard]
+    counts
+}
+
+/// The name that a number stands for, said here or before.
+fn named<'a>(names: &mut HashMap<&'a str, &'a str>, value: &'a str) -> &'a str {
+    match value.split_once(' ') {
+        Some((number, name)) => {
+            names.insert(number, name);
+            name
+        }
+        None => names.get(value).copied().unwrap_or_default(),
+    }
 }
