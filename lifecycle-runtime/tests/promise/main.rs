@@ -11,6 +11,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod lowered;
 mod processes;
 #[path = "../common/running.rs"]
 mod running;

@@ -1,9 +1,11 @@
-//! The promise on real processes: a few random services a run, each in a process of its own, stopped
-//! by real signals. Bounds are generous, since the machine may be busy.
+//! The promise on real processes: a few random manifests that `check` accepts, each with its service in a
+//! process of its own, stopped by real signals as its platform would. Bounds are generous, since the
+//! machine may be busy; the platform's SIGKILL is none of them.
 //!
 //! `LIFECYCLE_SEEDS=17,42` plays these again, and `LIFECYCLE_PROCESSES=400` so many others; a failure
 //! names its seed. `processes.seeds` has those that failed once: they are played in every run.
 
+use std::fmt::Write as _;
 use std::future::pending;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -12,22 +14,37 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lifecycle::plan::{Kind, Plan};
 use lifecycle::{
-    BlockingWork, CriticalSection, Database, QueueConsumer, Resources, Runtime, Task, Wiring,
+    BlockingWork, CriticalSection, Database, QueueConsumer, Resources, Runtime, Streams, Task,
+    Wiring,
 };
+use lifecycle_manifest::Analysis;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::common::{UNWIND, ms, plan, step};
+use super::common::{UNWIND, ms};
+use super::lowered::lowered;
 use super::running::{QUICK, start};
 
+/// Seconds of grace in which everything here has room.
+const LONG: u64 = 600;
 /// Long enough that nothing which takes it can be mistaken for something that ended.
 const FOREVER: Duration = Duration::from_secs(120);
-/// What a busy machine may add to a step, and the deadline leaves for it.
+/// What a busy machine may add to a step, and the grace period leaves for it.
 const SLACK: Duration = Duration::from_secs(5);
 /// Services a run, where nobody asks for more.
 const COUNT: u64 = 8;
 /// Services side by side.
 const AT_ONCE: usize = 8;
+/// Platforms with a grace period that can be written, and what else each has to know.
+const PLATFORMS: [(&str, &str); 7] = [
+    ("kubernetes", "image: x, "),
+    ("kubernetes", "image: x, app_settle: 200ms, "),
+    ("docker", "image: x, "),
+    ("compose", "image: x, "),
+    ("azure_container_apps", "image: x, "),
+    ("systemd", ""),
+    ("nomad", ""),
+];
 /// A seed a line; what follows a `#` says what it found.
 const FAILED_ONCE: &str = include_str!("processes.seeds");
 
@@ -69,6 +86,7 @@ struct Service {
     /// Another signal, so long after the first.
     second: Option<(Signal, Duration)>,
     steps: Vec<Given>,
+    platform: (&'static str, &'static str),
 }
 
 /// `SplitMix64`: the child and its parent make the same of a seed.
@@ -99,6 +117,7 @@ impl Dice {
             first: self.one(&[Signal::TERM, Signal::INT]),
             second,
             steps,
+            platform: self.one(&PLATFORMS),
         }
     }
 
@@ -179,22 +198,63 @@ impl Given {
 
 impl Service {
     fn of(seed: u64) -> Self {
-        Dice(seed).service()
+        let mut service = Dice(seed).service();
+        // An order at random may be one that `check` refuses: then it is the kinds' own.
+        if service.read(LONG).has_errors() {
+            for it in &mut service.steps {
+                it.waits_for.clear();
+            }
+        }
+        service
     }
 
+    /// With so many seconds of grace.
+    fn manifest(&self, grace: u64) -> String {
+        let mut text = format!(
+            "lifecycle: 1\nservice: shop\nbudget: {{ unwind: {}ms }}\ntraffic: {{ settle: {}ms }}\nresources:\n",
+            UNWIND.as_millis(),
+            self.settle.as_millis(),
+        );
+        // One that takes traffic, so that the settle time is owed; and one that says when it is up.
+        text.push_str(
+            "  edge: { kind: stream, timeout: 5s }\n  watch: { kind: task, timeout: 5s }\n",
+        );
+        for (index, it) in self.steps.iter().enumerate() {
+            let after: Vec<String> = it.waits_for.iter().map(|at| format!("s{at}")).collect();
+            let _ = writeln!(
+                text,
+                "  s{index}: {{ kind: {}, timeout: {}ms, best_effort: {}, after: [{}] }}",
+                it.kind().as_str(),
+                it.timeout.as_millis(),
+                it.best_effort,
+                after.join(", "),
+            );
+        }
+        let (platform, keys) = self.platform;
+        let _ = writeln!(
+            text,
+            "platforms:\n  {platform}: {{ {keys}grace_period: {grace}s }}"
+        );
+        text
+    }
+
+    fn read(&self, grace: u64) -> Analysis {
+        Analysis::of(&self.manifest(grace))
+    }
+
+    /// The plan that the macro would write into the program: what it needs, and no second that is not
+    /// there for a busy machine.
     fn plan(&self) -> Plan {
-        let steps = self.steps.iter().enumerate().map(|(index, it)| {
-            let made = step(&format!("s{index}"), it.kind(), it.timeout, &it.waits_for);
-            if it.best_effort {
-                made.best_effort()
-            } else {
-                made
-            }
-        });
-        let watch = step("watch", Kind::Task, SLACK, &[]);
-        let mut plan = plan(self.settle, steps.chain([watch]).collect());
-        plan.unmanaged.deadline += SLACK;
-        plan
+        let resolved = self.read(LONG).resolved.expect("it is well formed");
+        let grace = (resolved.timelines[0].needed() + SLACK).as_secs() + 1;
+        let analysis = self.read(grace);
+        assert!(
+            !analysis.has_errors(),
+            "{:#?}\n{}",
+            analysis.findings,
+            self.manifest(grace)
+        );
+        lowered(&analysis.resolved.expect("it is well formed"))
     }
 
     fn exit_code(&self) -> i32 {
@@ -289,6 +349,7 @@ impl Resources for Service {
                 }
             }
         }
+        wiring.add("edge", Streams::new());
         // Keeps the service up when all that it has is something to close, and says that it is.
         wiring.add(
             "watch",
@@ -314,7 +375,12 @@ impl Service {
     /// What must hold of how it ended.
     fn check(&self, seed: u64) {
         let words = format!("seed {seed}: {self:#?}");
-        let mut child = start(&seed.to_string(), &[]);
+        let plan = self.plan();
+        let line = &plan.timelines[0];
+        let mut child = start(
+            &seed.to_string(),
+            &[("LIFECYCLE_PLATFORM", self.platform.0)],
+        );
         child.until("ready");
         // The others start at the same time.
         thread::sleep(ms(100));
@@ -325,9 +391,10 @@ impl Service {
             let pid = rustix::process::Pid::from_child(&child.child);
             let _ = rustix::process::kill_process(pid, second);
         }
-        let deadline = self.plan().unmanaged.deadline;
-        let ended = child.end(deadline + QUICK);
-        let words = format!("{words}\n{}\n{:#?}", ended.stderr, ended.report);
+        // The platform's SIGKILL, which must not be needed.
+        let ended = child.end(line.kill);
+        let manifest = self.manifest(line.grace.as_secs());
+        let words = format!("{words}\n{manifest}\n{}\n{:#?}", ended.stderr, ended.report);
         let report = ended.report();
         assert_eq!(
             report["exit_code"].as_i64(),
@@ -343,7 +410,10 @@ impl Service {
         }
         assert_eq!(ended.code, Some(self.exit_code()), "{words}");
         let millis = |value: &Value| value.as_u64().map(Duration::from_millis);
-        assert!(millis(&report["total_ms"]) <= Some(deadline), "{words}");
+        assert!(
+            millis(&report["total_ms"]) <= Some(line.deadline),
+            "{words}"
+        );
         let steps = report["steps"].as_array().expect("steps");
         let found = |index: usize| {
             let name = format!("s{index}");
@@ -362,7 +432,7 @@ impl Service {
                 took <= it.timeout + UNWIND + SLACK,
                 "s{index} took {took:?}\n{words}"
             );
-            let settled = begin + ms(1) >= self.settle;
+            let settled = begin + ms(1) >= line.settle;
             assert!(
                 settled,
                 "s{index} began before routing had noticed\n{words}"

@@ -9,16 +9,17 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::Duration;
 
-use lifecycle::plan::{Drift, Kind, OnFailure, Phase, Plan, Step, Timeline};
+use lifecycle::plan::{Kind, Plan, Step};
 use lifecycle::testing::{Fault, Terminated, Termination};
 use lifecycle::{
     AuditLog, Cache, CriticalSection, Custom, Database, MessageBroker, QueueConsumer, Signal,
     StepOutcome, Task, Telemetry,
 };
-use lifecycle_manifest::{Analysis, Course, Ending, KILLED, Resolved, WhatIf};
+use lifecycle_manifest::{Analysis, Course, Ending, KILLED, WhatIf};
 use proptest::prelude::*;
 
 use super::common::ms;
+use super::lowered::lowered;
 use super::{holds, on_paused_clock};
 
 /// A resource as the manifest has it, and what it does.
@@ -249,70 +250,6 @@ fn wired(played: Termination, step: &Step) -> Termination {
         Kind::Custom => played.with(name, Custom::new(|| async {})),
         kind => unreachable!("no manifest here has a {}", kind.as_str()),
     }
-}
-
-/// The plan as the macro writes it into a program.
-fn lowered(resolved: &Resolved) -> Plan {
-    let steps = resolved
-        .plan
-        .steps
-        .iter()
-        .enumerate()
-        .map(|(index, it)| Step {
-            name: it.name.clone().into(),
-            kind: kind(it.kind.as_str()),
-            phase: match it.phase {
-                lifecycle_manifest::Phase::Drain => Phase::Drain,
-                lifecycle_manifest::Phase::Flush => Phase::Flush,
-                lifecycle_manifest::Phase::Close => Phase::Close,
-            },
-            waits_for: resolved.plan.waits_for(index).into_iter().collect(),
-            best_effort: it.best_effort,
-            lease: it.lease,
-            spread: it.spread,
-            on_failure: OnFailure::Stop,
-        });
-    let timeline = |line: &lifecycle_manifest::Timeline| Timeline {
-        platform: line.platform().into(),
-        settle: line.app_settle.value,
-        timeouts: line.windows.iter().map(|it| it.timeout.value).collect(),
-        unwind: line.unwind,
-        deadline: line.deadline(),
-        grace: line.grace().value,
-        kill: line.grace().value.saturating_sub(line.signal_at()),
-    };
-    Plan {
-        service: resolved.plan.service.clone().into(),
-        digest: resolved.digest.clone().into(),
-        health: None,
-        keep_alive: None,
-        drift: Drift::Warn,
-        steps: steps.collect(),
-        timelines: resolved.timelines.iter().map(timeline).collect(),
-        unmanaged: timeline(&lifecycle_manifest::unmanaged(
-            &resolved.manifest,
-            &resolved.plan,
-        )),
-    }
-}
-
-fn kind(name: &str) -> Kind {
-    let kinds = [
-        Kind::Stream,
-        Kind::Task,
-        Kind::QueueConsumer,
-        Kind::CriticalSection,
-        Kind::Telemetry,
-        Kind::AuditLog,
-        Kind::MessageBroker,
-        Kind::Cache,
-        Kind::Database,
-        Kind::Custom,
-    ];
-    let mut kinds = kinds.into_iter();
-    kinds
-        .find(|kind| kind.as_str() == name)
-        .expect("a kind of these tests")
 }
 
 /// What the runtime did, as SIGKILL would have left it.
