@@ -32,7 +32,18 @@ pub fn manifest(bytes: &[u8]) {
 
 /// Reads bytes as a deployed file, alone and beside a manifest.
 pub fn against(bytes: &[u8]) {
-    let deployed = Deployed::named("deployed.yaml", &String::from_utf8_lossy(bytes));
+    named("deployed.yaml", &String::from_utf8_lossy(bytes));
+}
+
+/// The same with the file's name, which says in what language it is, in the first line.
+pub fn against_by_name(bytes: &[u8]) {
+    if let Some((name, text)) = String::from_utf8_lossy(bytes).split_once('\n') {
+        named(name, text);
+    }
+}
+
+fn named(name: &str, text: &str) {
+    let deployed = Deployed::named(name, text);
     spans_of(&deployed.document);
     let options = Options {
         deployed: [deployed].into(),
