@@ -8,7 +8,7 @@ pub(crate) mod client;
 pub(crate) mod connecting;
 pub(crate) mod frames;
 pub mod grpc;
-mod http2;
+pub(crate) mod http2;
 mod lane;
 mod listed;
 pub mod outcome;
@@ -19,7 +19,7 @@ mod sequence;
 mod session;
 pub mod tally;
 mod template;
-mod websocket;
+pub(crate) mod websocket;
 pub(crate) mod wire;
 
 use std::collections::HashMap;
