@@ -2,9 +2,10 @@
 //! once, each behind its number, so that the tests are built once and not once for each.
 //!
 //! `.ci/mutants` runs it, as `lifecycle-mutants CRATE LIST`, with the paths of the list below `CRATE/src`. Each
-//! file is written in place, and the switch is put at the end of `src/lib.rs`. Around what belongs to a mutant stand the comments `/*[7*/` and `/*7]*/`, by which
-//! an error of the compiler is put down to it; around an expression that holds more than a mutant's own text,
-//! `/*{7*/` and `/*7}*/`. Printed are the numbers that have a place in the sources.
+//! file is written in place, and the switch is put at the end of `src/lib.rs`. Around what belongs to a mutant
+//! stand the comments `/*[7*/` and `/*7]*/`, by which an error of the compiler is put down to it; around an
+//! expression that holds more than a mutant's own text, `/*{7*/` and `/*7}*/`. Printed are the numbers that have
+//! a place in the sources, and with a `!` before them those that no compiler takes.
 
 mod weave;
 
@@ -65,11 +66,14 @@ fn main() -> Result<()> {
         let path = sources.join(file);
         let text =
             fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-        let (woven, numbers) =
+        let (woven, told) =
             weave::file(&text, &mutants).with_context(|| format!("in {}", path.display()))?;
         fs::write(&path, woven).with_context(|| format!("writing {}", path.display()))?;
-        for number in numbers {
+        for number in told.placed {
             println!("{number}");
+        }
+        for number in told.never {
+            println!("!{number}");
         }
     }
     let root = sources.join("lib.rs");

@@ -10,8 +10,8 @@ use syn::visit::{self, Visit};
 
 use crate::{Genre, Mutant, Position};
 
-/// The text with its mutants, and the numbers of those that have found a place in it.
-pub(crate) fn file(text: &str, mutants: &[&Mutant]) -> Result<(String, BTreeSet<u32>)> {
+/// The text with its mutants, and what has become of each of them that is not to be built alone.
+pub(crate) fn file(text: &str, mutants: &[&Mutant]) -> Result<(String, Told)> {
     let mut places: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for mutant in mutants {
         places
@@ -24,11 +24,11 @@ pub(crate) fn file(text: &str, mutants: &[&Mutant]) -> Result<(String, BTreeSet<
         text,
         places: &places,
         edits: Vec::new(),
-        numbers: BTreeSet::new(),
+        told: Told::default(),
     };
     weaver.visit_file(&parsed);
     let Weaver {
-        mut edits, numbers, ..
+        mut edits, told, ..
     } = weaver;
     // What begins first, and of those that begin together the one around the others; insertions before all.
     // The sort is stable: of two with the same ends, the one that was found first is the outer.
@@ -38,7 +38,16 @@ pub(crate) fn file(text: &str, mutants: &[&Mutant]) -> Result<(String, BTreeSet<
     });
     let mut woven = String::with_capacity(text.len() * 2);
     render(&mut woven, text, &edits, 0, 0..text.len());
-    Ok((woven, numbers))
+    Ok((woven, told))
+}
+
+/// Numbers of mutants.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    /// They have a place in the text.
+    pub(crate) placed: BTreeSet<u32>,
+    /// They are no program.
+    pub(crate) never: BTreeSet<u32>,
 }
 
 /// What stands in the place of a range of the source.
@@ -82,7 +91,7 @@ struct Weaver<'a> {
     text: &'a str,
     places: &'a BTreeMap<(Genre, Position), Vec<&'a Mutant>>,
     edits: Vec<Edit>,
-    numbers: BTreeSet<u32>,
+    told: Told,
 }
 
 /// Whether the mutant of this number is the one that is switched on.
@@ -131,7 +140,7 @@ impl<'a> Weaver<'a> {
     }
 
     fn edit(&mut self, mutants: &[&Mutant], place: Range<usize>, pieces: Vec<Piece>) {
-        self.numbers.extend(mutants.iter().map(|it| it.number));
+        self.told.placed.extend(mutants.iter().map(|it| it.number));
         self.edits.push(Edit { place, pieces });
     }
 
@@ -141,11 +150,28 @@ impl<'a> Weaver<'a> {
             return;
         };
         let mutants = self.mutants(Genre::FnValue, first.span());
-        // A type that nobody can write down is that of the body's end: another value would be of another.
-        if mutants.is_empty() || self.text[signature.output.span().byte_range()].contains("impl ") {
+        if mutants.is_empty() {
             return;
         }
         let at = block.brace_token.span.open().byte_range().end;
+        // A type that nobody can write down is that of the body's end: another value would be of another.
+        if self.text[signature.output.span().byte_range()].contains("impl ") {
+            let nothing = mutants
+                .iter()
+                .find(|it| it.replacement == "::std::iter::empty()");
+            if let Some(nothing) = nothing {
+                let end = block.brace_token.span.close().byte_range().start;
+                let mut pieces = vec![text(format!(
+                    "(if {} {{ None }} else {{ Some({{",
+                    on(nothing)
+                ))];
+                pieces.push(Piece::Source(at..end));
+                pieces.push(text("}) }).into_iter().flatten()"));
+                let pieces = around(&[nothing], pieces);
+                self.edit(&[nothing], at..end, pieces);
+            }
+            return;
+        }
         let mut switches = String::new();
         for mutant in &mutants {
             let returned = format!("if {} {{ return {}; }}", on(mutant), mutant.replacement);
@@ -157,7 +183,12 @@ impl<'a> Weaver<'a> {
     fn binary(&mut self, it: &syn::ExprBinary) {
         use syn::BinOp::{Add, And, BitAnd, BitOr, BitXor, Div, Mul, Or, Rem, Shl, Shr, Sub};
         let mutants = self.mutants(Genre::BinaryOperator, it.op.span());
-        if mutants.is_empty() || holds_let(&it.left) || holds_let(&it.right) {
+        if mutants.is_empty() {
+            return;
+        }
+        if holds_let(&it.left) || holds_let(&it.right) {
+            // Whoever binds a name is asked before it is used: `||` stands in no such condition.
+            self.told.never.extend(mutants.iter().map(|it| it.number));
             return;
         }
         let sides = (it.left.span().byte_range(), it.right.span().byte_range());
@@ -359,15 +390,31 @@ fn holds_let(expression: &syn::Expr) -> bool {
     }
 }
 
+impl Weaver<'_> {
+    /// What has a switch in it is no `const fn`. Where a constant needs it, the compiler says so.
+    fn constness(&mut self, signature: &syn::Signature, edits_before: usize) {
+        if let Some(word) = &signature.constness
+            && self.edits.len() > edits_before
+        {
+            let place = word.span().byte_range();
+            self.edit(&[], place, Vec::new());
+        }
+    }
+}
+
 impl<'ast> Visit<'ast> for Weaver<'_> {
     fn visit_item_fn(&mut self, it: &'ast syn::ItemFn) {
+        let before = self.edits.len();
         self.function(&it.sig, &it.block);
         visit::visit_item_fn(self, it);
+        self.constness(&it.sig, before);
     }
 
     fn visit_impl_item_fn(&mut self, it: &'ast syn::ImplItemFn) {
+        let before = self.edits.len();
         self.function(&it.sig, &it.block);
         visit::visit_impl_item_fn(self, it);
+        self.constness(&it.sig, before);
     }
 
     fn visit_trait_item_fn(&mut self, it: &'ast syn::TraitItemFn) {

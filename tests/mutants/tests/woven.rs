@@ -36,13 +36,41 @@ fn limits(soft: u32) -> Limits {
     Limits { soft, ..Limits::default() }
 }
 
+const fn doubled(number: u32) -> u32 {
+    number + number
+}
+
+fn even(most: u32) -> impl Iterator<Item = u32> {
+    (0..most).step_by(2)
+}
+
+fn sum(numbers: &[u32]) -> u32 {
+    let mut sum = 1;
+    for number in numbers { sum += number; }
+    sum
+}
+
+fn not(value: bool) -> bool {
+    !value
+}
+
+fn large(number: Option<u32>) -> bool {
+    if let Some(number) = number && number > 9 { true } else { false }
+}
+
 fn main() {
     let mut asked = 0;
     let (first, second) = (both(false, &mut asked), both(true, &mut asked));
     println!("{} {first} {second} {asked} {} {} {} {:?} {} {}",
         seconds(), sign(0), sign(-1), sign(1), limits(7), 2 + 3 * 4, !(1 == 2));
+    println!("{} {:?} {} {} {}",
+        doubled(3), even(5).collect::<Vec<_>>(), sum(&[2, 4]), not(true), large(Some(10)));
 }
 "#;
+
+/// What it prints.
+const FIRST: &str = "30 false true 1 none minus plus Limits { soft: 7, hard: 2 } 14 true";
+const SECOND: &str = "6 [0, 2, 4] 7 false true";
 
 /// The place of some text: line and column, both from one.
 fn at(needle: &str, offset: usize) -> serde_json::Value {
@@ -52,78 +80,116 @@ fn at(needle: &str, offset: usize) -> serde_json::Value {
     json!({ "start": { "line": line, "column": column } })
 }
 
+/// Genre, place and replacement, and what the program prints with it.
+fn mutants() -> Vec<(&'static str, serde_json::Value, &'static str, [String; 2])> {
+    vec![
+        (
+            "FnValue",
+            at("    30", 4),
+            "0",
+            [FIRST.replace("30", "0"), SECOND.into()],
+        ),
+        (
+            "BinaryOperator",
+            at("left && {", 5),
+            "||",
+            [FIRST.replace("false true", "true true"), SECOND.into()],
+        ),
+        (
+            "BinaryOperator",
+            at("*right > 0", 7),
+            "==",
+            [FIRST.replace("false true", "false false"), SECOND.into()],
+        ),
+        (
+            "MatchArm",
+            at("0 => \"none\"", 0),
+            "",
+            [FIRST.replace("none", "plus"), SECOND.into()],
+        ),
+        (
+            "MatchArmGuard",
+            at("n < 0", 0),
+            "true",
+            [FIRST.replace("plus", "minus"), SECOND.into()],
+        ),
+        (
+            "BinaryOperator",
+            at("n < 0", 2),
+            ">",
+            [FIRST.replace("minus plus", "plus minus"), SECOND.into()],
+        ),
+        (
+            "StructField",
+            at("soft, ..", 0),
+            "",
+            [FIRST.replace("soft: 7", "soft: 1"), SECOND.into()],
+        ),
+        (
+            "FnValue",
+            at("number + number", 0),
+            "1",
+            [FIRST.into(), SECOND.replace("6 [", "1 [")],
+        ),
+        (
+            "BinaryOperator",
+            at("number + number", 7),
+            "*",
+            [FIRST.into(), SECOND.replace("6 [", "9 [")],
+        ),
+        (
+            "FnValue",
+            at("(0..most)", 0),
+            "::std::iter::empty()",
+            [FIRST.into(), SECOND.replace("0, 2, 4", "")],
+        ),
+        (
+            "BinaryOperator",
+            at("sum += number", 4),
+            "*=",
+            [FIRST.into(), SECOND.replace("] 7", "] 8")],
+        ),
+        (
+            "UnaryOperator",
+            at("!value", 0),
+            "",
+            [FIRST.into(), SECOND.replace("false true", "true true")],
+        ),
+        // What macros hold is not looked at, by either tool.
+        ("BinaryOperator", at("2 + 3", 2), "-", Default::default()),
+        // Nobody compiles this.
+        (
+            "BinaryOperator",
+            at("number && number", 7),
+            "||",
+            Default::default(),
+        ),
+    ]
+}
+
 #[test]
 fn each_mutant_acts_behind_its_number_and_none_without() {
     let directory = tempfile::tempdir().expect("a directory");
     let package = directory.path();
     fs::create_dir(package.join("src")).expect("made");
     fs::write(package.join("src/lib.rs"), PROGRAM).expect("written");
-    let mutants = [
-        (
-            "FnValue",
-            at("    30", 4),
-            "0",
-            "0 false true 1 none minus plus Limits { soft: 7, hard: 2 } 14 true",
-        ),
-        (
-            "BinaryOperator",
-            at("left && {", 5),
-            "||",
-            "30 true true 1 none minus plus Limits { soft: 7, hard: 2 } 14 true",
-        ),
-        (
-            "BinaryOperator",
-            at("*right > 0", 7),
-            "==",
-            "30 false false 1 none minus plus Limits { soft: 7, hard: 2 } 14 true",
-        ),
-        (
-            "MatchArm",
-            at("0 => \"none\"", 0),
-            "",
-            "30 false true 1 plus minus plus Limits { soft: 7, hard: 2 } 14 true",
-        ),
-        (
-            "MatchArmGuard",
-            at("n < 0", 0),
-            "true",
-            "30 false true 1 none minus minus Limits { soft: 7, hard: 2 } 14 true",
-        ),
-        (
-            "BinaryOperator",
-            at("n < 0", 2),
-            ">",
-            "30 false true 1 none plus minus Limits { soft: 7, hard: 2 } 14 true",
-        ),
-        (
-            "StructField",
-            at("soft, ..", 0),
-            "",
-            "30 false true 1 none minus plus Limits { soft: 1, hard: 2 } 14 true",
-        ),
-        // What macros hold is not looked at, by either tool.
-        ("BinaryOperator", at("2 + 3", 2), "-", ""),
-    ];
+    let mutants = mutants();
     let placed = weave(
         package,
         mutants
             .iter()
             .map(|(genre, span, replacement, _)| (*genre, span, *replacement)),
     );
-    assert_eq!(placed, [1, 2, 3, 4, 5, 6, 7]);
+    let behind_numbers: Vec<String> = (1..=12).map(|number| number.to_string()).collect();
+    assert_eq!(placed[..12], behind_numbers);
+    assert_eq!(placed[12..], ["!14"]);
 
     let program = package.join("program");
     compile(&package.join("src/lib.rs"), &program);
-    assert_eq!(
-        run(&program, &[]),
-        "30 false true 1 none minus plus Limits { soft: 7, hard: 2 } 14 true"
-    );
-    for (number, (_, _, _, prints)) in (1..=7).zip(&mutants) {
-        assert_eq!(
-            run(&program, &[("MUTANT", &number.to_string())]),
-            *prints,
-            "{number}"
-        );
+    assert_eq!(run(&program, &[]), format!("{FIRST}\n{SECOND}"));
+    for (number, (_, _, _, prints)) in behind_numbers.iter().zip(&mutants) {
+        let printed = run(&program, &[("MUTANT", number)]);
+        assert_eq!(printed, prints.join("\n"), "{number}");
     }
 
     let reached = package.join("reached");
@@ -136,15 +202,15 @@ fn each_mutant_acts_behind_its_number_and_none_without() {
         .lines()
         .map(str::to_owned)
         .collect();
-    reached.sort();
-    assert_eq!(reached, ["1", "2", "3", "4", "5", "6", "7"]);
+    reached.sort_by_key(|number| number.parse::<u32>().ok());
+    assert_eq!(reached, behind_numbers);
 }
 
-/// Puts mutants, counted from one, into the package; the numbers of those that have found a place.
+/// Puts mutants, counted from one, into the package, and hands on what is printed of them.
 fn weave<'a>(
     package: &Path,
     mutants: impl Iterator<Item = (&'a str, &'a serde_json::Value, &'a str)>,
-) -> Vec<u32> {
+) -> Vec<String> {
     let list: Vec<_> = mutants
         .enumerate()
         .map(|(index, (genre, span, replacement))| {
@@ -169,7 +235,7 @@ fn weave<'a>(
     String::from_utf8(woven.stdout)
         .expect("text")
         .lines()
-        .map(|line| line.parse().expect("a number"))
+        .map(str::to_owned)
         .collect()
 }
 
