@@ -107,8 +107,11 @@ fn section(command: &Command) -> String {
         match after.split_once("Examples:\n") {
             Some((words, examples)) => {
                 let _ = write!(text, "\n{}\n", words.trim_end());
-                let examples: Vec<&str> = examples.lines().map(str::trim).collect();
-                let _ = write!(text, "\n```text\n{}\n```\n", examples.join("\n").trim_end());
+                text.push_str("\n```console\n");
+                for example in examples.lines().map(str::trim) {
+                    let _ = writeln!(text, "$ {example}");
+                }
+                text.push_str("```\n");
             }
             None => {
                 let _ = writeln!(text, "\n{after}");
