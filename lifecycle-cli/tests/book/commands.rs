@@ -112,7 +112,8 @@ fn quoted(text: &str) -> String {
 /// A shell's script of all steps, that leaves output and exit code of the Nth in `N.out` and `N.exit`.
 fn script(steps: &[Step], notes: &Path) -> String {
     let notes = quoted(notes.to_str().unwrap());
-    let mut script = String::new();
+    // What the page has started in the background ends with it, also where the page does not end well.
+    let mut script = "trap 'kill $(jobs -p) 2>/dev/null' EXIT\n".to_owned();
     for (n, step) in steps.iter().enumerate() {
         let _ = match step {
             Step::File { path, text } => writeln!(
