@@ -168,12 +168,20 @@ fn shown(text: &str) -> Vec<String> {
 /// The words of the first command of a line, as a shell would hand them over.
 fn words(line: &str) -> Option<Vec<String>> {
     let line = line.split("  #").next().unwrap_or_default();
-    let line = line.split(" | ").next().unwrap_or_default();
     let line = line.split("   ").next().unwrap_or_default();
-    let line = line.split(" > ").next().unwrap_or_default();
-    let line = line.split(" && ").next().unwrap_or_default();
-    let line = line.split(" || ").next().unwrap_or_default();
-    shell_words::split(line.split("; ").next().unwrap_or_default()).ok()
+    let mut words = Vec::new();
+    for word in shell_words::split(line).ok()? {
+        if ["|", ">", "&&", "||", "&"].contains(&word.as_str()) {
+            break;
+        }
+        if let Some(last) = word.strip_suffix(';') {
+            words.push(last.to_owned());
+            break;
+        }
+        // The process that the shell has started last.
+        words.push(word.replace("$!", "1"));
+    }
+    Some(words)
 }
 
 #[test]
