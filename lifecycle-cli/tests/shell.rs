@@ -266,24 +266,22 @@ fn there_is_a_manual_page_for_every_command() {
     }
 }
 
-/// Commands of the documentation that begin with `lifecycle`, by their blocks.
+/// Lines of the documented jobs that begin with `lifecycle check`.
 fn documented(file: &str) -> Vec<String> {
     let text = std::fs::read_to_string(support::root().join(file)).unwrap();
     let blocks = text.split("```").skip(1).step_by(2);
-    let lines = blocks.flat_map(str::lines).map(|line| {
+    let jobs = blocks.filter_map(|block| block.strip_prefix("yaml\n"));
+    let lines = jobs.flat_map(str::lines).map(|line| {
         let line = line.trim().trim_start_matches("- ");
         line.strip_prefix("run: ").unwrap_or(line)
     });
     lines
-        .filter(|line| {
-            line.starts_with("lifecycle check")
-                || line.starts_with("lifecycle completions")
-                || line.starts_with("lifecycle man")
-        })
+        .filter(|line| line.starts_with("lifecycle check"))
         .map(str::to_owned)
         .collect()
 }
 
+/// What stands in a session of the page, the book's own tests follow.
 #[test]
 fn what_is_documented_for_ci_runs() {
     if !is_there("bash") {
@@ -298,12 +296,8 @@ fn what_is_documented_for_ci_runs() {
     let bin = Path::new(env!("CARGO_BIN_EXE_lifecycle")).parent().unwrap();
     let path = std::env::var("PATH").unwrap();
     let commands = documented("docs/ci.md");
-    assert!(commands.len() >= 9, "{commands:?}");
+    assert!(commands.len() >= 2, "{commands:?}");
     for command in commands {
-        if command.contains("| jq") && !is_there("jq") {
-            skipped("there is no jq to read the report with");
-            continue;
-        }
         let output = Command::new("bash")
             .args(["-euo", "pipefail", "-c", &command])
             .current_dir(project.path())
@@ -313,12 +307,5 @@ fn what_is_documented_for_ci_runs() {
             .unwrap();
         assert!(output.status.success(), "{command}: {}", stderr(&output));
     }
-    for made in [
-        "lifecycle.sarif",
-        "lifecycle.xml",
-        "_lifecycle",
-        "man1/lifecycle.1",
-    ] {
-        assert!(project.path().join(made).is_file(), "{made}");
-    }
+    assert!(project.path().join("lifecycle.xml").is_file());
 }

@@ -107,8 +107,11 @@ fn section(command: &Command) -> String {
         match after.split_once("Examples:\n") {
             Some((words, examples)) => {
                 let _ = write!(text, "\n{}\n", words.trim_end());
-                let examples: Vec<&str> = examples.lines().map(str::trim).collect();
-                let _ = write!(text, "\n```text\n{}\n```\n", examples.join("\n").trim_end());
+                text.push_str("\n```console\n");
+                for example in examples.lines().map(str::trim) {
+                    let _ = writeln!(text, "$ {example}");
+                }
+                text.push_str("```\n");
             }
             None => {
                 let _ = writeln!(text, "\n{after}");
@@ -165,12 +168,20 @@ fn shown(text: &str) -> Vec<String> {
 /// The words of the first command of a line, as a shell would hand them over.
 fn words(line: &str) -> Option<Vec<String>> {
     let line = line.split("  #").next().unwrap_or_default();
-    let line = line.split(" | ").next().unwrap_or_default();
     let line = line.split("   ").next().unwrap_or_default();
-    let line = line.split(" > ").next().unwrap_or_default();
-    let line = line.split(" && ").next().unwrap_or_default();
-    let line = line.split(" || ").next().unwrap_or_default();
-    shell_words::split(line.split("; ").next().unwrap_or_default()).ok()
+    let mut words = Vec::new();
+    for word in shell_words::split(line).ok()? {
+        if ["|", ">", "&&", "||", "&"].contains(&word.as_str()) {
+            break;
+        }
+        if let Some(last) = word.strip_suffix(';') {
+            words.push(last.to_owned());
+            break;
+        }
+        // The process that the shell has started last.
+        words.push(word.replace("$!", "1"));
+    }
+    Some(words)
 }
 
 #[test]

@@ -6,10 +6,11 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use crate::elision::fits;
 use crate::page::{Fence, Page};
+use crate::tools::Tools;
 use crate::{root, summary, support};
 
 /// One line behind `$ `, with what the page shows below it.
@@ -67,7 +68,7 @@ fn typed(page: &Page, fence: &Fence) -> Vec<Typed> {
 }
 
 /// What is to be done on a page, in order; nothing where it has no command. What is not run is said.
-fn steps(page: &Page) -> Vec<Step> {
+fn steps(page: &Page, tools: &Tools) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut runs = false;
     for fence in page.fences() {
@@ -80,11 +81,9 @@ fn steps(page: &Page) -> Vec<Step> {
             continue;
         }
         let commands = typed(page, &fence);
-        if let Some(program) = fence.value("needs")
-            && !is_there(program)
-        {
+        if let Some(lacks) = fence.value("needs").and_then(|need| tools.lacks(need)) {
             let at = page.at(fence.span.start);
-            support::skipped(&format!("{at}: there is no {program}"));
+            support::skipped(&format!("{at}: {lacks}"));
             continue;
         }
         let Some(reason) = fence.after("no_run") else {
@@ -105,22 +104,6 @@ fn steps(page: &Page) -> Vec<Step> {
     steps
 }
 
-/// Where programs are found: the one under test, then what CI has installed, then the machine's own.
-fn path() -> String {
-    let tool = Path::new(env!("CARGO_BIN_EXE_lifecycle"));
-    let helm = std::env::var("LIFECYCLE_HELM").ok();
-    let installed = [tool].into_iter().chain(helm.as_deref().map(Path::new));
-    let mut path: Vec<String> = installed
-        .map(|it| it.parent().unwrap().display().to_string())
-        .collect();
-    path.extend(std::env::var("PATH"));
-    path.join(":")
-}
-
-fn is_there(program: &str) -> bool {
-    std::env::split_paths(&path()).any(|directory| directory.join(program).is_file())
-}
-
 /// One word for a shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
@@ -129,7 +112,8 @@ fn quoted(text: &str) -> String {
 /// A shell's script of all steps, that leaves output and exit code of the Nth in `N.out` and `N.exit`.
 fn script(steps: &[Step], notes: &Path) -> String {
     let notes = quoted(notes.to_str().unwrap());
-    let mut script = String::new();
+    // What the page has started in the background ends with it, also where the page does not end well.
+    let mut script = "trap 'kill $(jobs -p) 2>/dev/null' EXIT\n".to_owned();
     for (n, step) in steps.iter().enumerate() {
         let _ = match step {
             Step::File { path, text } => writeln!(
@@ -148,20 +132,18 @@ fn script(steps: &[Step], notes: &Path) -> String {
 }
 
 /// Follows the page, and says what did not go as it says.
-fn follow(page: &Page) -> Vec<String> {
-    let steps = steps(page);
+fn follow(page: &Page, tools: &Tools) -> Vec<String> {
+    let steps = steps(page, tools);
     if steps.is_empty() {
         return Vec::new();
     }
     let (desk, notes) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     std::os::unix::fs::symlink(root(), desk.path().join("lifecycle")).unwrap();
     let script = script(&steps, notes.path());
-    let mut shell = Command::new("bash");
+    let mut shell = tools.shell(desk.path());
     shell
         .arg("-c")
         .arg(&script)
-        .current_dir(desk.path())
-        .env("PATH", path())
         .env_remove("CARGO_TARGET_DIR")
         // The crates of the workspace, at the workspace's versions: nothing is resolved anew.
         .env("CARGO_NET_OFFLINE", "true")
@@ -229,10 +211,11 @@ fn every_command_of_the_book_does_what_its_page_says() {
     let asked = std::env::var("LIFECYCLE_PAGE").unwrap_or_default();
     let mut wrong = Vec::new();
     let mut followed = 0;
+    let tools = Tools::new();
     for path in summary::pages() {
         if path.to_str().unwrap().contains(&asked) && !path.starts_with("docs/rules") {
             followed += 1;
-            wrong.extend(follow(&Page::read(&path)));
+            wrong.extend(follow(&Page::read(&path), &tools));
         }
     }
     assert!(followed > 0, "no page has `{asked}` in its path");

@@ -5,6 +5,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[allow(dead_code, reason = "the suite of containers uses all of it")]
+#[path = "../containers/engine.rs"]
+mod engine;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -14,6 +17,7 @@ mod links;
 mod page;
 mod snippets;
 mod summary;
+mod tools;
 
 use std::path::{Path, PathBuf};
 

@@ -5,10 +5,32 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{good, has, support};
+use super::support;
 
 /// Engines on one machine get into each other's way.
 static TURN: Mutex<()> = Mutex::new(());
+
+/// Compose of version 2, if there is one.
+pub(crate) fn compose() -> Option<PathBuf> {
+    std::env::var_os("LIFECYCLE_COMPOSE").map(PathBuf::from)
+}
+
+/// A program of the machine, if it answers.
+pub(crate) fn has(program: &str) -> bool {
+    let answered = Command::new(program).arg("--version").output();
+    answered.is_ok_and(|output| output.status.success())
+}
+
+/// A command's answer, which has to be good.
+pub(crate) fn good(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        support::answer(&output)
+    );
+    support::stdout(&output)
+}
 
 pub(crate) struct Engine {
     directory: tempfile::TempDir,
@@ -27,7 +49,7 @@ impl Engine {
     /// one.
     pub(crate) fn with_network() -> Option<Self> {
         let engine = Self::started(&[])?;
-        if let Some(compose) = super::compose() {
+        if let Some(compose) = compose() {
             let plugins = engine.directory.path().join("cli-plugins");
             std::fs::create_dir(&plugins).unwrap();
             std::os::unix::fs::symlink(compose, plugins.join("docker-compose")).unwrap();

@@ -17,8 +17,9 @@ mod shipped;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
+
+use engine::{compose, good, has};
 
 /// Texts that some reader on the way takes for something else.
 const ODD: [&str; 12] = [
@@ -42,28 +43,6 @@ fn generated(directory: &Path, args: &[&str]) -> String {
     assert!(
         output.status.success(),
         "{args:?}: {}",
-        support::answer(&output)
-    );
-    support::stdout(&output)
-}
-
-/// Compose of version 2, if there is one.
-fn compose() -> Option<PathBuf> {
-    std::env::var_os("LIFECYCLE_COMPOSE").map(PathBuf::from)
-}
-
-/// A program of the machine, if it answers.
-fn has(program: &str) -> bool {
-    let answered = Command::new(program).arg("--version").output();
-    answered.is_ok_and(|output| output.status.success())
-}
-
-/// A command's answer, which has to be good.
-fn good(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{command:?}: {}",
         support::answer(&output)
     );
     support::stdout(&output)

@@ -1,7 +1,7 @@
 /* Says when a signal comes, works on for as long as it is told, and exits; `never` does not exit.
  * Answers on a port meanwhile, for whoever asks whether it is ready. Static, and so a whole image.
  *
- * victim MILLISECONDS|never [PORT [everywhere]] */
+ * victim MILLISECONDS|never [PORT[,PORT…] [everywhere]] */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -66,8 +66,8 @@ int main(int count, char **words) {
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGQUIT);
     sigprocmask(SIG_BLOCK, &signals, NULL);
-    if (count > 2)
-        listen_on(atoi(words[2]), count > 3 ? INADDR_ANY : INADDR_LOOPBACK);
+    for (char *port = count > 2 ? strtok(words[2], ",") : NULL; port; port = strtok(NULL, ","))
+        listen_on(atoi(port), count > 3 ? INADDR_ANY : INADDR_LOOPBACK);
     say("ready");
     for (;;) {
         int number;
