@@ -395,6 +395,7 @@ mod tests {
         tokio::time::pause();
         // What it reads now was sent before; and it would still be told that it is late.
         tokio::time::sleep(PATIENCE + GOODBYE / 2).await;
+        tokio::time::resume();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.expect("cut");
         assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"));
