@@ -24,7 +24,7 @@ use crate::Counted;
 /// Around everything else, so that what other middleware does with a request is in flight too:
 ///
 /// ```
-/// use actix_web::middleware::{Compress, Logger};
+/// use actix_web::middleware::{DefaultHeaders, NormalizePath};
 /// use actix_web::{App, HttpServer, web};
 ///
 /// # fn main() -> std::io::Result<()> {
@@ -32,7 +32,8 @@ use crate::Counted;
 /// let http = lifecycle_actix::serve(listener, |drain| {
 ///     HttpServer::new(move || {
 ///         let app = App::new().route("/", web::get().to(|| async { "hello" }));
-///         app.wrap(Compress::default()).wrap(Logger::default()).wrap(drain.clone())
+///         let headers = DefaultHeaders::new().add(("x-version", "3"));
+///         app.wrap(NormalizePath::trim()).wrap(headers).wrap(drain.clone())
 ///     })
 /// });
 /// # drop(http);
