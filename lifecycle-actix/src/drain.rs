@@ -20,6 +20,26 @@ use crate::Counted;
 /// It counts and names what is in flight, puts the [`Cancellation`] into every request's
 /// extensions, closes connections after their answers from the stop signal on, and refuses what
 /// comes too late.
+///
+/// Around everything else, so that what other middleware does with a request is in flight too:
+///
+/// ```
+/// use actix_web::middleware::{DefaultHeaders, NormalizePath};
+/// use actix_web::{App, HttpServer, web};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// let http = lifecycle_actix::serve(listener, |drain| {
+///     HttpServer::new(move || {
+///         let app = App::new().route("/", web::get().to(|| async { "hello" }));
+///         let headers = DefaultHeaders::new().add(("x-version", "3"));
+///         app.wrap(NormalizePath::trim()).wrap(headers).wrap(drain.clone())
+///     })
+/// });
+/// # drop(http);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Drain(pub(crate) Arc<State>);
 

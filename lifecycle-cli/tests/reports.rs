@@ -261,3 +261,21 @@ fn the_json_of_drills_keeps_to_its_schema() {
         "{'version': 1",
     );
 }
+
+/// The schemas of today hold for what was written long ago.
+#[test]
+fn what_was_stored_in_format_1_keeps_to_the_schemas_of_today() {
+    let Some(python) = python() else {
+        return;
+    };
+    for (kind, schema, file) in [
+        ("json-strict", "report", "check.json"),
+        ("json-strict", "plan", "plan.json"),
+        ("json", "drill", "record.json"),
+        ("json-strict", "shutdown-report", "report.json"),
+    ] {
+        let schema = root().join(format!("docs/{schema}.schema.json"));
+        let file = root().join("tests/formats/1").join(file);
+        accepts(&validate(&python, kind, &schema, &[file]));
+    }
+}

@@ -15,6 +15,23 @@ use crate::http::Handover;
 /// [`Stopping`](crate::Stopping) carry the same signal for jobs and servers. Work that sees it has
 /// `budget.unwind` (by default 250 ms) to let go, for example to give a claimed job back; then it is
 /// dropped.
+///
+/// ```
+/// use lifecycle::Cancellation;
+///
+/// # async fn draw() -> String { "ten mugs".to_owned() }
+/// async fn report(cancellation: Cancellation) -> Result<String, &'static str> {
+///     tokio::select! {
+///         report = draw() => Ok(report),
+///         () = cancellation.cancelled() => Err("out of time: ask another instance"),
+///     }
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// // In a test of the handler alone: one that never fires.
+/// assert_eq!(report(Cancellation::default()).await.as_deref(), Ok("ten mugs"));
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Cancellation(Signal);
 

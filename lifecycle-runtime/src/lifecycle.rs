@@ -15,6 +15,25 @@ use crate::wiring::{Resource, Resources, Wiring};
 /// A service put together by hand, inside a tokio runtime that already runs.
 ///
 /// The [crate's page](crate) has a complete example.
+///
+/// ```
+/// # mod shop { lifecycle::include_plan!("tests/macros/shop.yaml"); }
+/// # use shop::Resources;
+/// use lifecycle::{Database, Lifecycle, Task};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # tokio::time::pause();
+/// let jobs = Task::new(|stopping| async move { stopping.requested().await });
+/// let service = Lifecycle::new(Resources::plan())
+///     .platform("kubernetes")
+///     .with("jobs", jobs)
+///     .with("orders-db", Database::new(|| async { /* pool.close().await */ }))
+///     .embedded(); // one service of several in this process
+/// # service.stop_handle().stop("the example is over");
+/// assert_eq!(service.run().await.exit_code(), 0);
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "nothing starts before `run`"]
 pub struct Lifecycle {
@@ -111,6 +130,25 @@ impl Lifecycle {
 }
 
 /// Stops a service from code. Clones stop the same one.
+///
+/// ```
+/// # mod shop { lifecycle::include_plan!("tests/macros/shop.yaml"); }
+/// # async fn licence_ends() {}
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # tokio::time::pause();
+/// # let service = lifecycle::Lifecycle::new(shop::Resources::plan()).embedded()
+/// #     .with("jobs", lifecycle::Task::new(|stopping| async move { stopping.requested().await }))
+/// #     .with("orders-db", lifecycle::Database::new(|| async {}));
+/// let stop = service.stop_handle();
+/// tokio::spawn(async move {
+///     licence_ends().await;
+///     stop.stop("the licence has ended");
+/// });
+/// let report = service.run().await;
+/// assert_eq!(report.cause.as_deref(), Some("the licence has ended"));
+/// # }
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct StopHandle(Arc<Mutex<Target>>);
 
@@ -173,6 +211,14 @@ pub(crate) fn announce(handle: StopHandle) {
 
 /// Stops the service that this process runs, in order, as a signal would; `cause` is what the report
 /// says. Without a service it does nothing.
+///
+/// ```
+/// /// A client's error after which only a new process helps.
+/// fn lost_for_good(error: &std::io::Error) {
+///     lifecycle::stop(format!("the queue's connection is lost: {error}"));
+/// }
+/// # lost_for_good(&std::io::ErrorKind::BrokenPipe.into());
+/// ```
 pub fn stop(cause: impl Into<String>) {
     let handle = PROCESS
         .lock()

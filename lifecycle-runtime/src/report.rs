@@ -17,6 +17,30 @@ use crate::signals::Signal;
 /// How the service stopped, step by step.
 ///
 /// Durations that name a moment count from the stop signal.
+///
+/// ```
+/// # mod shop { lifecycle::include_plan!("tests/macros/shop.yaml"); }
+/// # use lifecycle::{Database, Lifecycle, Task};
+/// use lifecycle::{Outcome, StepOutcome};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # tokio::time::pause();
+/// # let service = Lifecycle::new(shop::Resources::plan()).embedded()
+/// #     .with("jobs", Task::new(|stopping| async move { stopping.requested().await }))
+/// #     .with("orders-db", Database::new(|| async { Err::<(), _>("the connection was gone") }));
+/// # let stop = service.stop_handle();
+/// # tokio::spawn(async move {
+/// #     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+/// #     stop.stop("the example is over");
+/// # });
+/// let report = service.run().await;
+/// assert_eq!((report.outcome, report.exit_code()), (Outcome::CleanupFailed, 81));
+/// let bad = report.steps.iter().find(|it| it.outcome != StepOutcome::Done).expect("the database");
+/// assert_eq!(bad.error.as_deref(), Some("the connection was gone"));
+/// assert!(report.to_json().contains(r#""outcome":"cleanup-failed""#));
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
@@ -54,6 +78,17 @@ pub struct Report {
 }
 
 /// When a phase ran: from the beginning of its first step to the end of its last.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle::{PhaseReport, Report};
+///
+/// fn longest(report: &Report) -> Option<(&str, Duration)> {
+///     let took = |it: &PhaseReport| it.end.saturating_sub(it.start);
+///     let phase = report.phases.iter().max_by_key(|&it| took(it))?;
+///     Some((phase.phase.as_str(), took(phase)))
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PhaseReport {
@@ -66,6 +101,16 @@ pub struct PhaseReport {
 }
 
 /// How one step ended.
+///
+/// ```
+/// use lifecycle::Report;
+///
+/// /// What somebody should look after, by resource: it was neither done nor given back.
+/// fn lost(report: &Report) -> Vec<String> {
+///     let steps = report.steps.iter().filter(|it| !it.unfinished.is_empty());
+///     steps.map(|it| format!("{}: {}", it.name, it.unfinished.join(", "))).collect()
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StepReport {
@@ -103,6 +148,13 @@ pub struct StepReport {
 }
 
 /// The worst that happened, and the exit code that says so.
+///
+/// ```
+/// use lifecycle::Outcome;
+///
+/// let abandoned = Outcome::Abandoned;
+/// assert_eq!((abandoned.as_str(), abandoned.exit_code()), ("abandoned", 80));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// Everything ended in its time, or the service was stopped before it had started: exit code 0.
@@ -142,6 +194,17 @@ impl Outcome {
 }
 
 /// How a step ended.
+///
+/// ```
+/// use lifecycle::{Report, StepOutcome};
+///
+/// /// What was too slow for its timeout, which is then too short or waits for too much.
+/// fn too_slow(report: &Report) -> impl Iterator<Item = &str> {
+///     let steps = report.steps.iter().filter(|it| it.outcome == StepOutcome::TimedOut);
+///     steps.map(|it| &*it.name)
+/// }
+/// assert_eq!(StepOutcome::TimedOut.as_str(), "timed-out");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StepOutcome {
     /// In its time, without an error.

@@ -12,6 +12,19 @@ use crate::control::{Control, Verdict};
 use crate::tasks;
 
 /// A signal that asks the service to stop.
+///
+/// ```
+/// use lifecycle::Report;
+///
+/// fn reason(report: &Report) -> String {
+///     match (report.signal, &report.cause) {
+///         (Some(signal), _) => format!("asked to stop by {}", signal.as_str()),
+///         (None, Some(cause)) => format!("stopped by itself: {cause}"),
+///         (None, None) => "everything it had to do is done".to_owned(),
+///     }
+/// }
+/// # assert_eq!(lifecycle::Signal::Interrupt.as_str(), "SIGINT");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Signal {
     /// SIGTERM, what platforms send.

@@ -42,6 +42,29 @@ pub fn status() -> Option<Status> {
 /// What a service is doing, as of the moment it was asked.
 ///
 /// `Display` shows it as a table for people.
+///
+/// ```
+/// # mod shop { lifecycle::include_plan!("tests/macros/shop.yaml"); }
+/// # use lifecycle::{Database, Lifecycle, Task};
+/// use lifecycle::{ResourceState, State};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # tokio::time::pause();
+/// # let service = Lifecycle::new(shop::Resources::plan()).embedded()
+/// #     .with("jobs", Task::new(|stopping| async move { stopping.requested().await }))
+/// #     .with("orders-db", Database::new(|| async {}));
+/// let (health, stop) = (service.health(), service.stop_handle());
+/// let running = tokio::spawn(service.run());
+/// # while !health.is_ready() { tokio::task::yield_now().await }
+/// let status = health.status().expect("it runs");
+/// assert_eq!((status.state, status.in_flight()), (State::Ready, 1)); // a task
+/// let db = status.resource("orders-db").expect("it is in the plan");
+/// assert_eq!(db.state, ResourceState::Running);
+/// # stop.stop("the example is over");
+/// # assert!(running.await.is_ok());
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Status {
@@ -70,6 +93,17 @@ pub struct Status {
 }
 
 /// How far a service is in its life.
+///
+/// ```
+/// use lifecycle::State;
+///
+/// /// Whether clients may still come.
+/// fn serves(state: State) -> bool {
+///     matches!(state, State::Ready | State::Settling)
+/// }
+/// assert!(serves(State::Settling) && !serves(State::Starting));
+/// assert_eq!(State::Settling.as_str(), "settling");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
     /// `main` runs, or the resources start: readiness is 503.
@@ -98,6 +132,16 @@ impl State {
 }
 
 /// What one resource is doing.
+///
+/// ```
+/// use lifecycle::{ResourceState, ResourceStatus};
+///
+/// /// Whether the stop waits for this one, and may have to for its whole timeout.
+/// fn holds_up(resource: &ResourceStatus) -> bool {
+///     let is_late = resource.since.is_some_and(|since| since > resource.timeout / 2);
+///     resource.state == ResourceState::Stopping && resource.in_flight > 0 && is_late
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ResourceStatus {
@@ -124,6 +168,13 @@ pub struct ResourceStatus {
 }
 
 /// How far a resource is in its life.
+///
+/// ```
+/// use lifecycle::{ResourceState, StepOutcome};
+///
+/// let cut = ResourceState::Ended(StepOutcome::TimedOut);
+/// assert_eq!((ResourceState::Stopping.as_str(), cut.as_str()), ("stopping", "timed-out"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ResourceState {
     /// It has not been started: what it uses is not up, or `main` has not returned.

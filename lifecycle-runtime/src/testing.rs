@@ -105,6 +105,29 @@ type Traffic = Box<dyn FnOnce(Service) -> BoxFuture<()>>;
 type Start = Pin<Box<dyn Future<Output = Result<Wiring, StartError>>>>;
 
 /// A termination to be played. See the [module's page](self).
+///
+/// ```
+/// # mod shop { lifecycle::include_plan!("tests/macros/shop.yaml"); }
+/// # use shop::Resources;
+/// # use lifecycle::{Database, Outcome, Task};
+/// use std::time::Duration;
+/// use lifecycle::Signal;
+/// use lifecycle::testing::Termination;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # tokio::time::pause();
+/// let jobs = Task::new(|stopping| async move { stopping.cancelled().await });
+/// let report = Termination::of(Resources::plan())
+///     .with("jobs", jobs)
+///     .with("orders-db", Database::new(|| async {}))
+///     .ctrl_c() // somebody at a terminal, who presses it again:
+///     .again(Duration::from_secs(1), Signal::Interrupt)
+///     .run()
+///     .await;
+/// report.assert_outcome(Outcome::Forced);
+/// # }
+/// ```
 #[must_use = "nothing happens before `run`"]
 pub struct Termination {
     plan: Cow<'static, Plan>,
@@ -321,6 +344,28 @@ impl fmt::Debug for Termination {
 }
 
 /// The service under test, for the traffic beside it. Clones are the same one.
+///
+/// ```
+/// # mod shop { lifecycle::include_plan!("tests/macros/shop.yaml"); }
+/// # use shop::Resources;
+/// # use lifecycle::{Database, Task};
+/// use lifecycle::testing::{Service, Termination};
+///
+/// async fn traffic(service: Service) {
+///     assert!(service.health().is_ready());
+///     service.terminate();
+///     service.stopping().await;
+///     assert!(!service.health().is_ready() && service.health().is_live());
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # tokio::time::pause();
+/// # let termination = Termination::of(Resources::plan())
+/// #     .with("jobs", Task::new(|stopping| async move { stopping.requested().await }))
+/// #     .with("orders-db", Database::new(|| async {}));
+/// termination.traffic(traffic).run().await.assert_clean();
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Service {
     control: Arc<Control>,

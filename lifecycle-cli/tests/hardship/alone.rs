@@ -28,8 +28,10 @@ fn calls(project: &std::path::Path, args: &[&str], code: i32) -> Option<Vec<Stri
 
 #[test]
 fn what_reads_and_writes_files_opens_no_socket_of_the_network() {
+    let record = support::root().join("tests/formats/1/record.json");
+    let record = record.to_str().unwrap();
     let project = project(&[("lifecycle.yaml", &fitting())]);
-    for (args, code) in [
+    let commands = [
         (&["gen", "-o", "deploy"][..], 0),
         (&["gen", "-o", "deploy", "--check"], 0),
         (&["gen", "k8s-policy"], 0),
@@ -38,21 +40,35 @@ fn what_reads_and_writes_files_opens_no_socket_of_the_network() {
         (&["check", "--against", "deploy"], 0),
         (&["check", "--fix"], 0),
         (&["plan", "--format", "html"], 0),
+        (&["replay", record, "--format", "html"], 0),
+        (&["replay", record, record], 0),
         (&["explain", "settle-unpaid"], 0),
         (&["rules"], 0),
         (&["schema"], 0),
         (&["init", "-o", "-", "--from", "deploy"], 0),
-        (&["man"], 0),
+        (&["man", "-o", "man"], 0),
         (&["completions", "bash"], 0),
         // Nobody said that it may go.
         (&["lsp"], 1),
-    ] {
+    ];
+    for (args, code) in commands {
         let Some(calls) = calls(project.path(), args, code) else {
             return;
         };
         let outside = |call: &&String| call.contains("AF_INET") || call.contains("AF_PACKET");
         assert_eq!(calls.iter().find(outside), None, "{args:?}");
     }
+    // Every command has a page, and is above unless it is there to listen or to connect.
+    let mut missing: Vec<String> = std::fs::read_dir(project.path().join("man"))
+        .unwrap()
+        .filter_map(|page| {
+            let page = page.unwrap().file_name().into_string().unwrap();
+            let name = page.strip_prefix("lifecycle-")?.strip_suffix(".1")?;
+            (!commands.iter().any(|(args, _)| args[0] == name)).then(|| name.to_owned())
+        })
+        .collect();
+    missing.sort();
+    assert_eq!(missing, ["drill", "serve"]);
 }
 
 /// Without a network of any kind, loopback included, they do the same.

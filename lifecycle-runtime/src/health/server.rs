@@ -128,12 +128,14 @@ async fn serve(listener: TcpListener, paths: plan::Health, health: Health) {
 }
 
 async fn converse(mut stream: TcpStream, paths: &plan::Health, health: &Health) -> io::Result<()> {
+    let mut answering = false;
     let told = timeout(PATIENCE, async {
         let response = match read_head(&stream).await? {
             Head::Complete(head) => answer(&head, paths, health),
             Head::TooLarge => response(431, "Request Header Fields Too Large", "", true),
             Head::Closed => return Ok(false),
         };
+        answering = true;
         write_all(&stream, &response).await?;
         Ok::<_, io::Error>(true)
     });
@@ -141,6 +143,8 @@ async fn converse(mut stream: TcpStream, paths: &plan::Health, health: &Health) 
         Ok(Ok(true)) => {}
         Ok(Ok(false)) => return Ok(()),
         Ok(Err(error)) => return Err(error),
+        // It has the beginning of an answer, and would take another for its rest.
+        Err(_) if answering => return Ok(()),
         Err(_) => {
             let late = response(408, "Request Timeout", "", true);
             timeout(GOODBYE, write_all(&stream, &late)).await??;
@@ -216,12 +220,18 @@ async fn discard(stream: &TcpStream) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
+    use std::sync::Arc;
 
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
+    use crate::control::Control;
 
     fn serving() -> SocketAddr {
+        serving_for(Health::default())
+    }
+
+    fn serving_for(health: Health) -> SocketAddr {
         let listener = TcpListener::from_std(bind(0).expect("a port")).expect("a listener");
         let port = listener.local_addr().expect("an address").port();
         let paths = plan::Health {
@@ -229,7 +239,7 @@ mod tests {
             ready: "/ready".into(),
             live: "/live".into(),
         };
-        tokio::spawn(serve(listener, paths, Health::default()));
+        tokio::spawn(serve(listener, paths, health));
         (Ipv4Addr::LOCALHOST, port).into()
     }
 
@@ -343,5 +353,54 @@ mod tests {
         // The paused clock moves on as soon as everybody waits.
         let answer = converse_with(address, b"GET /live").await;
         assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    }
+
+    /// A service whose status is more than the kernels hold between the two.
+    fn talkative() -> Arc<Control> {
+        let timeline = plan::Timeline {
+            platform: "unmanaged".into(),
+            settle: Duration::ZERO,
+            timeouts: Vec::new().into(),
+            unwind: Duration::ZERO,
+            deadline: GOODBYE,
+            grace: GOODBYE,
+            kill: GOODBYE,
+        };
+        let plan = plan::Plan {
+            service: "s".repeat(16 << 20).into(),
+            digest: "0".into(),
+            health: None,
+            keep_alive: None,
+            drift: plan::Drift::Warn,
+            steps: Vec::new().into(),
+            timelines: Vec::new().into(),
+            unmanaged: timeline.clone(),
+        };
+        let health = Health::default();
+        let control = Control::new(plan.into(), None, timeline, health, None);
+        let control = Arc::new(control);
+        control.health.attach(&control);
+        control
+    }
+
+    #[tokio::test]
+    async fn one_that_does_not_read_its_answer_is_cut_and_told_nothing_else() {
+        let control = talkative();
+        let whole = control.status().to_json().len();
+        let address = serving_for(control.health.clone());
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        let head = b"GET /lifecycle HTTP/1.1\r\nHost: a\r\n\r\n";
+        stream.write_all(head).await.expect("sent");
+        stream.readable().await.expect("the answer begins");
+        tokio::time::pause();
+        // What it reads now was sent before; and it would still be told that it is late.
+        tokio::time::sleep(PATIENCE + GOODBYE / 2).await;
+        tokio::time::resume();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.expect("cut");
+        assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"));
+        assert!(answer.len() < whole, "it had no longer than any other");
+        let end = &answer[answer.len() - 100..];
+        assert!(end.iter().all(|it| *it == b's'), "{end:?}");
     }
 }

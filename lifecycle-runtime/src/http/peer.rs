@@ -7,6 +7,25 @@ use std::sync::OnceLock;
 
 /// Who is at the other end of a connection; see
 /// [`HttpServer::extend_requests`](crate::HttpServer::extend_requests).
+///
+/// ```
+/// use std::net::IpAddr;
+/// use lifecycle::Peer;
+///
+/// #[derive(Clone)]
+/// struct Client(Option<IpAddr>); // of a request on a Unix socket: `None`
+///
+/// fn client(peer: &Peer, extensions: &mut http::Extensions) {
+///     extensions.insert(Client(peer.address().map(|it| it.ip())));
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// # let router = axum::Router::new();
+/// let server = lifecycle::HttpServer::new(listener, router).extend_requests(client);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Peer {
     origin: Origin,
     #[cfg(feature = "tls")]

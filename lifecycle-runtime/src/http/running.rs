@@ -11,6 +11,25 @@ use crate::work::{Window, Work};
 ///
 /// Its steps are those a plan would take; who calls them keeps the time. Dropping it changes
 /// nothing: the server serves on.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle::HttpServer;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// # let router = axum::Router::new();
+/// let server = HttpServer::new(listener, router).spawn();
+/// // … and in the end:
+/// match tokio::time::timeout(Duration::from_secs(10), server.stop()).await {
+///     Ok(stopped) => stopped?,
+///     Err(_) => server.abandon(),
+/// }
+/// assert_eq!((server.in_flight(), server.rejected()), (0, 0));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct RunningServer(Arc<HttpServer>);
 

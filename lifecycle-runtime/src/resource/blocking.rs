@@ -125,6 +125,22 @@ impl Default for BlockingWork {
 }
 
 /// Begins blocking work, from tasks and from plain threads. Clones share it.
+///
+/// ```
+/// use lifecycle::{Blocking, BlockingWork};
+///
+/// /// A handler's: what was not begun can be tried elsewhere, what panicked cannot.
+/// async fn checksum(work: &Blocking, text: Vec<u8>) -> Result<u64, (u16, String)> {
+///     let sum = move |_| text.iter().copied().map(u64::from).sum();
+///     let ticket = work.spawn("checksum", sum).map_err(|closed| (503, closed.to_string()))?;
+///     ticket.await.map_err(|lost| (500, lost.to_string()))
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let work = BlockingWork::new().handle();
+/// assert_eq!(checksum(&work, vec![1, 2, 3]).await, Ok(6));
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Blocking(Arc<Shared>);
 

@@ -112,6 +112,29 @@ impl<R> QueueConsumer<R> {
 }
 
 /// A consumer's right to claim jobs. Clones share it: give one to each worker.
+///
+/// ```
+/// use lifecycle::{Claims, QueueConsumer};
+///
+/// # async fn receive() -> u64 { 7 }
+/// # async fn send(_: u64) {}
+/// # async fn give_back(_: u64) {}
+/// async fn worker(claims: Claims) {
+///     while let Some(mail) = claims.next(receive()).await {
+///         let working = claims.working(mail);
+///         tokio::select! {
+///             () = send(mail) => {}
+///             () = claims.cancelled() => {
+///                 give_back(mail).await;
+///                 working.handed_back();
+///             }
+///         }
+///     }
+/// }
+/// let emails = QueueConsumer::new(|claims| async move {
+///     tokio::join!(worker(claims.clone()), worker(claims.clone()));
+/// });
+/// ```
 pub struct Claims {
     hub: Arc<Hub>,
 }

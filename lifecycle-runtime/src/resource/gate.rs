@@ -74,6 +74,25 @@ impl Default for CriticalSection {
 }
 
 /// Lets work into a [`CriticalSection`], from tasks and from plain threads. Clones share it.
+///
+/// ```
+/// use lifecycle::{Closed, CriticalSection, Gate};
+///
+/// # async fn pay() {}
+/// # async fn roll_back() {}
+/// async fn transfer(gate: &Gate, order: u64) -> Result<(), Closed> {
+///     let inside = gate.enter(format!("order {order}"))?; // nothing has happened yet
+///     tokio::select! {
+///         () = pay() => {}
+///         () = inside.cancelled() => roll_back().await,
+///     }
+///     Ok(())
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # assert!(transfer(&CriticalSection::new().handle(), 7).await.is_ok());
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Gate(Shared);
 

@@ -13,6 +13,24 @@ use super::served::{Hub, Served};
 use crate::cancellation::Cancellation;
 
 /// What a running server, task or scheduled job looks at to learn that it must stop. Clones share it.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle::{Stopping, Task};
+///
+/// # async fn sweep(_: lifecycle::Cancellation) {}
+/// async fn sweeping(stopping: Stopping) {
+///     while !stopping.is_requested() {
+///         let _working = stopping.working("sweep"); // waited for, and named if it takes too long
+///         sweep(stopping.cancellation()).await;
+///         tokio::select! {
+///             () = tokio::time::sleep(Duration::from_secs(60)) => {}
+///             () = stopping.requested() => {}
+///         }
+///     }
+/// }
+/// let sweeper = Task::new(sweeping);
+/// ```
 #[derive(Clone)]
 pub struct Stopping {
     pub(super) hub: Arc<Hub>,

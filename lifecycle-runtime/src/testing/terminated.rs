@@ -10,6 +10,25 @@ use crate::report::{Outcome, Report, StepOutcome, StepReport};
 /// How the service stopped: its [`Report`], and the platform's clock beside it.
 ///
 /// Every assertion that fails shows the whole report as a table.
+///
+/// ```
+/// # mod shop { lifecycle::include_plan!("tests/macros/shop.yaml"); }
+/// # use shop::Resources;
+/// # use lifecycle::{Database, StepOutcome, Task};
+/// # use lifecycle::testing::Termination;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # tokio::time::pause();
+/// # let termination = Termination::of(Resources::plan())
+/// #     .with("jobs", Task::new(|stopping| async move { stopping.requested().await }))
+/// #     .with("orders-db", Database::new(|| async {}));
+/// let report = termination.platform("kubernetes").run().await;
+/// report.assert_nothing_lost();
+/// assert_eq!(report.step("jobs").outcome, StepOutcome::Done);
+/// assert!(report.left_before_deadline() < report.left_before_kill());
+/// assert!(report.to_string().starts_with("shop on kubernetes: clean, exit code 0, after"));
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Terminated {
     report: Report,

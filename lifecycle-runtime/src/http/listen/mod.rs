@@ -40,6 +40,20 @@ use super::wire::Raw;
 /// next activation by systemd. What this process has accepted itself it serves to the end. Listeners
 /// from `Listener::activated` are of this kind, and any other becomes one with
 /// [`Listener::shared`].
+///
+/// ```
+/// use lifecycle::{HttpServer, Listener};
+/// use tokio::net::TcpListener;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// # let router = axum::Router::new();
+/// // A socket that the parent goes on accepting from when this process has gone.
+/// let inherited = TcpListener::bind("127.0.0.1:0").await?;
+/// let server = HttpServer::new(Listener::from(inherited).shared(), router);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a listener is given to an `HttpServer`"]
 pub struct Listener {
     /// Dropped first: whether the file is still ours can be told only while the socket is open.

@@ -7,6 +7,22 @@ use std::time::Duration;
 use crate::cancellation::Cancellation;
 
 /// What blocking work looks at to learn that it must stop. Clones share it.
+///
+/// ```
+/// use lifecycle::StopFlag;
+///
+/// /// Row by row: to be given up between two of them.
+/// fn import(rows: &[&str], stop: &StopFlag) -> usize {
+///     rows.iter().take_while(|_| !stop.is_cancelled()).map(|row| row.len()).sum()
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let work = lifecycle::BlockingWork::new().handle();
+/// let imported = work.spawn("import", |stop| import(&["mug", "cup"], &stop))?.await?;
+/// assert_eq!(imported, 6);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct StopFlag(pub(super) Arc<Flag>);
 

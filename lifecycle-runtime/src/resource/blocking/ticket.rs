@@ -37,6 +37,18 @@ impl<T> fmt::Debug for Ticket<T> {
 
 /// Blocking work that returned nothing: it panicked, or the step's timeout passed before a thread was
 /// free for it.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), lifecycle::Closed> {
+/// let work = lifecycle::BlockingWork::new().handle();
+/// let ticket = work.spawn("import", |_| panic!("row 7 has no price"))?;
+/// let Err(lost): Result<(), _> = ticket.await else { unreachable!() };
+/// assert_eq!(lost.panic(), Some("row 7 has no price"));
+/// assert_eq!(lost.to_string(), "`import` panicked: row 7 has no price");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lost {
     name: String,

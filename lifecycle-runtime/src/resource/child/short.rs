@@ -144,6 +144,23 @@ impl fmt::Debug for Children {
 }
 
 /// Why a program was not started.
+///
+/// ```
+/// use std::process::Command;
+/// use lifecycle::{ChildProcess, NotStarted};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let programs = ChildProcess::on_demand().handle();
+/// let answer = match programs.spawn(Command::new("/no/such/program")) {
+///     Ok(_) => "it runs".to_owned(),
+///     Err(NotStarted::Closed(closed)) => format!("try again in {:?}", closed.retry_after()),
+///     Err(NotStarted::Failed(error)) => error.kind().to_string(),
+///     Err(other) => other.to_string(),
+/// };
+/// assert_eq!(answer, "entity not found");
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum NotStarted {

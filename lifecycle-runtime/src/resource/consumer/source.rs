@@ -116,6 +116,17 @@ pub trait Source: Sized + Send + 'static {
 pub type Claimed<S> = Vec<(<S as Source>::Payload, <S as Source>::Job)>;
 
 /// What a claim is asked for.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle::Demand;
+///
+/// /// As SQS takes it: ten messages at most, and a visibility timeout in whole seconds.
+/// fn receive(demand: Demand) -> (usize, u64) {
+///     let lease = demand.lease.unwrap_or(Duration::from_secs(30));
+///     (demand.most.min(10), lease.as_secs())
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Demand {
@@ -133,6 +144,30 @@ pub struct Demand {
 /// still be at work, so the job is another's only when its lease lapses. The report names both kinds.
 ///
 /// A method that panics leaves the job's end unknown, as one that fails does.
+///
+/// A job that left its queue when it was claimed, and that is tried five times:
+///
+/// ```
+/// # use std::error::Error;
+/// # use tokio::sync::mpsc::{UnboundedSender, error::SendError};
+/// use lifecycle::Job;
+///
+/// struct Mail { address: String, attempts: u32, queue: UnboundedSender<(String, u32)> }
+///
+/// impl Job for Mail {
+///     type Error = SendError<(String, u32)>;
+///
+///     fn id(&self) -> String { self.address.clone() }
+///     async fn finish(self) -> Result<(), Self::Error> { Ok(()) }
+///     async fn hand_back(self) -> Result<(), Self::Error> {
+///         self.queue.send((self.address, self.attempts))
+///     }
+///     async fn failed(mut self, _: Box<dyn Error + Send + Sync>) -> Result<(), Self::Error> {
+///         self.attempts += 1;
+///         if self.attempts < 5 { self.hand_back().await } else { self.finish().await }
+///     }
+/// }
+/// ```
 pub trait Job: Send + 'static {
     /// Why the queue did not take the answer.
     type Error: Into<Box<dyn Error + Send + Sync>> + Send;

@@ -11,6 +11,16 @@ const REASON: usize = 123;
 const GOING_AWAY: u16 = 1001;
 
 /// What a session is told when its moment to leave has come.
+///
+/// ```
+/// use lifecycle::Farewell;
+///
+/// /// The last of a stream of server-sent events: the browser comes back by itself, to somebody else.
+/// fn last_event(farewell: &Farewell) -> String {
+///     let retry = farewell.retry_after().as_millis();
+///     format!("event: bye\nretry: {retry}\ndata: {}\n\n", farewell.reason())
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Farewell {
     reason: Arc<str>,

@@ -18,6 +18,21 @@ use crate::resource::{StartUp, wirable};
 use crate::work::{Active, BoxFuture, Failure, Tally, Window, Work};
 
 /// Through which sessions come in. Clones share it: each handler has one.
+///
+/// ```
+/// use lifecycle::WebSockets;
+///
+/// # fn main() -> Result<(), lifecycle::Closed> {
+/// let rooms = WebSockets::new();
+/// let sessions = rooms.handle(); // for the handlers
+///
+/// let ada = sessions.enter_foreign("ada")?;
+/// assert_eq!((sessions.count(), sessions.is_open()), (1, true));
+/// drop(ada);
+/// assert_eq!(sessions.count(), 0);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Sessions {
     hall: Arc<Hall>,

@@ -14,6 +14,26 @@ use super::hall::Presence;
 /// taken the last byte, however early this is dropped. The resource's step waits until all are gone.
 /// Those that are left at its timeout are named in the
 /// report as `unfinished`, with the age of the oldest.
+///
+/// ```
+/// use lifecycle::Session;
+/// use tokio::sync::mpsc::{Receiver, Sender};
+///
+/// /// Passes on what is said, until one side has nothing to say any more.
+/// async fn talk(session: Session, mut said: Receiver<String>, client: Sender<String>) {
+///     loop {
+///         let line = tokio::select! {
+///             line = said.recv() => line,
+///             farewell = session.leaving() => {
+///                 let _ = client.send(format!("{} {}", farewell.code(), farewell.reason())).await;
+///                 return;
+///             }
+///         };
+///         let Some(line) = line else { return };
+///         let _ = client.send(line).await;
+///     }
+/// }
+/// ```
 #[must_use = "the session counts as ended as soon as this is dropped; keep it as long as the client is connected"]
 pub struct Session(Arc<Presence>);
 
