@@ -69,6 +69,34 @@ fn every_test_that_the_threat_model_names_is_there() {
 }
 
 #[test]
+fn what_ci_insists_on_is_what_a_test_says_when_it_is_missing() {
+    let root = root();
+    let script = std::fs::read_to_string(root.join(".ci/there")).unwrap();
+    let named = script.split("insist ").skip(1).filter_map(|rest| {
+        let word = rest.split_once('\n').unwrap().0;
+        let quoted = word.strip_prefix('\'').and_then(|it| it.split('\'').next());
+        quoted.or_else(|| word.split(|c: char| "\"; ".contains(c)).next())
+    });
+    let listed = script
+        .split(|c: char| !c.is_ascii_uppercase() && c != '_')
+        .filter(|word| word.starts_with("LIFECYCLE_") && *word != "LIFECYCLE_NO_SKIPS");
+    let names: BTreeSet<&str> = named.chain(listed).filter(|it| !it.is_empty()).collect();
+    assert!(names.len() >= 25, "{names:?}");
+    let mut said = String::new();
+    for entry in ignore::WalkBuilder::new(&root).build() {
+        let path = entry.unwrap().into_path();
+        let is_test = path.components().any(|it| it.as_os_str() == "tests");
+        if is_test && path.extension().is_some_and(|it| it == "rs") {
+            said += &std::fs::read_to_string(&path).unwrap();
+        }
+    }
+    // A name that no test says any more insists on nothing. One in backticks may be put in by the test.
+    let is_said = |name: &str| said.contains(name) || said.contains(&name.replace('`', "\""));
+    let unsaid: Vec<_> = names.iter().filter(|name| !is_said(name)).collect();
+    assert!(unsaid.is_empty(), "{unsaid:?}");
+}
+
+#[test]
 fn every_place_that_the_pages_name_is_there() {
     let root = root();
     let functions = Tree::read(&root).functions;
