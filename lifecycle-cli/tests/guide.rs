@@ -24,6 +24,16 @@ const PAGES: [&str; 5] = [
     "docs/releasing.md",
 ];
 
+/// Pages that tell how something was tried or measured. What they name may be of a user's own project.
+const MEASURED: [&str; 6] = [
+    "docs/benchmarks.md",
+    "docs/performance.md",
+    "docs/footprint.md",
+    "docs/reliability.md",
+    "docs/drill.md",
+    "fuzz/README.md",
+];
+
 #[test]
 fn every_place_that_the_guide_names_is_there() {
     let root = root();
@@ -141,10 +151,11 @@ fn what_the_pages_tell_to_run_can_be_run() {
     let tree = Tree::read(&root);
     let help = stdout(&run(&root, &["--help"]));
     let (mut commands, mut faults) = (0, String::new());
-    for page in PAGES {
+    for page in PAGES.into_iter().chain(MEASURED) {
         let text = std::fs::read_to_string(root.join(page)).unwrap();
         let typed = text.lines().filter_map(|line| line.strip_prefix("$ "));
-        for command in typed.chain(spans(&text)) {
+        let shown = shown(&text).filter(|line| is_script(line));
+        for command in typed.chain(shown).chain(spans(&text)) {
             let command = command.split(" #").next().unwrap().trim();
             let words: Vec<&str> = command
                 .split_whitespace()
@@ -153,10 +164,9 @@ fn what_the_pages_tell_to_run_can_be_run() {
             let fault = match words.as_slice() {
                 ["cargo", sub @ ("test" | "bench"), arguments @ ..] => tree.fault(sub, arguments),
                 ["lifecycle", sub, arguments @ ..] => of_ours(&help, sub, arguments),
-                [program, ..] if program.starts_with(".ci/") || program.starts_with("bench/") => {
-                    let mode = std::fs::metadata(root.join(program)).map(|it| it.permissions());
-                    let is_program = mode.is_ok_and(|mode| mode.mode() & 0o111 != 0);
-                    (!is_program).then(|| format!("{program} cannot be run"))
+                [directory] if root.join(directory).is_dir() => continue,
+                [program, arguments @ ..] if is_script(program) => {
+                    of_script(&root.join(program), arguments)
                 }
                 _ => continue,
             };
@@ -167,7 +177,41 @@ fn what_the_pages_tell_to_run_can_be_run() {
         }
     }
     assert!(faults.is_empty(), "{faults}");
-    assert!(commands >= 40, "{commands} commands");
+    assert!(commands >= 100, "{commands} commands");
+}
+
+/// Whether this begins with one of the repository's own programs.
+fn is_script(command: &str) -> bool {
+    ["bench/", ".ci/", "fuzz/run"]
+        .iter()
+        .any(|begin| command.starts_with(begin))
+}
+
+/// A program of the repository: it can be run, and knows these options.
+fn of_script(program: &Path, arguments: &[&str]) -> Option<String> {
+    let mode = std::fs::metadata(program).map(|it| it.permissions());
+    if !mode.is_ok_and(|mode| mode.mode() & 0o111 != 0) {
+        return Some("it cannot be run".to_owned());
+    }
+    let text = std::fs::read_to_string(program).unwrap();
+    // What it hands its options on to.
+    let harness = root().join("bench/harness/main.rs");
+    let harness = std::fs::read_to_string(harness).unwrap();
+    let mut options = arguments.iter().filter(|word| word.starts_with("--"));
+    let unknown = options.find(|option| {
+        let known = text.contains(**option);
+        let known = known || text.contains("lifecycle-bench") && harness.contains(**option);
+        !known && **option != "--help"
+    });
+    unknown.map(|option| format!("it has no {option}"))
+}
+
+/// The lines of blocks that show commands as they are typed.
+fn shown(text: &str) -> impl Iterator<Item = &str> {
+    let blocks = text.split("```").skip(1).step_by(2);
+    blocks
+        .filter_map(|block| block.strip_prefix("text\n"))
+        .flat_map(str::lines)
 }
 
 /// A command of this program: there is such a one, and it has these options.

@@ -15,7 +15,6 @@ use std::sync::Mutex;
 use lifecycle_tests::{program, root, skipped};
 use serde_json::Value;
 
-
 /// Drills side by side; they mostly wait.
 const AT_ONCE: usize = 4;
 /// The marks around the table in the page.
