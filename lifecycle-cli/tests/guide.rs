@@ -82,15 +82,15 @@ fn every_test_that_the_threat_model_names_is_there() {
 fn what_ci_insists_on_is_what_a_test_says_when_it_is_missing() {
     let root = root();
     let script = std::fs::read_to_string(root.join(".ci/there")).unwrap();
-    let named = script.split("insist ").skip(1).filter_map(|rest| {
+    let quoted = script.split("insist ").skip(1).filter_map(|rest| {
         let word = rest.split_once('\n').unwrap().0;
-        let quoted = word.strip_prefix('\'').and_then(|it| it.split('\'').next());
-        quoted.or_else(|| word.split(|c: char| "\"; ".contains(c)).next())
+        let inside = word.strip_prefix('\'').and_then(|it| it.split('\'').next());
+        inside.or_else(|| word.split(|c: char| "\"; ".contains(c)).next())
     });
     let listed = script
         .split(|c: char| !c.is_ascii_uppercase() && c != '_')
         .filter(|word| word.starts_with("LIFECYCLE_") && *word != "LIFECYCLE_NO_SKIPS");
-    let names: BTreeSet<&str> = named.chain(listed).filter(|it| !it.is_empty()).collect();
+    let names: BTreeSet<&str> = quoted.chain(listed).filter(|it| !it.is_empty()).collect();
     assert!(names.len() >= 25, "{names:?}");
     let mut said = String::new();
     for entry in ignore::WalkBuilder::new(&root).build() {
