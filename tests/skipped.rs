@@ -1,4 +1,5 @@
-//! How every test in this workspace says that it was skipped. Included as a module by each.
+//! How every test in this workspace says that it was skipped: by way of `lifecycle_tests`, or with this
+//! file as a module of its own.
 
 /// Says past the harness, which keeps what a passing test prints to itself, that something was not
 /// tested.
@@ -6,7 +7,7 @@
 /// # Panics
 ///
 /// Where `LIFECYCLE_NO_SKIPS` is `1`, which asks that everything be tested, or is a list with commas in
-/// between that names something `what` speaks of: `.ci/run` names what it has seen to be there.
+/// between that names something `what` speaks of: `.ci/there` names what it has seen to be there.
 pub(crate) fn skipped(what: &str) {
     let insisted = std::env::var("LIFECYCLE_NO_SKIPS").unwrap_or_default();
     let mut names = insisted.split(',').filter(|name| !name.is_empty());

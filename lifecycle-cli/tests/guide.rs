@@ -24,6 +24,16 @@ const PAGES: [&str; 5] = [
     "docs/releasing.md",
 ];
 
+/// Pages that tell how something was tried or measured. What they name may be of a user's own project.
+const MEASURED: [&str; 6] = [
+    "docs/benchmarks.md",
+    "docs/performance.md",
+    "docs/footprint.md",
+    "docs/reliability.md",
+    "docs/drill.md",
+    "fuzz/README.md",
+];
+
 #[test]
 fn every_place_that_the_guide_names_is_there() {
     let root = root();
@@ -66,6 +76,34 @@ fn every_test_that_the_threat_model_names_is_there() {
         }
     }
     assert!(tests >= 40, "{tests} tests");
+}
+
+#[test]
+fn what_ci_insists_on_is_what_a_test_says_when_it_is_missing() {
+    let root = root();
+    let script = std::fs::read_to_string(root.join(".ci/there")).unwrap();
+    let quoted = script.split("insist ").skip(1).filter_map(|rest| {
+        let word = rest.split_once('\n').unwrap().0;
+        let inside = word.strip_prefix('\'').and_then(|it| it.split('\'').next());
+        inside.or_else(|| word.split(|c: char| "\"; ".contains(c)).next())
+    });
+    let listed = script
+        .split(|c: char| !c.is_ascii_uppercase() && c != '_')
+        .filter(|word| word.starts_with("LIFECYCLE_") && *word != "LIFECYCLE_NO_SKIPS");
+    let names: BTreeSet<&str> = quoted.chain(listed).filter(|it| !it.is_empty()).collect();
+    assert!(names.len() >= 25, "{names:?}");
+    let mut said = String::new();
+    for entry in ignore::WalkBuilder::new(&root).build() {
+        let path = entry.unwrap().into_path();
+        let is_test = path.components().any(|it| it.as_os_str() == "tests");
+        if is_test && path.extension().is_some_and(|it| it == "rs") {
+            said += &std::fs::read_to_string(&path).unwrap();
+        }
+    }
+    // A name that no test says any more insists on nothing. One in backticks may be put in by the test.
+    let is_said = |name: &str| said.contains(name) || said.contains(&name.replace('`', "\""));
+    let unsaid: Vec<_> = names.iter().filter(|name| !is_said(name)).collect();
+    assert!(unsaid.is_empty(), "{unsaid:?}");
 }
 
 #[test]
@@ -113,10 +151,11 @@ fn what_the_pages_tell_to_run_can_be_run() {
     let tree = Tree::read(&root);
     let help = stdout(&run(&root, &["--help"]));
     let (mut commands, mut faults) = (0, String::new());
-    for page in PAGES {
+    for page in PAGES.into_iter().chain(MEASURED) {
         let text = std::fs::read_to_string(root.join(page)).unwrap();
         let typed = text.lines().filter_map(|line| line.strip_prefix("$ "));
-        for command in typed.chain(spans(&text)) {
+        let shown = shown(&text).filter(|line| is_script(line));
+        for command in typed.chain(shown).chain(spans(&text)) {
             let command = command.split(" #").next().unwrap().trim();
             let words: Vec<&str> = command
                 .split_whitespace()
@@ -125,10 +164,9 @@ fn what_the_pages_tell_to_run_can_be_run() {
             let fault = match words.as_slice() {
                 ["cargo", sub @ ("test" | "bench"), arguments @ ..] => tree.fault(sub, arguments),
                 ["lifecycle", sub, arguments @ ..] => of_ours(&help, sub, arguments),
-                [program, ..] if program.starts_with(".ci/") || program.starts_with("bench/") => {
-                    let mode = std::fs::metadata(root.join(program)).map(|it| it.permissions());
-                    let is_program = mode.is_ok_and(|mode| mode.mode() & 0o111 != 0);
-                    (!is_program).then(|| format!("{program} cannot be run"))
+                [directory] if root.join(directory).is_dir() => continue,
+                [program, arguments @ ..] if is_script(program) => {
+                    of_script(&root.join(program), arguments)
                 }
                 _ => continue,
             };
@@ -139,7 +177,41 @@ fn what_the_pages_tell_to_run_can_be_run() {
         }
     }
     assert!(faults.is_empty(), "{faults}");
-    assert!(commands >= 40, "{commands} commands");
+    assert!(commands >= 100, "{commands} commands");
+}
+
+/// Whether this begins with one of the repository's own programs.
+fn is_script(command: &str) -> bool {
+    ["bench/", ".ci/", "fuzz/run"]
+        .iter()
+        .any(|begin| command.starts_with(begin))
+}
+
+/// A program of the repository: it can be run, and knows these options.
+fn of_script(program: &Path, arguments: &[&str]) -> Option<String> {
+    let mode = std::fs::metadata(program).map(|it| it.permissions());
+    if !mode.is_ok_and(|mode| mode.mode() & 0o111 != 0) {
+        return Some("it cannot be run".to_owned());
+    }
+    let text = std::fs::read_to_string(program).unwrap();
+    // What it hands its options on to.
+    let harness = root().join("bench/harness/main.rs");
+    let harness = std::fs::read_to_string(harness).unwrap();
+    let mut options = arguments.iter().filter(|word| word.starts_with("--"));
+    let unknown = options.find(|option| {
+        let known = text.contains(**option);
+        let known = known || text.contains("lifecycle-bench") && harness.contains(**option);
+        !known && **option != "--help"
+    });
+    unknown.map(|option| format!("it has no {option}"))
+}
+
+/// The lines of blocks that show commands as they are typed.
+fn shown(text: &str) -> impl Iterator<Item = &str> {
+    let blocks = text.split("```").skip(1).step_by(2);
+    blocks
+        .filter_map(|block| block.strip_prefix("text\n"))
+        .flat_map(str::lines)
 }
 
 /// A command of this program: there is such a one, and it has these options.

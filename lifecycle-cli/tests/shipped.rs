@@ -264,6 +264,29 @@ fn the_action_and_the_documented_workflows_keep_to_githubs_schema() {
     }
 }
 
+#[test]
+fn the_documented_job_keeps_to_gitlabs_schema() {
+    let Some(python) = python() else { return };
+    let jobs = blocks("docs/ci.md", "shutdown-budget:");
+    let [job] = jobs.as_slice() else {
+        panic!("{jobs:?}")
+    };
+    let check = |job: &str| {
+        let directory = project(&[(".gitlab-ci.yml", job)]);
+        Command::new(&python)
+            .args(["-m", "check_jsonschema"])
+            .args(["--builtin-schema", "vendor.gitlab-ci"])
+            .args(["--data-transform", "gitlab-ci"])
+            .arg(directory.path().join(".gitlab-ci.yml"))
+            .output()
+            .unwrap()
+    };
+    let read = check(job);
+    assert!(read.status.success(), "{}", answer(&read));
+    let misspelt = check(&job.replace("reports:", "reported:"));
+    assert!(!misspelt.status.success(), "{}", answer(&misspelt));
+}
+
 /// A repository of Git with these files.
 fn repository(files: &[(&str, &str)]) -> tempfile::TempDir {
     let project = project(files);

@@ -12,13 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
-use lifecycle_tests::{program, root};
+use lifecycle_tests::{program, root, skipped};
 use serde_json::Value;
-
-#[path = "../skipped.rs"]
-mod skipped;
-
-use skipped::skipped;
 
 /// Drills side by side; they mostly wait.
 const AT_ONCE: usize = 4;

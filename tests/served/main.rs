@@ -4,10 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use lifecycle_tests::{program, root};
-
-#[path = "../skipped.rs"]
-mod skipped;
+use lifecycle_tests::{program, root, skipped};
 
 /// Where `.ci/run` puts what drives the browser.
 const DRIVER: &str = "LIFECYCLE_PLAYWRIGHT";
@@ -35,7 +32,7 @@ fn a_person_edits_sees_mends_saves_and_drills() {
     let browser = on_path(&["chromium", "chromium-browser", "google-chrome"]);
     let node = on_path(&["node"]);
     let (Some(driver), Some(browser), Some(node)) = (driver, browser, node) else {
-        skipped::skipped(&format!(
+        skipped(&format!(
             "the local page in a browser: needs Chromium, node, and playwright-core's directory in {DRIVER}"
         ));
         return;

@@ -11,11 +11,9 @@ mod rabbitmq;
 mod redis;
 mod scenes;
 mod server;
-#[path = "../../../skipped.rs"]
-mod skipped;
 mod worker;
 
-use skipped::skipped;
+use lifecycle_tests::skipped;
 
 /// A queue on the server, seen from outside the worker. The calls block; a scene has a thread.
 trait Queue: Send + 'static {
