@@ -31,4 +31,5 @@ fn its_links_lead_to_pages() {
         .filter(|rule| !directory.join(format!("{rule}.md")).exists())
         .collect();
     assert!(lost.is_empty(), "{lost:?}");
+    assert!(hazards::all().count() > 100);
 }

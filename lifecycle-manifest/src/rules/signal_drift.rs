@@ -86,6 +86,7 @@ pub(super) fn check(pair: &Pair<'_>, findings: &mut Vec<Finding>) {
             )
         }
         None if usual == planned => return,
+        None if pair.is_said_elsewhere("KillSignal") => return,
         None if pair.is_said_elsewhere("stop_signal") => return,
         None => (
             container_place(container),
