@@ -66,7 +66,7 @@ impl DurationError {
             }
             Self::Negative => "write how long it takes, such as `15s`".to_owned(),
             Self::Order => "write `1m30s`, not `30s1m`".to_owned(),
-            Self::TooLong => "a shutdown takes minutes: write less than `168h`".to_owned(),
+            Self::TooLong => "a shutdown takes minutes: write `168h` or less".to_owned(),
             _ => match self.meant() {
                 Some(meant) => format!("write `{meant}`"),
                 None => "write it in `h`, `m`, `s` and `ms`, such as `15s`, `250ms` or `1m30s`"
