@@ -97,14 +97,19 @@ struct Ended {
     took: Duration,
 }
 
-/// Starts the subject with these faults, sends SIGTERM once it is ready, and waits for its end.
+/// The subject with these faults.
 fn drilled(faults: &str) -> Ended {
+    stopped("LIFECYCLE_FAULTS", faults)
+}
+
+/// Starts the subject with a variable, sends SIGTERM once it is ready, and waits for its end.
+fn stopped(variable: &str, value: &str) -> Ended {
     let folder = tempfile::tempdir().unwrap();
     let report = folder.path().join("report.json");
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["subject", "--exact", "--ignored", "--nocapture"])
         .env("SUBJECT", "1")
-        .env("LIFECYCLE_FAULTS", faults)
+        .env(variable, value)
         .env("LIFECYCLE_REPORT", &report)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -228,4 +233,14 @@ fn a_program_without_faults_says_that_it_ignores_them() {
                 `faults`";
     assert!(ended.stderr.contains(said), "{}", ended.stderr);
     assert!(ended.report.unwrap().get("faults").is_none());
+}
+
+#[cfg(not(feature = "aws"))]
+#[test]
+fn a_program_without_aws_says_that_it_does_not_ask_it() {
+    let ended = stopped("LIFECYCLE_AWS", "spot");
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let said =
+        "log: LIFECYCLE_AWS is set and ignored: the program was built without the feature `aws`";
+    assert!(ended.stderr.contains(said), "{}", ended.stderr);
 }
