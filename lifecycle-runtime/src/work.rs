@@ -37,9 +37,7 @@ pub(crate) trait Work: Send + Sync + 'static {
     /// words, and stops the service. Called once, after `start`.
     ///
     /// `None`: a resource that only has an end, such as a connection pool.
-    fn ended(&self) -> Option<BoxFuture<Result<(), String>>> {
-        Some(Box::pin(std::future::pending()))
-    }
+    fn ended(&self) -> Option<BoxFuture<Result<(), String>>>;
 
     /// Every resource is up, and readiness turns 200.
     fn ready(&self) {}

@@ -125,6 +125,22 @@ async fn a_child_that_is_called_off_is_no_failure() {
     );
 }
 
+#[cfg(feature = "http")]
+#[tokio::test(start_paused = true)]
+async fn a_server_goes_on_when_the_last_task_has_ended() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = lifecycle::HttpServer::new(listener, axum::Router::new());
+    let http = step("http", Kind::HttpServer, ms(1000), &[]);
+    let service = Lifecycle::new(plan(ZERO, vec![http, work()]))
+        .with("http", server)
+        .with("work", Task::new(|_| sleep(ms(100))));
+    let report = stopped(service).await;
+    assert_ne!(
+        report.cause.as_deref(),
+        Some("everything that served has ended")
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn handlers_start_children_until_the_window_opens() {
     let task = Task::tasks();
