@@ -238,6 +238,26 @@ pub(crate) fn empty() -> Document {
 mod tests {
     use super::Deployed;
 
+    #[test]
+    fn files_of_other_languages_are_known_by_their_endings() {
+        let all: Vec<&str> = Deployed::endings().collect();
+        for name in [
+            "shop.service",
+            "shop.socket",
+            "10-time.conf",
+            "Procfile",
+            "fly.toml",
+            "shop.hcl",
+        ] {
+            assert_eq!(
+                all.iter().filter(|it| name.ends_with(*it)).count(),
+                1,
+                "{name}"
+            );
+        }
+        assert!(!all.iter().any(|it| "README.md".ends_with(it)));
+    }
+
     /// Where there is one container no rule asks for its image, and a first manifest does.
     #[test]
     fn the_image_of_an_only_container_is_read() {
