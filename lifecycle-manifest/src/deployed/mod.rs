@@ -239,6 +239,13 @@ mod tests {
     use super::Deployed;
 
     #[test]
+    fn what_a_cluster_answers_with_may_be_larger_than_a_manifest() {
+        let long = "x".repeat(crate::text::Limits::default().bytes);
+        let deployed = Deployed::named("all.yaml", &format!("# {long}\nkind: List\nitems: []\n"));
+        assert!(deployed.errors.is_empty(), "{:?}", deployed.errors);
+    }
+
+    #[test]
     fn files_of_other_languages_are_known_by_their_endings() {
         let all: Vec<&str> = Deployed::endings().collect();
         for name in [
