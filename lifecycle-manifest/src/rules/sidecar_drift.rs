@@ -185,8 +185,8 @@ fn absent(pair: &Pair<'_>, name: &Written<String>, text: String, help: &str) -> 
         pair.title()
     );
     let mut finding = pair
-        .finding(&RULE, message, Place::Key(pair.workload().spec.clone()))
-        .label("no container of that name here")
+        .finding(&RULE, message, pair.container_place())
+        .label("no container of that name beside this one")
         .beside((Place::Value(name.route.clone()), text))
         .help(help);
     finding.severity = Severity::Warning;
@@ -229,21 +229,11 @@ fn on_ecs(pair: &Pair<'_>, sidecar: &EcsSidecar, findings: &mut Vec<Finding>) {
     let name = sidecar.name.value.as_str();
     let planned = sidecar.timeout.value;
     let title = pair.title();
-    let beside = |text: String| (Place::Value(sidecar.name.route.clone()), text);
     let mut containers = pair.workload().containers.iter();
     let Some(container) = containers.find(|container| container.name() == name) else {
-        let message =
-            format!("`{name}` is in the manifest, and {title} does not have it: the safe side");
-        let mut finding = pair
-            .finding(&RULE, message, pair.container_place())
-            .label("no container of that name beside this one")
-            .beside(beside(format!(
-                "stops after the program, within {}, by the manifest",
-                human(planned)
-            )))
-            .help("add it to the task definition, or take it from the manifest");
-        finding.severity = Severity::Warning;
-        findings.push(finding);
+        let text = format!("stops after the program, within {}", human(planned));
+        let help = "add it to the task definition, or take it from the manifest";
+        findings.push(absent(pair, &sidecar.name, text, help));
         return;
     };
     if !pair.workload().depends_on(pair.container(), name) {
@@ -254,7 +244,8 @@ fn on_ecs(pair: &Pair<'_>, sidecar: &EcsSidecar, findings: &mut Vec<Finding>) {
         findings.push(
             pair.finding(&RULE, message, container_place(container))
                 .label("gets its signal together with the program")
-                .beside(beside(
+                .beside((
+                    Place::Value(sidecar.name.route.clone()),
                     "stops after the program, by the manifest".to_owned(),
                 ))
                 .help(format!(
