@@ -14,6 +14,18 @@ use crate::drain::State;
 
 pin_project! {
     /// The body of an answer that [`Drain`](crate::Drain) counts as in flight until its end.
+    ///
+    /// Around [`Drain`](crate::Drain) it is what other middleware sees of an answer:
+    ///
+    /// ```
+    /// use actix_web::body::EitherBody;
+    /// use actix_web::dev::ServiceResponse;
+    /// use lifecycle_actix::Counted;
+    ///
+    /// fn status<B>(answer: &ServiceResponse<EitherBody<Counted<B>>>) -> u16 {
+    ///     answer.status().as_u16()
+    /// }
+    /// ```
     pub struct Counted<B> {
         #[pin]
         body: B,

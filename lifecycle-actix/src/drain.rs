@@ -113,6 +113,22 @@ where
 }
 
 /// An application with [`Drain`] around it.
+///
+/// It is the `Transform` of [`Drain`], and made when an application starts:
+///
+/// ```
+/// use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
+/// use actix_web::Error;
+/// use lifecycle_actix::{Drain, DrainService};
+///
+/// fn named<S>(drain: &Drain, application: S) -> impl Future<Output = Result<DrainService<S>, ()>>
+/// where
+///     S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
+///     S::Future: 'static,
+/// {
+///     drain.new_transform(application)
+/// }
+/// ```
 pub struct DrainService<S> {
     service: S,
     state: Arc<State>,

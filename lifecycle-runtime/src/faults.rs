@@ -48,6 +48,13 @@ pub enum Fault {
 }
 
 /// Why a text is no fault.
+///
+/// ```
+/// use lifecycle::testing::Fault;
+///
+/// let error = "hnag".parse::<Fault>().unwrap_err();
+/// assert!(error.to_string().contains("hang"), "{error}");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownFault(pub(crate) String);
 

@@ -25,6 +25,15 @@ const PASSED_ON: [i32; 9] = [
 /// [`Runtime::run`](crate::Runtime::run) begins with this. With [`Lifecycle`](crate::Lifecycle), call it
 /// as the first thing in `main`, before there is a runtime or a thread. See
 /// [the manual](crate::manual::child_processes#as-a-containers-first-process).
+///
+/// ```
+/// lifecycle::init(); // in a container's first process, all below runs in its child
+///
+/// let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+/// // … `block_on` with a `Lifecycle`
+/// # drop(runtime);
+/// # Ok::<_, std::io::Error>(())
+/// ```
 pub fn init() {
     if let Some(code) = duties() {
         std::process::exit(code);

@@ -9,6 +9,20 @@ use std::time::Duration;
 use crate::work::FOR_EVER;
 
 /// How a service stops: its steps in order, and what each platform gives them.
+///
+/// The plan that a program is built with can be read by its own tests, and by whatever it prints of
+/// itself:
+///
+/// ```
+/// # mod shop { lifecycle::include_plan!("tests/macros/shop.yaml"); }
+/// # use shop::Resources;
+/// let plan = Resources::plan();
+/// assert_eq!(plan.service, "shop");
+/// assert_eq!(plan.steps.len(), 2);
+/// for timeline in plan.timelines.iter().chain([&plan.unmanaged]) {
+///     assert_eq!(timeline.timeouts.len(), plan.steps.len());
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The service's name, as in `service:`.
@@ -30,6 +44,15 @@ pub struct Plan {
 }
 
 /// One resource's end.
+///
+/// ```
+/// # mod shop { lifecycle::include_plan!("tests/macros/shop.yaml"); }
+/// # use shop::Resources;
+/// let plan = Resources::plan();
+/// let database = plan.steps.iter().find(|step| step.name == "orders-db").unwrap();
+/// let before: Vec<_> = database.waits_for.iter().map(|&index| &*plan.steps[index].name).collect();
+/// assert_eq!(before, ["jobs"]);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Step {
     /// The resource's name in the manifest.
@@ -52,6 +75,12 @@ pub struct Step {
 }
 
 /// What an error or a panic of a resource leads to while the service runs: `on_failure:`.
+///
+/// ```
+/// use lifecycle::plan::OnFailure;
+///
+/// assert_eq!(OnFailure::default(), OnFailure::Stop);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnFailure {
     /// The service stops in order, with a non-zero exit code.
@@ -62,6 +91,16 @@ pub enum OnFailure {
 }
 
 /// What one platform gives the plan, counted from the stop signal.
+///
+/// ```
+/// # mod shop { lifecycle::include_plan!("tests/macros/shop.yaml"); }
+/// # use shop::Resources;
+/// let plan = Resources::plan();
+/// let timeline = &plan.unmanaged;
+/// // The watchdog ends the process before whoever started it loses patience.
+/// assert!(timeline.settle < timeline.deadline && timeline.deadline < timeline.kill);
+/// assert!(timeline.kill <= timeline.grace);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Timeline {
     /// The platform's key in the manifest, such as `kubernetes`.
@@ -84,6 +123,19 @@ pub struct Timeline {
 }
 
 /// The health server: `traffic.health`.
+///
+/// ```
+/// use lifecycle::plan::Health;
+///
+/// let own_server = Health {
+///     port: Some(9090),
+///     ready: "/ready".into(),
+///     live: "/live".into(),
+/// };
+/// // The service mounts `lifecycle::health()` on a server of its own instead:
+/// let mounted = Health { port: None, ..own_server };
+/// # assert_eq!(mounted.ready, "/ready");
+/// ```
 #[derive(Debug, Clone)]
 pub struct Health {
     /// The port it listens on; `None`: no server of its own, the service mounts the answers.
@@ -95,6 +147,12 @@ pub struct Health {
 }
 
 /// What to do when the deployment was generated from another plan: `drift:`.
+///
+/// ```
+/// use lifecycle::plan::Drift;
+///
+/// assert_eq!(Drift::default(), Drift::Warn);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Drift {
     /// Say so in the log and go on.
@@ -105,6 +163,15 @@ pub enum Drift {
 }
 
 /// When a resource is let go, unless `after` or `uses` say otherwise.
+///
+/// Phases are ordered as they happen:
+///
+/// ```
+/// use lifecycle::plan::Phase;
+///
+/// assert!(Phase::Drain < Phase::Flush && Phase::Flush < Phase::Close);
+/// assert_eq!(Phase::Flush.as_str(), "flush");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
     /// Work in flight is finished.
@@ -129,6 +196,12 @@ impl Phase {
 macro_rules! kinds {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
         /// What kind of resource a step lets go of.
+        ///
+        /// ```
+        /// use lifecycle::plan::Kind;
+        ///
+        /// assert_eq!(Kind::QueueConsumer.as_str(), "queue-consumer");
+        /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Kind { $($(#[$doc])* $variant,)* }
 

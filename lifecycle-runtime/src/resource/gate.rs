@@ -142,6 +142,19 @@ impl fmt::Debug for Gate {
 }
 
 /// Stands for one piece of work inside a [`CriticalSection`]; dropping it leaves.
+///
+/// ```
+/// use lifecycle::CriticalSection;
+///
+/// let gate = CriticalSection::new().handle();
+/// let inside = gate.enter("import").expect("the gate is open");
+/// let mut rows = (1..=3).peekable();
+/// while rows.peek().is_some() && !inside.is_cancelled() {
+///     let _row = rows.next(); // … in one transaction
+/// }
+/// drop(inside); // others wait for this to be left
+/// # assert_eq!(rows.next(), None);
+/// ```
 #[derive(Debug)]
 #[must_use = "the work has left as soon as this guard is dropped; bind it to a name such as `_inside`"]
 pub struct Inside {

@@ -255,6 +255,18 @@ fn keep_latest(list: &mut Vec<String>, entry: String, most: usize) {
 ///
 /// The resource's step is not done before every guard is gone, and the names of those that are left
 /// at the timeout, or that were dropped by a panic, are the report's `unfinished`.
+///
+/// ```
+/// use lifecycle::Task;
+///
+/// let mirror = Task::new(|stopping| async move {
+///     while !stopping.is_requested() {
+///         let working = stopping.working("page 7");
+///         tokio::task::yield_now().await; // … copy it
+///         drop(working); // copied
+///     }
+/// });
+/// ```
 #[must_use = "the work counts as ended as soon as this guard is dropped; bind it to a name such as `_working`"]
 pub struct Working {
     roster: Arc<Roster>,

@@ -52,6 +52,17 @@ wirable!(Scheduler as Served, Scheduler);
 ///
 /// By the clock of the process: what has to happen at an hour of the day, or once for many instances,
 /// needs a lock or a mark outside of it.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle::Schedule;
+///
+/// const MINUTE: Duration = Duration::from_secs(60);
+///
+/// // At the start and then every five minutes, each run up to half a minute late; what a long run has
+/// // missed is left out.
+/// let sync = Schedule::every(5 * MINUTE).at_once().jitter(MINUTE / 2).skip_missed();
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "a schedule does nothing before it is given to a `Scheduler`"]
 pub struct Schedule {

@@ -108,6 +108,23 @@ impl Telemetry {
 }
 
 /// One of the exporters of [`Telemetry::all`].
+///
+/// ```
+/// use lifecycle::{Exporter, Telemetry};
+/// # struct Client;
+/// # impl Client {
+/// #     async fn flush(&self) -> Result<(), String> { Ok(()) }
+/// #     async fn close(self) {}
+/// # }
+/// # let (spans, last) = (Client, Client);
+/// # fn write_profile() -> std::io::Result<()> { Ok(()) }
+///
+/// let telemetry = Telemetry::all([
+///     Exporter::new("spans", move || async move { spans.flush().await })
+///         .finally(move || last.close()), // after the report has been logged
+///     Exporter::blocking("profile", write_profile),
+/// ]);
+/// ```
 #[must_use = "an exporter does nothing before it is part of a `Telemetry`"]
 pub struct Exporter {
     name: String,

@@ -8,6 +8,19 @@ use std::task::{Context, Poll, ready};
 use tokio::sync::oneshot;
 
 /// Resolves to what a piece of blocking work returned.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let work = lifecycle::BlockingWork::new().handle();
+/// let ticket = work.spawn("hash", |_| 6 * 7)?;
+/// assert_eq!(ticket.await?, 42);
+///
+/// // Nobody waits for this one; it is counted until its end all the same.
+/// drop(work.spawn("thumbnail 7", |_| { /* … */ })?);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "without its ticket nobody learns what the work returned; `drop` it to say so"]
 pub struct Ticket<T> {
     pub(super) name: String,

@@ -201,6 +201,27 @@ impl From<io::Error> for NotStarted {
 }
 
 /// A program that was started on demand. Dropping it kills the program and its group.
+///
+/// ```
+/// use std::process::{Command, Stdio};
+/// use lifecycle::ChildProcess;
+/// use tokio::io::AsyncWriteExt as _;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let programs = ChildProcess::on_demand().handle();
+/// let mut sort = Command::new("sort");
+/// sort.stdin(Stdio::piped()).stdout(Stdio::piped());
+///
+/// let mut sorting = programs.spawn(sort)?;
+/// let mut input = sorting.stdin.take().ok_or("no standard input")?;
+/// input.write_all(b"b\na\n").await?;
+/// drop(input); // the end of its input
+/// let output = sorting.wait_with_output().await?;
+/// assert_eq!(output.stdout, b"a\nb\n");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "the program is killed as soon as this is dropped"]
 pub struct Child {

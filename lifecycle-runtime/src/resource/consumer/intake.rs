@@ -24,6 +24,21 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// A [`QueueConsumer`] that lacks its handler.
+///
+/// ```
+/// # use lifecycle::Source;
+/// # fn wired<S: Source<Payload = String>>(mails: S) -> lifecycle::QueueConsumer {
+/// # async fn send(mail: String) -> std::io::Result<()> { Ok(()) }
+/// use lifecycle::QueueConsumer;
+///
+/// QueueConsumer::of(mails).concurrency(8).each(|mail, cancelled| async move {
+///     tokio::select! {
+///         sent = send(mail) => sent,
+///         () = cancelled.cancelled() => Err(std::io::ErrorKind::TimedOut.into()), // handed back
+///     }
+/// })
+/// # }
+/// ```
 #[must_use = "a queue without a handler consumes nothing: call `each`"]
 pub struct QueueConsumerBuilder<S> {
     source: S,
