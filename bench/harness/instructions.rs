@@ -60,7 +60,7 @@ pub fn instructions(choice: &Choice, runtime: &Runtime) -> anyhow::Result<()> {
         ]);
     }
     println!(
-        "\nBy function: `callgrind_annotate {}/NAME`",
+        "\nBy function: `callgrind_annotate {}/NAME-REQUESTS`, after {MANY} requests or 0",
         folder.display()
     );
     Ok(())
@@ -91,7 +91,7 @@ fn a_request(name: &str, runtime: &Runtime, folder: &Path) -> anyhow::Result<Cou
 
 /// What a program counts from its start to its exit, with so many requests on one connection.
 fn count(name: &str, runtime: &Runtime, folder: &Path, requests: u64) -> anyhow::Result<Counts> {
-    let counted = folder.join(name);
+    let counted = folder.join(format!("{name}-{requests}"));
     let mut command = Command::new("valgrind");
     command
         .arg("--tool=callgrind")
