@@ -77,15 +77,23 @@ fn what_was_stored_in_format_1_means_what_it_meant() {
     let plan = now(&[&["plan", "--format", "json"], &plan[..]].concat());
     says_the_same(&json(&text("plan.json")), &json(&plan), "plan");
 
-    // The record of a drill: drawn again, and compared.
-    let record = json(&text("record.json"));
-    let replayed = now(&["replay", "record.json", "--format", "json"]);
-    says_the_same(&record, &json(&replayed), "record");
-    for format in ["human", "html", "junit"] {
-        now(&["replay", "record.json", "--format", format]);
+    // The records of a drill, of one that was run twice, and of a rolling deploy: drawn again, and
+    // compared where there is such a thing.
+    for (name, is_compared) in [
+        ("record.json", true),
+        ("runs.json", true),
+        ("rolling.json", false),
+    ] {
+        let replayed = now(&["replay", name, "--format", "json"]);
+        says_the_same(&json(&text(name)), &json(&replayed), name);
+        for format in ["human", "html", "junit"] {
+            now(&["replay", name, "--format", format]);
+        }
+        if is_compared {
+            let compared = String::from_utf8(now(&["replay", name, name])).unwrap();
+            assert!(compared.ends_with("the same verdict\n"), "{compared}");
+        }
     }
-    let compared = String::from_utf8(now(&["replay", "record.json", "record.json"])).unwrap();
-    assert!(compared.ends_with("the same verdict\n"), "{compared}");
 
     // The report that a service leaves, as a drill reads it: all that it understands, it has from there.
     let report = json(&text("report.json"));
