@@ -1,6 +1,7 @@
 //! What a caller does with an answer, asked of every answer.
 
 pub mod grammar;
+pub mod service;
 
 use lifecycle_manifest::deployed::Deployed;
 use lifecycle_manifest::render::{self, Style, Text, Texts};

@@ -4,11 +4,16 @@
 use lifecycle_manifest::deployed::Deployed;
 use lifecycle_manifest::{Analysis, Options};
 
-use crate::{drill, generate, init, lsp};
+use crate::{drill, generate, init, lsp, serve};
 
 /// Lines as the messages of an editor that has begun a session; what is answered can be read by it.
 pub fn lsp(bytes: &[u8]) {
     lsp::session(bytes);
+}
+
+/// Bytes as a request to the page's server: the first line is a method and a target, the rest the body.
+pub fn page(bytes: &[u8]) {
+    serve::fuzz::page(bytes);
 }
 
 /// Bytes as a manifest. What every target makes of it has no broken syntax, and where nothing was wrong

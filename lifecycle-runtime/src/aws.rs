@@ -40,10 +40,10 @@
 //! [task]: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4-response.html
 //! [SDKs]: https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html
 
-mod client;
+pub(crate) mod client;
 mod ecs;
 mod imds;
-mod json;
+pub(crate) mod json;
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -58,6 +58,15 @@ use imds::Imds;
 const PERIOD: Duration = Duration::from_secs(5);
 
 /// That EC2 is about to take a Spot instance back.
+///
+/// ```
+/// use lifecycle::aws::Interruption;
+///
+/// /// Only an instance that comes back finds its disks again.
+/// fn keeps_its_disks(notice: &Interruption) -> bool {
+///     notice.action != "terminate"
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Interruption {

@@ -1,6 +1,6 @@
 //! Readiness and liveness: one state, read by probes.
 
-mod answer;
+pub(crate) mod answer;
 #[cfg(all(test, lifecycle_loom))]
 mod models;
 mod pulse;

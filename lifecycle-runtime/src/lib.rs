@@ -176,6 +176,8 @@ mod executor;
     reason = "reached through `testing`, where that is built"
 )]
 mod faults;
+#[cfg(any(fuzzing, clippy))]
+pub mod fuzz;
 mod grpc;
 mod handshake;
 mod health;

@@ -10,6 +10,8 @@ mod api;
 mod document;
 mod drilled;
 mod files;
+#[cfg(any(fuzzing, clippy))]
+pub(crate) mod fuzz;
 mod guard;
 mod session;
 

@@ -80,14 +80,14 @@ impl Base {
 
 /// An answer's body, as far as it is there.
 #[derive(Debug, PartialEq)]
-enum Body {
+pub(crate) enum Body {
     Whole(Vec<u8>),
     /// Whole if the other side has closed.
     UntilClose(Vec<u8>),
     Partial,
 }
 
-fn body(bytes: &[u8]) -> Body {
+pub(crate) fn body(bytes: &[u8]) -> Body {
     let Some(end) = head_end(bytes) else {
         return Body::Partial;
     };

@@ -4,7 +4,7 @@
 
 /// The members of the object `text` whose values are strings; `None` if `text` is not an object.
 /// What is nested deeper is passed over without a look at it.
-pub(super) fn strings(text: &str) -> Option<Vec<(String, String)>> {
+pub(crate) fn strings(text: &str) -> Option<Vec<(String, String)>> {
     let mut rest = text.trim_start().strip_prefix('{')?.trim_start();
     let mut members = Vec::new();
     if rest.starts_with('}') {

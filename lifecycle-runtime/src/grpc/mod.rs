@@ -9,7 +9,7 @@ mod reply;
 #[cfg(feature = "grpc")]
 mod service;
 #[cfg(feature = "grpc")]
-mod wire;
+pub(crate) mod wire;
 
 use std::future::Future;
 #[cfg(feature = "grpc")]

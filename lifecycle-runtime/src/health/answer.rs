@@ -28,12 +28,15 @@ pub(crate) fn head_end(bytes: &[u8]) -> Option<usize> {
 }
 
 /// The complete response to a complete request head.
-pub(super) fn answer(head: &[u8], paths: &plan::Health, health: &Health) -> Vec<u8> {
-    let Ok(head) = std::str::from_utf8(head) else {
+pub(crate) fn answer(head: &[u8], paths: &plan::Health, health: &Health) -> Vec<u8> {
+    let end = head.iter().position(|byte| *byte == b'\n');
+    let (line, fields) = head.split_at(end.unwrap_or(head.len()));
+    let Ok(request_line) = std::str::from_utf8(line) else {
         return response(400, "Bad Request", "", true);
     };
-    let mut lines = head.lines();
-    let request_line = lines.next().unwrap_or_default();
+    let request_line = request_line.strip_suffix('\r').unwrap_or(request_line);
+    // RFC 9110, 5.5: a field may hold bytes of any encoding, and none that matters here does.
+    let fields = String::from_utf8_lossy(fields);
     let mut words = request_line.split(' ');
     let (Some(method), Some(target), Some(version), None) =
         (words.next(), words.next(), words.next(), words.next())
@@ -49,7 +52,7 @@ pub(super) fn answer(head: &[u8], paths: &plan::Health, health: &Health) -> Vec<
         };
     };
     let (mut names_host, mut wants_text) = (false, false);
-    for (name, value) in lines.filter_map(|line| line.split_once(':')) {
+    for (name, value) in fields.lines().filter_map(|line| line.split_once(':')) {
         names_host |= name.eq_ignore_ascii_case("host");
         wants_text |= name.eq_ignore_ascii_case("accept") && prefers_text(value);
     }
@@ -255,6 +258,18 @@ mod tests {
             answer(b"GET /\xff HTTP/1.1\r\n\r\n", &paths, &Health::default())
                 .starts_with(b"HTTP/1.1 400 ")
         );
+    }
+
+    #[test]
+    fn bytes_of_any_encoding_in_a_field_change_nothing() {
+        let paths = plan::Health {
+            port: None,
+            ready: "/ready".into(),
+            live: "/live".into(),
+        };
+        let head = b"GET /live HTTP/1.1\r\nX-Probed-By: M\xfcnchen\r\nHost: a\r\n\r\n";
+        let answer = answer(head, &paths, &Health::default());
+        assert!(answer.starts_with(b"HTTP/1.1 200 "));
     }
 
     #[test]
