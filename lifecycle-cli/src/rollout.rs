@@ -51,10 +51,7 @@ fn words(kubernetes: &Kubernetes, line: &Timeline) -> Vec<String> {
     }
     let mut lines = vec![takes(&rollout)];
     if rollout.start.is_none() {
-        lines.push(
-            "a pod's start is not counted: `rollout: { start_time: 20s }` says how long it is"
-                .to_owned(),
-        );
+        lines.push("how long a pod's start takes, `rollout: { start_time: 20s }` says".to_owned());
     }
     lines.extend(meanwhile(&rollout));
     // Without a start time there is nothing to hold against it.
@@ -77,7 +74,11 @@ fn takes(rollout: &Rollout) -> String {
         Some(pods) if rollout.batch == 1 => format!("of {pods} pods, one by one,"),
         Some(pods) => format!("of {pods} pods, {} at a time,", rollout.batch),
     };
-    format!("a rollout {whose} takes up to {}", rollout.sum())
+    let starts = match rollout.start {
+        Some(_) => "",
+        None => "the pods' starts and ",
+    };
+    format!("a rollout {whose} takes {starts}up to {}", rollout.sum())
 }
 
 /// How many serve, and for how many there must be room.

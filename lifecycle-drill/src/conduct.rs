@@ -109,6 +109,9 @@ pub(super) async fn play(
             "the process was told to leave its report in {}, where nothing can be read",
             elsewhere.display()
         )),
+        None if course == Course::NeverReady => {
+            Err("the process was killed before it was ready".to_owned())
+        }
         None => own_report::read(&report_path),
     };
     let traces = Traces {

@@ -218,7 +218,32 @@ pub use http::{Listener, Peer, RunningServer};
 pub use init::init;
 pub use lifecycle::{Lifecycle, StopHandle, stop};
 #[cfg(feature = "macros")]
-pub use lifecycle_macros::{include_plan, main};
+/// # Example
+///
+/// ```
+/// mod shop {
+///     lifecycle::include_plan!("tests/macros/shop.yaml");
+/// }
+///
+/// let plan = shop::Resources::plan();
+/// assert_eq!((&*plan.service, plan.steps.len()), ("shop", 2));
+/// ```
+pub use lifecycle_macros::include_plan;
+#[cfg(feature = "macros")]
+/// # Example
+///
+/// ```no_run
+/// use lifecycle::{Database, Task};
+///
+/// #[lifecycle::main(manifest = "tests/macros/shop.yaml", flavor = "current_thread")]
+/// async fn main() -> Resources {
+///     Resources {
+///         jobs: Task::new(|stopping| async move { stopping.requested().await }),
+///         orders_db: Database::new(|| async { /* close it */ }),
+///     }
+/// }
+/// ```
+pub use lifecycle_macros::main;
 pub use report::{Outcome, PhaseReport, Report, StepOutcome, StepReport};
 pub use resource::{
     AuditLog, Blocking, BlockingWork, Cache, Claimed, Claims, Closed, CriticalSection, Custom,

@@ -98,7 +98,13 @@ impl fmt::Display for StartError {
             Self::Pulse(error) => write!(f, "the async runtime cannot be watched: {error}"),
             Self::Runtime(error) => write!(f, "the async runtime cannot be built: {error}"),
             Self::Health(port, error) => {
-                write!(f, "the health server cannot listen on port {port}: {error}")
+                write!(f, "the health server cannot listen on port {port}: {error}")?;
+                match error.kind() {
+                    io::ErrorKind::AddrInUse => f.write_str(
+                        "; does the service run already? The port is that of `traffic.health`",
+                    ),
+                    _ => Ok(()),
+                }
             }
             Self::Main { line, .. } => f.write_str(line),
             Self::Wiring(error) => error.fmt(f),
@@ -343,8 +349,12 @@ impl Session {
         tracing::error!(error = line.as_str(), "the service does not start");
         match error {
             _ if !self.owns_process => {}
-            // As the standard library prints what `main` returns.
-            StartError::Main { full, .. } => eprintln!("Error: {full}"),
+            // As the standard library prints what `main` returns, where that has more to say than the
+            // line: a chain of causes, a backtrace. Otherwise it is Rust's notation for a struct.
+            StartError::Main { full, .. } if full.lines().nth(1).is_some() => {
+                eprintln!("Error: {full}");
+            }
+            StartError::Main { line, .. } => eprintln!("Error: {line}"),
             _ => eprintln!("Error: {}: {line}", self.control.plan.service),
         }
         self.control.start_failed(line);

@@ -182,7 +182,11 @@ pub(crate) fn summary(input: &Input) -> String {
         }
     }
     if resolved.manifest.platforms.iter().next().is_none() {
-        text.push_str("  no platform is named: nothing to compare with\n");
+        // One that is misspelt is named all the same, and has a finding of its own.
+        text.push_str(match input.analysis.has_errors() {
+            true => "  no platform to compare with\n",
+            false => "  no platform is named: nothing to compare with\n",
+        });
     }
     text.push('\n');
     text

@@ -82,7 +82,8 @@ pub(super) fn manifest(args: &DrillArgs) -> Result<Input> {
         entry.join(", ")
     );
     say!(
-        "note: no lifecycle.yaml: drilled with {}, and nothing planned before the signal",
+        "note: no lifecycle.yaml: drilled with {} and a settle time of {settle}, and nothing planned \
+         before the signal",
         match own.grace {
             Some(grace) => format!("its own {} on {}", show(grace), facts.name),
             None => format!("{}'s defaults", facts.name),

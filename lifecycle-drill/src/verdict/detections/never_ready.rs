@@ -10,7 +10,8 @@ pub(super) static DETECTION: Detection = Detection {
     what: "The process was not ready within the time it has to start (`--start-timeout`).",
     cause: "It listens on another port or path than the drill was told, or it waits for something \
             that is not there.",
-    remedy: "Read its last lines; give `--port` and `--ready` as the program has them.",
+    remedy: "Read its last lines; correct `port` and `traffic.health` in the manifest, or give `--port` \
+             and `--ready` as the program has them.",
     look,
 };
 
@@ -31,8 +32,8 @@ fn look(seen: &Evidence<'_>) -> Option<Finding> {
              path is another one; its last lines are below"
         }
         Some(_) => {
-            "it listens on another port than the drill was told; give `--port` and `--ready` as the \
-             program has them"
+            "it listens on another port than the drill was told; correct `port` and `traffic.health` in \
+             the manifest, or give `--port` and `--ready` as the program has them"
         }
         None => {
             "it listens on another port or path than the drill was told, or it waits for something \

@@ -52,7 +52,12 @@ impl Selector {
                     ),
                     _ => wrong_type(&route, "a mapping of labels to text", &entry.value),
                 };
-                table.push(finding.help("write the labels that are deployed: `{ app: shop }`"));
+                let help = match &value {
+                    Value::Scalar { text, .. } => of_command_line(text),
+                    _ => None,
+                };
+                let labels = help.unwrap_or_else(|| "{ app: shop }".to_owned());
+                table.push(finding.help(format!("write the labels that are deployed: `{labels}`")));
                 return None;
             }
         };
@@ -69,6 +74,21 @@ impl Selector {
         });
         Self::of(read.collect())
     }
+}
+
+/// What `kubectl -l` takes, `app=shop,tier=web`, as a mapping.
+fn of_command_line(text: &str) -> Option<String> {
+    let pairs = text.split(',').map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        let value = value.strip_prefix('=').unwrap_or(value);
+        Some((name.trim().to_owned(), value.trim().to_owned()))
+    });
+    let selector = Selector::of(pairs.collect::<Option<_>>()?)?;
+    let labels = selector.labels().iter();
+    let labels: Vec<String> = labels
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
+    Some(format!("{{ {} }}", labels.join(", ")))
 }
 
 fn no_label(place: Place, text: &str) -> Finding {
@@ -191,6 +211,17 @@ mod tests {
             (&long, false),
         ] {
             assert_eq!(is_value(value), good, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_kubectl_takes_is_offered_as_a_mapping() {
+        let offered = |text| of_command_line(text);
+        assert_eq!(offered("app=shop").as_deref(), Some("{ app: shop }"));
+        let several = offered("app == shop, tier=web");
+        assert_eq!(several.as_deref(), Some("{ app: shop, tier: web }"));
+        for text in ["shop", "app=a b", "app in (a, b)", "app!=shop", ""] {
+            assert_eq!(offered(text), None, "{text}");
         }
     }
 
