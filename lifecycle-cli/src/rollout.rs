@@ -74,9 +74,11 @@ fn takes(rollout: &Rollout) -> String {
         Some(pods) if rollout.batch == 1 => format!("of {pods} pods, one by one,"),
         Some(pods) => format!("of {pods} pods, {} at a time,", rollout.batch),
     };
-    let starts = match rollout.start {
-        Some(_) => "",
-        None => "the pods' starts and ",
+    let starts = match (&rollout.start, rollout.pods) {
+        (Some(_), _) => "",
+        (None, Some(1)) => "its start and ",
+        (None, Some(_)) => "their starts and ",
+        (None, None) => "the pods' starts and ",
     };
     format!("a rollout {whose} takes {starts}up to {}", rollout.sum())
 }
@@ -164,8 +166,8 @@ mod tests {
         assert_eq!(
             words("replicas: 1"),
             [
-                "a rollout of one pod takes up to 40s grace period = 40s",
-                "a pod's start is not counted: `rollout: { start_time: 20s }` says how long it is",
+                "a rollout of one pod takes its start and up to 40s grace period = 40s",
+                "how long a pod's start takes, `rollout: { start_time: 20s }` says",
                 "at least 1 of 1 are ready; up to 1 more are started beside them",
             ]
         );

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Duration;
 
-pub(crate) use deliver::{complain, deliver, log, write};
+pub(crate) use deliver::{complain, deliver, log, unless_logged, write};
 pub(crate) use json::{Object, quote, shorten};
 
 use crate::plan::{Kind, Phase, Step};

@@ -321,6 +321,9 @@ impl Session {
         metrics::describe();
         for note in &self.notes {
             tracing::warn!("{note}");
+            if self.owns_process {
+                report::unless_logged(format_args!("{}: {note}", control.plan.service));
+            }
         }
         let wired = wiring
             .and_then(|wiring| wiring.resolve(&control.plan).map_err(StartError::Wiring))

@@ -1,7 +1,7 @@
 //! Where the report goes: the log, and the file that the environment names.
 
 use std::ffi::OsString;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Write as _};
@@ -66,8 +66,15 @@ pub(crate) fn log(report: &Report) {
 /// Says on standard error what went wrong, if nobody listens to the log: an exit code alone explains
 /// nothing.
 pub(crate) fn complain(report: &Report) {
-    if report.outcome != Outcome::Clean && !tracing::dispatcher::has_been_set() {
-        let _ = writeln!(io::stderr(), "{}", complaint(report));
+    if report.outcome != Outcome::Clean {
+        unless_logged(format_args!("{}", complaint(report)));
+    }
+}
+
+/// The same of what must not pass unseen, such as a deployment of another plan.
+pub(crate) fn unless_logged(words: fmt::Arguments<'_>) {
+    if !tracing::dispatcher::has_been_set() {
+        let _ = writeln!(io::stderr(), "{words}");
     }
 }
 

@@ -203,7 +203,15 @@ fn a_deployment_of_another_plan_is_refused_or_warned_about() {
     let mut child = start("clean", &digest);
     child.until("ready");
     child.signal(Signal::TERM);
-    assert_eq!(child.end(QUICK).code, Some(0));
+    let ended = child.end(QUICK);
+    assert_eq!(ended.code, Some(0));
+    // Nobody listens to its log.
+    assert!(ended.stderr.starts_with("shop: "), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("ffffffffffffffff"),
+        "{}",
+        ended.stderr
+    );
 
     let grace = [
         ("LIFECYCLE_PLATFORM", "kubernetes"),
