@@ -18,6 +18,26 @@ pub const FAULTS: &str = "LIFECYCLE_FAULTS";
 pub const DIGEST_LABEL: &str = "lifecycle/plan-digest";
 
 /// What one platform's deployment of a plan says; the report's place is each writer's own.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, contract};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   kubernetes: { grace_period: 40s }
+/// ");
+/// let resolved = analysis.resolved.unwrap();
+/// let environment = contract::environment(&resolved, &resolved.timelines[0]);
+/// assert_eq!(environment, [
+///     (contract::PLATFORM, "kubernetes".to_owned()),
+///     (contract::DIGEST, resolved.digest.clone()),
+///     (contract::GRACE, "40000".to_owned()),
+/// ]);
+/// ```
 pub fn environment(resolved: &Resolved, line: &Timeline) -> Vec<(&'static str, String)> {
     vec![
         (PLATFORM, line.platform().to_owned()),

@@ -12,6 +12,25 @@ use crate::plan::{On, Plan};
 use crate::timeline::{Timeline, unmanaged};
 
 /// Sixteen hexadecimal digits over everything that decides a shutdown.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+/// use lifecycle_manifest::digest::digest;
+///
+/// let of = |timeout: &str| {
+///     let analysis = Analysis::of(&format!("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: {{ kind: http-server, port: 8080, timeout: {timeout} }}
+/// "));
+///     let resolved = analysis.resolved.unwrap();
+///     digest(&resolved.manifest, &resolved.plan, &resolved.timelines)
+/// };
+/// assert_eq!(of("90s"), of("1m30s"));
+/// assert_ne!(of("90s"), of("91s"));
+/// assert_eq!(of("90s").len(), 16);
+/// ```
 pub fn digest(manifest: &Manifest, plan: &Plan, timelines: &[Timeline]) -> String {
     format!(
         "{:016x}",

@@ -16,6 +16,13 @@ pub const PATTERN: &str = "^([0-9]+h([0-9]+m)?([0-9]+s)?([0-9]+ms)?|[0-9]+m([0-9
 const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 /// Why a text is not a duration.
+///
+/// ```
+/// use lifecycle_manifest::duration::{DurationError, parse};
+/// assert_eq!(parse("30"), Err(DurationError::NoUnit("30".to_owned())));
+/// assert_eq!(parse("30s1m"), Err(DurationError::Order));
+/// assert_eq!(DurationError::TooLong.to_string(), "a duration is at most 7 days");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DurationError {
     /// Nothing is written.
@@ -59,6 +66,13 @@ impl fmt::Display for DurationError {
 
 impl DurationError {
     /// What to write instead.
+    ///
+    /// ```
+    /// use lifecycle_manifest::duration::parse;
+    /// let help = |text| parse(text).unwrap_err().help();
+    /// assert_eq!(help("30"), "write `30s` for seconds or `30ms` for milliseconds");
+    /// assert_eq!(help("1.5s"), "write `1s500ms`");
+    /// ```
     pub fn help(&self) -> String {
         match self {
             Self::NoUnit(number) => {
@@ -76,6 +90,12 @@ impl DurationError {
     }
 
     /// The duration that was meant, where only one can have been.
+    ///
+    /// ```
+    /// use lifecycle_manifest::duration::parse;
+    /// assert_eq!(parse("5 minutes").unwrap_err().meant(), Some("5m"));
+    /// assert_eq!(parse("5").unwrap_err().meant(), None);
+    /// ```
     pub fn meant(&self) -> Option<&str> {
         match self {
             Self::Fraction(meant) | Self::UnknownUnit(_, meant) => meant.as_deref(),
@@ -239,6 +259,14 @@ pub fn show(duration: Duration) -> String {
 const LONG: u64 = 3_600_000;
 
 /// Writes a duration for a person: `32.75s`, `250ms`, `105s`, `1h30m`.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_manifest::duration::human;
+/// assert_eq!(human(Duration::from_millis(32_750)), "32.75s");
+/// assert_eq!(human(Duration::from_millis(250)), "250ms");
+/// assert_eq!(human(Duration::from_secs(5_400)), "1h30m");
+/// ```
 pub fn human(duration: Duration) -> String {
     let millis = millis(duration);
     if matches!(millis, ..1_000 | LONG..) || millis.is_multiple_of(1_000) {
@@ -249,16 +277,36 @@ pub fn human(duration: Duration) -> String {
 }
 
 /// Whole milliseconds, rounded up.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_manifest::duration::millis;
+/// assert_eq!(millis(Duration::from_secs(2)), 2_000);
+/// assert_eq!(millis(Duration::from_micros(1_500)), 2);
+/// ```
 pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 /// Whole seconds, rounded up: every platform that counts seconds is given at least what was asked.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_manifest::duration::seconds_up;
+/// assert_eq!(seconds_up(Duration::from_millis(30_250)), 31);
+/// assert_eq!(seconds_up(Duration::from_secs(30)), 30);
+/// ```
 pub fn seconds_up(duration: Duration) -> u64 {
     millis(duration).div_ceil(1_000)
 }
 
 /// Whole seconds, rounded down: for what must happen at least that often.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_manifest::duration::seconds_down;
+/// assert_eq!(seconds_down(Duration::from_millis(2_750)), 2);
+/// ```
 pub fn seconds_down(duration: Duration) -> u64 {
     duration.as_secs()
 }

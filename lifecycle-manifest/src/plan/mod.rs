@@ -22,6 +22,22 @@ use graph::Graph;
 pub const DEFAULT_UNWIND: Duration = Duration::from_millis(250);
 
 /// A service's shutdown, in order.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: orders
+/// resources:
+///   db: { kind: database, timeout: 2s }
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// ");
+/// let plan = analysis.resolved.unwrap().plan;
+/// let names: Vec<&str> = plan.steps.iter().map(|step| step.name.as_str()).collect();
+/// assert_eq!(names, ["http", "db"]);
+/// assert_eq!(plan.unwind.term(), "250ms unwind");
+/// ```
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The service's name.
@@ -41,6 +57,24 @@ pub struct Plan {
 }
 
 /// One resource's end.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Kind, Phase};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: orders
+/// resources:
+///   db: { kind: database, timeout: 2s }
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// ");
+/// let plan = analysis.resolved.unwrap().plan;
+/// let db = &plan.steps[1];
+/// assert_eq!((db.kind, db.phase), (Kind::Database, Phase::Close));
+/// assert_eq!(db.timeout.term(), "2s db");
+/// assert_eq!(db.route.to_string(), "resources.db");
+/// assert!(!db.best_effort);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Step {
     /// The resource's name.
@@ -68,6 +102,23 @@ pub struct Step {
 }
 
 /// Something a step waits for, and why.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+/// use lifecycle_manifest::plan::{On, Wait, Why};
+/// use lifecycle_manifest::text::Route;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: orders
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+///   db: { kind: database, timeout: 2s, after: [http] }
+/// ");
+/// let plan = analysis.resolved.unwrap().plan;
+/// let after = Route::keys(["resources", "db", "after"]);
+/// assert_eq!(plan.steps[1].waits, [Wait { on: On::Step(0), why: Why::After(after.index(0)) }]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wait {
     /// What it waits for.
@@ -77,6 +128,25 @@ pub struct Wait {
 }
 
 /// What can be waited for: indices into [`Plan::steps`] and [`Plan::gates`].
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+/// use lifecycle_manifest::plan::On;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: orders
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+///   db: { kind: database, timeout: 2s, after: [http] }
+///   cache: { kind: cache, timeout: 1s }
+/// ");
+/// let plan = analysis.resolved.unwrap().plan;
+/// let on = |step: usize| plan.steps[step].waits[0].on;
+/// assert_eq!((plan.steps[1].name.as_str(), on(1)), ("db", On::Step(0)));
+/// // Without `after`, it waits for all that drains and flushes.
+/// assert_eq!((plan.steps[2].name.as_str(), on(2)), ("cache", On::Gate(1)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum On {
     /// A step.
@@ -86,6 +156,23 @@ pub enum On {
 }
 
 /// Why a step waits.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+/// use lifecycle_manifest::plan::Why;
+/// use lifecycle_manifest::text::Route;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: orders
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s, uses: [db] }
+///   db: { kind: database, timeout: 2s }
+/// ");
+/// let plan = analysis.resolved.unwrap().plan;
+/// let uses = Route::keys(["resources", "http", "uses"]);
+/// assert_eq!(plan.steps[1].waits[0].why, Why::Uses(uses.index(0)));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Why {
     /// Its `after` names the other; where.
@@ -98,6 +185,14 @@ pub enum Why {
 
 impl Why {
     /// The word for messages.
+    ///
+    /// ```
+    /// use lifecycle_manifest::plan::Why;
+    /// use lifecycle_manifest::text::Route;
+    /// let uses = Route::keys(["resources", "http", "uses"]).index(0);
+    /// assert_eq!(Why::Uses(uses).as_str(), "uses");
+    /// assert_eq!(Why::Default.as_str(), "default");
+    /// ```
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::After(_) => "after",
@@ -108,6 +203,23 @@ impl Why {
 }
 
 /// Steps that are waited for together.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: orders
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+///   jobs: { kind: queue-consumer, timeout: 10s, lease: 60s }
+///   traces: { kind: telemetry, timeout: 2s }
+/// ");
+/// let plan = analysis.resolved.unwrap().plan;
+/// // `http` and `jobs`, for which `traces` waits.
+/// assert_eq!(plan.gates[0].members, [0, 1]);
+/// assert!(plan.gates[0].gates.is_empty());
+/// ```
 #[derive(Debug, Clone)]
 pub struct Gate {
     /// The steps.
@@ -117,6 +229,27 @@ pub struct Gate {
 }
 
 /// Where health is answered, defaults applied.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_manifest::Analysis;
+/// use lifecycle_manifest::plan::Health;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: orders
+/// traffic: { health: { ready: /ready, period: 5s } }
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// ");
+/// assert_eq!(analysis.resolved.unwrap().plan.health, Some(Health {
+///     port: None,
+///     ready: "/ready".to_owned(),
+///     live: "/health/live".to_owned(),
+///     period: Duration::from_secs(5),
+///     failures: 1,
+/// }));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
     /// The runtime's own server; `None`: the service answers on its own port.
@@ -166,12 +299,50 @@ impl Health {
     }
 
     /// From a fallen readiness to everybody who asks knowing it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lifecycle_manifest::plan::Health;
+    ///
+    /// let health = Health {
+    ///     port: None,
+    ///     ready: Health::DEFAULT_READY.to_owned(),
+    ///     live: Health::DEFAULT_LIVE.to_owned(),
+    ///     period: Duration::from_secs(5),
+    ///     failures: 3,
+    /// };
+    /// assert_eq!(health.notice(), Duration::from_secs(15));
+    /// ```
     pub fn notice(&self) -> Duration {
         self.period.saturating_mul(self.failures)
     }
 }
 
 /// Steps that wait for one another in a circle.
+///
+/// An [`Analysis`](crate::Analysis) makes a finding of it and no plan, so the circle here is put in
+/// by hand:
+///
+/// ```
+/// use lifecycle_manifest::text::Route;
+/// use lifecycle_manifest::{Analysis, Plan, Written};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: orders
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+///   db: { kind: database, timeout: 2s, after: [http] }
+/// ");
+/// let mut manifest = analysis.resolved.unwrap().manifest;
+/// let after = Route::keys(["resources", "http", "after"]).index(0);
+/// let db = Written { value: "db".to_owned(), route: after.clone() };
+/// manifest.resources[0].after = Some(vec![db]);
+/// let (_, cycles) = Plan::resolve(&manifest);
+/// let edges = cycles[0].edges.iter();
+/// let edges: Vec<_> = edges.map(|edge| (edge.waiter.as_str(), edge.on.as_str())).collect();
+/// assert_eq!(edges, [("http", "db"), ("db", "http")]);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Cycle {
     /// Each member with the wait that leads to the next; the last leads back to the first.
@@ -179,6 +350,28 @@ pub struct Cycle {
 }
 
 /// One edge of a [`Cycle`].
+///
+/// ```
+/// use lifecycle_manifest::plan::Why;
+/// # use lifecycle_manifest::text::Route;
+/// # use lifecycle_manifest::{Analysis, Plan, Written};
+/// # let analysis = Analysis::of("\
+/// # lifecycle: 1
+/// # service: orders
+/// # resources:
+/// #   http: { kind: http-server, port: 8080, timeout: 15s }
+/// #   db: { kind: database, timeout: 2s, after: [http] }
+/// # ");
+/// # let mut manifest = analysis.resolved.unwrap().manifest;
+/// # let after = Route::keys(["resources", "http", "after"]).index(0);
+/// # let db = Written { value: "db".to_owned(), route: after.clone() };
+/// # manifest.resources[0].after = Some(vec![db]);
+/// # let (_, cycles) = Plan::resolve(&manifest);
+/// // `http` has `after: [db]`, and `db` has `after: [http]`.
+/// let edge = &cycles[0].edges[0];
+/// assert_eq!((edge.waiter.as_str(), edge.on.as_str()), ("http", "db"));
+/// assert_eq!(edge.why, Why::After(after));
+/// ```
 #[derive(Debug, Clone)]
 pub struct CycleEdge {
     /// The step that waits.
@@ -192,6 +385,23 @@ pub struct CycleEdge {
 impl Plan {
     /// Resolves a manifest. Where steps wait for one another in a circle, the circles come beside
     /// a plan in which their waits are left out: enough to look for other faults, and no more.
+    ///
+    /// ```
+    /// use lifecycle_manifest::{Analysis, Plan};
+    ///
+    /// let analysis = Analysis::of("\
+    /// lifecycle: 1
+    /// service: orders
+    /// resources:
+    ///   db: { kind: database, timeout: 2s }
+    ///   http: { kind: http-server, port: 8080, timeout: 15s }
+    /// ");
+    /// let manifest = analysis.resolved.unwrap().manifest;
+    /// let (plan, cycles) = Plan::resolve(&manifest);
+    /// assert_eq!(plan.steps[0].name, "http");
+    /// assert_eq!(plan.steps[1].name, "db");
+    /// assert!(cycles.is_empty());
+    /// ```
     pub fn resolve(manifest: &Manifest) -> (Self, Vec<Cycle>) {
         let mut graph = Graph::new(&manifest.resources);
         let mut order = graph.sort();
@@ -285,11 +495,43 @@ impl Plan {
     }
 
     /// Steps and gates, each after all it waits for.
+    ///
+    /// ```
+    /// use lifecycle_manifest::Analysis;
+    /// use lifecycle_manifest::plan::On;
+    ///
+    /// let analysis = Analysis::of("\
+    /// lifecycle: 1
+    /// service: orders
+    /// resources:
+    ///   traces: { kind: telemetry, timeout: 2s }
+    ///   http: { kind: http-server, port: 8080, timeout: 15s }
+    /// ");
+    /// let plan = analysis.resolved.unwrap().plan;
+    /// assert_eq!(plan.order(), [On::Step(0), On::Gate(0), On::Step(1)]);
+    /// ```
     pub fn order(&self) -> &[On] {
         &self.order
     }
 
     /// The steps that a step waits for, gates opened up, in order and without repetition.
+    ///
+    /// ```
+    /// use lifecycle_manifest::Analysis;
+    ///
+    /// let analysis = Analysis::of("\
+    /// lifecycle: 1
+    /// service: orders
+    /// resources:
+    ///   http: { kind: http-server, port: 8080, timeout: 15s }
+    ///   traces: { kind: telemetry, timeout: 2s }
+    ///   db: { kind: database, timeout: 2s }
+    /// ");
+    /// let plan = analysis.resolved.unwrap().plan;
+    /// assert_eq!(plan.steps[2].name, "db");
+    /// assert_eq!(plan.waits_for(2), [0, 1]);
+    /// assert!(plan.waits_for(0).is_empty());
+    /// ```
     pub fn waits_for(&self, step: usize) -> Vec<usize> {
         let mut steps = Vec::new();
         let mut gates: Vec<usize> = Vec::new();
@@ -338,6 +580,20 @@ impl Plan {
 
     /// The port that requests and, without a server of its own, health probes go to: the first HTTP
     /// server's in the order of the file, else the first port there is.
+    ///
+    /// ```
+    /// use lifecycle_manifest::Analysis;
+    ///
+    /// let analysis = Analysis::of("\
+    /// lifecycle: 1
+    /// service: orders
+    /// resources:
+    ///   rpc: { kind: grpc-server, port: 50051, timeout: 15s }
+    ///   http: { kind: http-server, port: 8080, timeout: 15s }
+    /// ");
+    /// let resolved = analysis.resolved.unwrap();
+    /// assert_eq!(resolved.plan.main_port(&resolved.manifest), Some(8080));
+    /// ```
     pub fn main_port(&self, manifest: &Manifest) -> Option<u16> {
         let port = |resource: &Resource| resource.port.as_ref().map(|port| port.value);
         let http = |resource: &&Resource| resource.kind.value == Kind::HttpServer;
@@ -347,6 +603,25 @@ impl Plan {
     }
 
     /// The port that health probes go to; `None` where there is no health to ask for.
+    ///
+    /// ```
+    /// use lifecycle_manifest::Analysis;
+    ///
+    /// let with = |traffic: &str| {
+    ///     let analysis = Analysis::of(&format!("\
+    /// lifecycle: 1
+    /// service: orders
+    /// traffic: {traffic}
+    /// resources:
+    ///   http: {{ kind: http-server, port: 8080, timeout: 15s }}
+    /// "));
+    ///     let resolved = analysis.resolved.unwrap();
+    ///     resolved.plan.health_port(&resolved.manifest)
+    /// };
+    /// assert_eq!(with("{ health: { port: 9000 } }"), Some(9000));
+    /// assert_eq!(with("{ health: { period: 5s } }"), Some(8080));
+    /// assert_eq!(with("{ settle: 5s }"), None);
+    /// ```
     pub fn health_port(&self, manifest: &Manifest) -> Option<u16> {
         self.health
             .as_ref()?
