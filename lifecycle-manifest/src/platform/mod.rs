@@ -68,6 +68,16 @@ use crate::rules::shape;
 use crate::text::Route;
 
 /// What is true of a platform whatever the manifest says.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_manifest::Platform;
+/// let pm2 = Platform::facts_of("pm2").unwrap();
+/// assert_eq!(pm2.name, "PM2");
+/// assert_eq!(pm2.default_grace, Duration::from_millis(1_600));
+/// assert_eq!(pm2.unit, Duration::from_millis(1));
+/// assert!(!pm2.runs_images);
+/// ```
 #[derive(Debug)]
 pub struct Facts {
     /// Its key under `platforms`.
@@ -89,6 +99,26 @@ pub struct Facts {
 }
 
 /// The knobs that every platform has.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_manifest::Analysis;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   kubernetes: { grace_period: 45s, timeouts: { http: 20s } }
+/// ");
+/// let manifest = analysis.resolved.unwrap().manifest;
+/// let common = manifest.platforms.get("kubernetes").unwrap().common();
+/// assert_eq!(common.grace_period.as_ref().unwrap().value, Duration::from_secs(45));
+/// let (step, timeout) = &common.timeouts[0];
+/// assert_eq!((step.as_str(), timeout.value), ("http", Duration::from_secs(20)));
+/// assert!(common.app_settle.is_none());
+/// ```
 #[derive(Debug, Clone)]
 pub struct Common {
     /// Where the platform's entry stands.
@@ -161,6 +191,26 @@ impl Common {
 
 /// The platform's side of a shutdown: its numbers, with their origins. The arithmetic over them is
 /// the [`Timeline`](crate::Timeline)'s.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+/// use lifecycle_manifest::platform::Signal;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   kubernetes: { grace_period: 45s }
+/// ");
+/// let terms = &analysis.resolved.unwrap().timelines[0].terms;
+/// assert_eq!(terms.grace.term(), "45s grace period");
+/// // The hook sleeps through the settle time, and is paid out of the grace period.
+/// assert_eq!(terms.hook.as_ref().unwrap().term(), "5s preStop sleep");
+/// assert_eq!(terms.signal, Signal::Term);
+/// assert!(terms.cap.is_none());
+/// ```
 #[derive(Debug, Clone)]
 pub struct Terms {
     /// From the platform's stop to SIGKILL, in the platform's unit.
@@ -186,6 +236,24 @@ pub struct Terms {
 }
 
 /// The most a platform gives.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   ecs: {}
+///   heroku: {}
+/// ");
+/// let timelines = analysis.resolved.unwrap().timelines;
+/// let caps = timelines.iter().filter_map(|line| line.terms.cap.as_ref());
+/// let caps: Vec<_> = caps.map(|cap| (cap.limit.as_secs(), cap.fixed)).collect();
+/// assert_eq!(caps, [(120, false), (30, true)]);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Cap {
     /// How long.
@@ -265,6 +333,24 @@ pub(crate) fn round_up(duration: Duration, unit: Duration) -> Duration {
 macro_rules! platforms {
     ($($key:ident: $Type:ident,)*) => {
         /// One platform's entry in the manifest.
+        ///
+        /// ```
+        /// use lifecycle_manifest::{Analysis, Platform};
+        ///
+        /// let analysis = Analysis::of("\
+        /// lifecycle: 1
+        /// service: shop
+        /// resources:
+        ///   http: { kind: http-server, port: 8080, timeout: 15s }
+        /// platforms:
+        ///   kubernetes: { replicas: 3 }
+        /// ");
+        /// let manifest = analysis.resolved.unwrap().manifest;
+        /// let Some(Platform::Kubernetes(kubernetes)) = manifest.platforms.iter().next() else {
+        ///     panic!("another platform");
+        /// };
+        /// assert_eq!(kubernetes.replicas.as_ref().unwrap().value, 3);
+        /// ```
         #[derive(Debug, Clone)]
         #[allow(clippy::large_enum_variant, reason = "a manifest has one a platform")]
         pub enum Platform { $(
@@ -277,31 +363,125 @@ macro_rules! platforms {
             pub const KEYS: &'static [&'static str] = &[$(stringify!($key),)*];
 
             /// What is true of the platform with this key.
+            ///
+            /// ```
+            /// use lifecycle_manifest::Platform;
+            /// assert_eq!(Platform::facts_of("ecs").unwrap().name, "ECS");
+            /// assert!(Platform::facts_of("mainframe").is_none());
+            /// ```
             pub fn facts_of(key: &str) -> Option<&'static Facts> {
                 match key { $(stringify!($key) => Some(&$key::FACTS),)* _ => None }
             }
 
             /// What is true of it whatever the manifest says.
+            ///
+            /// ```
+            /// # use lifecycle_manifest::Analysis;
+            /// # let analysis = Analysis::of("\
+            /// # lifecycle: 1
+            /// # service: shop
+            /// # resources:
+            /// #   http: { kind: http-server, port: 8080, timeout: 15s }
+            /// # platforms:
+            /// #   systemd: { grace_period: 45s }
+            /// # ");
+            /// # let manifest = analysis.resolved.unwrap().manifest;
+            /// // An entry `systemd: { grace_period: 45s }`.
+            /// let systemd = manifest.platforms.get("systemd").unwrap();
+            /// assert_eq!(systemd.facts().name, "systemd");
+            /// assert_eq!(systemd.facts().default_grace.as_secs(), 90);
+            /// ```
             pub fn facts(&self) -> &'static Facts {
                 match self { $(Self::$Type(_) => &$key::FACTS,)* }
             }
 
             /// The knobs that every platform has.
+            ///
+            /// ```
+            /// # use lifecycle_manifest::Analysis;
+            /// # let analysis = Analysis::of("\
+            /// # lifecycle: 1
+            /// # service: shop
+            /// # resources:
+            /// #   http: { kind: http-server, port: 8080, timeout: 15s }
+            /// # platforms:
+            /// #   systemd: { grace_period: 45s }
+            /// # ");
+            /// # let manifest = analysis.resolved.unwrap().manifest;
+            /// // An entry `systemd: { grace_period: 45s }`.
+            /// let systemd = manifest.platforms.get("systemd").unwrap();
+            /// let grace = systemd.common().grace_period.as_ref().unwrap();
+            /// assert_eq!(grace.route.to_string(), "platforms.systemd.grace_period");
+            /// ```
             pub fn common(&self) -> &Common {
                 match self { $(Self::$Type(platform) => &platform.common,)* }
             }
 
             /// Its side of this manifest's shutdown.
+            ///
+            /// ```
+            /// # use lifecycle_manifest::Analysis;
+            /// # let analysis = Analysis::of("\
+            /// # lifecycle: 1
+            /// # service: shop
+            /// # resources:
+            /// #   http: { kind: http-server, port: 8080, timeout: 15s }
+            /// # platforms:
+            /// #   systemd: { grace_period: 45s }
+            /// # ");
+            /// # let manifest = analysis.resolved.unwrap().manifest;
+            /// // An entry `systemd: { grace_period: 45s }`.
+            /// let systemd = manifest.platforms.get("systemd").unwrap();
+            /// let terms = systemd.terms(&manifest);
+            /// assert_eq!(terms.grace.value.as_secs(), 45);
+            /// assert_eq!(terms.signal.name(), "SIGTERM");
+            /// ```
             pub fn terms(&self, manifest: &Manifest) -> Terms {
                 match self { $(Self::$Type(platform) => platform.terms(manifest),)* }
             }
 
             /// Its signal goes to every process of the service, and not to the first alone.
+            ///
+            /// ```
+            /// use lifecycle_manifest::{Analysis, Platform};
+            ///
+            /// let analysis = Analysis::of("\
+            /// lifecycle: 1
+            /// service: shop
+            /// resources:
+            ///   http: { kind: http-server, port: 8080, timeout: 15s }
+            /// platforms:
+            ///   kubernetes: {}
+            ///   systemd: { kill_mode: control-group }
+            ///   heroku: {}
+            /// ");
+            /// let platforms = analysis.resolved.unwrap().manifest.platforms;
+            /// let everyone = platforms.iter().filter(|platform| platform.signals_everyone());
+            /// assert_eq!(everyone.map(Platform::key).collect::<Vec<_>>(), ["systemd", "heroku"]);
+            /// ```
             pub fn signals_everyone(&self) -> bool {
                 self.own().signals_everyone()
             }
 
             /// An image that names a signal (`STOPSIGNAL`) is sent that one; no entry says another.
+            ///
+            /// ```
+            /// use lifecycle_manifest::{Analysis, Platform};
+            ///
+            /// let analysis = Analysis::of("\
+            /// lifecycle: 1
+            /// service: shop
+            /// resources:
+            ///   http: { kind: http-server, port: 8080, timeout: 15s }
+            /// platforms:
+            ///   kubernetes: {}
+            ///   ecs: {}
+            ///   compose: {}
+            /// ");
+            /// let platforms = analysis.resolved.unwrap().manifest.platforms;
+            /// let images = platforms.iter().filter(|platform| platform.signal_is_the_images());
+            /// assert_eq!(images.map(Platform::key).collect::<Vec<_>>(), ["kubernetes", "ecs"]);
+            /// ```
             pub fn signal_is_the_images(&self) -> bool {
                 self.own().signal_is_the_images()
             }
@@ -318,12 +498,46 @@ macro_rules! platforms {
             }
 
             /// The image it runs.
+            ///
+            /// ```
+            /// use lifecycle_manifest::Analysis;
+            ///
+            /// let analysis = Analysis::of("\
+            /// lifecycle: 1
+            /// service: shop
+            /// resources:
+            ///   http: { kind: http-server, port: 8080, timeout: 15s }
+            /// platforms:
+            ///   kubernetes: { image: registry.example/shop:1.4 }
+            ///   systemd: {}
+            /// ");
+            /// let platforms = analysis.resolved.unwrap().manifest.platforms;
+            /// let image = |key| platforms.get(key).unwrap().image();
+            /// assert_eq!(image("kubernetes"), Some("registry.example/shop:1.4"));
+            /// assert_eq!(image("systemd"), None);
+            /// ```
             pub fn image(&self) -> Option<&str> {
                 self.common().image.as_ref().map(|image| image.value.as_str())
             }
 
             $(
                 #[doc = concat!("Its entry, where this is `", stringify!($key), "`.")]
+                ///
+                /// ```
+                /// use lifecycle_manifest::{Analysis, Platform};
+                ///
+                /// let analysis = Analysis::of("\
+                /// lifecycle: 1
+                /// service: shop
+                /// resources:
+                ///   http: { kind: http-server, port: 8080, timeout: 15s }
+                /// platforms:
+                #[doc = concat!("  ", stringify!($key), ": {}")]
+                /// ");
+                /// let manifest = analysis.resolved.unwrap().manifest;
+                #[doc = concat!("let entry = manifest.platforms.iter().find_map(Platform::", stringify!($key), ").unwrap();")]
+                #[doc = concat!("assert_eq!(entry.common.route.to_string(), \"platforms.", stringify!($key), "\");")]
+                /// ```
                 pub fn $key(&self) -> Option<&$Type> {
                     match self {
                         Self::$Type(platform) => Some(platform),
@@ -381,6 +595,23 @@ platforms! {
 
 impl Platform {
     /// Its key under `platforms`.
+    ///
+    /// ```
+    /// use lifecycle_manifest::{Analysis, Platform};
+    ///
+    /// let analysis = Analysis::of("\
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, port: 8080, timeout: 15s }
+    /// platforms:
+    ///   systemd: {}
+    ///   cloud_run: {}
+    /// ");
+    /// let platforms = analysis.resolved.unwrap().manifest.platforms;
+    /// let keys: Vec<&str> = platforms.iter().map(Platform::key).collect();
+    /// assert_eq!(keys, ["systemd", "cloud_run"]);
+    /// ```
     pub fn key(&self) -> &'static str {
         self.facts().key
     }
@@ -393,6 +624,26 @@ impl Platform {
 
     /// The containers that get the signal together with the program's, where the platform signals all of
     /// them at once.
+    ///
+    /// ```
+    /// use lifecycle_manifest::Analysis;
+    ///
+    /// let analysis = Analysis::of("\
+    /// lifecycle: 1
+    /// service: shop
+    /// resources:
+    ///   http: { kind: http-server, port: 8080, timeout: 15s }
+    /// platforms:
+    ///   cloud_run: { sidecars: [{ name: proxy, timeout: 3s }] }
+    ///   ecs: { sidecars: [{ name: proxy, timeout: 3s }] }
+    /// ");
+    /// let platforms = analysis.resolved.unwrap().manifest.platforms;
+    /// let beside = platforms.get("cloud_run").unwrap().beside();
+    /// assert_eq!(beside[0].name.value, "proxy");
+    /// assert_eq!(beside[0].timeout.value.as_secs(), 3);
+    /// // ECS signals a sidecar once the program is gone.
+    /// assert!(platforms.get("ecs").unwrap().beside().is_empty());
+    /// ```
     pub fn beside(&self) -> &[Beside] {
         self.own().beside()
     }
@@ -412,6 +663,24 @@ impl Platform {
 }
 
 /// The manifest's `platforms`, in the order of the file.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   systemd: {}
+///   kubernetes: { replicas: 3 }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// assert_eq!(platforms.iter().count(), 2);
+/// let kubernetes = platforms.get("kubernetes").and_then(|it| it.kubernetes()).unwrap();
+/// assert_eq!(kubernetes.replicas.as_ref().unwrap().value, 3);
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Platforms(Vec<Platform>);
 
@@ -450,11 +719,45 @@ impl Platforms {
     }
 
     /// All of them.
+    ///
+    /// ```
+    /// # use lifecycle_manifest::Analysis;
+    /// # let analysis = Analysis::of("\
+    /// # lifecycle: 1
+    /// # service: shop
+    /// # resources:
+    /// #   http: { kind: http-server, port: 8080, timeout: 15s }
+    /// # platforms:
+    /// #   systemd: {}
+    /// #   kubernetes: {}
+    /// # ");
+    /// # let platforms = analysis.resolved.unwrap().manifest.platforms;
+    /// // `platforms: { systemd: {}, kubernetes: {} }`
+    /// let names: Vec<&str> = platforms.iter().map(|platform| platform.facts().name).collect();
+    /// assert_eq!(names, ["systemd", "Kubernetes"]);
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = &Platform> {
         self.0.iter()
     }
 
     /// The one with this key.
+    ///
+    /// ```
+    /// # use lifecycle_manifest::Analysis;
+    /// # let analysis = Analysis::of("\
+    /// # lifecycle: 1
+    /// # service: shop
+    /// # resources:
+    /// #   http: { kind: http-server, port: 8080, timeout: 15s }
+    /// # platforms:
+    /// #   systemd: {}
+    /// #   kubernetes: {}
+    /// # ");
+    /// # let platforms = analysis.resolved.unwrap().manifest.platforms;
+    /// // `platforms: { systemd: {}, kubernetes: {} }`
+    /// assert_eq!(platforms.get("kubernetes").unwrap().facts().name, "Kubernetes");
+    /// assert!(platforms.get("ecs").is_none());
+    /// ```
     pub fn get(&self, key: &str) -> Option<&Platform> {
         self.0.iter().find(|platform| platform.key() == key)
     }
