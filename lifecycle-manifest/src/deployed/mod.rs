@@ -58,6 +58,27 @@ use crate::text::{Document, Route, Source, SyntaxError, Value};
 use read::At;
 
 /// One file, read.
+///
+/// ```
+/// use lifecycle_manifest::deployed::Deployed;
+///
+/// let deployed = Deployed::named("shop.yaml", "\
+/// kind: Deployment
+/// metadata: { name: shop }
+/// spec: { template: { spec: { containers: [{ name: shop }] } } }
+/// ---
+/// kind: Service
+/// metadata: { name: shop }
+/// spec: { ports: [{ port: 80 }] }
+/// ---
+/// kind: ConfigMap
+/// metadata: { name: shop }
+/// ");
+/// assert_eq!(deployed.workloads.len(), 1);
+/// assert_eq!(deployed.workloads[0].title(), "Deployment shop");
+/// assert_eq!(deployed.services.len(), 1);
+/// assert!(deployed.errors.is_empty());
+/// ```
 #[derive(Debug)]
 pub struct Deployed {
     /// Its path, as it was asked for.
@@ -81,6 +102,17 @@ pub struct Deployed {
 }
 
 /// A value of a type that the platform does not take there: it is not among the values read.
+///
+/// ```
+/// use lifecycle_manifest::deployed::Deployed;
+/// let deployed = Deployed::read(
+///     "kind: Pod\nmetadata: { name: shop }\nspec: { terminationGracePeriodSeconds: \"45\" }\n",
+/// );
+/// let odd = &deployed.odd[0];
+/// assert_eq!(odd.route.to_string(), "[0].spec.terminationGracePeriodSeconds");
+/// assert_eq!(odd.expected, "a whole number");
+/// assert_eq!(odd.meant, Some(45));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Odd {
     /// Where it stands.
@@ -93,6 +125,27 @@ pub struct Odd {
 }
 
 /// A platform of a manifest and the deployed workload that it was compared with.
+///
+/// ```
+/// use lifecycle_manifest::deployed::{Compared, Deployed};
+/// use lifecycle_manifest::{Analysis, Options};
+///
+/// let pod = "kind: Pod\nmetadata: { name: shop }\nspec: { containers: [{ name: shop }] }\n";
+/// let options = Options { deployed: [Deployed::read(pod)].into(), ..Options::default() };
+/// let analysis = Analysis::with("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   kubernetes: { grace_period: 30s }
+/// ", &options);
+/// assert_eq!(analysis.compared, [Compared {
+///     platform: "kubernetes",
+///     workload: "Pod shop".to_owned(),
+///     file: 0,
+/// }]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Compared {
     /// The platform's key.
@@ -121,11 +174,31 @@ impl Deployed {
 
     /// The endings of the names of files that are in another language than YAML and JSON and are read
     /// all the same.
+    ///
+    /// ```
+    /// use lifecycle_manifest::deployed::Deployed;
+    /// assert!(Deployed::endings().any(|ending| "shop.service".ends_with(ending)));
+    /// assert!(!Deployed::endings().any(|ending| "README.md".ends_with(ending)));
+    /// ```
     pub fn endings() -> impl Iterator<Item = &'static str> {
         syntax::endings()
     }
 
     /// The same for a file with a name, which says what language it is in.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lifecycle_manifest::deployed::Deployed;
+    ///
+    /// let text = "app = \"shop\"\nkill_timeout = 45\n";
+    /// let deployed = Deployed::named("fly.toml", text);
+    /// assert_eq!(deployed.workloads[0].platform, "fly");
+    /// let grace = deployed.workloads[0].containers[0].grace.as_ref().unwrap();
+    /// assert_eq!(grace.value, Duration::from_secs(45));
+    ///
+    /// // As YAML it is one long scalar.
+    /// assert!(Deployed::read(text).is_empty());
+    /// ```
     pub fn named(name: &str, text: &str) -> Self {
         let (document, errors) = syntax::document(name, text);
         let document = template::as_sent(document);
@@ -154,11 +227,34 @@ impl Deployed {
 
     /// Lets files that amend one another know of each other: what a unit's drop-in says otherwise no
     /// longer holds in the unit. For all files of a run, once they are read.
+    ///
+    /// ```
+    /// use lifecycle_manifest::deployed::Deployed;
+    ///
+    /// let mut files = [
+    ///     Deployed::named("shop.service", "[Service]\nExecStart=/bin/shop\nTimeoutStopSec=30\n"),
+    ///     Deployed::named("shop.service.d/10-time.conf", "[Service]\nTimeoutStopSec=45\n"),
+    /// ];
+    /// let graces = |files: &[Deployed]| -> Vec<Option<u64>> {
+    ///     let containers = files.iter().map(|file| &file.workloads[0].containers[0]);
+    ///     containers.map(|it| Some(it.grace.as_ref()?.value.as_secs())).collect()
+    /// };
+    /// assert_eq!(graces(&files), [Some(30), Some(45)]);
+    /// Deployed::join(&mut files);
+    /// assert_eq!(graces(&files), [None, Some(45)]);
+    /// ```
     pub fn join(files: &mut [Self]) {
         systemd::join(files);
     }
 
     /// Nothing in it runs containers or stands before what does, and nothing is broken.
+    ///
+    /// ```
+    /// use lifecycle_manifest::deployed::Deployed;
+    /// assert!(Deployed::read("kind: ConfigMap\nmetadata: { name: shop }\n").is_empty());
+    /// assert!(!Deployed::read("kind: Pod\nmetadata: { name: shop }\nspec: {}\n").is_empty());
+    /// assert!(!Deployed::read("kind: [\n").is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.workloads.is_empty()
             && self.services.is_empty()
@@ -168,6 +264,21 @@ impl Deployed {
     }
 
     /// The text with its name, for showing.
+    ///
+    /// ```
+    /// use lifecycle_manifest::Place;
+    /// use lifecycle_manifest::deployed::Deployed;
+    ///
+    /// let deployed = Deployed::named(
+    ///     "shop.yaml",
+    ///     "kind: Pod\nmetadata: { name: shop }\nspec: { terminationGracePeriodSeconds: 45 }\n",
+    /// );
+    /// let text = deployed.text();
+    /// let grace = deployed.workloads[0].grace.as_ref().unwrap();
+    /// let span = text.span(&Place::Key(grace.route.clone()));
+    /// assert_eq!(text.name, "shop.yaml");
+    /// assert_eq!(text.source.slice(span), "terminationGracePeriodSeconds");
+    /// ```
     pub fn text(&self) -> Text<'_> {
         Text {
             name: &self.name,
@@ -177,11 +288,30 @@ impl Deployed {
     }
 
     /// The text.
+    ///
+    /// ```
+    /// use lifecycle_manifest::deployed::Deployed;
+    /// let deployed = Deployed::read("kind: Pod\nmetadata: { name: shop }\nspec: {}\n");
+    /// let name = deployed.workloads[0].name.as_ref().unwrap();
+    /// let span = deployed.document.value_span(&name.route);
+    /// assert_eq!(deployed.source().position(span.start).line, 2);
+    /// ```
     pub fn source(&self) -> &Source {
         &self.document.source
     }
 
     /// There is a value of the wrong type here: nothing is known of it, not even that it is absent.
+    ///
+    /// ```
+    /// use lifecycle_manifest::deployed::Deployed;
+    /// let deployed = Deployed::read(
+    ///     "kind: Pod\nmetadata: { name: shop }\nspec: { terminationGracePeriodSeconds: long }\n",
+    /// );
+    /// let pod = &deployed.workloads[0];
+    /// assert!(pod.grace.is_none());
+    /// assert!(deployed.is_odd(&pod.spec.key("terminationGracePeriodSeconds")));
+    /// assert!(!deployed.is_odd(&pod.spec.key("containers")));
+    /// ```
     pub fn is_odd(&self, route: &Route) -> bool {
         self.odd_routes.contains(route)
     }
@@ -218,6 +348,13 @@ impl Deployed {
 }
 
 /// What a platform's own files call the grace period: `stopTimeout`.
+///
+/// ```
+/// use lifecycle_manifest::deployed::grace_key;
+/// assert_eq!(grace_key("ecs"), Some("stopTimeout"));
+/// assert_eq!(grace_key("kubernetes"), Some("terminationGracePeriodSeconds"));
+/// assert_eq!(grace_key("mainframe"), None);
+/// ```
 pub fn grace_key(platform: &str) -> Option<&'static str> {
     reader::of(platform).map(|reader| reader.grace_key)
 }

@@ -13,6 +13,23 @@ use crate::{Resolved, Timeline};
 pub const REPLICAS: u32 = crate::rollout::REPLICAS;
 
 /// A port that is open.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+/// use lifecycle_manifest::deployed::planned::{OpenPort, ports};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// traffic: { health: { port: 9000 } }
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// ");
+/// assert_eq!(ports(&analysis.resolved.unwrap()), [
+///     OpenPort { name: "http".to_owned(), number: 8080, takes_requests: true },
+///     OpenPort { name: "health".to_owned(), number: 9000, takes_requests: false },
+/// ]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenPort {
     /// A name that a platform takes.
@@ -24,6 +41,28 @@ pub struct OpenPort {
 }
 
 /// How the platform asks for health.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+/// use lifecycle_manifest::deployed::planned::{Probes, probes};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// traffic: { health: { ready: /ready, period: 5s, failures: 2 } }
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// ");
+/// assert_eq!(probes(&analysis.resolved.unwrap()), Some(Probes {
+///     ready: "/ready",
+///     live: "/health/live",
+///     port: 8080,
+///     period_seconds: 5,
+///     failures: 2,
+///     live_period_seconds: 10,
+///     live_failures: 3,
+/// }));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probes<'a> {
     /// Path of the readiness answer.
@@ -50,6 +89,24 @@ impl Probes<'_> {
 }
 
 /// The hook of a pod.
+///
+/// ```
+/// use lifecycle_manifest::deployed::planned::{PlannedHook, hook};
+/// use lifecycle_manifest::{Analysis, Platform};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   kubernetes: { grace_period: 30s, pre_stop: { exec: [/bin/leave, now], timeout: 5s } }
+/// ");
+/// let resolved = analysis.resolved.unwrap();
+/// let kubernetes = resolved.manifest.platforms.iter().find_map(Platform::kubernetes).unwrap();
+/// let planned = hook(kubernetes, &resolved.timelines[0]);
+/// assert_eq!(planned, Some(PlannedHook::Exec(vec!["/bin/leave", "now"])));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlannedHook<'a> {
     /// A native sleep of so many seconds.
@@ -66,11 +123,55 @@ pub enum PlannedHook<'a> {
 }
 
 /// Seconds of the grace period, in the unit that every platform here counts in.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+/// use lifecycle_manifest::deployed::planned::grace_seconds;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   kubernetes: { grace_period: 1m }
+///   ecs: {}
+/// ");
+/// let timelines = analysis.resolved.unwrap().timelines;
+/// assert_eq!(timelines.iter().map(grace_seconds).collect::<Vec<_>>(), [60, 30]);
+/// ```
 pub fn grace_seconds(line: &Timeline) -> u64 {
     seconds_up(line.grace().value)
 }
 
 /// What runs before the signal; `None` for no hook.
+///
+/// Where the manifest says nothing of it, the hook sleeps for the settle time:
+///
+/// ```
+/// use lifecycle_manifest::deployed::planned::{PlannedHook, hook};
+/// use lifecycle_manifest::{Analysis, Platform};
+///
+/// let sleeps = |kubernetes: &str| {
+///     let analysis = Analysis::of(&format!("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: {{ kind: http-server, port: 8080, timeout: 15s }}
+/// platforms:
+///   kubernetes: {kubernetes}
+/// "));
+///     let resolved = analysis.resolved.unwrap();
+///     let kubernetes = resolved.manifest.platforms.iter().find_map(Platform::kubernetes)?;
+///     match hook(kubernetes, &resolved.timelines[0])? {
+///         PlannedHook::Sleep(seconds) => Some(seconds),
+///         _ => None,
+///     }
+/// };
+/// assert_eq!(sleeps("{}"), Some(5));
+/// assert_eq!(sleeps("{ pre_stop: 8s }"), Some(8));
+/// assert_eq!(sleeps("{ pre_stop: 0s }"), None);
+/// ```
 pub fn hook<'a>(kubernetes: &'a Kubernetes, line: &Timeline) -> Option<PlannedHook<'a>> {
     match &kubernetes.pre_stop {
         Some(PreStop::Exec { command, .. }) => Some(PlannedHook::Exec(
@@ -88,6 +189,26 @@ pub fn hook<'a>(kubernetes: &'a Kubernetes, line: &Timeline) -> Option<PlannedHo
 }
 
 /// The probes of a pod; `None` where the manifest says nothing of health, or nothing listens.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+/// use lifecycle_manifest::deployed::planned::probes;
+///
+/// let with = |traffic: &str| {
+///     let analysis = Analysis::of(&format!("\
+/// lifecycle: 1
+/// service: shop
+/// traffic: {traffic}
+/// resources:
+///   http: {{ kind: http-server, port: 8080, timeout: 15s }}
+/// "));
+///     let resolved = analysis.resolved.unwrap();
+///     probes(&resolved).map(|probes| (probes.port, probes.period_seconds))
+/// };
+/// assert_eq!(with("{ health: { period: 1s500ms } }"), Some((8080, 1)));
+/// assert_eq!(with("{ health: { port: 9000, period: 5s } }"), Some((9000, 5)));
+/// assert_eq!(with("{ settle: 5s }"), None);
+/// ```
 pub fn probes(resolved: &Resolved) -> Option<Probes<'_>> {
     let health = resolved.plan.health.as_ref()?;
     Some(Probes {
@@ -102,6 +223,13 @@ pub fn probes(resolved: &Resolved) -> Option<Probes<'_>> {
 }
 
 /// The command by which ECS asks a container for its health.
+///
+/// ```
+/// use lifecycle_manifest::deployed::planned::health_command;
+/// use lifecycle_manifest::platform::HealthCheck;
+/// let command = health_command(&HealthCheck::Runtime);
+/// assert_eq!(command, ["CMD", "/proc/1/exe", "--lifecycle-probe", "live"]);
+/// ```
 pub fn health_command(check: &HealthCheck) -> Vec<String> {
     match check {
         // PID 1 is the program itself, so that nothing else need be in the image.
@@ -114,6 +242,23 @@ pub fn health_command(check: &HealthCheck) -> Vec<String> {
 
 /// The ports of the resources that listen, and health's own where it has one, each under a name that
 /// a platform takes.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+/// use lifecycle_manifest::deployed::planned::ports;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   public-http-server: { kind: http-server, port: 8080, timeout: 15s }
+///   db: { kind: database, timeout: 2s }
+/// ");
+/// let ports = ports(&analysis.resolved.unwrap());
+/// // Kubernetes takes fifteen characters.
+/// assert_eq!(ports[0].name, "public-http-ser");
+/// assert_eq!((ports[0].number, ports.len()), (8080, 1));
+/// ```
 pub fn ports(resolved: &Resolved) -> Vec<OpenPort> {
     let mut ports: Vec<OpenPort> = Vec::new();
     let listening =

@@ -8,6 +8,12 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 /// What becomes of a word once it has been unquoted.
+///
+/// ```
+/// use lifecycle_manifest::deployed::unit::{Expands, quote};
+/// assert_eq!(quote("5% of $HOME", Expands::Specifiers), r#""5%% of $HOME""#);
+/// assert_eq!(quote("5% of $HOME", Expands::Variables), r#""5%% of $$HOME""#);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expands {
     /// `%` begins a specifier: `Environment=` and most other keys.
@@ -55,6 +61,11 @@ fn escape(c: char, quoted: &mut String) {
 
 /// Text for a key that takes a single value, which systemd does not unquote: on one line, and without
 /// specifiers.
+///
+/// ```
+/// use lifecycle_manifest::deployed::unit::value;
+/// assert_eq!(value("The shop\nat 100%"), "The shop at 100%%");
+/// ```
 pub fn value(text: &str) -> String {
     let line: String = text
         .chars()
@@ -69,6 +80,14 @@ pub fn value(text: &str) -> String {
 }
 
 /// A command line: the program, in which `$` stands for itself, and its arguments.
+///
+/// ```
+/// use lifecycle_manifest::deployed::unit::command_line;
+/// assert_eq!(
+///     command_line(["/bin/shop", "--port=8080", "5% of $HOME"]),
+///     r#"/bin/shop --port=8080 "5%% of $$HOME""#,
+/// );
+/// ```
 pub fn command_line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let quoted = words.into_iter().enumerate().map(|(at, word)| {
         let expands = match at {
@@ -90,6 +109,13 @@ fn is_plain(word: &str) -> bool {
 }
 
 /// The words of a value; `None` where systemd cannot read it: a quote that is not closed.
+///
+/// ```
+/// use lifecycle_manifest::deployed::unit::{Expands, words};
+/// let environment = words(r#"PORT=8080 "GREETING=good day" LOAD=5%%"#, Expands::Specifiers);
+/// assert_eq!(environment.unwrap(), ["PORT=8080", "GREETING=good day", "LOAD=5%"]);
+/// assert_eq!(words(r#""GREETING=good day"#, Expands::Specifiers), None);
+/// ```
 pub fn words(value: &str, expands: Expands) -> Option<Vec<String>> {
     let split = split(value)?;
     Some(
@@ -101,6 +127,15 @@ pub fn words(value: &str, expands: Expands) -> Option<Vec<String>> {
 }
 
 /// One of the commands of a value.
+///
+/// ```
+/// use lifecycle_manifest::deployed::unit::{Command, commands};
+/// assert_eq!(commands("-/bin/kill -QUIT $MAINPID").unwrap(), [Command {
+///     words: ["/bin/kill", "-QUIT", "$MAINPID"].map(str::to_owned).to_vec(),
+///     may_fail: true,
+///     is_computed: true,
+/// }]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Command {
     /// The program and its arguments.
@@ -113,6 +148,15 @@ pub struct Command {
 
 /// The commands of an `Exec…=` value, which may hold several with a lone `;` between them; `None`
 /// where systemd cannot read it.
+///
+/// ```
+/// use lifecycle_manifest::deployed::unit::commands;
+/// let both = commands("/bin/leave 'the pool' ; /bin/sleep 5").unwrap();
+/// assert_eq!(both.len(), 2);
+/// assert_eq!(both[0].words, ["/bin/leave", "the pool"]);
+/// assert_eq!(both[1].words, ["/bin/sleep", "5"]);
+/// assert_eq!(commands("/bin/leave 'the pool"), None);
+/// ```
 pub fn commands(value: &str) -> Option<Vec<Command>> {
     let mut commands = Vec::new();
     for words in split_commands(value)? {
@@ -288,6 +332,17 @@ fn expand(word: &str, expands: Expands) -> String {
 }
 
 /// A time span: `90`, `1min 30s`, `1.5h`, `infinity`.
+///
+/// ```
+/// use lifecycle_manifest::deployed::unit::{TimeSpan, time_span};
+/// let limit = |text| match time_span(text)? {
+///     TimeSpan::Finite(duration) => Some(format!("{}s", duration.as_secs())),
+///     TimeSpan::Infinite => Some("none".to_owned()),
+/// };
+/// assert_eq!(limit("1.5h").as_deref(), Some("5400s"));
+/// assert_eq!(limit("infinity").as_deref(), Some("none"));
+/// assert_eq!(limit("soon"), None);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeSpan {
     /// So long.
@@ -363,6 +418,13 @@ pub fn time_span(text: &str) -> Option<TimeSpan> {
 }
 
 /// A duration as a time span: whole seconds where it is, milliseconds where it is not.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_manifest::deployed::unit::show_time_span;
+/// assert_eq!(show_time_span(Duration::from_secs(90)), "90s");
+/// assert_eq!(show_time_span(Duration::from_millis(1_500)), "1500ms");
+/// ```
 pub fn show_time_span(duration: Duration) -> String {
     match duration.subsec_millis() {
         0 => format!("{}s", duration.as_secs()),
