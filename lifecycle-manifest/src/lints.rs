@@ -16,6 +16,28 @@ use crate::rules::{self, Rule, shape};
 pub(crate) use sieve::sift;
 
 /// What becomes of a rule's findings.
+// The JSON Schema is described by doc comments, and has no use for an example in Rust.
+#[cfg_attr(
+    doc,
+    doc = r#"
+```
+use lifecycle_manifest::{Analysis, Level};
+
+let analysis = Analysis::of("\
+lifecycle: 1
+service: shop
+lints: { unused-grace: deny }
+resources:
+  http: { kind: http-server, port: 8080, timeout: 15s }
+platforms:
+  kubernetes: { grace_period: 10m }
+");
+assert!(analysis.has_errors());
+let lint = &analysis.resolved.unwrap().manifest.lints[0];
+assert_eq!(lint.level.value, Level::Deny);
+```
+"#
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
@@ -33,6 +55,11 @@ impl Level {
     pub const ALL: [Self; 3] = [Self::Allow, Self::Warn, Self::Deny];
 
     /// The word in the manifest.
+    ///
+    /// ```
+    /// use lifecycle_manifest::Level;
+    /// assert_eq!(Level::ALL.map(Level::as_str), ["allow", "warn", "deny"]);
+    /// ```
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Allow => "allow",
@@ -51,6 +78,14 @@ impl Level {
 }
 
 /// Which rules a level is for.
+///
+/// ```
+/// use lifecycle_manifest::lints::Selector;
+/// use lifecycle_manifest::rules;
+/// let rule = rules::find("unused-grace").unwrap();
+/// assert_eq!(Selector::parse("LC105"), Ok(Selector::Rule(rule)));
+/// assert_eq!(Selector::parse("all"), Ok(Selector::All));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Selector {
     /// All whose level can be set.
@@ -60,6 +95,13 @@ pub enum Selector {
 }
 
 /// A name that selects nothing.
+///
+/// ```
+/// use lifecycle_manifest::lints::{Selector, SelectorError};
+/// let error = |name| Selector::parse(name).unwrap_err();
+/// assert_eq!(error("unusd-grace"), SelectorError::Unknown(Some("unused-grace")));
+/// assert_eq!(error("syntax"), SelectorError::Fixed);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SelectorError {
     /// No rule has this code or name; the nearest that one has.
@@ -70,6 +112,13 @@ pub enum SelectorError {
 
 impl Selector {
     /// The rule with this code or name, or all.
+    ///
+    /// ```
+    /// use lifecycle_manifest::lints::Selector;
+    /// assert_eq!(Selector::parse("LC105"), Selector::parse("unused-grace"));
+    /// assert_ne!(Selector::parse("LC105"), Selector::parse("LC101"));
+    /// assert!(Selector::parse("unusd-grace").is_err());
+    /// ```
     pub fn parse(text: &str) -> Result<Self, SelectorError> {
         if text.eq_ignore_ascii_case("all") {
             return Ok(Self::All);
@@ -93,6 +142,24 @@ impl Selector {
 }
 
 /// Levels from the command line; of two for one rule the later holds.
+///
+/// ```
+/// use lifecycle_manifest::lints::Selector;
+/// use lifecycle_manifest::{Analysis, Level, Levels, Options};
+///
+/// let unused = Selector::parse("unused-grace").unwrap();
+/// let levels = Levels(vec![(Selector::All, Level::Allow), (unused, Level::Deny)]);
+/// let analysis = Analysis::with("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   kubernetes: { grace_period: 10m }
+/// ", &Options { levels, ..Options::default() });
+/// assert_eq!(analysis.findings[0].rule.name, "unused-grace");
+/// assert!(analysis.has_errors());
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Levels(pub Vec<(Selector, Level)>);
 
@@ -106,6 +173,24 @@ impl Levels {
 }
 
 /// One entry of the manifest's `lints:`.
+///
+/// ```
+/// use lifecycle_manifest::lints::Selector;
+/// use lifecycle_manifest::{Analysis, Level};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// lints:
+///   unused-grace: { level: allow, reason: timeouts are about to grow }
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// ");
+/// let lint = &analysis.resolved.unwrap().manifest.lints[0];
+/// assert_eq!(Ok(lint.selector), Selector::parse("unused-grace"));
+/// assert_eq!(lint.level.value, Level::Allow);
+/// assert_eq!(lint.reason.as_deref(), Some("timeouts are about to grow"));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Lint {
     /// Which rules.
@@ -117,6 +202,23 @@ pub struct Lint {
 }
 
 /// A finding that is allowed.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   kubernetes: { grace_period: 10m } # lifecycle: allow(unused-grace) timeouts grow soon
+/// ");
+/// assert!(analysis.findings.is_empty());
+/// let allowed = &analysis.allowed[0];
+/// assert_eq!(allowed.finding.rule.name, "unused-grace");
+/// assert_eq!(allowed.reason.as_deref(), Some("timeouts grow soon"));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Allowed {
     /// The finding, as it would be.

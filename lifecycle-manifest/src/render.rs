@@ -12,6 +12,17 @@ use crate::finding::{Finding, Patch as Change, Place, Severity, Side};
 use crate::text::{Document, Source, Span};
 
 /// How to render.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+/// use lifecycle_manifest::render::{self, Style, Texts};
+///
+/// let analysis = Analysis::of("lifecycle: 2\n");
+/// let texts = Texts::of(&analysis, "lifecycle.yaml");
+/// let shown = |style| render::finding(&texts, &analysis.findings[0], style);
+/// assert!(!shown(Style::Plain).contains('\x1b'));
+/// assert!(shown(Style::Colour).contains('\x1b'));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
     /// Letters only.
@@ -21,6 +32,20 @@ pub enum Style {
 }
 
 /// A text with its name, for showing.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+/// use lifecycle_manifest::render::{Text, Texts};
+///
+/// let was_read = |text: &str| {
+///     let analysis = Analysis::of(text);
+///     let Text { name, document, .. } = Texts::of(&analysis, "lifecycle.yaml").manifest.unwrap();
+///     assert_eq!(name, "lifecycle.yaml");
+///     document.is_some()
+/// };
+/// assert!(was_read("service: shop\n"));
+/// assert!(!was_read("service: [shop\n"));
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Text<'a> {
     /// Its path, as it was asked for.
@@ -33,6 +58,18 @@ pub struct Text<'a> {
 
 impl Text<'_> {
     /// The bytes of a place.
+    ///
+    /// ```
+    /// use lifecycle_manifest::Place;
+    /// use lifecycle_manifest::render::Text;
+    /// use lifecycle_manifest::text::{Limits, Route, Source, parse};
+    ///
+    /// let source = Source::new("service: shop\n");
+    /// let (document, _) = parse(source.text(), Limits::default());
+    /// let text = Text { name: "lifecycle.yaml", source: &source, document: document.as_ref() };
+    /// let span = text.span(&Place::Value(Route::keys(["service"])));
+    /// assert_eq!(source.slice(span), "shop");
+    /// ```
     pub fn span(&self, place: &Place) -> Span {
         match (self.document, place) {
             (Some(document), place) => place.span(document),
@@ -44,6 +81,12 @@ impl Text<'_> {
 
 /// A name as it may stand in a line: a control character in it would begin another, or write to
 /// somebody's terminal.
+///
+/// ```
+/// use lifecycle_manifest::render::one_line;
+/// assert_eq!(one_line("deploy/shop.yaml"), "deploy/shop.yaml");
+/// assert_eq!(one_line("shop\n.yaml"), "shop\\n.yaml");
+/// ```
 pub fn one_line(name: &str) -> Cow<'_, str> {
     if !name.contains(char::is_control) {
         return Cow::Borrowed(name);
@@ -56,6 +99,20 @@ pub fn one_line(name: &str) -> Cow<'_, str> {
 }
 
 /// The texts that findings speak of.
+///
+/// ```
+/// use lifecycle_manifest::Side;
+/// use lifecycle_manifest::render::{Text, Texts};
+/// use lifecycle_manifest::text::Source;
+///
+/// let pod = Source::new("kind: Pod\n");
+/// let texts = Texts {
+///     manifest: None,
+///     deployed: vec![Text { name: "pod.yaml", source: &pod, document: None }],
+/// };
+/// assert_eq!(texts.side(Side::Deployed(0)).unwrap().name, "pod.yaml");
+/// assert!(texts.side(Side::Manifest).is_none());
+/// ```
 #[derive(Debug, Clone)]
 pub struct Texts<'a> {
     /// The manifest; `None` where deployed files are looked at alone.
@@ -66,6 +123,18 @@ pub struct Texts<'a> {
 
 impl<'a> Texts<'a> {
     /// A manifest alone.
+    ///
+    /// ```
+    /// use lifecycle_manifest::Analysis;
+    /// use lifecycle_manifest::render::Texts;
+    ///
+    /// let analysis = Analysis::of("lifecycle: 1\nservice: shop\nresources: {}\n");
+    /// let texts = Texts::of(&analysis, "lifecycle.yaml");
+    /// let manifest = texts.manifest.unwrap();
+    /// assert_eq!(manifest.name, "lifecycle.yaml");
+    /// assert!(manifest.source.text().contains("service: shop"));
+    /// assert!(texts.deployed.is_empty());
+    /// ```
     pub fn of(analysis: &'a Analysis, name: &'a str) -> Self {
         Self {
             manifest: Some(Text {
@@ -78,6 +147,16 @@ impl<'a> Texts<'a> {
     }
 
     /// The text of a side; `None` where there is none.
+    ///
+    /// ```
+    /// use lifecycle_manifest::render::Texts;
+    /// use lifecycle_manifest::{Analysis, Side};
+    ///
+    /// let analysis = Analysis::of("lifecycle: 1\nservice: shop\nresources: {}\n");
+    /// let texts = Texts::of(&analysis, "lifecycle.yaml");
+    /// assert_eq!(texts.side(Side::Manifest).unwrap().name, "lifecycle.yaml");
+    /// assert!(texts.side(Side::Deployed(0)).is_none());
+    /// ```
     pub fn side(&self, side: Side) -> Option<&Text<'a>> {
         match side {
             Side::Manifest => self.manifest.as_ref(),
@@ -149,6 +228,28 @@ fn drawn(text: &Text<'_>, mut patches: Vec<Change>) -> Vec<Change> {
 }
 
 /// One finding, with its places in the sources.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+/// use lifecycle_manifest::render::{self, Style, Texts};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 30s }
+/// platforms:
+///   kubernetes: {}
+/// ");
+/// let texts = Texts::of(&analysis, "lifecycle.yaml");
+/// let shown = render::finding(&texts, &analysis.findings[0], Style::Plain);
+/// let mut lines = shown.lines();
+/// assert_eq!(
+///     lines.next(),
+///     Some("error[LC101]: shutdown needs 40.25s, and Kubernetes allows 30s"),
+/// );
+/// assert_eq!(lines.next(), Some(" --> lifecycle.yaml:6:3"));
+/// ```
 pub fn finding(texts: &Texts<'_>, finding: &Finding, style: Style) -> String {
     let renderer = match style {
         Style::Plain => Renderer::plain(),

@@ -21,6 +21,13 @@ use std::fmt::Write as _;
 use crate::platform::Platform;
 
 /// One way in which a stop is known to fail.
+///
+/// ```
+/// use lifecycle_manifest::rules::hazards;
+/// let hazard = hazards::all().find(|hazard| hazard.id == "H-01").unwrap();
+/// assert_eq!(hazard.rules, ["above-platform-cap"]);
+/// assert!(hazard.unchecked.is_empty());
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Hazard {
     /// Its number, after the letter of its family.
@@ -105,11 +112,29 @@ static GROUPS: &[&Group] = &[
 ];
 
 /// All of them.
+///
+/// ```
+/// use lifecycle_manifest::rules::{self, hazards};
+/// let mut named = hazards::all().flat_map(|hazard| hazard.rules);
+/// assert!(named.all(|name| rules::find(name).is_some()));
+/// // What no rule finds has a reason.
+/// let mut unfound = hazards::all().filter(|hazard| hazard.rules.is_empty()).peekable();
+/// assert!(unfound.peek().is_some());
+/// assert!(unfound.all(|hazard| !hazard.unchecked.is_empty()));
+/// ```
 pub fn all() -> impl Iterator<Item = &'static Hazard> {
     GROUPS.iter().flat_map(|group| group.hazards)
 }
 
 /// The page `docs/rules/not-checked.md`.
+///
+/// ```
+/// use lifecycle_manifest::rules::hazards;
+/// let page = hazards::page();
+/// let at = |heading: &str| page.find(&format!("\n## {heading}\n")).unwrap();
+/// assert!(at("Not checked") < at("Checked in part"));
+/// assert!(page[at("Checked")..].contains("- **H-01** "));
+/// ```
 pub fn page() -> String {
     let mut page = String::from(
         "<!-- Written out of lifecycle-manifest/src/rules/hazards/; a test holds it fresh. -->\n\n\

@@ -298,6 +298,13 @@ pub static ALL: &[&Rule] = &[
 ];
 
 /// The rule with this code or name, whatever the case.
+///
+/// ```
+/// use lifecycle_manifest::rules;
+/// assert_eq!(rules::find("lc101").unwrap().name, "grace-too-short");
+/// assert_eq!(rules::find("grace-too-short").unwrap().code, "LC101");
+/// assert!(rules::find("grace-too-long").is_none());
+/// ```
 pub fn find(code_or_name: &str) -> Option<&'static Rule> {
     ALL.iter().copied().find(|rule| {
         rule.code.eq_ignore_ascii_case(code_or_name) || rule.name.eq_ignore_ascii_case(code_or_name)

@@ -26,6 +26,13 @@ pub const EXAMPLE: &str = "Example";
 pub const INSTEAD: &str = "What to write instead";
 
 /// Whether a page may lack a section.
+///
+/// ```
+/// use lifecycle_manifest::rules::page::{HEADINGS, Need};
+/// let optional = HEADINGS.iter().filter(|(_, need)| *need == Need::WhereThereAreAny);
+/// let titles: Vec<&str> = optional.map(|(title, _)| *title).collect();
+/// assert_eq!(titles, ["Options"]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
     /// It may not.
@@ -35,6 +42,14 @@ pub enum Need {
 }
 
 /// A rule's documentation.
+///
+/// ```
+/// use lifecycle_manifest::rules::{self, page::Page};
+/// let page = Page::of(rules::find("unused-grace").unwrap());
+/// assert_eq!(page.summary, "The grace period is far longer than the plan can use.");
+/// assert_eq!(page.sections[0].title, "What it finds");
+/// assert_eq!(page.sections[1].title, "Why it matters");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     /// What the rule is about, in one sentence.
@@ -44,6 +59,14 @@ pub struct Page {
 }
 
 /// A heading and what stands below it.
+///
+/// ```
+/// use lifecycle_manifest::rules::{self, page::{Block, Page}};
+/// let page = Page::of(rules::find("unused-grace").unwrap());
+/// let section = &page.sections[4];
+/// assert_eq!(section.title, "Options");
+/// assert!(matches!(&section.blocks[..], [Block::Points(points)] if points.len() == 2));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Section {
     /// The heading.
@@ -53,6 +76,16 @@ pub struct Section {
 }
 
 /// A piece of a page.
+///
+/// ```
+/// use lifecycle_manifest::rules::{self, page::{Block, EXAMPLE, Page}};
+/// let page = Page::of(rules::find("unused-grace").unwrap());
+/// let Block::Code { language, deployed, text } = &page.section(EXAMPLE).unwrap().blocks[0] else {
+///     panic!("no example");
+/// };
+/// assert_eq!((language.as_str(), *deployed), ("yaml", false));
+/// assert!(text.starts_with("lifecycle: 1\nservice: shop\n"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Block {
     /// Sentences, one a line.
@@ -71,6 +104,15 @@ pub enum Block {
 }
 
 /// The files of an example.
+///
+/// ```
+/// use lifecycle_manifest::rules::page::Sample;
+/// let sample = Sample {
+///     manifest: Some("lifecycle: 2\nservice: shop\n".to_owned()),
+///     deployed: None,
+/// };
+/// assert_eq!(sample.analyze().findings[0].rule.name, "unsupported-format");
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sample {
     /// The manifest.
@@ -80,6 +122,14 @@ pub struct Sample {
 }
 
 /// A deployed file of an example.
+///
+/// ```
+/// use lifecycle_manifest::rules::{self, page::Page};
+/// let page = Page::of(rules::find("grace-drift").unwrap());
+/// let deployed = page.example().deployed.unwrap();
+/// assert_eq!(deployed.name, "deployed.yaml");
+/// assert!(deployed.text.contains("kind: Deployment"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeployedSample {
     /// Its name, whose ending is the language that the page names: `deployed.yaml`.
@@ -89,6 +139,15 @@ pub struct DeployedSample {
 }
 
 /// What a rule says of its example.
+///
+/// ```
+/// use lifecycle_manifest::Safety;
+/// use lifecycle_manifest::rules::{self, page::Page};
+/// let rule = rules::find("grace-too-short").unwrap();
+/// let shown = Page::of(rule).example().shown(rule).unwrap();
+/// assert!(shown.output.starts_with("error[LC101]: shutdown needs "));
+/// assert_eq!(shown.fix, Some(Safety::Safe));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
     /// Its findings there, as they are printed.
@@ -99,6 +158,14 @@ pub struct Shown {
 
 impl Page {
     /// A rule's page.
+    ///
+    /// ```
+    /// use lifecycle_manifest::rules::{ALL, page::{EXAMPLE, INSTEAD, Page}};
+    /// for rule in ALL {
+    ///     let page = Page::of(rule);
+    ///     assert!(page.section(EXAMPLE).is_some() && page.section(INSTEAD).is_some());
+    /// }
+    /// ```
     pub fn of(rule: &Rule) -> Self {
         Self::read(rule.page)
     }
@@ -167,17 +234,38 @@ impl Page {
     }
 
     /// The section with this heading.
+    ///
+    /// ```
+    /// use lifecycle_manifest::rules::{self, page::Page};
+    /// let page = Page::of(rules::find("unused-grace").unwrap());
+    /// assert_eq!(page.section("Options").unwrap().blocks.len(), 1);
+    /// assert_eq!(page.section("Examples"), None);
+    /// ```
     pub fn section(&self, title: &str) -> Option<&Section> {
         self.sections.iter().find(|section| section.title == title)
     }
 
     /// The files that have a finding of the rule.
+    ///
+    /// ```
+    /// use lifecycle_manifest::rules::{self, page::Page};
+    /// let rule = rules::find("unused-grace").unwrap();
+    /// let findings = Page::of(rule).example().analyze().findings;
+    /// assert!(findings.iter().any(|finding| finding.rule == rule));
+    /// ```
     pub fn example(&self) -> Sample {
         self.section(EXAMPLE)
             .map_or_else(Sample::default, Sample::of)
     }
 
     /// The files that have none; what is not written again is the example's.
+    ///
+    /// ```
+    /// use lifecycle_manifest::rules::{self, page::Page};
+    /// let rule = rules::find("unused-grace").unwrap();
+    /// let findings = Page::of(rule).instead().analyze().findings;
+    /// assert!(!findings.iter().any(|finding| finding.rule == rule));
+    /// ```
     pub fn instead(&self) -> Sample {
         let own = self
             .section(INSTEAD)
@@ -219,6 +307,13 @@ impl Sample {
     }
 
     /// Everything that can be said of these files.
+    ///
+    /// ```
+    /// use lifecycle_manifest::rules::{self, page::Page};
+    /// let page = Page::of(rules::find("grace-too-short").unwrap());
+    /// assert!(page.example().analyze().has_errors());
+    /// assert!(!page.instead().analyze().has_errors());
+    /// ```
     pub fn analyze(&self) -> Analysis {
         self.analyze_with(&self.options())
     }
@@ -253,6 +348,15 @@ impl Sample {
     }
 
     /// What a rule says of them; `None` where it says nothing.
+    ///
+    /// ```
+    /// use lifecycle_manifest::rules::{self, page::Page};
+    /// let rule = rules::find("unused-grace").unwrap();
+    /// let page = Page::of(rule);
+    /// let shown = page.example().shown(rule).unwrap();
+    /// assert!(shown.output.starts_with("warning[LC105]: "));
+    /// assert_eq!(page.instead().shown(rule), None);
+    /// ```
     pub fn shown(&self, rule: &Rule) -> Option<Shown> {
         let options = self.options();
         let analysis = self.analyze_with(&options);

@@ -20,6 +20,14 @@ use crate::manifest::{Drift, DrillProtocol, OnFailure};
 use crate::platform::{Platform, PlatformsSchema};
 
 /// The schema of format 1.
+///
+/// ```
+/// use lifecycle_manifest::schema;
+/// let schema = schema::schema().to_value();
+/// assert_eq!(schema["title"], "lifecycle.yaml");
+/// assert!(schema["properties"]["resources"].is_object());
+/// assert!(schema["properties"]["ressources"].is_null());
+/// ```
 pub fn schema() -> Schema {
     let mut schema = schemars::schema_for!(ManifestSchema);
     schema.insert("title".into(), "lifecycle.yaml".into());
