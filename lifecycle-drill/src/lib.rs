@@ -59,6 +59,18 @@ pub use traffic::tally::SoFar;
 pub use verdict::Expectations;
 
 /// What happens while a drill is under way, for whoever shows progress.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_drill::Event;
+///
+/// let ready = Event::Ready { after: Duration::from_millis(1_250) };
+/// assert_eq!(ready.to_string(), "ready after 1.25s");
+///
+/// let signalled = Event::Signalled { signal: "SIGTERM" };
+/// let of_two = Event::Instance { number: 2, event: &signalled };
+/// assert_eq!(of_two.to_string(), "instance 2: SIGTERM sent");
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
     /// The process runs.
@@ -159,6 +171,40 @@ pub type Progress = Arc<dyn Fn(Event<'_>) + Send + Sync>;
 ///
 /// SIGINT, SIGTERM and SIGHUP sent to the drill itself end it early; their usual effect is gone
 /// from then on. Needs a tokio runtime with time and I/O; the load and the probes bring their own.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use lifecycle_drill::{Endpoint, Load, Progress, RequestSpec, Script, Subject, Target};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // First thing in `main`:
+/// lifecycle_drill::guard::serve_if_asked();
+///
+/// let target = Target {
+///     subject: Subject::Command(vec!["./shop".to_owned()]),
+///     directory: None,
+///     env: Vec::new(),
+///     base: Some(Endpoint::on_port(8080, "/")),
+///     finds_port: false,
+///     ready: Some(Endpoint::on_port(8080, "/ready")),
+///     live: None,
+///     start_timeout: Duration::from_secs(10),
+/// };
+/// let script = Script {
+///     hook: Some(Duration::from_secs(5)),
+///     routing_lag: Duration::from_secs(5),
+///     ..Script::new("shop", "Kubernetes", Duration::from_secs(30))
+/// };
+/// let load = Load { requests: vec![RequestSpec::get("/")], ..Load::default() };
+/// let progress: Progress = Arc::new(|event| eprintln!("{event}"));
+///
+/// let runtime = tokio::runtime::Runtime::new()?;
+/// let measured = runtime.block_on(lifecycle_drill::run(&target, &script, &load, &progress))?;
+/// assert!(measured.passed, "{:#?}", measured.findings);
+/// # Ok(())
+/// # }
+/// ```
 pub async fn run(
     target: &Target,
     script: &Script,

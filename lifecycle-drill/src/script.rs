@@ -24,6 +24,21 @@ pub use load::{Idle, Load, Pace, Protocol, RequestSpec, SessionKind, SessionSpec
 /// stop asked ── deregistration ──▶ grace starts ── hook ──▶ signal ──▶ … ──▶ SIGKILL
 ///     └── routing_lag: requests keep arriving ──▶│
 /// ```
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_drill::Script;
+///
+/// let script = Script {
+///     hook: Some(Duration::from_secs(5)),
+///     routing_lag: Duration::from_secs(5),
+///     kill_floor: Duration::from_secs(2),
+///     liveness_probed: false,
+///     settle_payer: "preStop sleep 5s".to_owned(),
+///     ..Script::new("shop", "Kubernetes", Duration::from_secs(30))
+/// };
+/// assert_eq!(script.asked_to_signal() + script.signal_to_kill(), script.grace);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Script {
     /// The service's name, for the heading.
@@ -82,6 +97,17 @@ impl Script {
     /// A script of nothing but a signal and a grace period: no hook, no steps, no routing lag.
     ///
     /// `label` is the platform's name for people; its key is the same in small letters.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lifecycle_drill::Script;
+    ///
+    /// let script = Script::new("shop", "Kubernetes", Duration::from_secs(30));
+    /// assert_eq!(script.platform, "kubernetes");
+    /// assert_eq!(script.platform_label, "Kubernetes");
+    /// assert_eq!((script.hook, script.routing_lag), (None, Duration::ZERO));
+    /// assert_eq!(script.signal_to_kill(), Duration::from_secs(30));
+    /// ```
     pub fn new(service: impl Into<String>, label: &str, grace: Duration) -> Self {
         Self {
             service: service.into(),
@@ -106,6 +132,18 @@ impl Script {
     }
 
     /// From the signal to SIGKILL, as planned: what the hook leaves of the grace period.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lifecycle_drill::Script;
+    ///
+    /// let mut script = Script::new("shop", "Kubernetes", Duration::from_secs(30));
+    /// script.kill_floor = Duration::from_secs(2);
+    /// script.hook = Some(Duration::from_secs(5));
+    /// assert_eq!(script.signal_to_kill(), Duration::from_secs(25));
+    /// script.hook = Some(Duration::from_secs(40));
+    /// assert_eq!(script.signal_to_kill(), Duration::from_secs(2));
+    /// ```
     pub fn signal_to_kill(&self) -> Duration {
         self.grace
             .saturating_sub(self.hook_in_grace())
@@ -113,17 +151,53 @@ impl Script {
     }
 
     /// The part of the hook that the grace period allows.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lifecycle_drill::Script;
+    ///
+    /// let mut script = Script::new("shop", "Kubernetes", Duration::from_secs(30));
+    /// script.hook = Some(Duration::from_secs(40));
+    /// assert_eq!(script.hook_in_grace(), Duration::from_secs(30));
+    /// ```
     pub fn hook_in_grace(&self) -> Duration {
         self.hook.unwrap_or_default().min(self.grace)
     }
 
     /// From the stop asked to the signal, as planned, when the deregistration takes its whole time.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lifecycle_drill::Script;
+    ///
+    /// let mut script = Script::new("shop", "Amazon ECS", Duration::from_secs(30));
+    /// script.deregistration = Some(Duration::from_secs(20));
+    /// script.hook = Some(Duration::from_secs(5));
+    /// assert_eq!(script.asked_to_signal(), Duration::from_secs(25));
+    /// ```
     pub fn asked_to_signal(&self) -> Duration {
         self.deregistration.unwrap_or_default() + self.hook_in_grace()
     }
 }
 
 /// One step as the plan has it. Times count from the signal.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_drill::measured::steps;
+/// use lifecycle_drill::PlannedStep;
+///
+/// let database = PlannedStep {
+///     name: "orders-db".to_owned(),
+///     kind: "database".to_owned(),
+///     start: Duration::from_millis(1_100),
+///     timeout: Duration::from_millis(1_000),
+///     end: Duration::from_millis(2_200), // it has 100ms to unwind
+/// };
+/// let shown = steps(&[database], None);
+/// assert_eq!(shown[0].planned.unwrap().end_ms, 2_200.0);
+/// assert_eq!(shown[0].measured, None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlannedStep {
     /// The resource's name.
@@ -139,6 +213,34 @@ pub struct PlannedStep {
 }
 
 /// The process to be drilled.
+///
+/// Something has to tell when the process is up:
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use lifecycle_drill::{Endpoint, Load, Progress, Script, Subject, Target};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let shop = Target {
+///     subject: Subject::Command(vec!["./shop".to_owned()]),
+///     directory: None,
+///     env: vec![("PORT".to_owned(), "8080".to_owned())],
+///     base: Some(Endpoint::on_port(8080, "/")),
+///     finds_port: false,
+///     ready: Some(Endpoint::on_port(8080, "/ready")),
+///     live: None,
+///     start_timeout: Duration::from_secs(10),
+/// };
+/// let silent = Target { base: None, ready: None, ..shop };
+///
+/// # let script = Script::new("shop", "Kubernetes", Duration::from_secs(30));
+/// # let (load, progress): (_, Progress) = (Load::default(), Arc::new(|_| {}));
+/// let error = lifecycle_drill::run(&silent, &script, &load, &progress).await.unwrap_err();
+/// assert!(error.to_string().starts_with("neither an address nor a readiness URL is known"));
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Target {
     /// What is drilled, and how it comes to run.

@@ -69,12 +69,40 @@ pub struct RollingMeasured {
 
 impl RollingMeasured {
     /// Whether an instance that was stopped is to end in this way.
+    ///
+    /// ```
+    /// use lifecycle_drill::{rolling::RollingMeasured, target::process::Status};
+    ///
+    /// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/rolling.json");
+    /// let mut rolling: RollingMeasured = serde_json::from_slice(&std::fs::read(file)?)?;
+    /// assert!(rolling.is_expected(Status::Code(0)));
+    /// assert!(!rolling.is_expected(Status::Signal(15)));
+    ///
+    /// rolling.expected.exit_code = 143; // 128 and the number of SIGTERM
+    /// assert!(rolling.is_expected(Status::Signal(15)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_expected(&self, status: Status) -> bool {
         is_expected(status, &self.expected)
     }
 
     /// The instance whose last lines tell the most: the one that held the deploy up, or the first that
     /// did not leave well.
+    ///
+    /// ```
+    /// use lifecycle_drill::rolling::measured::{RollingMeasured, RolloutCourse};
+    ///
+    /// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/rolling.json");
+    /// let mut rolling: RollingMeasured = serde_json::from_slice(&std::fs::read(file)?)?;
+    /// assert_eq!(rolling.spoken(), None); // all left well
+    ///
+    /// rolling.instances[0].output.push("worker 3 did not stop".to_owned());
+    /// rolling.instances[3].output.push("no database".to_owned());
+    /// assert_eq!(rolling.spoken().unwrap().number, 1);
+    /// rolling.course = RolloutCourse::Stuck { instance: 4 };
+    /// assert_eq!(rolling.spoken().unwrap().output, ["no database"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn spoken(&self) -> Option<&InstanceMeasured> {
         let culprit = match self.course {
             RolloutCourse::Stuck { instance } | RolloutCourse::Died { instance, .. } => {
@@ -171,11 +199,28 @@ pub struct Seen {
 
 impl Seen {
     /// Every request that was sent.
+    ///
+    /// What the drill itself held back was not sent:
+    ///
+    /// ```
+    /// use lifecycle_drill::rolling::measured::Seen;
+    ///
+    /// let seen = Seen { served: 100, client_error: 4, lost: 2, not_sent: 7, ..Seen::default() };
+    /// assert_eq!(seen.sent(), 102);
+    /// ```
     pub const fn sent(&self) -> u64 {
         self.served + self.refused + self.server_error + self.lost
     }
 
     /// The sums of two parts.
+    ///
+    /// ```
+    /// use lifecycle_drill::rolling::measured::Seen;
+    ///
+    /// let before = Seen { served: 40, ..Seen::default() };
+    /// let during = Seen { served: 102, lost: 2, ..Seen::default() };
+    /// assert_eq!(before.plus(during), Seen { served: 142, lost: 2, ..Seen::default() });
+    /// ```
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
         Self {
@@ -219,6 +264,18 @@ pub struct ClientView {
 
 impl ClientView {
     /// Everything.
+    ///
+    /// ```
+    /// use lifecycle_drill::rolling::measured::{ClientView, Seen};
+    ///
+    /// let view = ClientView {
+    ///     before: Seen { served: 40, ..Seen::default() },
+    ///     during: Seen { served: 104, refused: 3, ..Seen::default() },
+    ///     after: Seen { served: 20, ..Seen::default() },
+    ///     ..ClientView::default()
+    /// };
+    /// assert_eq!(view.all(), Seen { served: 164, refused: 3, ..Seen::default() });
+    /// ```
     pub const fn all(&self) -> Seen {
         self.before.plus(self.during).plus(self.after)
     }

@@ -38,6 +38,57 @@ const MOST: u32 = 50;
 ///
 /// Errors mean that the deploy could not be played: the program cannot be run several times, or not at
 /// all, or somebody interrupted it. However it ends, no process is left.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use lifecycle_drill::rolling::{self, Balancing, Rolling};
+/// use lifecycle_drill::{Endpoint, Load, Progress, RequestSpec, Script, Subject, Target};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // First thing in `main`:
+/// lifecycle_drill::guard::serve_if_asked();
+///
+/// let command = ["./shop", "--port", "{port}"].map(str::to_owned);
+/// let target = Target {
+///     subject: Subject::Command(command.to_vec()),
+///     directory: None,
+///     env: Vec::new(),
+///     base: Some(Endpoint::on_port(8080, "/")),
+///     finds_port: false,
+///     ready: Some(Endpoint::on_port(8080, "/ready")),
+///     live: None,
+///     start_timeout: Duration::from_secs(10),
+/// };
+/// let script = Script {
+///     hook: Some(Duration::from_secs(5)),
+///     routing_lag: Duration::from_secs(5),
+///     ..Script::new("shop", "Kubernetes", Duration::from_secs(30))
+/// };
+/// let load = Load { requests: vec![RequestSpec::get("/")], ..Load::default() };
+/// let one_by_one = Rolling {
+///     replicas: 3,
+///     surge: 1,
+///     unavailable: 0,
+///     waits_for_the_end: false,
+///     balancing: Balancing::Connections,
+///     probe_period: Duration::from_secs(2),
+///     probe_failures: 1,
+///     min_ready: Duration::ZERO,
+///     propagation: Duration::from_secs(1),
+///     last_resort: true,
+///     holds: Duration::ZERO,
+/// };
+/// let progress: Progress = Arc::new(|event| eprintln!("{event}"));
+///
+/// let runtime = tokio::runtime::Runtime::new()?;
+/// let deploy = rolling::run(&target, &script, &load, &one_by_one, &progress);
+/// let measured = runtime.block_on(deploy)?;
+/// assert_eq!(measured.instances.len(), 6);
+/// assert!(measured.passed, "{}", measured.sentence);
+/// # Ok(())
+/// # }
+/// ```
 pub async fn run(
     target: &Target,
     script: &Script,

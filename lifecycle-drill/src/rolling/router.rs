@@ -44,6 +44,13 @@ pub enum Fault {
 
 impl Fault {
     /// In words, after a number of requests.
+    ///
+    /// ```
+    /// use lifecycle_drill::rolling::router::Fault;
+    ///
+    /// let told = format!("12 requests {}", Fault::NobodyListened.words());
+    /// assert_eq!(told, "12 requests found nobody listening");
+    /// ```
     pub const fn words(self) -> &'static str {
         match self {
             Self::NobodyListened => "found nobody listening",

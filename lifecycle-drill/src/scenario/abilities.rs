@@ -80,6 +80,16 @@ impl Asks {
     }
 
     /// Whether [`Ability::of`] has to be known.
+    ///
+    /// ```
+    /// use lifecycle_drill::scenario::Asked;
+    ///
+    /// let asked: Asked = "hanging-close".parse()?;
+    /// assert!(asked.scenario.asks.of_the_program()); // it needs a fault inside the process
+    /// let asked: Asked = "slow-loris".parse()?;
+    /// assert!(!asked.scenario.asks.of_the_program()); // the drill's own clients do it
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn of_the_program(self) -> bool {
         matches!(self, Self::Report | Self::Faults)

@@ -47,6 +47,15 @@ use judgement::Judgement;
 const WARM_UP: Duration = Duration::from_secs(1);
 
 /// Something that goes wrong while a platform ends a process.
+///
+/// ```
+/// use lifecycle_drill::scenario::ALL;
+///
+/// let twice = ALL.into_iter().find(|it| it.name == "second-signal").unwrap();
+/// assert_eq!(twice.about, "the stop signal comes a second time, 50ms after the first");
+/// assert_eq!(twice.passes, "it goes on with its shutdown: nothing is lost, exit code 0");
+/// assert_eq!(twice.argument, None);
+/// ```
 #[derive(Debug)]
 pub struct Scenario {
     /// Its stable name: `hanging-close`.
@@ -66,6 +75,16 @@ pub struct Scenario {
 }
 
 /// What a scenario asks of the program.
+///
+/// ```
+/// use lifecycle_drill::scenario::{Asks, ALL};
+///
+/// assert_eq!(Asks::Http.to_string(), "any program that answers HTTP/1.1");
+///
+/// let of_any = ALL.into_iter().filter(|scenario| scenario.asks == Asks::Nothing);
+/// let names: Vec<_> = of_any.map(|scenario| scenario.name).collect();
+/// assert_eq!(names, ["second-signal", "early-sigkill"]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asks {
     /// Nothing: any program, in any language.
@@ -164,6 +183,28 @@ impl fmt::Display for Asked {
 }
 
 /// What became of a scenario.
+///
+/// ```
+/// use lifecycle_drill::record::{NotPlayed, Record};
+/// use lifecycle_drill::scenario::Played;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// # let run = Box::new(Record::read(&std::fs::read(file)?)?.first().clone());
+/// # let why = "the program leaves no report of the lifecycle runtime".to_owned();
+/// # let all = [("hanging-close", Played::Measured(run)), ("full-disk", Played::NotApplicable(why))];
+/// let (mut runs, mut not_played) = (Vec::new(), Vec::new());
+/// for (scenario, played) in all {
+///     match played {
+///         Played::Measured(run) => runs.push(*run),
+///         Played::NotApplicable(why) => {
+///             not_played.push(NotPlayed { scenario: scenario.to_owned(), why });
+///         }
+///     }
+/// }
+/// assert_eq!(runs[0].scenario.as_deref(), Some("hanging-close=orders-db"));
+/// assert_eq!(not_played[0].scenario, "full-disk");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub enum Played {
     /// It was played.
@@ -203,6 +244,38 @@ struct Scene {
 ///
 /// `ability` is what is known of the program from [`Ability::of`]; scenarios that ask for nothing in the
 /// program need none. Errors are those of [`run`](crate::run), and an argument that cannot be meant.
+///
+/// A program that does not link the runtime obeys no fault, and is not started for one:
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use lifecycle_drill::scenario::{self, Ability, Asked, Played};
+/// use lifecycle_drill::{Endpoint, Load, Progress, Script, Subject, Target};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let target = Target {
+///     subject: Subject::Command(vec!["./shop".to_owned()]),
+///     directory: None,
+///     env: Vec::new(),
+///     base: Some(Endpoint::on_port(8080, "/")),
+///     finds_port: false,
+///     ready: None,
+///     live: None,
+///     start_timeout: Duration::from_secs(10),
+/// };
+/// let script = Script::new("shop", "Kubernetes", Duration::from_secs(30));
+/// let (load, progress): (_, Progress) = (Load::default(), Arc::new(|_| {}));
+///
+/// let asked: Asked = "hanging-close=orders-db".parse()?;
+/// let ability = Some(Ability::Neither); // as `Ability::of` finds out
+/// let played = scenario::run(&asked, ability, &target, &script, &load, &progress).await?;
+/// let Played::NotApplicable(why) = played else { panic!("it was played") };
+/// assert!(why.ends_with("the program does not link the lifecycle runtime"));
+/// # Ok(())
+/// # }
+/// ```
 pub async fn run(
     asked: &Asked,
     ability: Option<Ability>,

@@ -19,6 +19,18 @@ const UP: Duration = Duration::from_secs(1_800);
 const VERSION: &[&str] = &["version"];
 
 /// A service of a Compose project, with whatever it depends on.
+///
+/// ```
+/// use lifecycle_drill::{Compose, Subject};
+///
+/// let compose = Compose {
+///     file: "compose.yaml".into(),
+///     service: Some("shop".to_owned()),
+///     stops_itself: true, // by `docker compose stop`
+/// };
+/// let words = Subject::Compose(compose).words();
+/// assert_eq!(words.join(" "), "--compose compose.yaml --compose-service shop");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compose {
     /// The project's file.
@@ -31,6 +43,17 @@ pub struct Compose {
 }
 
 /// What a Compose file says of how its service is stopped, in its own words.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_drill::target::compose::Settings;
+/// use lifecycle_manifest::duration;
+///
+/// // Of a file with `stop_grace_period: 1m30s` and no `stop_signal`:
+/// let settings = Settings { grace: Some("1m30s".to_owned()), signal: None };
+/// let grace = settings.grace.as_deref().map(duration::parse);
+/// assert_eq!(grace, Some(Ok(Duration::from_secs(90))));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// `stop_grace_period`.
@@ -43,6 +66,16 @@ impl Compose {
     /// Asks Compose what the file says.
     ///
     /// Errors: there is no Compose of version 2, the file is none, or the service is not named.
+    ///
+    /// ```no_run
+    /// use lifecycle_drill::Compose;
+    ///
+    /// let compose = Compose { file: "compose.yaml".into(), service: None, stops_itself: false };
+    /// // Of a file with one service, and `stop_grace_period: 1m30s` there:
+    /// let settings = compose.settings()?;
+    /// assert_eq!(settings.grace.as_deref(), Some("1m30s"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn settings(&self) -> anyhow::Result<Settings> {
         let engine = engine_now(&new_mark())?;
         let file = self.file.display().to_string();

@@ -199,6 +199,13 @@ pub(crate) const fn number(signal: StopSignal) -> Signal {
 }
 
 /// What a signal is called; numbers differ between systems, so only these few are named.
+///
+/// ```
+/// use lifecycle_drill::target::process::signal_name;
+///
+/// assert_eq!(signal_name(15), "SIGTERM");
+/// assert_eq!(signal_name(42), "signal 42");
+/// ```
 pub fn signal_name(number: i32) -> String {
     let named = [
         (Signal::TERM, "SIGTERM"),

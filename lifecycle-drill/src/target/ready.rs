@@ -30,6 +30,21 @@ pub struct Waited {
 
 impl Waited {
     /// The wait as the end of a sentence: `waited for …, and saw last: …; it listens on …`.
+    ///
+    /// ```
+    /// use lifecycle_drill::target::ready::Waited;
+    ///
+    /// let waited = Waited {
+    ///     awaited: "GET http://127.0.0.1:8080/ready to answer 2xx or 3xx".to_owned(),
+    ///     last: "it answered 503".to_owned(),
+    ///     listens: Vec::new(),
+    /// };
+    /// assert_eq!(
+    ///     waited.words(),
+    ///     "waited for GET http://127.0.0.1:8080/ready to answer 2xx or 3xx, \
+    ///      and saw last: it answered 503; it listens nowhere",
+    /// );
+    /// ```
     pub fn words(&self) -> String {
         let mut words = format!("waited for {}, and saw last: {}", self.awaited, self.last);
         match self.listens.as_slice() {

@@ -86,6 +86,23 @@ pub enum Reaction {
 
 impl Signalled {
     /// The process that takes the connections, as far as one does: what the operator calls the program.
+    ///
+    /// ```
+    /// use lifecycle_drill::target::signalled::{Role, Seen};
+    /// use lifecycle_drill::Measured;
+    ///
+    /// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+    /// let measured: Measured = serde_json::from_slice(&std::fs::read(file)?)?;
+    /// let mut signalled = measured.process.signalled.unwrap();
+    /// assert_eq!(signalled.server(), Some(&signalled.main));
+    ///
+    /// // The same behind a shell, which takes no connections:
+    /// let program = signalled.main.clone();
+    /// signalled.main = Seen { role: Role::Shell, listens: false, ..program.clone() };
+    /// signalled.descendants.push(program);
+    /// assert_eq!(signalled.server(), Some(&signalled.descendants[0]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn server(&self) -> Option<&Seen> {
         std::iter::once(&self.main)
             .chain(&self.descendants)
@@ -164,6 +181,17 @@ fn name_of(command: &[String]) -> &str {
 }
 
 /// What sort of program a command line is of.
+///
+/// ```
+/// use lifecycle_drill::target::signalled::{role, Role};
+///
+/// let role = |line: &str| role(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+/// assert_eq!(role("/bin/sh -c ./shop"), Role::Shell);
+/// assert_eq!(role("npm start"), Role::PackageRunner);
+/// assert_eq!(role("tini -- ./shop"), Role::Init);
+/// assert_eq!(role("bun run start"), Role::PackageRunner);
+/// assert_eq!(role("bun server.ts"), Role::Program);
+/// ```
 pub fn role(command: &[String]) -> Role {
     let runs = |name: &str| {
         matches!(

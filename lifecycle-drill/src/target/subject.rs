@@ -6,6 +6,19 @@ use super::{Compose, Image, Unit};
 use crate::secrets::masked_line;
 
 /// What is drilled, and how it comes to run.
+///
+/// ```
+/// use lifecycle_drill::{Subject, Unit};
+///
+/// let unit = Unit { name: "shop.service".to_owned(), stops_itself: true };
+/// for (subject, words) in [
+///     (Subject::Command(vec!["./shop".to_owned(), "serve".to_owned()]), "./shop serve"),
+///     (Subject::Pid(4_711), "--pid 4711"),
+///     (Subject::Unit(unit), "--unit shop.service"),
+/// ] {
+///     assert_eq!(subject.words().join(" "), words);
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// A program and its arguments, run as they are, without a shell.
@@ -25,6 +38,14 @@ pub enum Subject {
 impl Subject {
     /// What is run, in words for people: the command as it would be typed, without what looks like a
     /// secret.
+    ///
+    /// ```
+    /// use lifecycle_drill::Subject;
+    ///
+    /// let command = ["./shop", "--token", "hunter2", "--db=postgres://shop:hunter2@db/orders"];
+    /// let subject = Subject::Command(command.map(str::to_owned).to_vec());
+    /// assert_eq!(subject.words().join(" "), "./shop --token *** --db=postgres://shop:***@db/orders");
+    /// ```
     pub fn words(&self) -> Vec<String> {
         match self {
             Self::Command(words) => masked_line(words),

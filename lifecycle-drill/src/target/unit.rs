@@ -33,6 +33,14 @@ const LOOK: Duration = Duration::from_millis(40);
 const NOTING: Duration = Duration::from_secs(3);
 
 /// A unit of this machine's systemd.
+///
+/// ```
+/// use lifecycle_drill::{Subject, Unit};
+///
+/// // `systemctl stop shop` plays the stop.
+/// let unit = Unit { name: "shop".to_owned(), stops_itself: true };
+/// assert_eq!(Subject::Unit(unit).words(), ["--unit", "shop"]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unit {
     /// Its name: `shop.service`, or `shop` for short.

@@ -30,6 +30,18 @@ impl Unit {
     /// Asks systemd about the unit.
     ///
     /// Errors: there is no systemd to ask, or it knows no such unit.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use lifecycle_drill::Unit;
+    ///
+    /// let unit = Unit { name: "shop.service".to_owned(), stops_itself: true };
+    /// let properties = unit.properties()?;
+    /// // Of a unit with `TimeoutStopSec=1min 30s` and nothing else about its stop:
+    /// assert_eq!(properties.timeout_stop, Some(Duration::from_secs(90)));
+    /// assert_eq!((properties.kill_mode.as_str(), properties.kill_signal), ("control-group", 15));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn properties(&self) -> anyhow::Result<UnitProperties> {
         let systemctl = Tool::new(&["systemctl"], &new_mark());
         let shown = show(&systemctl, &self.name)?;
