@@ -95,6 +95,33 @@ pub struct Row {
 
 impl Comparison {
     /// The second beside the first.
+    ///
+    /// ```
+    /// use lifecycle_drill::compare::{Change, Comparison};
+    /// use lifecycle_drill::measured::{Finding, Severity};
+    /// use lifecycle_drill::Record;
+    ///
+    /// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+    /// let before = Record::read(&std::fs::read(file)?)?;
+    /// let mut run = before.first().clone();
+    /// run.passed = false;
+    /// run.findings.push(Finding {
+    ///     name: "request-lost".into(),
+    ///     severity: Severity::Failure,
+    ///     message: "2 of 31 requests were lost".to_owned(),
+    ///     at_ms: Some(1_206.6),
+    ///     cause: "they were under way when the process left: it did not wait for them".into(),
+    /// });
+    /// let after = Record::of(vec![run], Vec::new()).unwrap();
+    ///
+    /// let compared = Comparison::of(&before, &after);
+    /// assert_eq!(compared.verdict, Change::Worse);
+    /// assert_eq!(compared.new[0].name, "request-lost");
+    /// let back = Comparison::of(&after, &before);
+    /// assert_eq!(back.verdict, Change::Better);
+    /// assert_eq!(back.gone, compared.new);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn of(before: &Record, after: &Record) -> Self {
         let (first, second) = (before.summary(), after.summary());
         let is_new = |found: &&Found, known: &Summary| {

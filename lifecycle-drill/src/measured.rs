@@ -285,12 +285,34 @@ pub struct StepPlan {
 }
 
 /// The version of the JSON that [`Measured`] is serialised as.
+///
+/// ```
+/// use lifecycle_drill::{measured::version, Record};
+///
+/// let newer = format!(r#"{{ "version": {}, "course": "played" }}"#, version() + 1);
+/// let error = Record::read(newer.as_bytes()).unwrap_err();
+/// assert_eq!(error.to_string(), "it has version 2, and this program reads version 1");
+/// ```
 pub const fn version() -> u32 {
     VERSION
 }
 
 impl Planned {
     /// The script, as it was told.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lifecycle_drill::measured::Planned;
+    /// use lifecycle_drill::Script;
+    ///
+    /// let mut script = Script::new("shop", "Kubernetes", Duration::from_secs(30));
+    /// script.hook = Some(Duration::from_secs(5));
+    /// script.env.push(("LIFECYCLE_DIGEST".to_owned(), "8940f392cc7770e5".to_owned()));
+    ///
+    /// let planned = Planned::of(&script);
+    /// assert_eq!((planned.asked_to_signal_ms, planned.signal_to_kill_ms), (5_000.0, 25_000.0));
+    /// assert_eq!(planned.digest.as_deref(), Some("8940f392cc7770e5"));
+    /// ```
     pub fn of(script: &Script) -> Self {
         Self {
             deregistration_ms: script.deregistration.map(millis),
@@ -347,6 +369,29 @@ impl LoadSummary {
 
 /// The plan's steps in their order, each with what the process said of it; then what the process
 /// ran beyond the plan.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_drill::measured::steps;
+/// use lifecycle_drill::own_report::{OwnReport, OwnStep};
+/// use lifecycle_drill::PlannedStep;
+///
+/// let planned = PlannedStep {
+///     name: "http".to_owned(),
+///     kind: "http-server".to_owned(),
+///     start: Duration::ZERO,
+///     timeout: Duration::from_millis(1_000),
+///     end: Duration::from_millis(1_100),
+/// };
+/// let own = |name: &str| OwnStep { name: name.to_owned(), ..OwnStep::default() };
+/// let report = OwnReport { steps: vec![own("cache"), own("http")], ..OwnReport::default() };
+///
+/// let steps = steps(&[planned], Some(&report));
+/// assert_eq!(steps[0].name, "http");
+/// assert!(steps[0].planned.is_some() && steps[0].measured.is_some());
+/// assert_eq!(steps[1].name, "cache"); // the plan does not know it
+/// assert!(steps[1].planned.is_none() && steps[1].measured.is_some());
+/// ```
 pub fn steps(planned: &[PlannedStep], report: Option<&OwnReport>) -> Vec<Step> {
     let measured = report.map_or(&[][..], |report| &report.steps);
     let mut steps: Vec<_> = planned

@@ -29,6 +29,18 @@ pub enum Record {
 }
 
 /// What `drill --record` keeps.
+///
+/// ```
+/// use lifecycle_drill::Kept;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/rolling.json");
+/// let sentence = match Kept::read(&std::fs::read(file)?)? {
+///     Kept::Drill(record) => format!("{} runs", record.runs().len()),
+///     Kept::Rolling(rolling) => rolling.sentence,
+/// };
+/// assert_eq!(sentence, "a rolling deploy of 2 replicas lost 0 of 164 requests");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[allow(
     clippy::large_enum_variant,
@@ -47,6 +59,17 @@ impl Kept {
     /// Fields that are not known are passed over, and fields that came later may be missing.
     /// Errors: no JSON, another document, one of another version, or one with numbers that no drill
     /// counts; each says which.
+    ///
+    /// ```
+    /// use lifecycle_drill::Kept;
+    ///
+    /// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+    /// assert!(matches!(Kept::read(&std::fs::read(file)?)?, Kept::Drill(_)));
+    ///
+    /// let error = Kept::read(br#"{ "version": 1, "service": "shop" }"#).unwrap_err();
+    /// assert!(error.to_string().starts_with("it is not a drill"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read(text: &[u8]) -> anyhow::Result<Self> {
         let mut document: Value = serde_json::from_slice(text).context("it is not JSON")?;
         if document["kind"] != "rolling" {
@@ -92,6 +115,20 @@ pub struct NotPlayed {
 
 impl Record {
     /// Of these runs, and of what was not played; `None` where there is no run.
+    ///
+    /// ```
+    /// use lifecycle_drill::Record;
+    ///
+    /// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+    /// # let run = Record::read(&std::fs::read(file)?)?.first().clone();
+    /// assert_eq!(Record::of(Vec::new(), Vec::new()), None);
+    ///
+    /// let once = Record::of(vec![run.clone()], Vec::new());
+    /// assert!(matches!(once, Some(Record::One(_))));
+    /// let twice = Record::of(vec![run.clone(), run], Vec::new());
+    /// assert!(matches!(twice, Some(Record::Several(_))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn of(mut runs: Vec<Measured>, not_played: Vec<NotPlayed>) -> Option<Self> {
         match runs.len() {
             0 => None,
@@ -109,6 +146,19 @@ impl Record {
     /// Reads what was kept of a drill of one process.
     ///
     /// Errors: those of [`Kept::read`]; it is a rolling deploy.
+    ///
+    /// ```
+    /// use lifecycle_drill::Record;
+    ///
+    /// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+    /// let record = Record::read(&std::fs::read(file)?)?;
+    /// assert_eq!(record.first().service, "peer");
+    ///
+    /// # let deploy = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/rolling.json");
+    /// let error = Record::read(&std::fs::read(deploy)?).unwrap_err();
+    /// assert!(error.to_string().starts_with("it is a rolling deploy"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read(text: &[u8]) -> anyhow::Result<Self> {
         match Kept::read(text)? {
             Kept::Drill(record) => Ok(record),
@@ -144,6 +194,16 @@ impl Record {
     }
 
     /// Its runs, in their order.
+    ///
+    /// ```
+    /// use lifecycle_drill::Record;
+    ///
+    /// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/runs.json");
+    /// let record = Record::read(&std::fs::read(file)?)?;
+    /// let exits: Vec<_> = record.runs().iter().map(|run| run.process.exit_ms).collect();
+    /// assert_eq!(exits, [Some(419.7), Some(423.9)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn runs(&self) -> &[Measured] {
         match self {
             Self::One(run) => std::slice::from_ref(&**run),
@@ -152,6 +212,16 @@ impl Record {
     }
 
     /// The first run: what was drilled, and on what.
+    ///
+    /// ```
+    /// use lifecycle_drill::Record;
+    ///
+    /// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/runs.json");
+    /// let record = Record::read(&std::fs::read(file)?)?;
+    /// assert_eq!(record.first().command, ["python3", "app.py"]);
+    /// assert_eq!(record.first(), &record.runs()[0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn first(&self) -> &Measured {
         match self {
             Self::One(run) => run,
@@ -161,11 +231,36 @@ impl Record {
     }
 
     /// Every run passed.
+    ///
+    /// ```
+    /// use lifecycle_drill::Record;
+    ///
+    /// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+    /// let record = Record::read(&std::fs::read(file)?)?;
+    /// assert!(record.passed());
+    ///
+    /// let (good, mut bad) = (record.first().clone(), record.first().clone());
+    /// bad.passed = false;
+    /// let mixed = Record::of(vec![good, bad], Vec::new()).unwrap();
+    /// assert!(!mixed.passed());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn passed(&self) -> bool {
         self.runs().iter().all(|run| run.passed)
     }
 
     /// The runs in a few numbers, even where there is but one.
+    ///
+    /// ```
+    /// use lifecycle_drill::Record;
+    ///
+    /// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+    /// let summary = Record::read(&std::fs::read(file)?)?.summary();
+    /// assert_eq!((summary.runs, summary.sent, summary.lost), (1, 31, 0));
+    /// let exit = summary.exit.unwrap();
+    /// assert_eq!((exit.min_ms, exit.max_ms), (1_206.6, 1_206.6));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn summary(&self) -> Summary {
         match self {
             Self::One(run) => Summary::of(std::slice::from_ref(&**run)),

@@ -94,6 +94,15 @@ pub struct Found {
 
 impl Spread {
     /// Of these numbers; `None` where there are none.
+    ///
+    /// ```
+    /// use lifecycle_drill::summary::Spread;
+    ///
+    /// let spread = Spread::of([424.0, 420.0, 1_206.6]).unwrap();
+    /// assert_eq!((spread.min_ms, spread.median_ms, spread.max_ms), (420.0, 424.0, 1_206.6));
+    /// assert_eq!(Spread::of([420.0, 424.0]).unwrap().median_ms, 422.0);
+    /// assert_eq!(Spread::of([]), None);
+    /// ```
     pub fn of(numbers: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut numbers: Vec<f64> = numbers.into_iter().collect();
         numbers.sort_by(f64::total_cmp);
@@ -110,6 +119,21 @@ impl Spread {
 
 impl Summary {
     /// Of these runs, in their order.
+    ///
+    /// ```
+    /// use lifecycle_drill::{summary::Summary, Measured};
+    ///
+    /// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+    /// let good: Measured = serde_json::from_slice(&std::fs::read(file)?)?;
+    /// let mut killed = good.clone();
+    /// killed.passed = false;
+    /// killed.process.sigkill_needed = true;
+    ///
+    /// let summary = Summary::of(&[good, killed]);
+    /// assert_eq!((summary.runs, summary.passed, summary.killed), (2, 1, 1));
+    /// assert_eq!(summary.sent, 62);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn of(runs: &[Measured]) -> Self {
         let requests = || runs.iter().filter_map(|run| run.requests.as_ref());
         let sum = |of: fn(&Requests) -> u64| requests().map(of).sum();
