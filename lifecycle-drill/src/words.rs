@@ -1,6 +1,15 @@
 //! Times and numbers in words, the same in tables and in sentences.
 
 /// A length of time as a person reads it: `4.2ms`, `850ms`, `2.50s`, `30s`.
+///
+/// ```
+/// use lifecycle_drill::words::span;
+///
+/// assert_eq!(span(4.21), "4.2ms");
+/// assert_eq!(span(850.4), "850ms");
+/// assert_eq!(span(2_500.0), "2.50s");
+/// assert_eq!(span(30_000.0), "30s");
+/// ```
 pub fn span(ms: f64) -> String {
     let tenths = (ms.abs() * 10.0).round() / 10.0;
     if tenths < 10.0 && tenths.fract() != 0.0 {
@@ -15,6 +24,14 @@ pub fn span(ms: f64) -> String {
 }
 
 /// A moment on the timeline: `+850ms`, `-5s`, `0ms`.
+///
+/// ```
+/// use lifecycle_drill::words::moment;
+///
+/// assert_eq!(moment(-5_000.0), "-5s");
+/// assert_eq!(moment(0.0), "0ms");
+/// assert_eq!(moment(1_206.6), "+1.21s");
+/// ```
 pub fn moment(ms: f64) -> String {
     let span = span(ms);
     match ms {
@@ -25,6 +42,14 @@ pub fn moment(ms: f64) -> String {
 }
 
 /// How many of something: `1 request`, `12,345 requests`.
+///
+/// ```
+/// use lifecycle_drill::words::count;
+///
+/// assert_eq!(count(1, "request"), "1 request");
+/// assert_eq!(count(12_345, "request"), "12,345 requests");
+/// assert_eq!(count(2, "process"), "2 processes");
+/// ```
 pub fn count(number: u64, what: &str) -> String {
     let ending = match (number, what) {
         (1, _) => "",
@@ -35,6 +60,13 @@ pub fn count(number: u64, what: &str) -> String {
 }
 
 /// 12345 as 12,345.
+///
+/// ```
+/// use lifecycle_drill::words::grouped;
+///
+/// assert_eq!(grouped(987), "987");
+/// assert_eq!(grouped(1_234_567), "1,234,567");
+/// ```
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();

@@ -91,6 +91,13 @@ pub enum Lost {
 
 impl Lost {
     /// In words, after "a request was".
+    ///
+    /// ```
+    /// use lifecycle_drill::traffic::outcome::Lost;
+    ///
+    /// let told = format!("GET /slow was {}", Lost::Unanswered.words());
+    /// assert_eq!(told, "GET /slow was never answered");
+    /// ```
     pub const fn words(self) -> &'static str {
         match self {
             Self::Closed => "closed in flight",

@@ -259,6 +259,14 @@ impl Tally {
 }
 
 /// The counts while a load runs.
+///
+/// ```
+/// use lifecycle_drill::{Event, SoFar};
+///
+/// let so_far = SoFar { served: 12_408, lost: 2, in_flight: 16, ..SoFar::default() };
+/// let shown = Event::Traffic(so_far).to_string();
+/// assert_eq!(shown, "12,408 served, 2 lost, 16 in flight");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SoFar {
     /// As [`Counts::served`].

@@ -19,6 +19,14 @@ pub(crate) use detections::{behind, ended_early, held_back, is_alike, off_target
 pub use expect::Expectations;
 
 /// One thing that can go wrong, and how it is known.
+///
+/// ```
+/// use lifecycle_drill::verdict::ALL;
+///
+/// let lost = ALL.iter().find(|detection| detection.name == "request-lost").unwrap();
+/// assert_eq!(lost.what, "Requests were accepted, and neither answered nor refused.");
+/// assert!(lost.remedy.starts_with("From the signal on, take no new work"));
+/// ```
 #[derive(Debug)]
 pub struct Detection {
     /// The stable name of its findings: `request-lost`.
@@ -75,6 +83,21 @@ impl Detection {
 }
 
 /// Whether a drill with these findings passes.
+///
+/// ```
+/// use lifecycle_drill::measured::{Finding, Severity};
+/// use lifecycle_drill::verdict::passes;
+///
+/// let refused = |severity| Finding {
+///     name: "request-refused".into(),
+///     severity,
+///     message: "3 of 31 requests were refused".to_owned(),
+///     at_ms: None,
+///     cause: "they were routed to a process that was stopping".into(),
+/// };
+/// assert!(passes(&[refused(Severity::Warning)]));
+/// assert!(!passes(&[refused(Severity::Warning), refused(Severity::Failure)]));
+/// ```
 pub fn passes(findings: &[Finding]) -> bool {
     findings
         .iter()
@@ -83,6 +106,22 @@ pub fn passes(findings: &[Finding]) -> bool {
 
 /// All findings, failures first, each kind once. `start_timeout` is how long the process had to
 /// become ready.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_drill::{target::process::Status, verdict, Measured, Record};
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/runs.json");
+/// let record = Record::read(&std::fs::read(file)?)?;
+/// let mut measured = record.first().clone();
+/// let findings = |measured: &Measured| verdict::findings(measured, Duration::from_secs(10));
+/// assert_eq!(findings(&measured), []);
+///
+/// measured.process.status = Some(Status::Code(1));
+/// let [finding] = &findings(&measured)[..] else { panic!("the exit code alone") };
+/// assert_eq!(finding.name, "exit-not-zero");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn findings(measured: &Measured, start_timeout: Duration) -> Vec<Finding> {
     let evidence = Evidence {
         measured,
