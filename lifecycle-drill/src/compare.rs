@@ -17,6 +17,28 @@ const LATENCY_FLOOR_MS: f64 = 2.0;
 const SHARE: f64 = 0.1;
 
 /// How the second of two compares with the first.
+///
+/// Less is better, and what lies no more than a tenth apart is the same:
+///
+/// ```
+/// use lifecycle_drill::compare::{Change, Comparison};
+/// use lifecycle_drill::Record;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let before = Record::read(&std::fs::read(file)?)?;
+/// let exit = |ms| {
+///     let mut run = before.first().clone(); // it left after 1.21s
+///     run.process.exit_ms = ms;
+///     let after = Record::of(vec![run], Vec::new())?;
+///     let rows = Comparison::of(&before, &after).rows;
+///     rows.iter().find(|row| row.what == "exit").map(|row| row.change)
+/// };
+/// assert_eq!(exit(Some(450.0)), Some(Change::Better));
+/// assert_eq!(exit(Some(1_100.0)), Some(Change::Same));
+/// assert_eq!(exit(Some(2_000.0)), Some(Change::Worse));
+/// assert_eq!(exit(None), Some(Change::Unknown));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
@@ -31,6 +53,19 @@ pub enum Change {
 }
 
 /// What a number counts.
+///
+/// ```
+/// use lifecycle_drill::compare::{Comparison, Unit};
+/// use lifecycle_drill::Record;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let record = Record::read(&std::fs::read(file)?)?;
+/// let rows = Comparison::of(&record, &record).rows;
+/// let unit = |what| rows.iter().find(|row| row.what == what).map(|row| row.unit);
+/// assert_eq!(unit("requests lost"), Some(Unit::Count));
+/// assert_eq!(unit("step orders-db"), Some(Unit::Ms));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unit {
@@ -41,6 +76,24 @@ pub enum Unit {
 }
 
 /// Two drills beside one another. `before` is the first of them, `after` the second.
+///
+/// ```
+/// use lifecycle_drill::compare::{Change, Comparison};
+/// use lifecycle_drill::Record;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let before = Record::read(&std::fs::read(file)?)?;
+/// let mut run = before.first().clone();
+/// run.process.exit_ms = Some(450.0);
+/// let after = Record::of(vec![run], Vec::new()).unwrap();
+///
+/// let compared = Comparison::of(&before, &after);
+/// assert_eq!(compared.verdict, Change::Same); // both passed
+/// let exit = compared.rows.iter().find(|row| row.what == "exit").unwrap();
+/// assert_eq!((exit.before, exit.after), (Some(1_206.6), Some(450.0)));
+/// assert_eq!(exit.change, Change::Better);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Comparison {
     /// The version of this document.
@@ -66,6 +119,23 @@ pub struct Comparison {
 }
 
 /// One of the two.
+///
+/// One drill beside another that was run twice:
+///
+/// ```
+/// use lifecycle_drill::{Comparison, Record};
+///
+/// # let first = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// # let second = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/runs.json");
+/// let once = Record::read(&std::fs::read(first)?)?;
+/// let twice = Record::read(&std::fs::read(second)?)?;
+///
+/// let compared = Comparison::of(&once, &twice);
+/// assert_eq!((compared.before.runs, compared.before.passed), (1, 1));
+/// assert_eq!((compared.after.runs, compared.after.passed), (2, 2));
+/// assert_eq!(compared.after.platform_label, "Kubernetes");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Side {
     /// The service's name.
@@ -79,6 +149,23 @@ pub struct Side {
 }
 
 /// A number of the one beside the same of the other.
+///
+/// ```
+/// use lifecycle_drill::compare::{Change, Comparison};
+/// use lifecycle_drill::Record;
+///
+/// # let first = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// # let second = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/runs.json");
+/// let before = Record::read(&std::fs::read(first)?)?;
+/// let after = Record::read(&std::fs::read(second)?)?;
+///
+/// let rows = Comparison::of(&before, &after).rows;
+/// let closing = rows.iter().find(|row| row.what == "step orders-db").unwrap();
+/// assert_eq!(closing.before, Some(1_102.0));
+/// // The second drill is of a plan without that step.
+/// assert_eq!((closing.after, closing.change), (None, Change::Unknown));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Row {
     /// What was measured, in words.

@@ -40,6 +40,16 @@ const TRIES: usize = 3;
 const ANSWER: usize = 1 << 20;
 
 /// What an idle connection has carried.
+///
+/// ```
+/// use lifecycle_drill::{idle::Kind, Record};
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let record = Record::read(&std::fs::read(file)?)?;
+/// let held = |kind| record.first().idle.iter().filter(|it| it.kind == kind).count();
+/// assert_eq!((held(Kind::KeptAlive), held(Kind::Silent)), (2, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -50,6 +60,19 @@ pub enum Kind {
 }
 
 /// One connection that was open when the signal came. Moments in milliseconds from the signal.
+///
+/// Whether the server closed its idle connections, or waited for its clients:
+///
+/// ```
+/// use lifecycle_drill::Record;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let record = Record::read(&std::fs::read(file)?)?;
+/// let idle = &record.first().idle;
+/// assert_eq!(idle[0].closed_ms, Some(102.9));
+/// assert!(idle.iter().all(|it| it.let_go_ms.is_none()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct IdleConnection {
     /// What it has carried.

@@ -31,6 +31,21 @@ const VERSION: u32 = 1;
 /// One drill.
 ///
 /// Read back from JSON, it is the same. Fields that came later may be missing there.
+///
+/// ```
+/// use lifecycle_drill::Measured;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let measured: Measured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// assert_eq!(measured.scenario.as_deref(), Some("hanging-close=orders-db"));
+/// assert!(measured.passed && measured.findings.is_empty());
+/// let requests = measured.requests.as_ref().unwrap();
+/// assert_eq!((requests.all().sent(), requests.all().lost), (31, 0));
+///
+/// let kept = serde_json::to_string(&measured)?;
+/// assert_eq!(serde_json::from_str::<Measured>(&kept)?, measured);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Measured {
     /// 1.
@@ -104,6 +119,22 @@ pub struct Measured {
 }
 
 /// How far a drill came.
+///
+/// What there is to say of a drill begins with how far it came:
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_drill::{measured::Course, verdict, Measured};
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let mut measured: Measured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// assert_eq!(measured.course, Course::Played);
+///
+/// measured.course = Course::DiedAtStart;
+/// let findings = verdict::findings(&measured, Duration::from_secs(10));
+/// assert_eq!(findings[0].name, "died-at-start");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Course {
@@ -120,6 +151,16 @@ pub enum Course {
 }
 
 /// How grave a finding is.
+///
+/// The graver is the lesser, so that sorted findings begin with the failures:
+///
+/// ```
+/// use lifecycle_drill::measured::Severity;
+///
+/// let mut found = [Severity::Warning, Severity::Failure, Severity::Warning];
+/// found.sort();
+/// assert_eq!(found[0], Severity::Failure);
+/// ```
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -132,6 +173,22 @@ pub enum Severity {
 }
 
 /// Something that went otherwise than it should.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_drill::{measured::Severity, verdict, Measured};
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let mut measured: Measured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// measured.process.sigkill_needed = true;
+/// measured.timeline.killed_ms = Some(29_000.0);
+///
+/// let findings = verdict::findings(&measured, Duration::from_secs(10));
+/// let killed = findings.iter().find(|it| it.name == "sigkill-needed").unwrap();
+/// assert_eq!((killed.severity, killed.at_ms), (Severity::Failure, Some(29_000.0)));
+/// assert_eq!(killed.message, "the process was still there 29s after SIGTERM, and was killed");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// Its stable name: `request-lost`.
@@ -147,6 +204,20 @@ pub struct Finding {
 }
 
 /// The script in milliseconds.
+///
+/// ```
+/// use lifecycle_drill::Measured;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let measured: Measured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// let planned = &measured.planned;
+/// assert_eq!(planned.settle_payer, "1s preStop sleep");
+/// assert_eq!((planned.grace_ms, planned.hook_ms), (30_000.0, Some(1_000.0)));
+/// assert_eq!(planned.signal_to_kill_ms, 29_000.0);
+/// // It kept the plan's deadline.
+/// assert!(measured.process.exit_ms < planned.deadline_ms);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Planned {
     /// Deregistration before the grace period, at most; null when the platform has none.
@@ -178,6 +249,17 @@ pub struct Planned {
 }
 
 /// From where times are counted.
+///
+/// ```
+/// use lifecycle_drill::measured::{Timeline, Zero};
+///
+/// // It ended before anybody signalled it.
+/// let died: Timeline =
+///     serde_json::from_str(r#"{ "zero": "start", "started_ms": 0, "ended_ms": 120 }"#)?;
+/// assert_eq!(died.zero, Zero::Start);
+/// assert_eq!((died.signalled_ms, died.ended_ms), (None, Some(120.0)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Zero {
@@ -188,6 +270,19 @@ pub enum Zero {
 }
 
 /// Moments in milliseconds from `zero`, negative before it, null when they did not come.
+///
+/// ```
+/// use lifecycle_drill::{measured::Zero, Measured};
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let measured: Measured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// let timeline = &measured.timeline;
+/// assert_eq!((timeline.zero, timeline.signalled_ms), (Zero::Signal, Some(0.0)));
+/// assert_eq!(timeline.asked_ms, Some(-1_004.9)); // the hook ran in between
+/// assert_eq!(timeline.killed_ms, None);
+/// assert_eq!(timeline.ended_ms, measured.process.exit_ms);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Timeline {
     /// What all times count from.
@@ -211,6 +306,18 @@ pub struct Timeline {
 }
 
 /// How the process ended.
+///
+/// ```
+/// use lifecycle_drill::{target::process::Status, Measured};
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let measured: Measured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// let process = &measured.process;
+/// assert_eq!(process.status, Some(Status::Code(81))); // a cleanup failed, and it says so
+/// assert_eq!((process.exit_ms, process.left_ms), (Some(1_206.6), Some(27_793.4)));
+/// assert!(!process.sigkill_needed);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Process {
     /// Its exit code or signal; null when it had to be killed by the drill after it never became
@@ -231,6 +338,18 @@ pub struct Process {
 }
 
 /// The load, for the heading.
+///
+/// ```
+/// use lifecycle_drill::{measured::LoadSummary, Measured};
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let measured: Measured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// let Some(LoadSummary::Open { rate, fresh_share, .. }) = measured.load else {
+///     panic!("it was sent on a schedule");
+/// };
+/// assert_eq!((rate, fresh_share), (20, 0.2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "pace", rename_all = "kebab-case")]
 pub enum LoadSummary {
@@ -261,6 +380,18 @@ pub enum LoadSummary {
 }
 
 /// One step: planned, measured, or both. Times in milliseconds from the signal.
+///
+/// ```
+/// use lifecycle_drill::Measured;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let measured: Measured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// let database = measured.steps.iter().find(|step| step.name == "orders-db").unwrap();
+/// let (planned, own) = (database.planned.unwrap(), database.measured.as_ref().unwrap());
+/// assert_eq!(own.outcome, "timed-out");
+/// assert_eq!((own.end_ms, planned.end_ms), (Some(1_204.0), 2_200.0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// The resource's name.
@@ -274,6 +405,18 @@ pub struct Step {
 }
 
 /// A step of the plan in milliseconds from the signal.
+///
+/// ```
+/// use lifecycle_drill::Measured;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let measured: Measured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// let http = measured.steps[0].planned.unwrap();
+/// assert_eq!((http.start_ms, http.timeout_ms), (0.0, 1_000.0));
+/// // Cancelled work has 100ms to let go.
+/// assert_eq!(http.end_ms - http.start_ms - http.timeout_ms, 100.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepPlan {
     /// The latest beginning.

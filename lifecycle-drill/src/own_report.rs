@@ -16,6 +16,18 @@ const LARGEST: u64 = 64 * 1024;
 
 /// The process's own account of its shutdown, as far as the drill uses it. Milliseconds count from
 /// the moment the process saw the signal.
+///
+/// Fields of the report that the drill has no use for are passed over:
+///
+/// ```
+/// use lifecycle_drill::own_report::OwnReport;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/report.json");
+/// let report: OwnReport = serde_json::from_slice(&std::fs::read(file)?)?;
+/// assert_eq!((report.outcome.as_str(), report.exit_code), ("abandoned", Some(80)));
+/// assert_eq!(report.faults, ["orders-db=fail"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default)]
 pub struct OwnReport {
@@ -46,6 +58,18 @@ pub struct OwnReport {
 }
 
 /// One step of the process's own account.
+///
+/// ```
+/// use lifecycle_drill::own_report::OwnReport;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/report.json");
+/// let report: OwnReport = serde_json::from_slice(&std::fs::read(file)?)?;
+/// let [http, database] = report.steps.as_slice() else { panic!("two steps") };
+/// assert_eq!((http.outcome.as_str(), http.active), ("timed-out", Some(1)));
+/// assert_eq!(http.unfinished, ["POST /orders 127.0.0.1:37402"]);
+/// assert_eq!(database.error.as_deref(), Some("an injected fault"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default)]
 pub struct OwnStep {

@@ -15,6 +15,21 @@ const LARGEST: f64 = 1e12;
 const UNKNOWN: &str = "a field is not what a drill writes";
 
 /// A drill as it is kept: the run itself where there was one, otherwise all of them.
+///
+/// ```
+/// use lifecycle_drill::Record;
+///
+/// # let repeated = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/runs.json");
+/// let twice = Record::read(&std::fs::read(repeated)?)?;
+/// assert!(matches!(twice, Record::Several(_)));
+/// assert_eq!(serde_json::to_value(&twice)?["runs"][1]["course"], "played");
+///
+/// # let single = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let once = Record::read(&std::fs::read(single)?)?;
+/// assert!(matches!(once, Record::One(_)));
+/// assert_eq!(serde_json::to_value(&once)?["course"], "played");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 #[allow(
@@ -88,6 +103,20 @@ impl Kept {
 }
 
 /// The runs of a drill that was repeated.
+///
+/// ```
+/// use lifecycle_drill::Record;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/runs.json");
+/// let Record::Several(several) = Record::read(&std::fs::read(file)?)? else {
+///     panic!("it was repeated");
+/// };
+/// assert!(several.passed && several.not_played.is_empty());
+/// let exits: Vec<_> = several.runs.iter().filter_map(|run| run.process.exit_ms).collect();
+/// assert_eq!(exits, [419.7, 423.9]);
+/// assert_eq!(several.summary.exit.unwrap().median_ms, 421.8);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Runs {
     /// 1.
@@ -105,6 +134,22 @@ pub struct Runs {
 }
 
 /// A scenario that does not apply to what was drilled.
+///
+/// ```
+/// use lifecycle_drill::record::{NotPlayed, Record};
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// # let run = Record::read(&std::fs::read(file)?)?.first().clone();
+/// let not_played = NotPlayed {
+///     scenario: "full-disk".to_owned(),
+///     why: "the program leaves no report of the lifecycle runtime".to_owned(),
+/// };
+/// // With it, a single run is kept as one of several.
+/// let record = Record::of(vec![run], vec![not_played.clone()]);
+/// let Some(Record::Several(several)) = record else { panic!("one run, and more was asked for") };
+/// assert_eq!((several.runs.len(), several.not_played), (1, vec![not_played]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NotPlayed {
     /// Its name.

@@ -11,6 +11,19 @@ use super::traffic::outcome::Outcome;
 
 /// A drill in slices. However long it lasted and however many requests it sent, there are at most
 /// [`Series::MOST`] of them.
+///
+/// ```
+/// use lifecycle_drill::Measured;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let measured: Measured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// let series = measured.series.unwrap();
+/// // 151 slices of 10ms, from a second and a half before the signal on.
+/// assert_eq!((series.start_ms, series.slice_ms, series.slices.len()), (-1_519.0, 10.0, 151));
+/// let served: u32 = series.slices.iter().map(|slice| slice.served).sum();
+/// assert_eq!(u64::from(served), measured.requests.unwrap().all().served);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Series {
     /// When the first slice begins, in milliseconds from the timeline's zero.
@@ -27,6 +40,19 @@ impl Series {
 }
 
 /// One slice. A request belongs to the one in which it was to leave.
+///
+/// ```
+/// use lifecycle_drill::Measured;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let measured: Measured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// let slices = measured.series.unwrap().slices;
+/// assert_eq!((slices[0].served, slices[0].slowest_ms), (1, Some(0.995)));
+/// assert_eq!((slices[1].served, slices[1].slowest_ms), (0, None));
+/// // No two requests were under way at once.
+/// assert!(slices.iter().all(|slice| slice.in_flight <= 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Slice {
     /// Answered, and not with a server error.

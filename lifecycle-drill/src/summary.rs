@@ -15,6 +15,17 @@ use crate::probe::Flip;
 use crate::traffic::tally::{Latency, Requests};
 
 /// What several runs of one drill have in common, and how far they lie apart.
+///
+/// ```
+/// use lifecycle_drill::Record;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/runs.json");
+/// let summary = Record::read(&std::fs::read(file)?)?.summary();
+/// assert_eq!((summary.runs, summary.passed), (2, 2));
+/// assert_eq!((summary.sent, summary.lost, summary.killed), (26, 0, 0));
+/// assert_eq!(summary.readiness, None); // it was not probed
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
     /// How often the drill was run.
@@ -48,6 +59,16 @@ pub struct Summary {
 }
 
 /// Some numbers in three, in milliseconds.
+///
+/// ```
+/// use lifecycle_drill::Record;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/runs.json");
+/// let exit = Record::read(&std::fs::read(file)?)?.summary().exit.unwrap();
+/// assert_eq!(exit.runs, 2);
+/// assert_eq!((exit.min_ms, exit.median_ms, exit.max_ms), (419.7, 421.8, 423.9));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Spread {
     /// How many there are: the runs in which it was measured.
@@ -61,6 +82,17 @@ pub struct Spread {
 }
 
 /// One step over all runs.
+///
+/// ```
+/// use lifecycle_drill::Record;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let summary = Record::read(&std::fs::read(file)?)?.summary();
+/// let database = summary.steps.iter().find(|step| step.name == "orders-db").unwrap();
+/// assert_eq!(database.took.unwrap().max_ms, 1_102.0);
+/// assert_eq!(database.done, 0); // it timed out
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepSpread {
     /// The resource's name.
@@ -76,6 +108,22 @@ pub struct StepSpread {
 }
 
 /// A finding, and how often it was found.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_drill::{summary::Summary, verdict, Measured};
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let good: Measured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// let mut killed = good.clone();
+/// killed.process.sigkill_needed = true;
+/// killed.findings = verdict::findings(&killed, Duration::from_secs(10));
+///
+/// let summary = Summary::of(&[good, killed.clone(), killed]);
+/// let found = summary.findings.iter().find(|it| it.name == "sigkill-needed").unwrap();
+/// assert_eq!((found.runs, found.first_run), (2, 2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Found {
     /// Its stable name: `request-lost`.

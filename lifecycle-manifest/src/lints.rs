@@ -16,28 +16,23 @@ use crate::rules::{self, Rule, shape};
 pub(crate) use sieve::sift;
 
 /// What becomes of a rule's findings.
-// The JSON Schema is described by doc comments, and has no use for an example in Rust.
-#[cfg_attr(
-    doc,
-    doc = r#"
-```
-use lifecycle_manifest::{Analysis, Level};
-
-let analysis = Analysis::of("\
-lifecycle: 1
-service: shop
-lints: { unused-grace: deny }
-resources:
-  http: { kind: http-server, port: 8080, timeout: 15s }
-platforms:
-  kubernetes: { grace_period: 10m }
-");
-assert!(analysis.has_errors());
-let lint = &analysis.resolved.unwrap().manifest.lints[0];
-assert_eq!(lint.level.value, Level::Deny);
-```
-"#
-)]
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Level};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// lints: { unused-grace: deny }
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   kubernetes: { grace_period: 10m }
+/// ");
+/// assert!(analysis.has_errors());
+/// let lint = &analysis.resolved.unwrap().manifest.lints[0];
+/// assert_eq!(lint.level.value, Level::Deny);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]

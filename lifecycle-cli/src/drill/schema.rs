@@ -31,5 +31,6 @@ pub(crate) fn schema() -> Schema {
     let settings = SchemaSettings::draft2020_12().for_serialize();
     let mut schema = settings.into_generator().into_root_schema_for::<Document>();
     schema.insert("title".into(), "lifecycle drill --format json".into());
+    lifecycle_manifest::schema::no_examples(&mut schema);
     schema
 }

@@ -20,6 +20,18 @@ use crate::traffic::tally::{Latency, LostRequest};
 use crate::verdict::{Expectations, exits};
 
 /// One rolling deploy.
+///
+/// ```
+/// use lifecycle_drill::rolling::RollingMeasured;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/rolling.json");
+/// let rolling: RollingMeasured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// assert_eq!(rolling.sentence, "a rolling deploy of 2 replicas lost 0 of 164 requests");
+/// assert_eq!(rolling.took_ms, Some(5_172.3));
+/// let new = rolling.instances.iter().filter(|it| it.new).count();
+/// assert_eq!((new, rolling.instances.len()), (2, 4));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RollingMeasured {
     /// 1.
@@ -122,6 +134,14 @@ pub(super) fn is_expected(status: Status, expected: &Expectations) -> bool {
 }
 
 /// Which kind of drill it was.
+///
+/// ```
+/// use lifecycle_drill::rolling::measured::Kind;
+///
+/// assert_eq!(serde_json::from_str::<Kind>(r#""rolling""#)?, Kind::Rolling);
+/// assert!(serde_json::from_str::<Kind>(r#""drill""#).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -131,6 +151,18 @@ pub enum Kind {
 }
 
 /// How far a deploy came.
+///
+/// ```
+/// use lifecycle_drill::rolling::measured::RolloutCourse;
+/// use lifecycle_drill::target::process::Status;
+///
+/// let course: RolloutCourse = serde_json::from_str(
+///     r#"{ "died": { "instance": 4, "ready": false, "status": { "code": 1 } } }"#,
+/// )?;
+/// let died = RolloutCourse::Died { instance: 4, ready: false, status: Status::Code(1) };
+/// assert_eq!(course, died);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RolloutCourse {
@@ -155,6 +187,18 @@ pub enum RolloutCourse {
 }
 
 /// How a deploy was to go. Lengths of time in milliseconds.
+///
+/// ```
+/// use lifecycle_drill::rolling::{Balancing, RollingMeasured};
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/rolling.json");
+/// let rolling: RollingMeasured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// let deploy = rolling.deploy;
+/// // One at a time, and never fewer than two.
+/// assert_eq!((deploy.replicas, deploy.surge, deploy.unavailable), (2, 1, 0));
+/// assert_eq!(deploy.balancing, Balancing::Connections);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Deploy {
     /// How many instances serve when nothing happens.
@@ -178,6 +222,16 @@ pub struct Deploy {
 }
 
 /// What clients saw of the requests that they sent in one part of a deploy.
+///
+/// ```
+/// use lifecycle_drill::rolling::RollingMeasured;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/rolling.json");
+/// let rolling: RollingMeasured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// let during = rolling.requests.unwrap().during;
+/// assert_eq!((during.served, during.lost), (104, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Seen {
     /// Answered with 2xx, 3xx or 4xx.
@@ -236,6 +290,19 @@ impl Seen {
 }
 
 /// What clients saw of all requests, by when they were sent.
+///
+/// ```
+/// use lifecycle_drill::rolling::RollingMeasured;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/rolling.json");
+/// let rolling: RollingMeasured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// let seen = rolling.requests.unwrap();
+/// let sent = [seen.before, seen.during, seen.after].map(|part| part.sent());
+/// assert_eq!(sent, [40, 104, 20]);
+/// let (before, during) = (seen.latency_before.unwrap(), seen.latency_during.unwrap());
+/// assert!(during.p99_ms < before.p99_ms); // nobody noticed the deploy
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClientView {
     /// Before the deploy.
@@ -282,6 +349,22 @@ impl ClientView {
 }
 
 /// Requests that one instance failed to answer in one way, as the balancer saw them.
+///
+/// ```
+/// use lifecycle_drill::rolling::measured::Losses;
+/// use lifecycle_drill::words::{count, moment};
+///
+/// let losses: Losses = serde_json::from_str(
+///     r#"{ "instance": 2, "how": "reset", "count": 3, "first_ms": 5052.2, "last_ms": 5060,
+///          "first_after_signal_ms": 0.3 }"#,
+/// )?;
+/// assert_eq!(
+///     format!("{} {}", count(losses.count, "request"), losses.how.words()),
+///     "3 requests reset in flight",
+/// );
+/// assert_eq!(losses.first_after_signal_ms.map(moment).as_deref(), Some("+0.3ms"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Losses {
     /// Which; null when there was none to send them to.
@@ -299,6 +382,21 @@ pub struct Losses {
 }
 
 /// One instance's part in the deploy.
+///
+/// ```
+/// use lifecycle_drill::rolling::RollingMeasured;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/rolling.json");
+/// let rolling: RollingMeasured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// let (old, new) = (&rolling.instances[0], &rolling.instances[2]);
+/// assert!(!old.new && new.new);
+/// // It was signalled once it got nothing new and had nothing in flight.
+/// assert!(old.unrouted_ms < old.signalled_ms);
+/// assert_eq!(old.in_flight_at_signal, Some(0));
+/// // The new one had been called ready before the old one was asked to stop.
+/// assert!(new.ready_ms < old.asked_ms);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct InstanceMeasured {
     /// From 1, in the order in which they were started.

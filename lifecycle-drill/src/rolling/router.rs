@@ -19,6 +19,14 @@ use super::deploy::Balancing;
 const LOOK: Duration = Duration::from_millis(5);
 
 /// How a balancer saw a request fail.
+///
+/// ```
+/// use lifecycle_drill::rolling::router::Fault;
+///
+/// let how: Fault = serde_json::from_str(r#""nobody-listened""#)?;
+/// assert_eq!(how, Fault::NobodyListened);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]

@@ -13,6 +13,19 @@ use tokio::sync::watch;
 use super::proc;
 
 /// How a process ended.
+///
+/// ```
+/// use lifecycle_drill::target::process::{signal_name, Status};
+///
+/// let told = |status| match status {
+///     Status::Code(code) => format!("left with exit code {code}"),
+///     Status::Signal(number) => format!("was ended by {}", signal_name(number)),
+///     Status::Unknown => "ended".to_owned(),
+/// };
+/// assert_eq!(told(serde_json::from_str(r#"{ "code": 81 }"#)?), "left with exit code 81");
+/// assert_eq!(told(serde_json::from_str(r#"{ "signal": 9 }"#)?), "was ended by SIGKILL");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {

@@ -18,6 +18,18 @@ const LOOK: Duration = Duration::from_millis(10);
 const LIMIT: Duration = Duration::from_secs(1);
 
 /// What was waited for in vain.
+///
+/// ```
+/// use lifecycle_drill::target::ready::Waited;
+///
+/// let waited = Waited {
+///     awaited: "127.0.0.1:8080 to take connections".to_owned(),
+///     last: "Connection refused".to_owned(),
+///     listens: vec!["0.0.0.0:3000".to_owned()],
+/// };
+/// // It came up, at another port.
+/// assert!(waited.words().ends_with("it listens on 0.0.0.0:3000"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Waited {
     /// For what: `GET http://127.0.0.1:8080/ready to answer 2xx or 3xx`.

@@ -16,6 +16,18 @@ const ARGUMENTS: usize = 24;
 const ARGUMENT_CHARS: usize = 200;
 
 /// The processes of the target when it was to stop.
+///
+/// ```
+/// use lifecycle_drill::Measured;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let measured: Measured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// let signalled = measured.process.signalled.unwrap();
+/// // The program itself was signalled, and had started nothing.
+/// assert_eq!(signalled.main.program, "peer-scenarios");
+/// assert_eq!(signalled.descendants_in_all, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Signalled {
     /// The process that was started, which the signal went to: in a container, its process 1.
@@ -30,6 +42,19 @@ pub struct Signalled {
 }
 
 /// One process, as `/proc` showed it.
+///
+/// ```
+/// use lifecycle_drill::target::signalled::{Reaction, Role};
+/// use lifecycle_drill::Measured;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let measured: Measured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// let seen = measured.process.signalled.unwrap().main;
+/// assert_eq!(seen.command, ["./peer-scenarios"]);
+/// assert_eq!((seen.role, seen.reaction), (Role::Program, Reaction::Handles));
+/// assert!(seen.listens);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Seen {
     /// Its id on this machine.
@@ -55,6 +80,27 @@ pub struct Seen {
 }
 
 /// What sort of program a process is, by its name.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_drill::target::signalled::{Reaction, Role, Seen};
+/// use lifecycle_drill::{verdict, Measured};
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let mut measured: Measured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// let signalled = measured.process.signalled.as_mut().unwrap();
+/// let program = signalled.main.clone();
+/// signalled.main = Seen {
+///     role: Role::Shell,
+///     reaction: Reaction::Default,
+///     listens: false,
+///     ..program.clone()
+/// };
+/// signalled.descendants.push(program);
+/// let findings = verdict::findings(&measured, Duration::from_secs(10));
+/// assert_eq!(findings[0].name, "shell-first");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
@@ -69,6 +115,20 @@ pub enum Role {
 }
 
 /// What a process does with a signal.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_drill::target::{process::Status, signalled::Reaction};
+/// use lifecycle_drill::{verdict, Measured};
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let mut measured: Measured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// measured.process.status = Some(Status::Signal(15));
+/// measured.process.signalled.as_mut().unwrap().main.reaction = Reaction::Default;
+/// let findings = verdict::findings(&measured, Duration::from_secs(10));
+/// assert_eq!(findings[0].name, "signal-not-handled");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reaction {

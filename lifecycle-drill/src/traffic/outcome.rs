@@ -68,6 +68,18 @@ pub(crate) enum Outcome {
 }
 
 /// How an accepted request was lost.
+///
+/// ```
+/// use lifecycle_drill::traffic::{outcome::Lost, tally::LostRequest};
+///
+/// let lost: LostRequest = serde_json::from_str(
+///     r#"{ "request": "GET /slow", "how": "cut", "sent_ms": -20.5, "ended_ms": 310 }"#,
+/// )?;
+/// assert_eq!(lost.how, Lost::Cut);
+/// let told = format!("{} was {}", lost.request, lost.how.words());
+/// assert_eq!(told, "GET /slow was cut in the middle of the answer");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]

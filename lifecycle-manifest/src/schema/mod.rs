@@ -32,10 +32,36 @@ pub fn schema() -> Schema {
     let mut schema = schemars::schema_for!(ManifestSchema);
     schema.insert("title".into(), "lifecycle.yaml".into());
     no_null(&mut schema);
+    no_examples(&mut schema);
     let mut value = schema.to_value();
     editor::dress(&mut value);
     // It was one before, and is one still.
     Schema::try_from(value).unwrap_or_default()
+}
+
+/// Keeps the examples of Rust, which a type's documentation has, out of the descriptions that are made of
+/// it: from the first block of code on, with the paragraph that leads to it by a colon.
+///
+/// ```
+/// use lifecycle_manifest::schema::no_examples;
+///
+/// let description = "How bad it is.\n\nThe worse comes first:\n\n```\nassert!(true);\n```";
+/// let mut schema = schemars::json_schema!({ "$defs": { "Severity": { "description": description } } });
+/// no_examples(&mut schema);
+/// assert_eq!(schema.as_value()["$defs"]["Severity"]["description"], "How bad it is.");
+/// ```
+pub fn no_examples(schema: &mut Schema) {
+    let description = schema.get("description").and_then(|it| it.as_str());
+    if let Some((before, _)) = description.and_then(|it| it.split_once("```")) {
+        let before = before.trim_end();
+        let kept = match before.rsplit_once("\n\n") {
+            Some((kept, last)) if last.ends_with(':') => kept,
+            _ => before,
+        };
+        let kept = kept.to_owned();
+        schema.insert("description".into(), kept.into());
+    }
+    schemars::transform::transform_subschemas(&mut no_examples, schema);
 }
 
 /// Mappings that may stand empty, as in `budget:` with nothing behind it; every platform's may too.
