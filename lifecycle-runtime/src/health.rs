@@ -58,6 +58,11 @@ impl std::fmt::Debug for Health {
 }
 
 /// The health of the service that this process runs. Clones and later calls give the same one.
+///
+/// ```
+/// // Before the service has started, and for a program that runs none:
+/// assert!(!lifecycle::health().is_ready() && lifecycle::health().is_live());
+/// ```
 pub fn health() -> Health {
     static HEALTH: OnceLock<Health> = OnceLock::new();
     HEALTH.get_or_init(Health::default).clone()

@@ -136,6 +136,19 @@ async fn begun(main: Main<'_>) -> Result<Wiring, StartError> {
 
 /// What a service's `main` may return: [`Resources`], or a `Result` of them with any error that can
 /// be shown, such as `anyhow::Error` or `Box<dyn Error>`.
+///
+/// ```
+/// use lifecycle::{MainResult, Runtime};
+///
+/// /// A start that several binaries of a workspace share.
+/// fn run<M, F>(plan: &'static lifecycle::plan::Plan, main: M) -> std::process::ExitCode
+/// where
+///     M: FnOnce() -> F,
+///     F: Future<Output: MainResult>,
+/// {
+///     Runtime::multi_thread().run(plan, main)
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`main` returns `{Self}`, which holds nothing to stop later",
     label = "return `Resources`, or a `Result` of it",

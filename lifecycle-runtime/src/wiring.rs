@@ -8,6 +8,24 @@ use crate::resource::StartUp;
 use crate::work::Work;
 
 /// What `main` returns to be stopped later; `#[lifecycle::main]` generates the implementation.
+///
+/// By hand, for a plan that was written by hand:
+///
+/// ```
+/// use lifecycle::{Database, Resources, Task, Wiring};
+///
+/// struct Shop {
+///     jobs: Task,
+///     orders_db: Database,
+/// }
+///
+/// impl Resources for Shop {
+///     fn wire(self, wiring: &mut Wiring) {
+///         wiring.add("jobs", self.jobs);
+///         wiring.add("orders-db", self.orders_db);
+///     }
+/// }
+/// ```
 pub trait Resources {
     /// Hands every resource over under its name in the plan.
     fn wire(self, wiring: &mut Wiring);
@@ -16,6 +34,15 @@ pub trait Resources {
 /// A type that can be wired as a resource, such as [`Database`](crate::Database).
 ///
 /// Implemented by this crate's types only.
+///
+/// ```
+/// use lifecycle::{Lifecycle, Resource};
+///
+/// /// For a start that wires whatever it is given.
+/// fn wired(service: Lifecycle, all: Vec<(&'static str, impl Resource)>) -> Lifecycle {
+///     all.into_iter().fold(service, |service, (name, resource)| service.with(name, resource))
+/// }
+/// ```
 pub trait Resource: sealed::IntoPart {}
 
 pub(crate) mod sealed {

@@ -92,10 +92,31 @@ macro_rules! closers {
 
 closers! {
     /// Audit records waiting to be written.
+    ///
+    /// ```
+    /// # struct Trail;
+    /// # impl Trail { async fn flush(&self) -> std::io::Result<()> { Ok(()) } }
+    /// # let trail = Trail;
+    /// let trail = lifecycle::AuditLog::new(move || async move { trail.flush().await });
+    /// ```
     AuditLog,
     /// A connection to a message broker.
+    ///
+    /// ```
+    /// # struct Connection;
+    /// # impl Connection { async fn close(self, code: u16, text: &str) -> Result<(), String> { Ok(()) } }
+    /// # let connection = Connection;
+    /// let events = lifecycle::MessageBroker::new(move || connection.close(200, "going away"));
+    /// ```
     MessageBroker,
     /// A cache client.
+    ///
+    /// ```
+    /// # struct Client;
+    /// # impl Client { async fn quit(&self) -> Result<(), String> { Ok(()) } }
+    /// # let client = Client;
+    /// let sessions = lifecycle::Cache::new(move || async move { client.quit().await });
+    /// ```
     Cache,
     /// A database pool.
     ///
@@ -107,7 +128,25 @@ closers! {
     /// ```
     Database,
     /// A file or a lock on one.
+    ///
+    /// ```
+    /// # fn wire() -> std::io::Result<lifecycle::File> {
+    /// let lock = std::fs::File::create_new("/run/shop.lock")?;
+    /// let lock = lifecycle::File::blocking(move || {
+    ///     drop(lock);
+    ///     std::fs::remove_file("/run/shop.lock")
+    /// });
+    /// # Ok(lock)
+    /// # }
+    /// ```
     File,
     /// Anything else that must be closed.
+    ///
+    /// ```
+    /// # struct Membership;
+    /// # impl Membership { async fn leave(&self) {} }
+    /// # let membership = Membership;
+    /// let cluster = lifecycle::Custom::new(move || async move { membership.leave().await });
+    /// ```
     Custom,
 }

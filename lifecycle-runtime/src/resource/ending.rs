@@ -8,6 +8,17 @@ use crate::work::Failure;
 ///
 /// An `Ok` value is dropped, so that a client's own `close().await` can be returned as it is.
 /// `anyhow::Error`, `std::io::Error`, `String` and every other `Error + Send + Sync` type will do.
+///
+/// ```
+/// use lifecycle::{Custom, Ending};
+///
+/// /// A client of any kind, closed by whatever it returns.
+/// fn client<O: Ending>(close: impl FnOnce() -> O + Send + 'static) -> Custom {
+///     Custom::blocking(close)
+/// }
+/// let nothing = client(|| ());
+/// let result = client(|| Err::<u8, _>("the last page was not written"));
+/// ```
 pub trait Ending: sealed::Ending {}
 
 impl Ending for () {}

@@ -10,6 +10,13 @@ const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// Marks what stops the service when it ends badly: `on_failure: stop`.
+///
+/// ```
+/// use lifecycle::{Stops, Task};
+///
+/// // What `Task` alone means:
+/// let once: Task<Stops> = Task::new(|stopping| async move { stopping.requested().await });
+/// ```
 #[derive(Debug)]
 pub enum Stops {}
 
@@ -19,6 +26,14 @@ pub enum Stops {}
 /// is shortened by up to a quarter, at random, so that many instances which lost the same server do not
 /// come back to it in one instant. What has run for longer than 30 s starts counting from 100 ms again.
 /// It is never started during a stop, and every start is a warning in the log.
+///
+/// ```
+/// use lifecycle::{Restarts, Task};
+///
+/// let again: Task<Restarts> = Task::restarting(|stopping| async move {
+///     stopping.requested().await;
+/// });
+/// ```
 #[derive(Debug)]
 pub enum Restarts {}
 

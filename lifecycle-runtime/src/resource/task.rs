@@ -132,6 +132,20 @@ impl<R> Task<R> {
 }
 
 /// Starts children of a [`Task`]. Clones share it.
+///
+/// ```
+/// use lifecycle::{Closed, Tasks};
+///
+/// /// Answers at once, and writes the thumbnail afterwards; the stop waits for it.
+/// fn uploaded(tasks: &Tasks, picture: u64) -> Result<(), Closed> {
+///     tasks.spawn_best_effort(format!("thumbnail {picture}"), async { /* … */ })?;
+///     Ok(())
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # assert!(uploaded(&lifecycle::Task::tasks().handle(), 7).is_ok());
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Tasks {
     hub: Arc<Hub>,

@@ -11,6 +11,15 @@ use crate::work::Failure;
 pub(super) const KILL: Signal = Signal::KILL;
 
 /// A signal that asks a program to stop.
+///
+/// ```
+/// use std::process::Command;
+/// use lifecycle::{ChildProcess, StopSignal};
+///
+/// let apache = ChildProcess::new(Command::new("httpd")).stop_signal(StopSignal::WindowChange);
+/// # drop(apache);
+/// assert_eq!(StopSignal::default(), StopSignal::Terminate);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum StopSignal {

@@ -210,6 +210,20 @@ pub trait Job: Send + 'static {
 }
 
 /// Why a lease was not renewed. Every error converts into [`Failed`](Self::Failed), so `?` does.
+///
+/// ```
+/// use lifecycle::NotRenewed;
+///
+/// /// Of a statement that extends the lease: how many rows it was given to, or why it could not be made.
+/// fn extended(rows: Result<u64, std::io::Error>) -> Result<(), NotRenewed> {
+///     match rows? {
+///         0 => Err(NotRenewed::Lost),
+///         _ => Ok(()),
+///     }
+/// }
+/// let lost = extended(Ok(0)).unwrap_err();
+/// assert_eq!(lost.to_string(), "another consumer has it");
+/// ```
 #[derive(Debug)]
 pub enum NotRenewed {
     /// The job is no longer this consumer's: the handler is cancelled, and the job neither finished

@@ -16,6 +16,20 @@ type LastWords = Box<dyn FnOnce(Farewell) -> Bytes + Send>;
 
 pin_project! {
     /// A response's body that is a session: [`Session::body`].
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use http_body::Body;
+    /// # use lifecycle::{Closed, SessionBody, Sessions};
+    /// /// The answer of a handler: its events, for as long as the service has room for them.
+    /// fn feed<B: Body<Data = Bytes>>(
+    ///     request: &http::Request<()>,
+    ///     sessions: &Sessions,
+    ///     events: B,
+    /// ) -> Result<SessionBody<B>, Closed> {
+    ///     Ok(sessions.enter(request, "ada")?.body(events))
+    /// }
+    /// ```
     #[must_use = "a body does nothing unless it is answered with"]
     pub struct SessionBody<B> {
         #[pin]

@@ -288,6 +288,18 @@ hosts! {
     ///
     /// The resource is the owner's end; handlers let clients in through its [`handle`](Self::handle)
     /// and hold a [`Session`] for as long as the client is connected.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lifecycle::WebSockets;
+    ///
+    /// let rooms = WebSockets::new()
+    ///     .spread(Duration::from_secs(5)) // not all in one instant
+    ///     .reason("a new version is coming")
+    ///     .retry_after(Duration::from_secs(2));
+    /// let sessions = rooms.handle(); // for the handlers
+    /// # assert!(sessions.is_open());
+    /// ```
     WebSockets = Websocket,
     /// Responses without an end of their own: server-sent events, long polls, gRPC streams. Each is
     /// told to leave and ends as a complete response, is waited for, and then ended. The manual has
@@ -296,6 +308,25 @@ hosts! {
     /// The resource is the owner's end; handlers let clients in through its [`handle`](Self::handle).
     /// A body ([`Session::body`]) and a stream of messages (`Session::stream`) then end by themselves;
     /// a long poll selects on [`Session::leaving`].
+    ///
+    /// ```
+    /// use lifecycle::{Closed, Session, Streams};
+    ///
+    /// /// A long poll: news, or nothing when the service has to end it.
+    /// async fn poll(session: Session, news: impl Future<Output = String>) -> Option<String> {
+    ///     tokio::select! {
+    ///         news = news => Some(news),
+    ///         _farewell = session.leaving() => None,
+    ///     }
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Closed> {
+    /// let feed = Streams::new();
+    /// let session = feed.handle().enter_foreign("ada")?;
+    /// assert_eq!(poll(session, async { "rain".to_owned() }).await.as_deref(), Some("rain"));
+    /// # Ok(())
+    /// # }
+    /// ```
     Streams = Stream,
 }
 

@@ -155,6 +155,18 @@ impl fmt::Debug for Session {
 /// A connection that is served by an [`HttpServer`](crate::HttpServer) is in flight there. Once it is
 /// a session it belongs to the sessions' step, and the server neither waits for it nor cuts it.
 /// With axum the extensions are what an extractor of the type `http::Extensions` gives.
+///
+/// ```
+/// use lifecycle::{Closed, Origin, Sessions};
+///
+/// /// For handlers of every framework that keeps the request's extensions.
+/// fn enter(sessions: &Sessions, request: &impl Origin) -> Result<(), Closed> {
+///     let _session = sessions.enter(request, "ada")?;
+///     Ok(())
+/// }
+/// let feed = lifecycle::Streams::new();
+/// assert!(enter(&feed.handle(), &http::Request::new(())).is_ok());
+/// ```
 #[cfg(feature = "http")]
 pub trait Origin: sealed::Origin {}
 

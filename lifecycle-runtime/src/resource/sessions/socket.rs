@@ -19,6 +19,15 @@ type Close<M> = Box<dyn FnOnce(Farewell) -> M + Send>;
 
 pin_project! {
     /// A socket that is a session: [`Session::socket`].
+    ///
+    /// ```
+    /// use lifecycle::SessionSocket;
+    ///
+    /// /// What a log line of a chat calls its client.
+    /// fn client<S, M>(socket: &SessionSocket<S, M>) -> &str {
+    ///     socket.session().name()
+    /// }
+    /// ```
     #[must_use = "a socket does nothing unless it is read from"]
     pub struct SessionSocket<S, M> {
         #[pin]

@@ -15,6 +15,21 @@ type LastItem<T> = Box<dyn FnOnce(Farewell) -> T + Send>;
 
 pin_project! {
     /// A stream that is a session: [`Session::stream`].
+    ///
+    /// ```
+    /// # use futures_core::Stream;
+    /// # struct Quote;
+    /// # struct Status;
+    /// use lifecycle::{Closed, SessionStream, Sessions};
+    ///
+    /// /// What a gRPC method answers with: quotes, until the service stops.
+    /// fn watch<S>(sessions: &Sessions, quotes: S) -> Result<SessionStream<S>, Closed>
+    /// where
+    ///     S: Stream<Item = Result<Quote, Status>>,
+    /// {
+    ///     Ok(sessions.enter_foreign("watch")?.stream(quotes))
+    /// }
+    /// ```
     #[must_use = "streams do nothing unless they are polled"]
     pub struct SessionStream<S: Stream> {
         #[pin]
