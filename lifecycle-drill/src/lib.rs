@@ -32,7 +32,7 @@ pub mod scenario;
 pub mod script;
 mod secrets;
 pub mod series;
-pub mod stage;
+mod stage;
 pub mod summary;
 pub mod target;
 pub mod traffic;

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
-pub enum Phase {
+pub(crate) enum Phase {
     /// Before the stop was asked.
     Before,
     /// From the stop asked to the signal: deregistration and hook.
@@ -27,7 +27,7 @@ pub enum Phase {
 
 impl Phase {
     /// All of them, in order.
-    pub const ALL: [Self; 4] = [Self::Before, Self::Settling, Self::Stopping, Self::Gone];
+    pub(crate) const ALL: [Self; 4] = [Self::Before, Self::Settling, Self::Stopping, Self::Gone];
 }
 
 /// The marks. Each is set once, by whoever plays the platform.

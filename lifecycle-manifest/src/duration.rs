@@ -64,6 +64,8 @@ impl fmt::Display for DurationError {
     }
 }
 
+impl std::error::Error for DurationError {}
+
 impl DurationError {
     /// What to write instead.
     ///

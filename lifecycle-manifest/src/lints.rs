@@ -8,6 +8,8 @@ mod comment;
 mod reach;
 mod sieve;
 
+use std::fmt;
+
 use crate::finding::{Finding, Place, Severity};
 use crate::manifest::Written;
 use crate::read::{list, nearest};
@@ -96,6 +98,7 @@ pub enum Selector {
 /// let error = |name| Selector::parse(name).unwrap_err();
 /// assert_eq!(error("unusd-grace"), SelectorError::Unknown(Some("unused-grace")));
 /// assert_eq!(error("syntax"), SelectorError::Fixed);
+/// assert_eq!(error("unusd-grace").to_string(), "no rule is called so; `unused-grace` is");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SelectorError {
@@ -104,6 +107,18 @@ pub enum SelectorError {
     /// What is wrong with a file's shape has no level: there is nothing to go on with.
     Fixed,
 }
+
+impl fmt::Display for SelectorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(Some(near)) => write!(f, "no rule is called so; `{near}` is"),
+            Self::Unknown(None) => f.write_str("no rule is called so"),
+            Self::Fixed => f.write_str("what is wrong with a file's shape has no level"),
+        }
+    }
+}
+
+impl std::error::Error for SelectorError {}
 
 impl Selector {
     /// The rule with this code or name, or all.

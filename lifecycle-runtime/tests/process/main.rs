@@ -357,5 +357,8 @@ fn a_health_port_that_is_taken_keeps_it_from_starting() {
     let port = taken.local_addr().expect("bound").port();
     let ended = start("health", &[("HEALTH_PORT", &port.to_string())]).end(QUICK);
     assert_eq!(ended.code, Some(1));
-    assert!(ended.stderr.contains(&port.to_string()), "{}", ended.stderr);
+    let port = port.to_string();
+    for said in [&*port, "does the service run already?", "`traffic.health`"] {
+        assert!(ended.stderr.contains(said), "{}", ended.stderr);
+    }
 }
