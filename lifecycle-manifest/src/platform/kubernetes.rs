@@ -104,6 +104,27 @@ pub const WORKLOAD_NAME_LONGEST: usize = 52;
 pub const PORT_NAME_LONGEST: usize = 15;
 
 /// `platforms.kubernetes`.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+/// use lifecycle_manifest::platform::Controller;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   kubernetes: { workload: stateful-set, replicas: 3, namespace: shops }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let kubernetes = platforms.iter().find_map(Platform::kubernetes).unwrap();
+/// assert_eq!(kubernetes.controller(), Controller::StatefulSet);
+/// assert_eq!(kubernetes.replicas.as_ref().map(|it| it.value), Some(3));
+/// assert_eq!(kubernetes.namespace.as_ref().map(|it| it.value.as_str()), Some("shops"));
+/// // What is not written has its default.
+/// assert_eq!(kubernetes.progress_deadline().term(), "600s progress deadline");
+/// ```
 #[derive(Debug, Clone)]
 pub struct Kubernetes {
     /// The knobs that every platform has.
@@ -145,6 +166,26 @@ pub struct Kubernetes {
 }
 
 /// `version`: a minor release such as `1.34`.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+/// use lifecycle_manifest::platform::Version;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   kubernetes: { version: '1.28' }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let kubernetes = platforms.iter().find_map(Platform::kubernetes).unwrap();
+/// let version = kubernetes.version.as_ref().unwrap().value;
+/// assert_eq!(version, Version { minor: 28 });
+/// assert!(version > Version { minor: 9 });
+/// assert!(!kubernetes.has_pod_replacement());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
     /// The minor number.

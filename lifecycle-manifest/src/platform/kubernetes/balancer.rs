@@ -7,6 +7,25 @@ use crate::manifest::Written;
 use crate::read::{Table, Zero};
 
 /// `load_balancer`: one in front of the cluster whose view of the pod lags.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   kubernetes: { load_balancer: { propagation: 5s, idle_timeout: 60s } }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let kubernetes = platforms.iter().find_map(Platform::kubernetes).unwrap();
+/// let balancer = kubernetes.load_balancer.as_ref().unwrap();
+/// assert_eq!(balancer.propagation.as_ref().map(|it| it.value.as_secs()), Some(5));
+/// assert_eq!(balancer.idle_timeout.as_ref().map(|it| it.value.as_secs()), Some(60));
+/// assert!(balancer.deregistration_delay.is_none());
+/// ```
 #[derive(Debug, Clone)]
 pub struct Balancer {
     /// `propagation`: how long it keeps sending requests after the pod's stop.

@@ -11,6 +11,24 @@ use crate::read::{Table, Zero};
 use crate::rules::shape;
 
 /// `job`.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   kubernetes: { workload: cron-job, job: { schedule: '30 3 * * *', deadline: 1h } }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let kubernetes = platforms.iter().find_map(Platform::kubernetes).unwrap();
+/// assert_eq!(kubernetes.schedule(), Some("30 3 * * *"));
+/// assert_eq!(kubernetes.job_deadline().unwrap().term(), "1h deadline");
+/// assert!(kubernetes.job.concurrency.is_none());
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Job {
     /// `schedule`: when a `CronJob` starts one.
@@ -25,6 +43,25 @@ pub struct Job {
 
 /// `replacement`: when a Job starts a pod in the place of one that is stopping
 /// (batch/v1/types.go, `PodReplacementPolicy`).
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+/// use lifecycle_manifest::platform::Successor;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   kubernetes: { workload: job, job: { replacement: while-stopping } }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let kubernetes = platforms.iter().find_map(Platform::kubernetes).unwrap();
+/// assert_eq!(kubernetes.successor(), Successor::WhileStopping);
+/// assert_eq!(Successor::WhileStopping.policy(), "TerminatingOrFailed");
+/// assert_eq!(Successor::AfterEnd.policy(), "Failed");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
@@ -61,6 +98,26 @@ impl Successor {
 
 /// `concurrency`: what a `CronJob` does when its last run is not over
 /// (batch/v1/types.go, `ConcurrencyPolicy`).
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+/// use lifecycle_manifest::platform::Concurrency;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   kubernetes: { workload: cron-job, job: { schedule: '@daily' } }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let kubernetes = platforms.iter().find_map(Platform::kubernetes).unwrap();
+/// // Kubernetes' own default is `Allow`.
+/// assert_eq!(kubernetes.concurrency(), Concurrency::Forbid);
+/// assert_eq!(Concurrency::Forbid.policy(), "Forbid");
+/// assert_eq!(Concurrency::Forbid.as_str(), "forbid");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
@@ -146,6 +203,14 @@ impl Kubernetes {
 }
 
 /// A `CronJob` can run by this: five fields, or a word such as `@daily`.
+///
+/// ```
+/// use lifecycle_manifest::platform::is_schedule;
+/// assert!(is_schedule("*/15 0-6 * * mon-fri"));
+/// assert!(is_schedule("@daily"));
+/// assert!(!is_schedule("60 3 * * *"));
+/// assert!(!is_schedule("30 3 * *"));
+/// ```
 pub fn is_schedule(text: &str) -> bool {
     as_schedule(text).is_ok()
 }

@@ -13,6 +13,26 @@ use crate::read::{Table, Zero};
 pub(crate) const CLUSTER_AUTOSCALER: Duration = Duration::from_secs(600);
 
 /// `limits`: how long those who take nodes away wait for a pod.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 10s }
+/// platforms:
+///   kubernetes: { spot: gke, limits: { karpenter: 5m, spot_notice: 25s } }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let kubernetes = platforms.iter().find_map(Platform::kubernetes).unwrap();
+/// let limits = &kubernetes.limits;
+/// assert_eq!(limits.karpenter.as_ref().map(|it| it.value.as_secs()), Some(300));
+/// assert!(limits.node_shutdown.is_none());
+/// let (whose, notice) = kubernetes.spot_notice().unwrap();
+/// assert_eq!((whose, notice.term().as_str()), ("GKE Spot", "25s notice"));
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Limits {
     /// `cluster_autoscaler`: its `--max-graceful-termination-sec`.
@@ -94,6 +114,13 @@ pub(crate) fn usual() -> Limit {
 }
 
 /// `spot`: whose interruptible nodes.
+///
+/// ```
+/// use lifecycle_manifest::platform::Spot;
+/// assert_eq!(Spot::Aws.notice().as_secs(), 120);
+/// assert_eq!(Spot::Gke.notice().as_secs(), 15);
+/// assert_eq!(Spot::Gke.name(), "GKE Spot");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]

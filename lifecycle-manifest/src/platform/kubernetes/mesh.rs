@@ -10,6 +10,25 @@ use crate::read::{Table, Zero};
 use crate::text::Value;
 
 /// `mesh`.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+/// use lifecycle_manifest::platform::Mesh;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   kubernetes: { mesh: linkerd }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let kubernetes = platforms.iter().find_map(Platform::kubernetes).unwrap();
+/// assert_eq!(kubernetes.mesh.as_ref().map(|it| it.value), Some(Mesh::Linkerd));
+/// assert_eq!(kubernetes.proxy_drain().unwrap().value, Mesh::Linkerd.drain());
+/// assert_eq!(Mesh::Linkerd.drain().as_secs(), 120);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
@@ -56,6 +75,23 @@ impl Mesh {
 }
 
 /// What `mesh` says of the proxy beside the mesh's name.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   kubernetes: { mesh: { name: istio, native: false, drain: 30s } }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let kubernetes = platforms.iter().find_map(Platform::kubernetes).unwrap();
+/// assert_eq!(kubernetes.proxy.native.as_ref().map(|it| it.value), Some(false));
+/// assert_eq!(kubernetes.proxy_drain().unwrap().term(), "30s proxy drain");
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Proxy {
     /// `native`: the proxy is a native sidecar, which stops after the program. Unset: it is, where the

@@ -9,6 +9,26 @@ use crate::rules::shape;
 use crate::text::{Entry, Node, Route, Value};
 
 /// `pre_stop`: what runs before the signal, inside the grace period.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+/// use lifecycle_manifest::platform::PreStop;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 10s }
+/// platforms:
+///   kubernetes: { pre_stop: { http: /drain, port: 8080, timeout: 5s } }
+/// ");
+/// let resolved = analysis.resolved.unwrap();
+/// let kubernetes = resolved.manifest.platforms.iter().find_map(Platform::kubernetes).unwrap();
+/// let Some(PreStop::Http { path, port, .. }) = &kubernetes.pre_stop else { panic!("a request") };
+/// assert_eq!((path.value.as_str(), port.value), ("/drain", 8080));
+/// let hook = resolved.timelines[0].terms.hook.as_ref().unwrap();
+/// assert_eq!(hook.term(), "5s preStop request");
+/// ```
 #[derive(Debug, Clone)]
 pub enum PreStop {
     /// A native sleep; `0s` for no hook at all.

@@ -27,6 +27,25 @@ const MOST_PERCENT: u32 = 100;
 const MOST_PODS: u32 = 10_000;
 
 /// `rollout`.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+/// use lifecycle_manifest::platform::Share;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   kubernetes: { rollout: { max_surge: 25%, min_ready: 10s } }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let kubernetes = platforms.iter().find_map(Platform::kubernetes).unwrap();
+/// assert_eq!(kubernetes.shares(), (Share::Percent(25), Share::Pods(0)));
+/// assert_eq!(kubernetes.min_ready().term(), "10s min ready");
+/// assert!(kubernetes.rollout.start_time.is_none());
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Rolling {
     /// `strategy`: who goes first.
@@ -44,6 +63,25 @@ pub struct Rolling {
 }
 
 /// `strategy`: who goes first, the old pod or the new one.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+/// use lifecycle_manifest::platform::Replacement;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   kubernetes: { workload: daemon-set, rollout: { strategy: on-delete } }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let kubernetes = platforms.iter().find_map(Platform::kubernetes).unwrap();
+/// assert_eq!(kubernetes.replacement(), Replacement::OnDelete);
+/// assert_eq!(Replacement::OnDelete.kind(), "OnDelete");
+/// assert_eq!(Replacement::Rolling.kind(), "RollingUpdate");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
@@ -84,6 +122,15 @@ impl Replacement {
 }
 
 /// A number of pods, or a share of them.
+///
+/// ```
+/// use lifecycle_manifest::platform::Share;
+/// let quarter = Share::parse("25%").unwrap();
+/// assert_eq!((quarter.down(10), quarter.up(10)), (2, 3));
+/// assert_eq!(quarter.to_string(), "25%");
+/// assert_eq!(Share::parse("2"), Some(Share::Pods(2)));
+/// assert_eq!(Share::parse("101%"), None);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Share {
     /// So many.

@@ -5,6 +5,25 @@
 //! and their checks (`k8s.io/pod-security-admission`).
 
 /// `security_context`.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+/// use lifecycle_manifest::platform::SecurityContext;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   kubernetes: { security_context: writable-root }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let kubernetes = platforms.iter().find_map(Platform::kubernetes).unwrap();
+/// assert_eq!(kubernetes.security(), SecurityContext::WritableRoot);
+/// assert_eq!(SecurityContext::default().as_str(), "restricted");
+/// assert_eq!(SecurityContext::Yours.as_str(), "none");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]

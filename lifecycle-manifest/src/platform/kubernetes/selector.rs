@@ -21,6 +21,26 @@ const LONGEST: usize = 63;
 const PREFIX_LONGEST: usize = 253;
 
 /// `selector`: at least one label.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+/// use lifecycle_manifest::platform::Selector;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   kubernetes: { selector: { app: shop, tier: web } }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let kubernetes = platforms.iter().find_map(Platform::kubernetes).unwrap();
+/// let selector = kubernetes.selector.as_ref().unwrap();
+/// assert_eq!(selector.labels()[1], ("tier".to_owned(), "web".to_owned()));
+/// assert_eq!(kubernetes.pod_labels("shop")[0], ("app.kubernetes.io/name", "shop"));
+/// assert!(Selector::of(vec![("app".to_owned(), "no label".to_owned())]).is_none());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selector(Vec<(String, String)>);
 

@@ -8,6 +8,30 @@ use crate::read::{Table, Zero, unusable, wrong_type};
 use crate::text::{Node, Value};
 
 /// One entry of `sidecars`.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 10s }
+/// platforms:
+///   kubernetes:
+///     sidecars:
+///       - { name: proxy, timeout: 5s }
+///       - { name: logs, timeout: 20s, native: false }
+/// ");
+/// let resolved = analysis.resolved.unwrap();
+/// let kubernetes = resolved.manifest.platforms.iter().find_map(Platform::kubernetes).unwrap();
+/// let [proxy, logs] = kubernetes.sidecars.as_slice() else { panic!("two sidecars") };
+/// assert!(proxy.native && !logs.native);
+/// // A native one stops after the program, in the same grace period.
+/// let paid = &resolved.timelines[0].terms.sidecars;
+/// assert_eq!(paid.len(), 1);
+/// assert_eq!(paid[0].term(), "5s sidecar proxy");
+/// ```
 #[derive(Debug, Clone)]
 pub struct Sidecar {
     /// Its name.

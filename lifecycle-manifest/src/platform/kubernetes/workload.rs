@@ -7,6 +7,15 @@ use crate::rules::shape;
 use crate::text::Route;
 
 /// `workload`: which of Kubernetes' controllers runs the pods.
+///
+/// ```
+/// use lifecycle_manifest::platform::Controller;
+/// assert_eq!(Controller::of_kind("CronJob"), Some(Controller::CronJob));
+/// assert_eq!(Controller::CronJob.as_str(), "cron-job");
+/// assert!(Controller::CronJob.finishes());
+/// assert!(Controller::default().has_replicas());
+/// assert!(!Controller::DaemonSet.has_replicas());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
@@ -106,6 +115,24 @@ const OWNERS: &[(&[&str], &[Controller])] = {
 };
 
 /// How many pods an autoscaler may ask for.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   kubernetes: { autoscaler: { max: 10 } }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let kubernetes = platforms.iter().find_map(Platform::kubernetes).unwrap();
+/// let autoscaler = kubernetes.autoscaler.as_ref().unwrap();
+/// assert_eq!(autoscaler.max.value, 10);
+/// assert!(autoscaler.min.is_none());
+/// ```
 #[derive(Debug, Clone)]
 pub struct Autoscaler {
     /// `min`: the fewest; one where nothing is said (autoscaling/v2/types.go, `MinReplicas`).
