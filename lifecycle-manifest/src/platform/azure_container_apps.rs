@@ -74,6 +74,25 @@ const IDLE_TIMEOUT_UNIT: Duration = Duration::from_secs(60);
 const INGRESS_GRACE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3_600);
 
 /// `platforms.azure_container_apps`.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   azure_container_apps: { min_replicas: 3, liveness_grace_period: 2500ms }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let azure = platforms.iter().find_map(Platform::azure_container_apps).unwrap();
+/// assert_eq!(azure.min_replicas.as_ref().map(|it| it.value), Some(3));
+/// // The platform counts whole seconds.
+/// assert_eq!(azure.liveness_grace().unwrap().term(), "3s liveness grace period");
+/// assert_eq!(azure.idle_timeout().origin.to_string(), "the Azure Container Apps default");
+/// ```
 #[derive(Debug, Clone)]
 pub struct AzureContainerApps {
     /// The knobs that every platform has.
@@ -95,6 +114,24 @@ pub struct AzureContainerApps {
 }
 
 /// `premium_ingress`: settings of the environment, not of the app.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   azure_container_apps: { grace_period: 30s, premium_ingress: { grace_period: 60s, idle_timeout: 10m } }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let azure = platforms.iter().find_map(Platform::azure_container_apps).unwrap();
+/// let ingress = azure.premium_ingress.as_ref().unwrap();
+/// assert_eq!(ingress.grace_period.as_ref().map(|it| it.value.as_secs()), Some(60));
+/// assert_eq!(azure.idle_timeout().term(), "600s idle timeout of the ingress");
+/// ```
 #[derive(Debug, Clone)]
 pub struct PremiumIngress {
     /// Where the block stands.

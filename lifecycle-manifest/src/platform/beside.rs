@@ -7,6 +7,25 @@ use crate::read::{Table, Zero, wrong_type};
 use crate::text::Value;
 
 /// One entry of `sidecars` on a platform that signals all containers at once.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 5s }
+/// platforms:
+///   cloud_run: { sidecars: [{ name: proxy, timeout: 8s }] }
+/// ");
+/// let resolved = analysis.resolved.unwrap();
+/// let cloud_run = resolved.manifest.platforms.iter().find_map(Platform::cloud_run).unwrap();
+/// let proxy = &cloud_run.sidecars[0];
+/// assert_eq!((proxy.name.value.as_str(), proxy.timeout.value.as_secs()), ("proxy", 8));
+/// // It takes nothing from the program's time.
+/// assert!(resolved.timelines[0].terms.sidecars.is_empty());
+/// ```
 #[derive(Debug, Clone)]
 pub struct Beside {
     /// Its name.

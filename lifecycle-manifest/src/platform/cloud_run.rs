@@ -85,6 +85,26 @@ pub const STARTUP_PERIOD: RangeInclusive<u64> = 2..=240;
 pub const LIVENESS_PERIOD: RangeInclusive<u64> = 2..=3_600;
 
 /// `platforms.cloud_run`.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+/// use lifecycle_manifest::platform::RunKind;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 5s }
+/// platforms:
+///   cloud_run: { kind: job, task_timeout: 30m, max_retries: 1 }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let cloud_run = platforms.iter().find_map(Platform::cloud_run).unwrap();
+/// assert_eq!(cloud_run.kind(), RunKind::Job);
+/// assert_eq!(cloud_run.task_timeout().unwrap().term(), "1800s task timeout");
+/// assert_eq!(cloud_run.tries(), 2);
+/// assert!(cloud_run.request_timeout().is_none());
+/// ```
 #[derive(Debug, Clone)]
 pub struct CloudRun {
     /// The knobs that every platform has.
@@ -114,6 +134,13 @@ pub struct CloudRun {
 }
 
 /// `kind`: what Cloud Run runs.
+///
+/// ```
+/// use lifecycle_manifest::platform::RunKind;
+/// assert_eq!(RunKind::default(), RunKind::Service);
+/// assert_eq!(RunKind::WorkerPool.word(), "worker-pool");
+/// assert_eq!(RunKind::WorkerPool.words(), "a worker pool");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]

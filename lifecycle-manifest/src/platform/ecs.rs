@@ -52,6 +52,26 @@ pub const SPOT_NOTICE: Duration = Duration::from_secs(120);
 pub const HEALTH_CHECK_INTERVAL: std::ops::RangeInclusive<u64> = 5..=300;
 
 /// `platforms.ecs`.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+/// use lifecycle_manifest::platform::LaunchType;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   ecs: { spot: true, desired_count: 3, cluster: shops }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let ecs = platforms.iter().find_map(Platform::ecs).unwrap();
+/// assert!(ecs.is_spot());
+/// assert_eq!(ecs.desired_count.as_ref().map(|it| it.value), Some(3));
+/// assert_eq!(ecs.launch_type(), LaunchType::Fargate);
+/// assert!(ecs.load_balancer.is_none());
+/// ```
 #[derive(Debug, Clone)]
 pub struct Ecs {
     /// The knobs that every platform has.
@@ -86,6 +106,24 @@ pub struct Ecs {
 
 /// `logical_ids`: what a CloudFormation template or a Terraform configuration calls the objects, for
 /// patches to be laid over them.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   ecs: { logical_ids: { service: ShopService } }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let ecs = platforms.iter().find_map(Platform::ecs).unwrap();
+/// let ids = ecs.logical_ids.as_ref().unwrap();
+/// assert_eq!(ids.service.as_ref().map(|it| it.value.as_str()), Some("ShopService"));
+/// assert!(ids.task_definition.is_none());
+/// ```
 #[derive(Debug, Clone)]
 pub struct LogicalIds {
     /// `task_definition`.
@@ -108,6 +146,25 @@ pub struct Sidecar {
 }
 
 /// `launch_type`.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+/// use lifecycle_manifest::platform::LaunchType;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   ecs: { grace_period: 30s, launch_type: ec2 }
+/// ");
+/// let resolved = analysis.resolved.unwrap();
+/// let ecs = resolved.manifest.platforms.iter().find_map(Platform::ecs).unwrap();
+/// assert_eq!(ecs.launch_type(), LaunchType::Ec2);
+/// // Only Fargate has an upper bound.
+/// assert!(resolved.timelines[0].terms.cap.is_none());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]

@@ -40,6 +40,25 @@ pub(crate) const BEST_EFFORT_MARGIN: Duration = Duration::from_secs(5);
 pub const FLY_MAX_UNAVAILABLE: f64 = 0.33;
 
 /// `platforms.fly`.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+/// use lifecycle_manifest::platform::Signal;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   fly: { grace_period: 30s, primary_region: ams, min_machines: 2 }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let fly = platforms.iter().find_map(Platform::fly).unwrap();
+/// assert_eq!(fly.primary_region.as_ref().map(|it| it.value.as_str()), Some("ams"));
+/// assert_eq!(fly.min_machines.as_ref().map(|it| it.value), Some(2));
+/// assert_eq!(fly.signal(), Signal::Int);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Fly {
     /// The knobs that every platform has.
@@ -59,6 +78,26 @@ pub struct Fly {
 }
 
 /// `strategy`: how a deployment replaces Machines.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+/// use lifecycle_manifest::platform::FlyStrategy;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   fly: { grace_period: 30s, strategy: canary }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let fly = platforms.iter().find_map(Platform::fly).unwrap();
+/// let strategy = fly.strategy.as_ref().unwrap().value;
+/// assert_eq!(strategy, FlyStrategy::Canary);
+/// assert_eq!(strategy.name(), "canary");
+/// assert_eq!(FlyStrategy::default().name(), "rolling");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
@@ -90,6 +129,26 @@ impl FlyStrategy {
 }
 
 /// `auto_stop`: what the proxy does with Machines that have nothing to do.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+/// use lifecycle_manifest::platform::AutoStop;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   fly: { grace_period: 30s, auto_stop: suspend }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let fly = platforms.iter().find_map(Platform::fly).unwrap();
+/// let auto_stop = fly.auto_stop.as_ref().unwrap().value;
+/// assert_eq!(auto_stop, AutoStop::Suspend);
+/// assert_eq!(auto_stop.name(), "suspend");
+/// assert_eq!(AutoStop::default().name(), "off");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]

@@ -38,6 +38,25 @@ const WINDOW: Duration = Duration::from_secs(30);
 pub const HEROKU_ROUTER_HOLDS: Duration = Duration::from_secs(75);
 
 /// `platforms.heroku`.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   heroku: { exec: [./bin/shop, --verbose], app: my-shop }
+/// ");
+/// let manifest = analysis.resolved.unwrap().manifest;
+/// let heroku = manifest.platforms.iter().find_map(Platform::heroku).unwrap();
+/// assert_eq!(heroku.app.as_ref().map(|it| it.value.as_str()), Some("my-shop"));
+/// assert_eq!(heroku.exec.as_ref().unwrap().path.value, "./bin/shop");
+/// // Something listens.
+/// assert_eq!(heroku.process_type(&manifest), "web");
+/// ```
 #[derive(Debug, Clone)]
 pub struct Heroku {
     /// The knobs that every platform has.

@@ -30,6 +30,26 @@ pub(crate) const DEREGISTRATION_DELAY_CAP: Duration = Duration::from_secs(3_600)
 const IDLE_TIMEOUT_CAP: Duration = Duration::from_secs(4_000);
 
 /// `load_balancer`: a target group and the balancer before it.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   ecs: { load_balancer: { deregistration_delay: 20s } }
+/// ");
+/// let resolved = analysis.resolved.unwrap();
+/// let ecs = resolved.manifest.platforms.iter().find_map(Platform::ecs).unwrap();
+/// let balancer = ecs.load_balancer.as_ref().unwrap();
+/// assert_eq!(balancer.deregistration_delay().term(), "20s deregistration delay");
+/// assert_eq!(balancer.idle_timeout().origin.to_string(), "the load balancer default");
+/// // The delay passes before the grace period begins.
+/// assert_eq!(resolved.timelines[0].terms.outside, Some(balancer.deregistration_delay()));
+/// ```
 #[derive(Debug, Clone)]
 pub struct LoadBalancer {
     /// Where the block stands.
