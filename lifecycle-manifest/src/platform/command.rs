@@ -7,6 +7,26 @@ use crate::rules::shape;
 use crate::text::{Route, Value};
 
 /// A program and its arguments, no shell implied.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   systemd: { exec: [/usr/local/bin/shop, --port, '8080'] }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let systemd = platforms.iter().find_map(Platform::systemd).unwrap();
+/// let program = systemd.exec.as_ref().unwrap();
+/// assert_eq!(program.path.value, "/usr/local/bin/shop");
+/// assert_eq!(program.arguments[1].route.to_string(), "platforms.systemd.exec[2]");
+/// let words: Vec<&str> = program.words().collect();
+/// assert_eq!(words, ["/usr/local/bin/shop", "--port", "8080"]);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Program {
     /// Where it stands.

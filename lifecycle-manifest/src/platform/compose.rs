@@ -36,6 +36,25 @@ pub(crate) static FACTS: Facts = Facts {
 };
 
 /// `platforms.compose`.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 5s }
+/// platforms:
+///   compose: { init: true, ports: ['80:8080'], depends_on: [db] }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let compose = platforms.iter().find_map(Platform::compose).unwrap();
+/// assert_eq!(compose.init.as_ref().map(|it| it.value), Some(true));
+/// assert_eq!(compose.ports[0].host, Some(80));
+/// assert_eq!(compose.depends_on[0].value, "db");
+/// assert!(compose.pre_stop.is_empty());
+/// ```
 #[derive(Debug, Clone)]
 pub struct Compose {
     /// The knobs that every platform has.
@@ -59,6 +78,25 @@ pub struct Compose {
 }
 
 /// One entry of `pre_stop`.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 5s }
+/// platforms:
+///   compose: { pre_stop: { exec: [./leave, --now], timeout: 3s } }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let compose = platforms.iter().find_map(Platform::compose).unwrap();
+/// let hook = &compose.pre_stop[0];
+/// let words: Vec<&str> = hook.command.iter().map(|word| word.value.as_str()).collect();
+/// assert_eq!(words, ["./leave", "--now"]);
+/// assert_eq!(hook.bound().unwrap().term(), "3s pre_stop");
+/// ```
 #[derive(Debug, Clone)]
 pub struct PreStop {
     /// Where it stands.

@@ -45,6 +45,25 @@ pub(super) const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) const ENGINE_MARGIN: Duration = Duration::from_secs(5);
 
 /// `platforms.docker`.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+/// use lifecycle_manifest::platform::Signal;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 5s }
+/// platforms:
+///   docker: { stop_signal: SIGINT, ports: ['127.0.0.1:80:8080'] }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let docker = platforms.iter().find_map(Platform::docker).unwrap();
+/// assert_eq!(docker.stop_signal.as_ref().map(|it| it.value), Some(Signal::Int));
+/// assert_eq!(docker.ports[0].address.as_deref(), Some("127.0.0.1"));
+/// assert!(docker.health_check.is_none());
+/// ```
 #[derive(Debug, Clone)]
 pub struct Docker {
     /// The knobs that every platform has.
@@ -62,6 +81,21 @@ pub struct Docker {
 }
 
 /// A published port, as in `127.0.0.1:80:8080/tcp`.
+///
+/// ```
+/// use lifecycle_manifest::Written;
+/// use lifecycle_manifest::platform::Published;
+/// use lifecycle_manifest::text::Route;
+///
+/// let parse = |text: &str| {
+///     Published::parse(Written { value: text.to_owned(), route: Route::root() })
+/// };
+/// let port = parse("127.0.0.1:80:8080").unwrap();
+/// assert_eq!(port.address.as_deref(), Some("127.0.0.1"));
+/// assert_eq!((port.host, port.container, port.udp), (Some(80), 8080, false));
+/// assert!(parse("53/udp").unwrap().udp);
+/// assert!(parse("80-81:8080-8081").is_none());
+/// ```
 #[derive(Debug, Clone)]
 pub struct Published {
     /// As it is written.

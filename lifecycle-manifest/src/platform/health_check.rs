@@ -7,6 +7,28 @@ use crate::rules::shape;
 use crate::text::Value;
 
 /// `health_check`: a command that the platform runs inside the container.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+/// use lifecycle_manifest::platform::HealthCheck;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 5s }
+/// traffic: { health: { port: 8081 } }
+/// platforms:
+///   docker: { health_check: runtime }
+///   compose: { health_check: [CMD, curl, -f, 'http://localhost:8080/'] }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let docker = platforms.iter().find_map(Platform::docker).unwrap();
+/// assert!(matches!(docker.health_check, Some(HealthCheck::Runtime)));
+/// let compose = platforms.iter().find_map(Platform::compose).unwrap();
+/// let Some(HealthCheck::Command(words)) = &compose.health_check else { panic!("a command") };
+/// assert_eq!((words[0].value.as_str(), words[1].value.as_str()), ("CMD", "curl"));
+/// ```
 #[derive(Debug, Clone)]
 pub enum HealthCheck {
     /// `runtime`: the program asks itself. Needs this project's runtime, and nothing else in the

@@ -62,6 +62,27 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(3_600);
 pub const NOMAD_CHECK: Duration = Duration::from_secs(1);
 
 /// `platforms.nomad`.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+/// use lifecycle_manifest::platform::Signal;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   nomad: { grace_period: 25s, driver: raw_exec, command: [/bin/shop], progress_deadline: 2m }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let nomad = platforms.iter().find_map(Platform::nomad).unwrap();
+/// // What this driver sends where nothing is written.
+/// assert_eq!(nomad.signal(), Signal::Int);
+/// assert_eq!(nomad.max_kill_timeout().origin.to_string(), "the Nomad client default");
+/// // It must be shorter than the progress deadline, and Nomad's own is not.
+/// assert_eq!(nomad.healthy_times().0.unwrap().as_secs(), 108);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Nomad {
     /// The knobs that every platform has.
@@ -97,6 +118,14 @@ pub struct Nomad {
 }
 
 /// `driver`: what runs the task.
+///
+/// ```
+/// use lifecycle_manifest::platform::{NomadDriver, Signal};
+/// assert_eq!(NomadDriver::named("raw_exec"), Some(NomadDriver::RawExec));
+/// assert_eq!(NomadDriver::RawExec.signal(), Signal::Int);
+/// assert!(NomadDriver::Podman.runs_images());
+/// assert_eq!(NomadDriver::default().name(), "docker");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(
@@ -157,6 +186,26 @@ impl Driver {
 }
 
 /// `shutdown_delay`: what passes between deregistration and the signal.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   nomad: { grace_period: 25s, shutdown_delay: { group: 5s, task: 2s } }
+/// ");
+/// let resolved = analysis.resolved.unwrap();
+/// let nomad = resolved.manifest.platforms.iter().find_map(Platform::nomad).unwrap();
+/// let delay = nomad.shutdown_delay.as_ref().unwrap();
+/// assert_eq!(delay.group.as_ref().map(|it| it.value.as_secs()), Some(5));
+/// assert_eq!(delay.task.as_ref().map(|it| it.value.as_secs()), Some(2));
+/// // Both pass before the signal, and outside of the grace period.
+/// assert_eq!(resolved.timelines[0].terms.outside.as_ref().unwrap().value.as_secs(), 7);
+/// ```
 #[derive(Debug, Clone)]
 pub struct ShutdownDelay {
     /// Where it stands.
@@ -168,6 +217,24 @@ pub struct ShutdownDelay {
 }
 
 /// `service_provider`: where services are registered.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+/// use lifecycle_manifest::platform::ServiceProvider;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   nomad: { grace_period: 25s, service_provider: nomad }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let nomad = platforms.iter().find_map(Platform::nomad).unwrap();
+/// assert_eq!(nomad.service_provider(), ServiceProvider::Nomad);
+/// assert_eq!(ServiceProvider::default().name(), "consul");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]

@@ -58,6 +58,25 @@ const NODE_ENDINGS: [&str; 5] = ["js", "cjs", "mjs", "ts", "tsx"];
 const OTHER_ENDINGS: [&str; 6] = ["sh", "py", "rb", "php", "pl", "coffee"];
 
 /// `platforms.pm2`.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   pm2: { grace_period: 20s, script: shop.py, instances: 4, treekill: false }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let pm2 = platforms.iter().find_map(Platform::pm2).unwrap();
+/// assert!(pm2.has_interpreter());
+/// assert!(!pm2.treekill());
+/// assert_eq!(pm2.instances.as_ref().map(|it| it.value), Some(4));
+/// assert_eq!(pm2.listen_timeout().term(), "3s listen timeout");
+/// ```
 #[derive(Debug, Clone)]
 pub struct Pm2 {
     /// The knobs that every platform has.
@@ -89,6 +108,24 @@ pub struct Pm2 {
 }
 
 /// `exec_mode`: how PM2 starts a process.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+/// use lifecycle_manifest::platform::ExecMode;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   pm2: { grace_period: 20s, script: shop.js, exec_mode: cluster }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let pm2 = platforms.iter().find_map(Platform::pm2).unwrap();
+/// assert_eq!(pm2.exec_mode(), ExecMode::Cluster);
+/// assert_eq!(ExecMode::default().as_str(), "fork");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]

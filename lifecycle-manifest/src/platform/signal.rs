@@ -1,6 +1,25 @@
 //! The signals by which platforms ask a program to stop.
 
 /// A signal.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+/// use lifecycle_manifest::platform::Signal;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   systemd: {}
+///   fly: { grace_period: 30s }
+/// ");
+/// let timelines = analysis.resolved.unwrap().timelines;
+/// let signals: Vec<Signal> = timelines.iter().map(|line| line.terms.signal).collect();
+/// assert_eq!(signals, [Signal::Term, Signal::Int]);
+/// assert_eq!(Signal::Int.name(), "SIGINT");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Signal {

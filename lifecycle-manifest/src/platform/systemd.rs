@@ -45,6 +45,26 @@ pub(crate) static FACTS: Facts = Facts {
 };
 
 /// `platforms.systemd`.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+/// use lifecycle_manifest::platform::{KillMode, ServiceType};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   systemd: { kill_mode: control-group, watchdog: 10s, socket: true }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let systemd = platforms.iter().find_map(Platform::systemd).unwrap();
+/// assert_eq!(systemd.kill_mode(), KillMode::ControlGroup);
+/// assert_eq!(systemd.service_type(), ServiceType::Notify);
+/// assert_eq!(systemd.watchdog.as_ref().map(|it| it.value.as_secs()), Some(10));
+/// assert!(systemd.has_socket());
+/// ```
 #[derive(Debug, Clone)]
 pub struct Systemd {
     /// The knobs that every platform has.
@@ -69,6 +89,24 @@ pub struct Systemd {
 }
 
 /// `type`: how systemd knows that the service is up.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+/// use lifecycle_manifest::platform::ServiceType;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   systemd: { type: exec }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let systemd = platforms.iter().find_map(Platform::systemd).unwrap();
+/// assert_eq!(systemd.service_type(), ServiceType::Exec);
+/// assert_eq!(ServiceType::default().as_str(), "notify");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
@@ -95,6 +133,25 @@ impl ServiceType {
 }
 
 /// `kill_mode`: who is sent the signals of a stop (`systemd.kill(5)`).
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+/// use lifecycle_manifest::platform::KillMode;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   systemd: { kill_mode: control-group }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let systemd = platforms.iter().find_map(Platform::systemd).unwrap();
+/// assert_eq!(systemd.kill_mode(), KillMode::ControlGroup);
+/// assert_eq!(systemd.kill_mode().as_str(), "control-group");
+/// assert_eq!(KillMode::default(), KillMode::Mixed);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
@@ -137,6 +194,25 @@ impl KillMode {
 }
 
 /// One of `exec_stop`.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   systemd: { exec_stop: [2500ms, { command: [/usr/local/bin/leave, --now], timeout: 5s }] }
+/// ");
+/// let platforms = analysis.resolved.unwrap().manifest.platforms;
+/// let systemd = platforms.iter().find_map(Platform::systemd).unwrap();
+/// let [sleep, leave] = systemd.exec_stop.as_slice() else { panic!("two commands") };
+/// assert_eq!(sleep.words(), ["/bin/sleep", "2.5"]);
+/// assert_eq!(leave.words(), ["/usr/local/bin/leave", "--now"]);
+/// assert_eq!(leave.timeout().value.as_secs(), 5);
+/// ```
 #[derive(Debug, Clone)]
 pub enum ExecStop {
     /// Nothing but time passes, for those who send requests to notice.
@@ -168,6 +244,14 @@ impl ExecStop {
 }
 
 /// A duration in seconds as coreutils read it: `5`, `1.5`.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_manifest::platform::seconds;
+/// assert_eq!(seconds(Duration::from_secs(5)), "5");
+/// assert_eq!(seconds(Duration::from_millis(1_500)), "1.5");
+/// assert_eq!(seconds(Duration::from_millis(50)), "0.05");
+/// ```
 pub fn seconds(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match duration.subsec_millis() {
