@@ -12,6 +12,26 @@ use crate::timeline::Timeline;
 use crate::{digest, read};
 
 /// Everything that can be said of one manifest.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_manifest::Analysis;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 30s }
+/// platforms:
+///   kubernetes: { grace_period: 30s }
+/// ");
+/// assert!(analysis.has_errors());
+/// let finding = &analysis.findings[0];
+/// assert_eq!(finding.rule.name, "grace-too-short");
+/// assert_eq!(analysis.source.slice(analysis.span(&finding.primary.place)), "30s");
+/// let resolved = analysis.resolved.unwrap();
+/// assert_eq!(resolved.timelines[0].missing(), Duration::from_millis(10_250));
+/// ```
 #[derive(Debug)]
 pub struct Analysis {
     /// The text, without a byte order mark.
@@ -30,6 +50,25 @@ pub struct Analysis {
 }
 
 /// What is asked of a manifest beyond its rules' own levels.
+///
+/// ```
+/// use lifecycle_manifest::lints::Selector;
+/// use lifecycle_manifest::{Analysis, Level, Levels, Options};
+///
+/// let text = "\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 30s }
+/// platforms:
+///   kubernetes: { grace_period: 30s }
+/// ";
+/// let levels = Levels(vec![(Selector::All, Level::Allow)]);
+/// let analysis = Analysis::with(text, &Options { levels, ..Options::default() });
+/// assert!(Analysis::of(text).has_errors());
+/// assert!(!analysis.has_errors());
+/// assert_eq!(analysis.allowed[0].finding.rule.name, "grace-too-short");
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Levels from the command line.
@@ -60,6 +99,25 @@ impl Options {
 }
 
 /// A manifest with its plan and the timelines of its platforms.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   kubernetes: {}
+///   heroku: {}
+/// ");
+/// let resolved = analysis.resolved.unwrap();
+/// assert_eq!(resolved.manifest.service.value, "shop");
+/// assert_eq!(resolved.plan.steps[0].name, "http");
+/// let platforms: Vec<&str> = resolved.timelines.iter().map(|line| line.platform()).collect();
+/// assert_eq!(platforms, ["kubernetes", "heroku"]);
+/// ```
 #[derive(Debug)]
 pub struct Resolved {
     /// The file's values.

@@ -7,6 +7,23 @@ use crate::duration::{human, show};
 use crate::text::Route;
 
 /// A duration, what it is, and where it came from.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Origin};
+/// use lifecycle_manifest::text::Route;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// ");
+/// let plan = analysis.resolved.unwrap().plan;
+/// let timeout = &plan.steps[0].timeout;
+/// assert_eq!(timeout.term(), "15s http");
+/// assert_eq!(timeout.origin, Origin::Written(Route::keys(["resources", "http", "timeout"])));
+/// assert_eq!(plan.unwind.origin, Origin::FormatDefault);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Figure {
     /// How long.
@@ -18,6 +35,26 @@ pub struct Figure {
 }
 
 /// Where a number came from.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+///
+/// let origin = |platform: &str| {
+///     let analysis = Analysis::of(&format!("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: {{ kind: http-server, port: 8080, timeout: 15s }}
+/// platforms:
+///   kubernetes: {platform}
+/// "));
+///     analysis.resolved.unwrap().timelines[0].grace().origin.clone()
+/// };
+/// assert_eq!(origin("{}").to_string(), "the Kubernetes default");
+/// assert_eq!(origin("{ grace_period: 30s500ms }").to_string(), "rounded up from 30s500ms");
+/// assert!(origin("{ grace_period: 45s }").is_written());
+/// assert_eq!(origin("{}").route(), None);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// It stands in the manifest.

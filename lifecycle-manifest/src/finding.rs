@@ -10,6 +10,14 @@ mod edit;
 pub use edit::{Edit, Fix, Patch, Safety};
 
 /// How bad a finding is.
+///
+/// ```
+/// use lifecycle_manifest::{Severity, rules};
+///
+/// assert_eq!(rules::find("grace-too-short").unwrap().severity, Severity::Error);
+/// assert_eq!(rules::find("unused-grace").unwrap().severity, Severity::Warning);
+/// assert_eq!(Severity::Warning.max(Severity::Error).as_str(), "error");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// It works, with no room or with waste.
@@ -35,6 +43,14 @@ impl fmt::Display for Severity {
 }
 
 /// How sure a rule is of what it says.
+///
+/// ```
+/// use lifecycle_manifest::{Confidence, rules};
+///
+/// assert_eq!(rules::find("grace-too-short").unwrap().confidence, Confidence::High);
+/// assert!(Confidence::Low < Confidence::High);
+/// assert_eq!(Confidence::Medium.to_string(), "medium");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Confidence {
     /// A guess by a name or by a habit.
@@ -63,6 +79,20 @@ impl fmt::Display for Confidence {
 }
 
 /// Which text a place lies in.
+///
+/// ```
+/// use lifecycle_manifest::text::Route;
+/// use lifecycle_manifest::{Finding, Place, Side, rules};
+///
+/// let rule = rules::find("unused-grace").unwrap();
+/// let deployed = Place::Value(Route::keys(["spec", "terminationGracePeriodSeconds"]));
+/// let written = Place::Value(Route::keys(["platforms", "kubernetes", "grace_period"]));
+/// let finding = Finding::new(rule, "600s are deployed, and 30s would do", deployed)
+///     .in_deployed(1)
+///     .related(written, "30s");
+/// assert_eq!(finding.primary.side, Side::Deployed(1));
+/// assert_eq!(finding.related[0].side, Side::Manifest);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Side {
     /// The manifest.
@@ -73,6 +103,19 @@ pub enum Side {
 }
 
 /// A place in a text, by its route: rules never count columns.
+///
+/// ```
+/// use lifecycle_manifest::Place;
+/// use lifecycle_manifest::text::{Limits, Route, Span, parse};
+///
+/// let (document, _) = parse("budget: { reserve: 5s }\n", Limits::default());
+/// let document = document.unwrap();
+/// let at = |place: Place| document.source.slice(place.span(&document));
+/// let reserve = Route::keys(["budget", "reserve"]);
+/// assert_eq!(at(Place::Key(reserve.clone())), "reserve");
+/// assert_eq!(at(Place::Value(reserve)), "5s");
+/// assert_eq!(at(Place::Bytes(Span::new(0, 6))), "budget");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// The key a route ends in.
@@ -96,6 +139,17 @@ impl Place {
 }
 
 /// A place and what to say of it.
+///
+/// ```
+/// use lifecycle_manifest::text::Route;
+/// use lifecycle_manifest::{Finding, Label, Place, Side, rules};
+///
+/// let rule = rules::find("unused-grace").unwrap();
+/// let place = Place::Value(Route::keys(["platforms", "kubernetes", "grace_period"]));
+/// let finding = Finding::new(rule, "9m of the grace period are never used", place.clone())
+///     .label("10m");
+/// assert_eq!(finding.primary, Label { side: Side::Manifest, place, text: "10m".to_owned() });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
     /// In which text.
@@ -107,6 +161,21 @@ pub struct Label {
 }
 
 /// What to do about a finding.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: Shop
+/// resources: { db: { kind: database, timeout: 5s } }
+/// ");
+/// let finding = &analysis.findings[0];
+/// assert_eq!(finding.message, "`Shop` cannot be a name");
+/// let help = &finding.help[0];
+/// assert_eq!(help.text, "write `shop`");
+/// assert!(help.fix.is_some());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Help {
     /// In words.
@@ -116,6 +185,23 @@ pub struct Help {
 }
 
 /// One fact about a manifest that somebody should know.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Safety};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 30s }
+/// platforms:
+///   kubernetes: { grace_period: 30s }
+/// ");
+/// let finding = &analysis.findings[0];
+/// assert_eq!((finding.rule.code, finding.platform), ("LC101", Some("kubernetes")));
+/// assert_eq!(finding.message, "shutdown needs 40.25s, and Kubernetes allows 30s");
+/// assert!(finding.first_fix(Safety::Unsafe).is_some());
+/// ```
 #[derive(Debug, Clone)]
 pub struct Finding {
     /// The rule that found it.

@@ -5,6 +5,24 @@ use super::Place;
 use crate::text::{Document, Entry, Limits, Node, Route, Segment, Source, Span, Value, parse};
 
 /// Edits that belong together: all of them or none.
+///
+/// ```
+/// use lifecycle_manifest::text::{Limits, Route, parse};
+/// use lifecycle_manifest::{Edit, Fix, Place, Safety};
+///
+/// let (document, _) = parse("budget: { reserve: 5s, unwind: 1s }\n", Limits::default());
+/// let document = document.unwrap();
+/// let [reserve, unwind] = ["reserve", "unwind"].map(|key| Route::keys(["budget", key]));
+/// let fix = Fix::new(Safety::Unsafe, [
+///     Edit::Remove { entry: unwind },
+///     Edit::replace(Place::Value(reserve), "6s"),
+/// ]);
+/// let mut text = document.source.text().to_owned();
+/// for patch in fix.patches(&document).unwrap().iter().rev() {
+///     text.replace_range(patch.span.range(), &patch.text);
+/// }
+/// assert_eq!(text, "budget: { reserve: 6s }\n");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fix {
     /// Whether somebody must agree first.
@@ -72,6 +90,18 @@ fn joined(source: &Source, patches: Vec<Patch>) -> Vec<Patch> {
 }
 
 /// Whether a fix may be made without asking.
+///
+/// ```
+/// use lifecycle_manifest::text::Route;
+/// use lifecycle_manifest::{Finding, Place, Safety, rules};
+///
+/// let rule = rules::find("grace-too-short").unwrap();
+/// let place = Place::Value(Route::keys(["platforms", "kubernetes", "grace_period"]));
+/// let finding = Finding::new(rule, "shutdown needs 41s, Kubernetes allows 30s", place.clone())
+///     .fix("write `41s`", place, "41s");
+/// assert_eq!(finding.first_fix(Safety::Safe), None);
+/// assert_eq!(finding.first_fix(Safety::Unsafe).unwrap().safety.as_str(), "unsafe");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Safety {
     /// It means the same, or only gives more time.
@@ -91,6 +121,24 @@ impl Safety {
 }
 
 /// One change of the manifest.
+///
+/// ```
+/// use lifecycle_manifest::Edit;
+/// use lifecycle_manifest::text::{Limits, Route, parse};
+///
+/// let after = |edit: &Edit| {
+///     let (document, _) = parse("budget: { reserve: 5s }\n", Limits::default());
+///     let document = document?;
+///     let patch = edit.patch(&document)?;
+///     let mut text = document.source.text().to_owned();
+///     text.replace_range(patch.span.range(), &patch.text);
+///     Some(text)
+/// };
+/// let insert = Edit::insert(Route::keys(["budget"]), "unwind", "1s");
+/// assert_eq!(after(&insert).unwrap(), "budget: { reserve: 5s, unwind: 1s }\n");
+/// let remove = Edit::Remove { entry: Route::keys(["budget", "unwind"]) };
+/// assert_eq!(after(&remove), None);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Edit {
     /// Other text at a place.
@@ -118,6 +166,16 @@ pub enum Edit {
 }
 
 /// A replacement of bytes.
+///
+/// ```
+/// use lifecycle_manifest::text::{Limits, Route, Span, parse};
+/// use lifecycle_manifest::{Edit, Patch, Place};
+///
+/// let (document, _) = parse("service: shop\n", Limits::default());
+/// let edit = Edit::replace(Place::Value(Route::keys(["service"])), "orders");
+/// let patch = Patch { span: Span::new(9, 13), text: "orders".to_owned() };
+/// assert_eq!(edit.patch(&document.unwrap()), Some(patch));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patch {
     /// What is replaced; empty to insert.
