@@ -1,6 +1,14 @@
 //! Kinds of resources and the phases they are let go in.
 
 /// When a resource is let go, unless `after` or `uses` say otherwise.
+///
+/// ```
+/// use lifecycle_manifest::{Kind, Phase};
+///
+/// assert_eq!(Phase::ALL.map(Phase::as_str), ["drain", "flush", "close"]);
+/// assert!(Phase::Drain < Phase::Close);
+/// assert_eq!(Kind::Telemetry.phase(), Phase::Flush);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
@@ -30,6 +38,15 @@ impl Phase {
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])* $variant:ident = $name:literal in $phase:ident as $type:ident,)*) => {
         /// What kind of resource a service holds.
+        ///
+        /// ```
+        /// use lifecycle_manifest::{Kind, Phase};
+        ///
+        /// let kind = Kind::QueueConsumer;
+        /// assert_eq!((kind.as_str(), kind.phase()), ("queue-consumer", Phase::Drain));
+        /// assert!(kind.has_lease() && !kind.takes_traffic());
+        /// assert_eq!(Kind::Database.summary(), "A database pool.");
+        /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]

@@ -10,6 +10,18 @@ use crate::platform::Platforms;
 use crate::text::Route;
 
 /// A value that stands in the file, and where.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources: { db: { kind: database, timeout: 5s } }
+/// ");
+/// let service = analysis.resolved.unwrap().manifest.service;
+/// assert_eq!((service.value.as_str(), service.route.to_string()), ("shop", "service".to_owned()));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written<T> {
     /// The value.
@@ -29,6 +41,26 @@ impl<T> Written<T> {
 }
 
 /// A whole `lifecycle.yaml`.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   db: { kind: database, timeout: 5s }
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   kubernetes: {}
+/// ");
+/// let manifest = analysis.resolved.unwrap().manifest;
+/// assert_eq!(manifest.service.value, "shop");
+/// let names: Vec<&str> = manifest.resources.iter().map(|it| it.name.as_str()).collect();
+/// assert_eq!(names, ["db", "http"]);
+/// assert!(manifest.platforms.get("kubernetes").is_some());
+/// assert_eq!(manifest.drift, None);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Manifest {
     /// `service`: the name used for the program, its manifests and its report.
@@ -52,6 +84,19 @@ pub struct Manifest {
 }
 
 /// `drift`: what the program does when its deployment was generated from another plan.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Drift};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// drift: refuse
+/// resources: { db: { kind: database, timeout: 5s } }
+/// ");
+/// assert_eq!(analysis.resolved.unwrap().plan.drift, Drift::Refuse);
+/// assert_eq!(Drift::default().as_str(), "warn");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
@@ -77,6 +122,21 @@ impl Drift {
 }
 
 /// `budget`: what belongs to no single step.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_manifest::Analysis;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// budget: { reserve: 3s }
+/// resources: { db: { kind: database, timeout: 5s } }
+/// ");
+/// let budget = analysis.resolved.unwrap().manifest.budget;
+/// assert_eq!(budget.reserve.unwrap().value, Duration::from_secs(3));
+/// assert_eq!(budget.unwind, None);
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Budget {
     /// `reserve`: never planned for; what is left before SIGKILL.
@@ -86,6 +146,23 @@ pub struct Budget {
 }
 
 /// `traffic`: how requests reach the service.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_manifest::Analysis;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// traffic: { settle: 5s, longest_request: 20s }
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 20s }
+/// ");
+/// let traffic = analysis.resolved.unwrap().manifest.traffic;
+/// assert_eq!(traffic.settle.unwrap().value, Duration::from_secs(5));
+/// assert_eq!(traffic.longest_request.unwrap().value, Duration::from_secs(20));
+/// assert_eq!(traffic.keep_alive, None);
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Traffic {
     /// `settle`: how long routing needs to notice that this instance is leaving.
@@ -99,6 +176,22 @@ pub struct Traffic {
 }
 
 /// `traffic.health`.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// traffic: { health: { port: 9090, ready: /ready } }
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// ");
+/// let health = analysis.resolved.unwrap().manifest.traffic.health.unwrap();
+/// assert_eq!(health.port.unwrap().value, 9090);
+/// assert_eq!(health.ready.unwrap().value, "/ready");
+/// assert_eq!(health.live, None);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Health {
     /// Where the block stands.
@@ -116,6 +209,24 @@ pub struct Health {
 }
 
 /// One entry of `resources`.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_manifest::{Analysis, Kind, Phase};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s, uses: [db] }
+///   db: { kind: database, timeout: 5s, best_effort: true }
+/// ");
+/// let resources = analysis.resolved.unwrap().manifest.resources;
+/// let [http, db] = &resources[..] else { panic!("{resources:?}") };
+/// assert_eq!(http.uses[0].value, "db");
+/// assert_eq!((db.kind.value, db.phase()), (Kind::Database, Phase::Close));
+/// assert_eq!(db.timeout.value, Duration::from_secs(5));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Resource {
     /// Its name.
@@ -150,6 +261,21 @@ pub struct Resource {
 
 /// `on_failure`: what an error or a panic of a resource leads to while the service runs. It decides
 /// nothing about a shutdown.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, OnFailure};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   mail: { kind: task, timeout: 5s, on_failure: restart }
+///   sweep: { kind: task, timeout: 5s }
+/// ");
+/// let plan = analysis.resolved.unwrap().plan;
+/// let on_failure: Vec<OnFailure> = plan.steps.iter().map(|step| step.on_failure).collect();
+/// assert_eq!(on_failure, [OnFailure::Restart, OnFailure::Stop]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
@@ -198,6 +324,25 @@ impl Resource {
 }
 
 /// `drill`: how a rehearsal starts and loads the service. It decides nothing about a shutdown.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// drill:
+///   rate: 200
+///   env: { LOG: debug }
+///   requests: [GET /orders]
+/// ");
+/// let drill = analysis.resolved.unwrap().manifest.drill.unwrap();
+/// assert_eq!(drill.rate.unwrap().value, 200);
+/// assert_eq!(drill.env, [("LOG".to_owned(), "debug".to_owned())]);
+/// assert_eq!(drill.requests[0].path, "/orders");
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Drill {
     /// `rate`: requests a second.
@@ -213,6 +358,24 @@ pub struct Drill {
 }
 
 /// `drill.expect`: what a rehearsal is held to, where it is not the default.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_manifest::Analysis;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// drill:
+///   expect: { lost: 2, exit_within: 10s }
+/// ");
+/// let expect = analysis.resolved.unwrap().manifest.drill.unwrap().expect;
+/// assert_eq!(expect.lost.unwrap().value, 2);
+/// assert_eq!(expect.exit_within.unwrap().value, Duration::from_secs(10));
+/// assert_eq!(expect.exit_code, None);
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct DrillExpect {
     /// `lost`: requests that may be lost; none when not written.
@@ -235,6 +398,22 @@ pub struct DrillExpect {
 }
 
 /// `drill.connections`: how requests share connections.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// drill:
+///   connections: { kept_alive: 20, fresh: 10% }
+/// ");
+/// let connections = analysis.resolved.unwrap().manifest.drill.unwrap().connections;
+/// assert_eq!(connections.kept_alive.unwrap().value, 20);
+/// assert_eq!(connections.fresh.unwrap().value, 10);
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct DrillConnections {
     /// `kept_alive`: how many are kept alive.
@@ -244,6 +423,30 @@ pub struct DrillConnections {
 }
 
 /// One entry of `drill.requests`.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, DrillRequest};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// drill:
+///   requests:
+///     - POST /orders
+///     - { path: /reports, slow: true }
+/// ");
+/// let requests = analysis.resolved.unwrap().manifest.drill.unwrap().requests;
+/// assert_eq!(requests, [
+///     DrillRequest {
+///         method: Some("POST".to_owned()),
+///         path: "/orders".to_owned(),
+///         ..DrillRequest::default()
+///     },
+///     DrillRequest { path: "/reports".to_owned(), slow: true, ..DrillRequest::default() },
+/// ]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DrillRequest {
     /// `protocol`; plain HTTP when not written.
@@ -273,6 +476,25 @@ pub struct DrillRequest {
 }
 
 /// What a request carries.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, DrillBody};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// drill:
+///   requests:
+///     - { method: POST, path: /orders, body: '{}' }
+///     - { method: PUT, path: /pictures, body_bytes: 4096 }
+///     - GET /
+/// ");
+/// let requests = analysis.resolved.unwrap().manifest.drill.unwrap().requests;
+/// let bodies: Vec<DrillBody> = requests.into_iter().map(|it| it.body).collect();
+/// assert_eq!(bodies, [DrillBody::Text("{}".to_owned()), DrillBody::Bytes(4096), DrillBody::None]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum DrillBody {
     /// Nothing.
@@ -285,6 +507,22 @@ pub enum DrillBody {
 }
 
 /// What a request of a drill is sent in.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, DrillProtocol};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// drill:
+///   requests: [GET /, http2 GET /orders]
+/// ");
+/// let requests = analysis.resolved.unwrap().manifest.drill.unwrap().requests;
+/// let protocols: Vec<DrillProtocol> = requests.iter().map(|it| it.protocol).collect();
+/// assert_eq!(protocols, [DrillProtocol::Http, DrillProtocol::Http2]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
@@ -325,6 +563,21 @@ impl DrillProtocol {
 }
 
 /// `generate`: what `lifecycle gen` does with its files. It decides nothing about a shutdown.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// generate: { output: deploy, own: [kubernetes/deployment.yaml] }
+/// resources: { db: { kind: database, timeout: 5s } }
+/// ");
+/// let generate = analysis.resolved.unwrap().manifest.generate;
+/// assert_eq!(generate.output.unwrap().value, "deploy");
+/// assert_eq!(generate.own[0].value, "kubernetes/deployment.yaml");
+/// assert_eq!(generate.templates, None);
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Generate {
     /// `output`: the directory of the tree, from the manifest's own.

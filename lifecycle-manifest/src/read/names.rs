@@ -8,6 +8,14 @@ use crate::rules::shape;
 
 /// A DNS label (RFC 1123, beginning with a letter): what Kubernetes takes for a Service's name, ECS
 /// for a family, and what becomes a Rust field.
+///
+/// ```
+/// use lifecycle_manifest::is_label;
+/// assert!(is_label("orders-db"));
+/// assert!(!is_label("Orders_DB"));
+/// assert!(!is_label("2nd-db"));
+/// assert!(!is_label(&"x".repeat(64)));
+/// ```
 pub fn is_label(name: &str) -> bool {
     name.len() <= 63
         && name.starts_with(|c: char| c.is_ascii_lowercase())

@@ -1,6 +1,14 @@
 //! The nearest known word to one that is not known.
 
 /// The candidate that was probably meant, if any is near enough to be worth saying.
+///
+/// ```
+/// use lifecycle_manifest::nearest;
+/// let keys = ["grace_period", "replicas", "pre_stop"];
+/// assert_eq!(nearest("gracePeriod", keys.into_iter()), Some("grace_period"));
+/// assert_eq!(nearest("repilcas", keys.into_iter()), Some("replicas"));
+/// assert_eq!(nearest("colour", keys.into_iter()), None);
+/// ```
 pub fn nearest<'a>(word: &str, mut candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     nearest_of(word, &mut candidates)
 }
