@@ -7,6 +7,24 @@ use crate::manifest::Written;
 use crate::text::Route;
 
 /// A container.
+///
+/// ```
+/// use lifecycle_manifest::deployed::Deployed;
+///
+/// let deployed = Deployed::named("shop.yaml", "\
+/// kind: Pod
+/// metadata: { name: shop }
+/// spec:
+///   containers:
+///     - name: shop
+///       image: registry.example:5000/shop:1.2
+///       ports: [{ name: web, containerPort: 8080 }]
+/// ");
+/// let container = &deployed.workloads[0].containers[0];
+/// assert_eq!((container.name(), container.repository()), ("shop", "registry.example:5000/shop"));
+/// assert_eq!(container.port("web"), Some(8080));
+/// assert!(container.pre_stop.is_none());
+/// ```
 #[derive(Debug, Clone)]
 pub struct Container {
     /// Where it stands.
@@ -160,6 +178,22 @@ pub(crate) fn repository(image: &str) -> &str {
 }
 
 /// `lifecycle.preStop`: what runs before the signal.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_manifest::deployed::{Deployed, Lasts};
+///
+/// let deployed = Deployed::named("shop.yaml", "\
+/// kind: Pod
+/// metadata: { name: shop }
+/// spec:
+///   containers:
+///     - { name: shop, lifecycle: { preStop: { sleep: { seconds: 5 } } } }
+/// ");
+/// let hook = deployed.workloads[0].containers[0].pre_stop.as_ref().unwrap();
+/// assert_eq!(hook.route.to_string(), "[0].spec.containers[0].lifecycle.preStop");
+/// assert_eq!(hook.lasts(), Lasts::Exactly(Duration::from_secs(5)));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Hook {
     /// Where the block stands.
@@ -169,6 +203,23 @@ pub struct Hook {
 }
 
 /// What a hook does.
+///
+/// ```
+/// use lifecycle_manifest::deployed::{Action, Deployed};
+///
+/// let action = |hook: &str| {
+///     let pod = format!("\
+/// kind: Pod
+/// metadata: {{ name: shop }}
+/// spec: {{ containers: [{{ name: shop, lifecycle: {{ preStop: {hook} }} }}] }}
+/// ");
+///     let mut deployed = Deployed::named("shop.yaml", &pod);
+///     deployed.workloads[0].containers[0].pre_stop.take().unwrap().action
+/// };
+/// assert!(matches!(action("{ sleep: { seconds: 5 } }"), Action::Sleep(it) if it.value == 5));
+/// assert!(matches!(action("{ exec: { command: [nginx, -s, quit] } }"), Action::Exec(_)));
+/// assert!(matches!(action("{ tcpSocket: { port: 80 } }"), Action::Tcp(_)));
+/// ```
 #[derive(Debug, Clone)]
 pub enum Action {
     /// `sleep.seconds`.
@@ -191,6 +242,23 @@ pub enum Action {
 }
 
 /// A probe.
+///
+/// ```
+/// use lifecycle_manifest::deployed::Deployed;
+///
+/// let deployed = Deployed::named("shop.yaml", "\
+/// kind: Pod
+/// metadata: { name: shop }
+/// spec:
+///   containers:
+///     - name: shop
+///       readinessProbe: { httpGet: { path: /ready, port: 8080 }, periodSeconds: 5 }
+/// ");
+/// let probe = deployed.workloads[0].containers[0].readiness.as_ref().unwrap();
+/// assert_eq!(probe.action.words(), "an HTTP request");
+/// assert_eq!(probe.period.as_ref().map(|it| it.value), Some(5));
+/// assert_eq!(probe.failures, None);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Probe {
     /// Where the block stands.
@@ -208,6 +276,22 @@ pub struct Probe {
 }
 
 /// How a probe asks.
+///
+/// ```
+/// use lifecycle_manifest::deployed::{Deployed, ProbeAction};
+///
+/// let deployed = Deployed::named("shop.yaml", "\
+/// kind: Pod
+/// metadata: { name: shop }
+/// spec:
+///   containers:
+///     - name: shop
+///       livenessProbe: { tcpSocket: { port: web } }
+/// ");
+/// let probe = deployed.workloads[0].containers[0].liveness.as_ref().unwrap();
+/// assert!(matches!(&probe.action, ProbeAction::Tcp(Some(port)) if port.value == "web"));
+/// assert_eq!(probe.action.words(), "a TCP connection");
+/// ```
 #[derive(Debug, Clone)]
 pub enum ProbeAction {
     /// `httpGet`.
@@ -241,6 +325,21 @@ impl ProbeAction {
 }
 
 /// A port of a container.
+///
+/// ```
+/// use lifecycle_manifest::deployed::Deployed;
+///
+/// let deployed = Deployed::named("shop.yaml", "\
+/// kind: Pod
+/// metadata: { name: shop }
+/// spec:
+///   containers:
+///     - { name: shop, ports: [{ name: web, containerPort: 8080 }] }
+/// ");
+/// let port = &deployed.workloads[0].containers[0].ports[0];
+/// assert_eq!(port.name.as_ref().map(|it| it.value.as_str()), Some("web"));
+/// assert_eq!(port.number.value, 8080);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Port {
     /// `name`.
@@ -250,6 +349,25 @@ pub struct Port {
 }
 
 /// A variable of a container's environment.
+///
+/// ```
+/// use lifecycle_manifest::deployed::Deployed;
+///
+/// let deployed = Deployed::named("shop.yaml", "\
+/// kind: Pod
+/// metadata: { name: shop }
+/// spec:
+///   containers:
+///     - name: shop
+///       env:
+///         - { name: PORT, value: \"8080\" }
+///         - { name: TOKEN, valueFrom: { secretKeyRef: { name: shop, key: token } } }
+/// ");
+/// let container = &deployed.workloads[0].containers[0];
+/// let value = |name| container.variable(name)?.value.as_ref().map(|it| it.value.as_str());
+/// assert_eq!((value("PORT"), value("TOKEN")), (Some("8080"), None));
+/// assert_eq!(container.environment[1].name.value, "TOKEN");
+/// ```
 #[derive(Debug, Clone)]
 pub struct Variable {
     /// Its name.
@@ -259,6 +377,20 @@ pub struct Variable {
 }
 
 /// ECS: another container that must have come this far before this one starts; it stops after it.
+///
+/// ```
+/// use lifecycle_manifest::deployed::Deployed;
+///
+/// let deployed = Deployed::named("task.json", r#"{ "family": "shop", "containerDefinitions": [
+///   { "name": "shop", "dependsOn": [
+///     { "containerName": "envoy", "condition": "HEALTHY" },
+///     { "containerName": "migrate", "condition": "SUCCESS" }
+///   ] }
+/// ] }"#);
+/// let depends = &deployed.workloads[0].containers[0].depends_on;
+/// assert_eq!((depends[0].container.value.as_str(), depends[0].has_ended()), ("envoy", false));
+/// assert_eq!((depends[1].container.value.as_str(), depends[1].has_ended()), ("migrate", true));
+/// ```
 #[derive(Debug, Clone)]
 pub struct DependsOn {
     /// `containerName`.
@@ -276,6 +408,17 @@ impl DependsOn {
 }
 
 /// ECS: `healthCheck`.
+///
+/// ```
+/// use lifecycle_manifest::deployed::Deployed;
+///
+/// let deployed = Deployed::named("task.json", r#"{ "family": "shop", "containerDefinitions": [
+///   { "name": "shop", "healthCheck": { "command": ["CMD", "/shop", "ready"], "interval": 10 } }
+/// ] }"#);
+/// let check = deployed.workloads[0].containers[0].health_check.as_ref().unwrap();
+/// assert_eq!(check.command[1].value, "/shop");
+/// assert_eq!(check.interval.as_ref().map(|it| it.value), Some(10));
+/// ```
 #[derive(Debug, Clone)]
 pub struct HealthCheck {
     /// Where the block stands.

@@ -6,6 +6,28 @@ use super::{Action, Hook};
 use crate::manifest::Written;
 
 /// How long a hook takes.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_manifest::deployed::{Deployed, Lasts};
+///
+/// let lasts = |script: &str| {
+///     let pod = format!("\
+/// kind: Pod
+/// metadata: {{ name: shop }}
+/// spec:
+///   containers:
+///     - name: shop
+///       lifecycle: {{ preStop: {{ exec: {{ command: [sh, -c, '{script}'] }} }} }}
+/// ");
+///     let deployed = Deployed::named("shop.yaml", &pod);
+///     deployed.workloads[0].containers[0].pre_stop.as_ref().unwrap().lasts()
+/// };
+/// let five = Duration::from_secs(5);
+/// assert_eq!(lasts("sleep 5"), Lasts::Exactly(five));
+/// assert_eq!(lasts("sleep 5; nginx -s quit"), Lasts::AtLeast(five));
+/// assert_eq!(lasts("nginx -s quit"), Lasts::Unknown);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lasts {
     /// This long: it sleeps and does nothing else.

@@ -8,6 +8,26 @@ use crate::platform::NAME_LABEL;
 use crate::read::label;
 
 /// A workload that is a manifest's.
+///
+/// ```
+/// use lifecycle_manifest::deployed::{Deployed, Wanted, matches};
+///
+/// let files = [
+///     "kind: ConfigMap\nmetadata: { name: shop }\n",
+///     "kind: Pod\nmetadata: { name: web }\nspec: { containers: [{ name: main }] }\n",
+/// ]
+/// .map(Deployed::read);
+/// let found = matches(&files, Wanted {
+///     platform: "kubernetes",
+///     service: "shop",
+///     repository: "",
+///     namespace: None,
+///     by_name_only: false,
+/// });
+/// assert_eq!((found[0].file, found[0].workload.title()), (1, "Pod web".to_owned()));
+/// assert_eq!(found[0].container.name(), "main");
+/// assert!(found[0].only_one);
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Match<'a> {
     /// Which file it stands in.
@@ -21,6 +41,26 @@ pub struct Match<'a> {
 }
 
 /// Who is looked for.
+///
+/// ```
+/// use lifecycle_manifest::deployed::{Deployed, Wanted, matches};
+///
+/// let files = ["live", "test"].map(|namespace| Deployed::read(&format!("\
+/// kind: Pod
+/// metadata: {{ name: shop, namespace: {namespace} }}
+/// spec: {{ containers: [{{ name: shop }}] }}
+/// ")));
+/// let wanted = Wanted {
+///     platform: "kubernetes",
+///     service: "shop",
+///     repository: "",
+///     namespace: None,
+///     by_name_only: false,
+/// };
+/// assert_eq!(matches(&files, wanted).len(), 2);
+/// let found = matches(&files, Wanted { namespace: Some("test"), ..wanted });
+/// assert_eq!((found.len(), found[0].file), (1, 1));
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
     /// The platform's key.
@@ -102,6 +142,27 @@ impl Workload {
 
 /// The workloads of these files that are who is looked for, each once: what a Deployment has made is
 /// the Deployment's, and of several revisions the last counts.
+///
+/// ```
+/// use lifecycle_manifest::deployed::{Deployed, Wanted, matches};
+///
+/// let files = ["shop", "billing"].map(|name| Deployed::read(&format!("\
+/// kind: Deployment
+/// metadata: {{ name: {name} }}
+/// spec: {{ template: {{ spec: {{ containers: [{{ name: envoy }}, {{ name: main }}] }} }} }}
+/// ")));
+/// let found = matches(&files, Wanted {
+///     platform: "kubernetes",
+///     service: "billing",
+///     repository: "",
+///     namespace: None,
+///     by_name_only: false,
+/// });
+/// assert_eq!(found.len(), 1);
+/// assert_eq!(found[0].workload.title(), "Deployment billing");
+/// assert_eq!(found[0].container.name(), "main");
+/// assert!(!found[0].only_one);
+/// ```
 pub fn matches<'a>(files: &'a [Deployed], wanted: Wanted<'_>) -> Vec<Match<'a>> {
     let all = candidates(files, wanted.platform);
     let in_namespace: Vec<(usize, &Workload)> = all

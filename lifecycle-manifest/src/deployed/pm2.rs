@@ -27,6 +27,18 @@ pub(super) static READER: Reader = Reader {
 };
 
 /// What an app says that only PM2 knows.
+///
+/// ```
+/// use lifecycle_manifest::deployed::Deployed;
+///
+/// let deployed = Deployed::named("ecosystem.json", r#"{ "apps": [
+///   { "name": "shop", "script": "server.js", "exec_mode": "cluster_mode", "kill_timeout": 20000 }
+/// ] }"#);
+/// let app = deployed.workloads[0].containers[0].pm2.as_ref().unwrap();
+/// assert!(app.is_node());
+/// assert_eq!(app.kill_timeout.as_ref().map(|it| it.value), Some(20_000.0));
+/// assert_eq!(app.exec_mode.as_ref().map(|it| it.value.as_str()), Some("cluster"));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Pm2App {
     /// `kill_timeout`, as it is written.

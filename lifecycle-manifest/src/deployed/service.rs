@@ -5,6 +5,24 @@ use crate::manifest::Written;
 use crate::text::Route;
 
 /// A Kubernetes Service.
+///
+/// ```
+/// use lifecycle_manifest::deployed::Deployed;
+///
+/// let deployed = Deployed::named("shop.yaml", "\
+/// kind: Service
+/// metadata: { name: shop }
+/// spec:
+///   selector: { app: shop }
+///   clusterIP: None
+///   ports: [{ port: 80, targetPort: web }]
+/// ");
+/// let service = &deployed.services[0];
+/// assert_eq!(service.name.as_ref().map(|it| it.value.as_str()), Some("shop"));
+/// assert_eq!(service.selector.get("app").map(|it| it.value.as_str()), Some("shop"));
+/// assert!(service.headless);
+/// assert_eq!(service.publishes_not_ready, None);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Service {
     /// Where it stands.
@@ -24,6 +42,19 @@ pub struct Service {
 }
 
 /// A port of a Service.
+///
+/// ```
+/// use lifecycle_manifest::deployed::Deployed;
+///
+/// let deployed = Deployed::named("shop.yaml", "\
+/// kind: Service
+/// metadata: { name: shop }
+/// spec: { ports: [{ port: 80, targetPort: web }, { port: 9090 }] }
+/// ");
+/// let ports = &deployed.services[0].ports;
+/// assert_eq!(ports[0].target.as_ref().map(|it| it.value.as_str()), Some("web"));
+/// assert_eq!(ports[1].target.as_ref().map(|it| it.value.as_str()), Some("9090"));
+/// ```
 #[derive(Debug, Clone)]
 pub struct ServicePort {
     /// Where the block stands.
@@ -33,6 +64,20 @@ pub struct ServicePort {
 }
 
 /// An ECS service.
+///
+/// ```
+/// use lifecycle_manifest::deployed::Deployed;
+///
+/// let deployed = Deployed::named("service.json", r#"{
+///   "serviceName": "shop",
+///   "taskDefinition": "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop:7",
+///   "desiredCount": 3
+/// }"#);
+/// let service = &deployed.ecs_services[0];
+/// assert_eq!(service.family(), Some("shop"));
+/// assert_eq!(service.desired_count.as_ref().map(|it| it.value), Some(3));
+/// assert!(!service.described);
+/// ```
 #[derive(Debug, Clone)]
 pub struct EcsService {
     /// Where it stands.
@@ -54,6 +99,21 @@ pub struct EcsService {
 }
 
 /// A capacity provider of an ECS service.
+///
+/// ```
+/// use lifecycle_manifest::deployed::Deployed;
+///
+/// let deployed = Deployed::named("service.json", r#"{
+///   "serviceName": "shop",
+///   "capacityProviderStrategy": [
+///     { "capacityProvider": "FARGATE", "base": 1 },
+///     { "capacityProvider": "FARGATE_SPOT", "weight": 0 }
+///   ]
+/// }"#);
+/// let capacity = &deployed.ecs_services[0].capacity;
+/// assert_eq!((capacity[0].is_spot(), capacity[0].used), (false, true));
+/// assert_eq!((capacity[1].is_spot(), capacity[1].used), (true, false));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Capacity {
     /// `capacityProvider`.
@@ -81,6 +141,19 @@ impl EcsService {
 }
 
 /// A target group that an ECS service is registered with.
+///
+/// ```
+/// use lifecycle_manifest::deployed::Deployed;
+///
+/// let deployed = Deployed::named("service.json", r#"{
+///   "serviceName": "shop",
+///   "loadBalancers": [{ "containerName": "shop", "containerPort": 8080 }]
+/// }"#);
+/// let binding = &deployed.ecs_services[0].load_balancers[0];
+/// assert_eq!(binding.container.as_ref().map(|it| it.value.as_str()), Some("shop"));
+/// assert_eq!(binding.port.as_ref().map(|it| it.value), Some(8080));
+/// assert_eq!(binding.target_group, None);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Binding {
     /// Where it stands.
@@ -94,6 +167,21 @@ pub struct Binding {
 }
 
 /// A target group's attributes.
+///
+/// ```
+/// use lifecycle_manifest::deployed::Deployed;
+///
+/// let deployed = Deployed::named("shop.yaml", "\
+/// kind: Ingress
+/// metadata:
+///   name: shop
+///   annotations:
+///     alb.ingress.kubernetes.io/target-group-attributes: deregistration_delay.timeout_seconds=30
+/// ");
+/// let group = &deployed.target_groups[0];
+/// assert_eq!((group.platform, group.owner.as_deref()), ("kubernetes", Some("shop")));
+/// assert_eq!(group.deregistration_delay.as_ref().map(|it| it.value), Some(30));
+/// ```
 #[derive(Debug, Clone)]
 pub struct TargetGroup {
     /// The platform's key in a manifest: `kubernetes` where the load balancer controller makes it.

@@ -40,6 +40,25 @@ const GRACE: &str = "TimeoutStopSec";
 const DROP_IN: &str = "drop-in";
 
 /// What a unit says beside what every program's deployment says.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_manifest::deployed::Deployed;
+///
+/// let deployed = Deployed::named("shop.service", "\
+/// [Service]
+/// Type=notify
+/// ExecStart=/usr/bin/shop
+/// ExecStop=/bin/sleep 5
+/// KillMode=mixed
+/// ");
+/// let unit = deployed.workloads[0].containers[0].unit.as_ref().unwrap();
+/// assert!(unit.hears_the_program() && !unit.is_drop_in);
+/// assert_eq!(unit.kill_mode.as_ref().map(|it| it.value.as_str()), Some("mixed"));
+/// let (_, command, at_most) = &unit.exec_stop[0];
+/// assert_eq!(command.words, ["/bin/sleep", "5"]);
+/// assert_eq!(*at_most, Some(Duration::from_secs(5)));
+/// ```
 #[derive(Debug, Clone)]
 pub struct UnitFile {
     /// Where its keys stand: the section `[Service]`.
@@ -71,6 +90,22 @@ pub struct UnitFile {
 }
 
 /// A key that systemd does not read where it stands.
+///
+/// ```
+/// use lifecycle_manifest::deployed::Deployed;
+///
+/// let deployed = Deployed::named("shop.service", "\
+/// [Unit]
+/// TimeoutStopSec=45
+///
+/// [Service]
+/// ExecStart=/usr/bin/shop
+/// ");
+/// let container = &deployed.workloads[0].containers[0];
+/// assert_eq!(container.grace, None);
+/// let misplaced = &container.unit.as_ref().unwrap().misplaced[0];
+/// assert_eq!((misplaced.section.as_str(), misplaced.meant), ("Unit", "TimeoutStopSec"));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Misplaced {
     /// Its section.

@@ -5,6 +5,23 @@ use crate::manifest::Written;
 use crate::text::Route;
 
 /// Names with their texts, in the order of the file: labels, annotations.
+///
+/// ```
+/// use lifecycle_manifest::deployed::Deployed;
+///
+/// let deployed = Deployed::named("shop.yaml", "\
+/// kind: Deployment
+/// metadata: { name: shop }
+/// spec:
+///   selector: { matchLabels: { app: shop } }
+///   template: { metadata: { labels: { app: shop, tier: web } } }
+/// ");
+/// let workload = &deployed.workloads[0];
+/// assert_eq!(workload.pod_labels.get("tier").map(|it| it.value.as_str()), Some("web"));
+/// assert_eq!(workload.pod_labels.iter().count(), 2);
+/// assert!(workload.pod_labels.hold(&workload.selector));
+/// assert!(!workload.selector.hold(&workload.pod_labels));
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Pairs(pub(super) Vec<(String, Written<String>)>);
 
@@ -30,6 +47,26 @@ impl Pairs {
 }
 
 /// What runs containers: a Deployment, a pod, a task definition.
+///
+/// ```
+/// use lifecycle_manifest::deployed::Deployed;
+///
+/// let deployed = Deployed::named("shop.yaml", "\
+/// kind: Deployment
+/// metadata: { name: shop }
+/// spec:
+///   replicas: 3
+///   template:
+///     spec:
+///       terminationGracePeriodSeconds: 45
+///       containers: [{ name: shop }]
+/// ");
+/// let workload = &deployed.workloads[0];
+/// assert_eq!((workload.platform, workload.title()), ("kubernetes", "Deployment shop".to_owned()));
+/// assert_eq!(workload.grace.as_ref().map(|it| it.value), Some(45));
+/// assert_eq!(workload.replicas.as_ref().map(|it| it.value), Some(3));
+/// assert_eq!(workload.containers[0].name(), "shop");
+/// ```
 #[derive(Debug, Clone)]
 pub struct Workload {
     /// The platform's key in a manifest, such as `kubernetes`.
@@ -92,6 +129,21 @@ pub struct Workload {
 
 /// What a workload says that a manifest has a key for, under the names of those keys: for describing
 /// it anew.
+///
+/// ```
+/// use lifecycle_manifest::deployed::Deployed;
+///
+/// let deployed = Deployed::named("shop.yaml", "\
+/// apiVersion: serving.knative.dev/v1
+/// kind: Service
+/// metadata: { name: shop }
+/// spec: { template: { spec: { timeoutSeconds: 60, containers: [{ image: shop }] } } }
+/// ");
+/// let settings = &deployed.workloads[0].settings;
+/// let get = |key: &str| settings.get(key).map(|it| it.value.as_str());
+/// assert_eq!(get("request_timeout"), Some("60"));
+/// assert_eq!(get("max_instances"), None);
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Settings(Vec<(&'static str, Written<String>)>);
 
@@ -112,6 +164,20 @@ impl Settings {
 }
 
 /// What made an object.
+///
+/// ```
+/// use lifecycle_manifest::deployed::{Deployed, Owner};
+///
+/// let deployed = Deployed::named("shop.yaml", "\
+/// kind: Pod
+/// metadata:
+///   name: shop-7d4b9
+///   ownerReferences: [{ kind: ReplicaSet, name: shop-7d }]
+/// spec: { containers: [{ name: shop }] }
+/// ");
+/// let owner = Owner { kind: "ReplicaSet".to_owned(), name: "shop-7d".to_owned() };
+/// assert_eq!(deployed.workloads[0].owner, Some(owner));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
     /// Its kind.
@@ -172,6 +238,22 @@ impl Workload {
 }
 
 /// How a rollout replaces pods.
+///
+/// ```
+/// use lifecycle_manifest::deployed::Deployed;
+///
+/// let deployed = Deployed::named("shop.yaml", "\
+/// kind: Deployment
+/// metadata: { name: shop }
+/// spec:
+///   strategy: { type: RollingUpdate, rollingUpdate: { maxUnavailable: 25% } }
+///   template: { spec: { containers: [{ name: shop }] } }
+/// ");
+/// let strategy = deployed.workloads[0].strategy.as_ref().unwrap();
+/// assert_eq!(strategy.kind.as_ref().map(|it| it.value.as_str()), Some("RollingUpdate"));
+/// assert_eq!(strategy.max_unavailable.as_ref().map(|it| it.value.as_str()), Some("25%"));
+/// assert_eq!(strategy.max_surge, None);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Strategy {
     /// Where the block stands.
