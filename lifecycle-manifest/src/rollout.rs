@@ -12,6 +12,30 @@ use crate::timeline::Timeline;
 pub(crate) const REPLICAS: u32 = 2;
 
 /// A rollout, reckoned.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform, Rollout};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   jobs: { kind: task, timeout: 5s }
+/// platforms:
+///   kubernetes:
+///     grace_period: 40s
+///     replicas: 3
+///     rollout: { start_time: 20s, min_ready: 10s }
+/// ");
+/// let resolved = analysis.resolved.unwrap();
+/// let platform = resolved.manifest.platforms.get("kubernetes").and_then(Platform::kubernetes);
+/// let rollout = Rollout::of(platform.unwrap(), &resolved.timelines[0]).unwrap();
+/// assert_eq!(
+///     rollout.sum(),
+///     "3 × (20s start time + 10s min ready) + 40s grace period = 130s",
+/// );
+/// assert_eq!(rollout.fewest_ready(), Some(3));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Rollout {
     /// What runs the pods.

@@ -15,6 +15,26 @@ pub const DEFAULT_RESERVE: Duration = Duration::from_secs(5);
 ///
 /// Two clocks run: the grace period's, from the platform's stop to SIGKILL, and the signal's, which
 /// begins [`signal_at`](Self::signal_at) later. The windows of the steps are counted from the signal.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_manifest::Analysis;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// traffic: { settle: 5s }
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   kubernetes: { grace_period: 30s }
+/// ");
+/// let line = &analysis.resolved.unwrap().timelines[0];
+/// assert_eq!(line.sum(), "5s preStop sleep + 15s http + 250ms unwind + 5s reserve = 25.25s");
+/// assert_eq!(line.spare(), Some(Duration::from_millis(4_750)));
+/// assert_eq!(line.signal_at(), Duration::from_secs(5));
+/// assert_eq!(line.signal_to_kill(), Duration::from_secs(25));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Timeline {
     /// What is true of the platform.
@@ -34,6 +54,29 @@ pub struct Timeline {
 }
 
 /// When a step may run, counted from the signal.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_manifest::Analysis;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// traffic: { settle: 5s }
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+///   db: { kind: database, timeout: 2s }
+/// platforms:
+///   kubernetes: { grace_period: 45s }
+/// ");
+/// let line = &analysis.resolved.unwrap().timelines[0];
+/// let db = &line.windows[1];
+/// assert_eq!(db.timeout.term(), "2s db");
+/// assert_eq!(db.start, line.windows[0].end);
+/// assert_eq!(db.end - db.start, Duration::from_millis(2_250));
+/// // The windows are counted from the signal, which comes after the preStop sleep.
+/// assert_eq!(line.since_stop(db).0, Duration::from_secs(5) + db.start);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Window {
     /// It begins when all it waits for has ended.
@@ -390,6 +433,24 @@ fn windows(
 
 /// The plan where no platform is named: the program pays the whole settle time, and what it needs is
 /// what it has.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_manifest::{Analysis, unmanaged};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// traffic: { settle: 5s }
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// ");
+/// let resolved = analysis.resolved.unwrap();
+/// assert!(resolved.timelines.is_empty());
+/// let line = unmanaged(&resolved.manifest, &resolved.plan);
+/// assert_eq!(line.sum(), "5s settle + 15s http + 250ms unwind + 5s reserve = 25.25s");
+/// assert_eq!(line.spare(), Some(Duration::ZERO));
+/// ```
 pub fn unmanaged(manifest: &Manifest, plan: &Plan) -> Timeline {
     let settle = crate::platform::owed_settle(manifest, true);
     let terms = Terms {

@@ -11,6 +11,31 @@ use crate::plan::{On, Plan};
 use crate::timeline::Timeline;
 
 /// How a step takes its end.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_manifest::{Analysis, Course, Ending, WhatIf};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   db: { kind: database, timeout: 5s }
+/// platforms:
+///   heroku: {}
+/// ");
+/// let resolved = analysis.resolved.unwrap();
+/// let ends = |course| {
+///     let step = WhatIf::of(&resolved.plan, &resolved.timelines[0], &[course]).steps[0];
+///     (step.end, step.ending)
+/// };
+/// let (two, five) = (Duration::from_secs(2), Duration::from_secs(5));
+/// assert_eq!(ends(Course::Takes(two)), (two, Ending::Done));
+/// assert_eq!(ends(Course::WholeTimeout), (five, Ending::Done));
+/// assert_eq!(ends(Course::Takes(2 * five)), (five, Ending::Cancelled));
+/// assert_eq!(ends(Course::Fails), (Duration::ZERO, Ending::Failed));
+/// assert_eq!(ends(Course::Hangs), (five + resolved.plan.unwind.value, Ending::Abandoned));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Course {
     /// It is done at the last moment of its timeout: the longest that is in order.
@@ -25,6 +50,28 @@ pub enum Course {
 }
 
 /// How a step ended.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Course, Ending, WhatIf};
+///
+/// let endings = |grace: &str| {
+///     let analysis = Analysis::of(&format!("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   jobs: {{ kind: queue-consumer, timeout: 10s }}
+///   db: {{ kind: database, timeout: 5s }}
+/// platforms:
+///   kubernetes: {{ grace_period: {grace} }}
+/// "));
+///     let resolved = analysis.resolved.unwrap();
+///     let what_if = WhatIf::of(&resolved.plan, &resolved.timelines[0], &[Course::Hangs]);
+///     what_if.steps.iter().map(|step| step.ending).collect::<Vec<_>>()
+/// };
+/// assert_eq!(endings("30s"), [Ending::Abandoned, Ending::Done]);
+/// assert_eq!(endings("12s"), [Ending::Abandoned, Ending::Cut]);
+/// assert_eq!(endings("8s"), [Ending::Cut, Ending::NeverBegan]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Ending {
     /// In its time.
@@ -42,6 +89,29 @@ pub enum Ending {
 }
 
 /// One step, counted from the signal.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_manifest::{Analysis, Course, Ending, Happened, WhatIf};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   jobs: { kind: queue-consumer, timeout: 10s }
+///   db: { kind: database, timeout: 5s }
+/// platforms:
+///   kubernetes: {}
+/// ");
+/// let resolved = analysis.resolved.unwrap();
+/// let three = Duration::from_secs(3);
+/// let courses = [Course::Takes(three), Course::Fails];
+/// let what_if = WhatIf::of(&resolved.plan, &resolved.timelines[0], &courses);
+/// assert_eq!(what_if.steps, [
+///     Happened { start: Duration::ZERO, end: three, ending: Ending::Done },
+///     Happened { start: three, end: three, ending: Ending::Failed },
+/// ]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Happened {
     /// It begins when all it waits for has ended.
@@ -53,6 +123,24 @@ pub struct Happened {
 }
 
 /// The end of the process.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_manifest::{Analysis, Course, Exit, WhatIf};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   db: { kind: database, timeout: 5s }
+/// platforms:
+///   kubernetes: {}
+/// ");
+/// let resolved = analysis.resolved.unwrap();
+/// let exit = |course| WhatIf::of(&resolved.plan, &resolved.timelines[0], &[course]).exit;
+/// assert_eq!(exit(Course::WholeTimeout), Exit { at: Duration::from_secs(5), code: 0 });
+/// assert_eq!(exit(Course::Hangs), Exit { at: Duration::from_millis(5_250), code: 81 });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exit {
     /// When, counted from the signal.
@@ -63,6 +151,27 @@ pub struct Exit {
 }
 
 /// What comes of a shutdown.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_manifest::{Analysis, Course, KILLED, WhatIf};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   jobs: { kind: queue-consumer, timeout: 10s }
+/// platforms:
+///   kubernetes: { grace_period: 8s }
+/// ");
+/// let resolved = analysis.resolved.unwrap();
+/// let play = |course| WhatIf::of(&resolved.plan, &resolved.timelines[0], &[course]);
+/// let quick = play(Course::Takes(Duration::from_secs(3)));
+/// assert_eq!((quick.exit.code, quick.left()), (0, Duration::from_secs(5)));
+/// let slow = play(Course::WholeTimeout);
+/// assert!(slow.is_killed());
+/// assert_eq!((slow.exit.code, slow.exit.at), (KILLED, Duration::from_secs(8)));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WhatIf {
     /// Each step, in the order of the plan's.
