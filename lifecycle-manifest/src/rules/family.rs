@@ -1,6 +1,12 @@
 //! Families of rules: what the hundreds of a code mean.
 
 /// Rules about one thing.
+///
+/// ```
+/// use lifecycle_manifest::rules;
+/// let family = rules::find("grace-too-short").unwrap().family();
+/// assert_eq!((family.hundreds, family.title), ("1", "The budget"));
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 pub struct Family {
     /// The first digit of its rules' codes.

@@ -8,6 +8,14 @@ use crate::platform::Platform;
 use crate::timeline::Timeline;
 
 /// What a rule is: its two names, how bad its findings are, and its page.
+///
+/// ```
+/// use lifecycle_manifest::{Severity, rules};
+/// let rule = rules::find("LC101").unwrap();
+/// assert_eq!((rule.name, rule.severity), ("grace-too-short", Severity::Error));
+/// assert!(rule.can_be_allowed());
+/// assert!(rule.url().ends_with("/docs/rules/grace-too-short.md"));
+/// ```
 #[derive(Debug)]
 pub struct Rule {
     /// The stable code, for machines.
@@ -64,6 +72,30 @@ impl Rule {
 }
 
 /// What a rule may look at.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+/// use lifecycle_manifest::rules::{self, Context};
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 15s }
+/// platforms:
+///   kubernetes: { grace_period: 10m }
+/// ");
+/// let resolved = analysis.resolved.unwrap();
+/// let context = Context {
+///     manifest: &resolved.manifest,
+///     plan: &resolved.plan,
+///     timelines: &resolved.timelines,
+/// };
+/// let mut findings = Vec::new();
+/// let check = rules::find("unused-grace").unwrap().check.unwrap();
+/// check(&context, &mut findings);
+/// assert_eq!(findings[0].platform, Some("kubernetes"));
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     /// The file's values.

@@ -41,6 +41,14 @@ pub fn describe_word(route: &Route, word: &str) -> Option<&'static str> {
 }
 
 /// The keys that a mapping at a route may have, each with what it is about.
+///
+/// ```
+/// use lifecycle_manifest::{schema, text::Route};
+/// let keys = schema::keys(&Route::keys(["budget"]));
+/// let names: Vec<&str> = keys.iter().map(|(key, _)| *key).collect();
+/// assert_eq!(names, ["reserve", "unwind"]);
+/// assert!(keys[0].1.starts_with("Never planned for"));
+/// ```
 pub fn keys(route: &Route) -> Vec<(&'static str, &'static str)> {
     schemas(route.segments())
         .into_iter()
@@ -54,6 +62,13 @@ pub fn keys(route: &Route) -> Vec<(&'static str, &'static str)> {
 }
 
 /// The words that a value at a route may be, each with its meaning.
+///
+/// ```
+/// use lifecycle_manifest::{schema, text::Route};
+/// let words = schema::words(&Route::keys(["resources", "db", "kind"]));
+/// assert!(words.contains(&("database", "A database pool.")));
+/// assert!(schema::words(&Route::keys(["service"])).is_empty());
+/// ```
 pub fn words(route: &Route) -> Vec<(&'static str, &'static str)> {
     schemas(route.segments())
         .into_iter()

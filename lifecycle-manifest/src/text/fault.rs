@@ -3,6 +3,15 @@
 use super::Span;
 
 /// How much a file may ask of its reader.
+///
+/// ```
+/// use lifecycle_manifest::text::{Limits, SyntaxErrorKind, parse};
+/// let limits = Limits { depth: 2, ..Limits::default() };
+/// assert!(parse("[[1]]", limits).0.is_some());
+/// let (document, errors) = parse("[[[1]]]", limits);
+/// assert!(document.is_none());
+/// assert!(matches!(errors[0].kind, SyntaxErrorKind::TooLarge(..)));
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Bytes of text.
@@ -28,6 +37,15 @@ impl Default for Limits {
 }
 
 /// What keeps a text from being a tree.
+///
+/// ```
+/// use lifecycle_manifest::text::{Limits, Source, parse};
+/// let text = "service: shop\nservice: orders\n";
+/// let (_, errors) = parse(text, Limits::default());
+/// let source = Source::new(text);
+/// assert_eq!(source.slice(errors[0].span), "service");
+/// assert_eq!(source.position(errors[0].span.start).line, 2);
+/// ```
 #[derive(Debug, Clone)]
 pub struct SyntaxError {
     /// Where.
@@ -37,6 +55,16 @@ pub struct SyntaxError {
 }
 
 /// The kinds of [`SyntaxError`].
+///
+/// ```
+/// use lifecycle_manifest::text::{Limits, Span, SyntaxErrorKind, parse};
+/// let fault = |text: &str| parse(text, Limits::default()).1.remove(0).kind;
+/// assert!(matches!(fault("budget: {"), SyntaxErrorKind::NotYaml(_)));
+/// let SyntaxErrorKind::DuplicateKey(key, first) = fault("a: 1\na: 2\n") else {
+///     panic!("no duplicate");
+/// };
+/// assert_eq!((key.as_str(), first), ("a", Span::new(0, 1)));
+/// ```
 #[derive(Debug, Clone)]
 pub enum SyntaxErrorKind {
     /// Not YAML; the parser's words.

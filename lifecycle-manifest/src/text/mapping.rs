@@ -8,6 +8,18 @@ use super::Entry;
 ///
 /// Reads as a slice of [`Entry`]. A key is found in logarithmic time: a finding in each of ten
 /// thousand entries is ten thousand look-ups.
+///
+/// ```
+/// use lifecycle_manifest::text::{Limits, Value, parse};
+/// let (document, _) = parse("{ reserve: 5s, unwind: 1s }", Limits::default());
+/// let Value::Mapping(mapping) = document.unwrap().root.value else {
+///     panic!("no mapping");
+/// };
+/// assert_eq!(mapping.len(), 2);
+/// assert_eq!(mapping[0].key, "reserve");
+/// assert_eq!(mapping.entry("unwind").unwrap().value.describe(), "`1s`");
+/// assert!(mapping.entry("spare").is_none());
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Mapping {
     entries: Vec<Entry>,

@@ -14,6 +14,21 @@ use super::{
 
 /// Parses a text. Faults that leave the tree readable are collected beside it, so that one run can
 /// report them all; after a fault that does not, there is no document.
+///
+/// ```
+/// use lifecycle_manifest::text::{Limits, Route, parse};
+///
+/// let (document, errors) = parse("budget: { reserve: 5s, reserve: 6s }\n", Limits::default());
+/// assert_eq!(errors.len(), 1);
+/// let document = document.unwrap();
+/// let reserve = document.get(&Route::keys(["budget", "reserve"])).unwrap();
+/// assert_eq!(document.source.slice(reserve.span), "5s");
+///
+/// // A bracket that is never closed leaves no tree.
+/// let (document, errors) = parse("budget: {", Limits::default());
+/// assert!(document.is_none());
+/// assert_eq!(errors.len(), 1);
+/// ```
 pub fn parse(text: &str, limits: Limits) -> (Option<Document>, Vec<SyntaxError>) {
     let source = Source::new(text);
     let mut builder = Builder::new(source.text(), limits);

@@ -4,6 +4,17 @@ use std::fmt;
 use std::sync::Arc;
 
 /// One step of a [`Route`].
+///
+/// ```
+/// use lifecycle_manifest::text::{Route, Segment};
+/// let route = Route::keys(["drill", "requests"]).index(1);
+/// assert_eq!(route.to_string(), "drill.requests[1]");
+/// assert_eq!(route.segments(), [
+///     Segment::Key("drill".into()),
+///     Segment::Key("requests".into()),
+///     Segment::Index(1),
+/// ]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Segment {
     /// A mapping's key.
@@ -16,6 +27,14 @@ pub enum Segment {
 ///
 /// Every value that was read and every wait of the plan holds one: clones share the steps, and a longer
 /// one shares the keys.
+///
+/// ```
+/// use lifecycle_manifest::text::Route;
+/// let timeout = Route::root().key("resources").key("http").key("timeout");
+/// assert_eq!(timeout.to_string(), "resources.http.timeout");
+/// assert_eq!(timeout.parent(), Some(Route::keys(["resources", "http"])));
+/// assert_eq!(Route::root().parent(), None);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Route(Option<Arc<[Segment]>>);
 

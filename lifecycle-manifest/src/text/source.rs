@@ -3,6 +3,13 @@
 use std::ops::Range;
 
 /// A half-open range of bytes in a [`Source`].
+///
+/// ```
+/// use lifecycle_manifest::text::{Source, Span};
+/// let span = Span::new(9, 13);
+/// assert_eq!(span.range(), 9..13);
+/// assert_eq!(Source::new("service: shop\n").slice(span), "shop");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Span {
     /// The first byte.
@@ -24,6 +31,13 @@ impl Span {
 }
 
 /// A place for people: both numbers count from one, columns count characters.
+///
+/// ```
+/// use lifecycle_manifest::text::{Position, Source};
+/// let source = Source::new("service: shop\nbudget: {}\n");
+/// assert_eq!(source.position(0), Position { line: 1, column: 1 });
+/// assert_eq!(source.position(22), Position { line: 2, column: 9 });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// The line.
@@ -33,6 +47,15 @@ pub struct Position {
 }
 
 /// The text of a manifest, without a byte order mark.
+///
+/// ```
+/// use lifecycle_manifest::text::{Source, Span};
+/// let source = Source::new("\u{feff}service: shop\n");
+/// assert_eq!(source.text(), "service: shop\n");
+/// assert_eq!(source.mark(), 3);
+/// assert_eq!(source.slice(Span::new(0, 7)), "service");
+/// assert_eq!(source.slice(Span::new(9, 99)), "");
+/// ```
 #[derive(Debug, Clone)]
 pub struct Source {
     text: String,

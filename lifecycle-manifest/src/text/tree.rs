@@ -3,6 +3,16 @@
 use super::{Mapping, Route, Segment, Source, Span};
 
 /// A value and where it stands.
+///
+/// ```
+/// use lifecycle_manifest::text::{Limits, parse};
+/// let (document, _) = parse("budget: { reserve: 5s }\nplatforms:\n", Limits::default());
+/// let document = document.unwrap();
+/// let budget = &document.root.entry("budget").unwrap().value;
+/// assert_eq!(document.source.slice(budget.span), "{ reserve: 5s }");
+/// assert_eq!(budget.describe(), "a mapping");
+/// assert!(document.root.entry("platforms").unwrap().value.is_null());
+/// ```
 #[derive(Debug, Clone)]
 pub struct Node {
     /// The value's bytes: from its first character to its last.
@@ -13,6 +23,15 @@ pub struct Node {
 
 /// What stands there. A scalar stays text until somebody asks for a type, so `no`, `017` and
 /// `12:30` have no hidden meaning.
+///
+/// ```
+/// use lifecycle_manifest::text::{Limits, Value, parse};
+/// let value = |text: &str| parse(text, Limits::default()).0.unwrap().root.value;
+/// assert!(matches!(value("no"), Value::Scalar { text, plain: true } if text == "no"));
+/// assert!(matches!(value("'017'"), Value::Scalar { text, plain: false } if text == "017"));
+/// assert!(matches!(value("[http, db]"), Value::Sequence(items) if items.len() == 2));
+/// assert!(matches!(value("{}"), Value::Mapping(entries) if entries.is_empty()));
+/// ```
 #[derive(Debug, Clone)]
 pub enum Value {
     /// Text; `plain` when it was written without quotes.
@@ -29,6 +48,16 @@ pub enum Value {
 }
 
 /// One key of a mapping with its value.
+///
+/// ```
+/// use lifecycle_manifest::text::{Limits, parse};
+/// let (document, _) = parse("'service': shop\n", Limits::default());
+/// let document = document.unwrap();
+/// let entry = document.root.entry("service").unwrap();
+/// assert_eq!(entry.key, "service");
+/// assert_eq!(document.source.slice(entry.key_span), "'service'");
+/// assert_eq!(entry.value.describe(), "`shop`");
+/// ```
 #[derive(Debug, Clone)]
 pub struct Entry {
     /// The key.
@@ -72,6 +101,15 @@ impl Node {
 }
 
 /// What stands under a cursor.
+///
+/// ```
+/// use lifecycle_manifest::text::{Limits, Part, Route, parse};
+/// let (document, _) = parse("service: shop\n", Limits::default());
+/// let document = document.unwrap();
+/// let service = Route::keys(["service"]);
+/// assert_eq!(document.at(2), Some((service.clone(), Part::Key)));
+/// assert_eq!(document.at(11), Some((service, Part::Value)));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
     /// The key that the route ends in.
@@ -81,6 +119,16 @@ pub enum Part {
 }
 
 /// A parsed file: its text and its tree.
+///
+/// ```
+/// use lifecycle_manifest::text::{Limits, Route, parse};
+/// let (document, _) = parse("resources:\n  http: { timeout: 15s }\n", Limits::default());
+/// let document = document.unwrap();
+/// let http = Route::keys(["resources", "http"]);
+/// assert_eq!(document.source.slice(document.value_span(&http.key("timeout"))), "15s");
+/// assert_eq!(document.source.slice(document.key_span(&http)), "http");
+/// assert!(document.get(&http.key("port")).is_none());
+/// ```
 #[derive(Debug, Clone)]
 pub struct Document {
     /// The text.
@@ -92,6 +140,16 @@ pub struct Document {
 }
 
 /// A comment that speaks to this tool, as in `# lifecycle: allow(unused-grace) timeouts grow soon`.
+///
+/// ```
+/// use lifecycle_manifest::text::{Limits, parse};
+/// let text = "service: shop # lifecycle: allow(unused-grace) timeouts grow soon\n# a word\n";
+/// let (document, _) = parse(text, Limits::default());
+/// let comments = document.unwrap().comments;
+/// assert_eq!(comments.len(), 1);
+/// assert_eq!(comments[0].text, "allow(unused-grace) timeouts grow soon");
+/// assert_eq!((comments[0].span.start, comments[0].own_line), (14, false));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Comment {
     /// Its bytes, from `#` to the end of the line.
