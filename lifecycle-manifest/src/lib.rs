@@ -52,7 +52,7 @@ pub use finding::{
 pub use kind::{Kind, Phase};
 pub use manifest::{
     Budget, Drift, Drill, DrillBody, DrillConnections, DrillExpect, DrillProtocol, DrillRequest,
-    Generate, Health, Manifest, OnFailure, Resource, Traffic, Written,
+    Generate, Health, Jobs, Manifest, OnFailure, Resource, Traffic, Written,
 };
 pub use plan::Plan;
 pub use platform::{Facts, Platform, Platforms, Terms};

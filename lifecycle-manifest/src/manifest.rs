@@ -302,6 +302,21 @@ impl OnFailure {
 
 /// What a queue consumer says of its jobs. It decides nothing about a shutdown; rules hold it
 /// against the lease and the timeout.
+///
+/// ```
+/// use lifecycle_manifest::Analysis;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   mails: { kind: queue-consumer, timeout: 20s, lease: 30s, longest_job: 15s, prefetch: 1 }
+/// ");
+/// let jobs = &analysis.resolved.unwrap().manifest.resources[0].jobs;
+/// assert_eq!(jobs.longest.as_ref().map(|it| it.value.as_secs()), Some(15));
+/// assert_eq!(jobs.prefetch.as_ref().map(|it| it.value), Some(1));
+/// assert!(jobs.poll.is_none());
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Jobs {
     /// `longest_job`: how long a job may take.

@@ -209,7 +209,7 @@ impl Rollout {
         self.pods.map(|pods| pods.saturating_sub(self.missing))
     }
 
-    /// The sum in words: `3 × (20s start time + 10s min ready) + 45s grace period = 2m15s`.
+    /// The sum in words: `3 × (20s start time + 10s min ready) + 45s grace period = 135s`.
     pub fn sum(&self) -> String {
         let mut batch: Vec<String> = Vec::new();
         if self.waits_for_the_end() {

@@ -376,7 +376,8 @@ pub struct Variable {
     pub value: Option<Written<String>>,
 }
 
-/// ECS: another container that must have come this far before this one starts; it stops after it.
+/// ECS and Cloud Run: another container that must have come this far before this one starts; on ECS it
+/// stops after it.
 ///
 /// ```
 /// use lifecycle_manifest::deployed::Deployed;
@@ -395,7 +396,7 @@ pub struct Variable {
 pub struct DependsOn {
     /// `containerName`.
     pub container: Written<String>,
-    /// `condition`.
+    /// `condition`; Cloud Run has none.
     pub condition: Option<Written<String>>,
 }
 

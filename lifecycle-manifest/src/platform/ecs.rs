@@ -137,6 +137,25 @@ pub struct LogicalIds {
 /// One entry of `sidecars`: a container that the program's depends on (`dependsOn`), so that ECS
 /// signals it once the program's is gone. Its own `stopTimeout` begins then (ECS agent,
 /// `agent/engine/dependencygraph/graph.go`).
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+/// # use std::time::Duration;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 10s }
+/// platforms:
+///   ecs: { sidecars: [{ name: envoy, timeout: 5s }] }
+/// ");
+/// let platforms = &analysis.resolved.unwrap().manifest.platforms;
+/// let ecs = platforms.get("ecs").and_then(Platform::ecs).unwrap();
+/// let sidecar = &ecs.sidecars[0];
+/// assert_eq!(sidecar.name.value, "envoy");
+/// assert_eq!(sidecar.timeout.value, Duration::from_secs(5));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Sidecar {
     /// Its name.

@@ -36,9 +36,10 @@ pub use docker::{Docker, Published};
 pub(crate) use ecs::DEREGISTRATION_DELAY_CAP;
 #[cfg(feature = "deployed")]
 pub(crate) use ecs::FARGATE_CAP;
-#[cfg(feature = "deployed")]
-pub(crate) use ecs::Sidecar as EcsSidecar;
-pub use ecs::{Ecs, HEALTH_CHECK_INTERVAL, LaunchType, LoadBalancer, LogicalIds, SPOT_NOTICE};
+pub use ecs::{
+    Ecs, HEALTH_CHECK_INTERVAL, LaunchType, LoadBalancer, LogicalIds, SPOT_NOTICE,
+    Sidecar as EcsSidecar,
+};
 pub use fly::{AutoStop, FLY_MAX_UNAVAILABLE, Fly, FlyStrategy};
 pub use health_check::HealthCheck;
 pub use heroku::{HEROKU_ROUTER_HOLDS, Heroku};
@@ -54,7 +55,10 @@ pub(crate) use kubernetes::{
     NATIVE_SIDECARS_SINCE, NATIVE_SLEEP_SINCE, POD_REPLACEMENT_SINCE, SET_UNAVAILABLE_SINCE,
     usual_limit,
 };
-pub use nomad::{Driver as NomadDriver, NOMAD_CHECK, Nomad, ServiceProvider, ShutdownDelay};
+pub use nomad::{
+    Driver as NomadDriver, NOMAD_CHECK, Nomad, ServiceProvider, ShutdownDelay,
+    Sidecar as NomadSidecar,
+};
 use own::Own;
 pub use pm2::{ExecMode, Pm2};
 pub use signal::Signal;

@@ -258,6 +258,25 @@ impl ServiceProvider {
 
 /// One entry of `sidecars`: a task with `lifecycle { sidecar = true }`, which Nomad asks to stop once
 /// the main tasks are gone. Its own `kill_timeout` begins then.
+///
+/// ```
+/// use lifecycle_manifest::{Analysis, Platform};
+/// # use std::time::Duration;
+///
+/// let analysis = Analysis::of("\
+/// lifecycle: 1
+/// service: shop
+/// resources:
+///   http: { kind: http-server, port: 8080, timeout: 10s }
+/// platforms:
+///   nomad: { sidecars: [{ name: envoy, timeout: 5s }] }
+/// ");
+/// let platforms = &analysis.resolved.unwrap().manifest.platforms;
+/// let nomad = platforms.get("nomad").and_then(Platform::nomad).unwrap();
+/// let sidecar = &nomad.sidecars[0];
+/// assert_eq!(sidecar.name.value, "envoy");
+/// assert_eq!(sidecar.timeout.value, Duration::from_secs(5));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Sidecar {
     /// Its name.

@@ -30,7 +30,8 @@ pub struct Rule {
     pub since: &'static str,
     /// Its documentation, in Markdown: the rule's doc comment.
     pub page: &'static str,
-    /// How it looks for findings; `None` for what is found while the file is read.
+    /// How it looks for findings in a manifest; `None` for what is found while the file is read, and for
+    /// drift, which is looked for in what is deployed.
     pub check: Option<fn(&Context<'_>, &mut Vec<Finding>)>,
 }
 

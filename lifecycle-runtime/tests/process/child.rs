@@ -165,6 +165,9 @@ fn start(scenario: &str) -> ExitCode {
         "failing" => two_workers().run(plan, || async {
             Err::<Shop, _>(anyhow::anyhow!("connection refused").context("no database"))
         }),
+        "failing-plainly" => two_workers().run(plan, || async {
+            Err::<Shop, _>(std::io::Error::from(std::io::ErrorKind::AddrInUse))
+        }),
         "panicking" => two_workers().run(plan, || async {
             let url = std::env::var("NO_SUCH_VARIABLE").ok();
             let _url = url.expect("DATABASE_URL is set");

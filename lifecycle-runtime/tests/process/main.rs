@@ -159,12 +159,17 @@ fn a_main_that_fails_or_panics_is_told() {
         ended.stderr
     );
     assert!(
-        ended.stderr.contains("connection refused"),
+        ended.stderr.contains("Caused by:\n    connection refused"),
         "{}",
         ended.stderr
     );
     assert_eq!(ended.report()["outcome"], "start-failed");
     assert_eq!(ended.report()["cause"], "no database: connection refused");
+
+    // Rust's notation for it would be `Kind(AddrInUse)`.
+    let ended = start("failing-plainly", &[]).end(QUICK);
+    assert_eq!(ended.code, Some(1));
+    assert_eq!(ended.stderr, "Error: address in use\n");
 
     let ended = start("panicking", &[]).end(QUICK);
     assert_eq!(ended.code, Some(1));
