@@ -26,6 +26,20 @@ const NEVER: u64 = 7 * 24 * 60 * 60;
 ///
 /// `build` runs when the service starts, in the async runtime of `main`. It must not bind the server
 /// to anything itself: what is not in the listener's hands is not stopped with care.
+///
+/// ```
+/// use actix_web::{App, HttpServer, web};
+///
+/// # fn main() -> std::io::Result<()> {
+/// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// let http = lifecycle_actix::serve(listener, |drain| {
+///     let app = move || App::new().route("/", web::get().to(|| async { "hello" })).wrap(drain.clone());
+///     HttpServer::new(app).workers(2)
+/// });
+/// # drop(http);
+/// # Ok(())
+/// # }
+/// ```
 pub fn serve<Build, F, I, S, B>(listener: TcpListener, build: Build) -> lifecycle::HttpServer
 where
     Build: FnOnce(Drain) -> HttpServer<F, I, S, B> + Send + 'static,
