@@ -24,6 +24,37 @@ const REAPING: Duration = Duration::from_millis(500);
 ///
 /// Every program that calls [`run`](crate::run) calls this first thing in its `main`, before it reads
 /// its arguments, starts threads or a runtime.
+///
+/// A test that drills has a `main` of its own (`harness = false`), and begins with it:
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// # use std::time::Duration;
+/// # use lifecycle_drill::{Endpoint, Script, Subject, Target};
+/// use lifecycle_drill::{Load, Progress};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// lifecycle_drill::guard::serve_if_asked();
+///
+/// // Whoever comes here is no guard.
+/// let runtime = tokio::runtime::Runtime::new()?;
+/// # let target = Target {
+/// #     subject: Subject::Command(vec!["./shop".to_owned()]),
+/// #     directory: None,
+/// #     env: Vec::new(),
+/// #     base: Some(Endpoint::on_port(8080, "/")),
+/// #     finds_port: false,
+/// #     ready: Some(Endpoint::on_port(8080, "/ready")),
+/// #     live: None,
+/// #     start_timeout: Duration::from_secs(10),
+/// # };
+/// # let script = Script::new("shop", "Kubernetes", Duration::from_secs(30));
+/// let (load, progress): (_, Progress) = (Load::default(), Arc::new(|_| {}));
+/// let drill = lifecycle_drill::run(&target, &script, &load, &progress);
+/// assert!(runtime.block_on(drill)?.passed);
+/// # Ok(())
+/// # }
+/// ```
 pub fn serve_if_asked() {
     if std::env::var_os(ASKED).is_some() {
         let done = serve();

@@ -6,6 +6,50 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A rolling deploy, as its platform does it.
+///
+/// One more is started before one leaves; without that, one has to be missing for a while:
+///
+/// ```
+/// # use std::sync::Arc;
+/// use std::time::Duration;
+/// use lifecycle_drill::rolling::{self, Balancing, Rolling};
+/// # use lifecycle_drill::{Endpoint, Load, Progress, RequestSpec, Script, Subject, Target};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let one_by_one = Rolling {
+///     replicas: 3,
+///     surge: 1,
+///     unavailable: 0,
+///     waits_for_the_end: false,
+///     balancing: Balancing::Connections,
+///     probe_period: Duration::from_secs(2),
+///     probe_failures: 1,
+///     min_ready: Duration::ZERO,
+///     propagation: Duration::from_secs(1),
+///     last_resort: true,
+///     holds: Duration::ZERO,
+/// };
+/// let none_to_spare = Rolling { surge: 0, ..one_by_one };
+///
+/// # let target = Target {
+/// #     subject: Subject::Command(vec!["./shop".to_owned()]),
+/// #     directory: None,
+/// #     env: Vec::new(),
+/// #     base: Some(Endpoint::on_port(8080, "/")),
+/// #     finds_port: false,
+/// #     ready: Some(Endpoint::on_port(8080, "/ready")),
+/// #     live: None,
+/// #     start_timeout: Duration::from_secs(10),
+/// # };
+/// # let script = Script::new("shop", "Kubernetes", Duration::from_secs(30));
+/// # let load = Load { requests: vec![RequestSpec::get("/")], ..Load::default() };
+/// # let progress: Progress = Arc::new(|_| {});
+/// let deploy = rolling::run(&target, &script, &load, &none_to_spare, &progress);
+/// let error = deploy.await.unwrap_err().to_string();
+/// assert!(error.ends_with("nothing can be replaced"));
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rolling {
     /// How many instances serve when nothing happens; at least 1.
@@ -36,6 +80,16 @@ pub struct Rolling {
 }
 
 /// How requests are handed out.
+///
+/// ```
+/// use lifecycle_drill::rolling::Balancing;
+///
+/// let balancing: Balancing = serde_json::from_str(r#""requests""#)?;
+/// assert_eq!(balancing, Balancing::Requests);
+/// assert_eq!(balancing.words(), "request, as an Application Load Balancer does");
+/// assert_eq!(Balancing::Connections.words(), "connection, as kube-proxy does");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Balancing {

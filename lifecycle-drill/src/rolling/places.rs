@@ -17,6 +17,15 @@ const HEALTH_PORT: &str = "LIFECYCLE_HEALTH_PORT";
 const RANGE: std::ops::Range<u16> = 20_000..32_000;
 
 /// What replaces `{port}`, `{health_port}` and `{replica}` in a command and in an environment.
+///
+/// ```
+/// use lifecycle_drill::rolling::Place;
+///
+/// let second = Place { port: 20_003, health_port: 20_004, replica: 2 };
+/// assert_eq!(second.fill("--listen=127.0.0.1:{port}"), "--listen=127.0.0.1:20003");
+/// assert_eq!(second.fill("shop-{replica} at {health_port}"), "shop-2 at 20004");
+/// assert_eq!(second.fill("{zone}"), "{zone}");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Where the program serves.
@@ -49,6 +58,26 @@ impl Place {
 }
 
 /// Fills in the placeholders of a target that is drilled alone: with the ports that it has anyway.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_drill::{rolling, Endpoint, Subject, Target};
+///
+/// let command = ["./shop", "--port={port}"].map(str::to_owned);
+/// let mut target = Target {
+///     subject: Subject::Command(command.to_vec()),
+///     directory: None,
+///     env: vec![("HEALTH".to_owned(), "127.0.0.1:{health_port}".to_owned())],
+///     base: Some(Endpoint::on_port(8080, "/")),
+///     finds_port: false,
+///     ready: Some(Endpoint::on_port(9090, "/ready")),
+///     live: None,
+///     start_timeout: Duration::from_secs(10),
+/// };
+/// rolling::alone(&mut target);
+/// assert_eq!(target.subject.words(), ["./shop", "--port=8080"]);
+/// assert_eq!(target.env[0].1, "127.0.0.1:9090");
+/// ```
 pub fn alone(target: &mut Target) {
     let port = |endpoint: &Option<Endpoint>| endpoint.as_ref().map(|it| it.address().port());
     let health = port(&target.ready).or(port(&target.live));

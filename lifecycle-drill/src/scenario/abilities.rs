@@ -12,6 +12,37 @@ use crate::{Progress, uninterrupted};
 const QUESTION: &str = "does-it-obey";
 
 /// What a program can be asked for.
+///
+/// With a report alone there is no fault inside the process:
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use std::time::Duration;
+/// use lifecycle_drill::scenario::{self, Ability, Asked, Played};
+/// # use lifecycle_drill::{Endpoint, Load, Progress, Script, Subject, Target};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let target = Target {
+/// #     subject: Subject::Command(vec!["./shop".to_owned()]),
+/// #     directory: None,
+/// #     env: Vec::new(),
+/// #     base: Some(Endpoint::on_port(8080, "/")),
+/// #     finds_port: false,
+/// #     ready: Some(Endpoint::on_port(8080, "/ready")),
+/// #     live: None,
+/// #     start_timeout: Duration::from_secs(10),
+/// # };
+/// # let script = Script::new("shop", "Kubernetes", Duration::from_secs(30));
+/// # let (load, progress): (_, Progress) = (Load::default(), Arc::new(|_| {}));
+/// let asked: Asked = "hanging-close=orders-db".parse()?;
+/// let ability = Some(Ability::Report);
+/// let played = scenario::run(&asked, ability, &target, &script, &load, &progress).await?;
+/// let Played::NotApplicable(why) = played else { panic!("it was played") };
+/// assert!(why.ends_with("build it with `--features lifecycle/faults`"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ability {
     /// It obeys `LIFECYCLE_FAULTS`.

@@ -7,6 +7,20 @@ use hyper::Uri;
 
 /// A loopback address and a path. The type holds no other address, so that no drill ever puts load
 /// on a machine that is not this one.
+///
+/// ```
+/// use lifecycle_drill::Endpoint;
+///
+/// let ready = Endpoint::parse("http://localhost:8080/ready?full=1")?;
+/// assert_eq!(ready.address(), "127.0.0.1:8080".parse()?);
+/// assert_eq!((ready.authority(), ready.path()), ("localhost:8080", "/ready?full=1"));
+/// assert_eq!(ready.at_port(Some(9090)).url(), "http://localhost:9090/ready?full=1");
+/// assert_eq!(Endpoint::on_port(8080, "/").url(), "http://127.0.0.1:8080/");
+///
+/// let error = Endpoint::parse("http://10.0.0.1:8080/ready").unwrap_err();
+/// assert_eq!(error.to_string(), "10.0.0.1 is not this machine; a drill only targets loopback");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     address: SocketAddr,

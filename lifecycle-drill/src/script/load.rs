@@ -6,6 +6,21 @@ use std::time::Duration;
 use crate::secrets::masked;
 
 /// The requests that are under way while the platform stops the process.
+///
+/// ```
+/// use lifecycle_drill::{Load, Pace, RequestSpec};
+///
+/// let load = Load {
+///     requests: vec![RequestSpec::get("/"), RequestSpec::get("/orders")],
+///     slow: vec![RequestSpec::get("/report")],
+///     slow_share: 0.05,
+///     ..Load::default()
+/// };
+/// assert!(!load.is_empty());
+/// assert!(matches!(load.pace, Pace::Open { rate: 200, .. }));
+/// // By itself it sends nothing.
+/// assert!(Load::default().is_empty());
+/// ```
 #[derive(Clone, Debug)]
 pub struct Load {
     /// Who decides when the next request leaves.
@@ -72,6 +87,36 @@ impl Default for Load {
 }
 
 /// How requests are spaced.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use std::time::Duration;
+/// use lifecycle_drill::{Load, Pace};
+/// # use lifecycle_drill::{Endpoint, Progress, Script, Subject, Target};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let usual = Pace::Open { rate: 200, kept_alive: 16, fresh_share: 0.2 };
+/// assert_eq!(Load::default().pace, usual);
+///
+/// let percent = Pace::Open { rate: 200, kept_alive: 16, fresh_share: 20.0 };
+/// let load = Load { pace: percent, ..Load::default() };
+/// # let target = Target {
+/// #     subject: Subject::Command(vec!["./shop".to_owned()]),
+/// #     directory: None,
+/// #     env: Vec::new(),
+/// #     base: Some(Endpoint::on_port(8080, "/")),
+/// #     finds_port: false,
+/// #     ready: Some(Endpoint::on_port(8080, "/ready")),
+/// #     live: None,
+/// #     start_timeout: Duration::from_secs(10),
+/// # };
+/// # let script = Script::new("shop", "Kubernetes", Duration::from_secs(30));
+/// # let progress: Progress = Arc::new(|_| {});
+/// let error = lifecycle_drill::run(&target, &script, &load, &progress).await.unwrap_err();
+/// assert_eq!(error.to_string(), "a share is between 0 and 1, not 20");
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {
     /// Requests leave on a schedule, answered or not, as they do when many independent users send
@@ -94,6 +139,15 @@ pub enum Pace {
 }
 
 /// Connections that the drill holds and does not use; see [`crate::idle`].
+///
+/// ```
+/// use lifecycle_drill::{Idle, Load};
+///
+/// assert_eq!(Load::default().idle, Idle { kept_alive: 2, silent: 1 });
+/// // A server whose clients are known to speak at once:
+/// let spoken = Idle { silent: 0, ..Idle::default() };
+/// assert_eq!(spoken, Idle { kept_alive: 2, ..Idle::NONE });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Idle {
     /// How many that have carried one request: the first GET of [`Load::requests`].
@@ -121,6 +175,21 @@ impl Default for Idle {
 }
 
 /// One kind of request.
+///
+/// ```
+/// use lifecycle_drill::RequestSpec;
+///
+/// let order = RequestSpec {
+///     method: "POST".to_owned(),
+///     headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+///     body: br#"{ "sku": 4711 }"#.to_vec(),
+///     weight: 3,
+///     ..RequestSpec::get("/orders?token=hunter2")
+/// };
+/// assert_eq!(order.label(), "POST /orders?token=***");
+/// // Three of it to one of this:
+/// assert_eq!(RequestSpec::get("/").weight, 1);
+/// ```
 #[derive(Clone, Debug)]
 pub struct RequestSpec {
     /// What it is sent in.
@@ -144,6 +213,17 @@ pub struct RequestSpec {
 }
 
 /// What a request is sent in.
+///
+/// ```
+/// use lifecycle_drill::{Protocol, RequestSpec};
+///
+/// let stock = RequestSpec { protocol: Protocol::Http2, ..RequestSpec::get("/stock") };
+/// assert_eq!(stock.label(), "http2 GET /stock");
+/// assert_eq!(RequestSpec::get("/stock").protocol, Protocol::Http1);
+///
+/// let quote = RequestSpec::grpc("/shop.Quotes/Get", Vec::new());
+/// assert_eq!((quote.protocol, &*quote.method), (Protocol::Grpc, "POST"));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Protocol {
     /// HTTP/1.1: a connection carries one request at a time.
@@ -194,6 +274,21 @@ impl RequestSpec {
 
 /// Clients that each keep a socket or a stream open until the server ends it, and then open it
 /// again, for as long as they are routed to the process.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_drill::{Load, RequestSpec, SessionKind, SessionSpec};
+///
+/// let chat = SessionSpec {
+///     kind: SessionKind::WebSocket,
+///     request: RequestSpec { body: b"hello".to_vec(), ..RequestSpec::get("/chat") },
+///     clients: 20,
+///     every: Some(Duration::from_millis(500)),
+/// };
+/// assert_eq!(chat.label(), "websocket /chat");
+/// let load = Load { sessions: vec![chat], ..Load::default() };
+/// assert!(!load.is_empty());
+/// ```
 #[derive(Clone, Debug)]
 pub struct SessionSpec {
     /// What is kept open.
@@ -208,6 +303,17 @@ pub struct SessionSpec {
 }
 
 /// What a client keeps open.
+///
+/// ```
+/// use lifecycle_drill::{RequestSpec, SessionKind, SessionSpec};
+///
+/// let label = |kind, request| SessionSpec { kind, request, clients: 1, every: None }.label();
+/// let events = RequestSpec::get("/events");
+/// assert_eq!(label(SessionKind::WebSocket, events.clone()), "websocket /events");
+/// assert_eq!(label(SessionKind::Stream, events), "stream GET /events");
+/// let prices = RequestSpec::grpc("/shop.Quotes/Watch", Vec::new());
+/// assert_eq!(label(SessionKind::Stream, prices), "stream grpc /shop.Quotes/Watch");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionKind {
     /// A WebSocket (RFC 6455, over HTTP/1.1).

@@ -16,6 +16,18 @@ use crate::{Event, Progress};
 const RUN: Duration = Duration::from_secs(120);
 
 /// A container of an image.
+///
+/// ```
+/// use lifecycle_drill::{Image, Subject};
+///
+/// let image = Image {
+///     image: "registry.example/shop:1.4".to_owned(),
+///     arguments: vec!["serve".to_owned(), "--token=hunter2".to_owned()],
+///     stops_itself: true, // as `docker stop` does it
+/// };
+/// let words = Subject::Image(image).words().join(" ");
+/// assert_eq!(words, "--image registry.example/shop:1.4 serve --token=***");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
     /// The image; fetched when the engine does not have it.

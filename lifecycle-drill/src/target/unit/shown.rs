@@ -12,6 +12,31 @@ use crate::target::process::Status;
 use crate::target::tool::Tool;
 
 /// What systemd says of a unit.
+///
+/// The script of its stop comes from them:
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_drill::target::{process::signal_name, unit::UnitProperties};
+/// use lifecycle_drill::Script;
+///
+/// // As `Unit::properties` answers:
+/// let shop = UnitProperties {
+///     active: true,
+///     timeout_stop: Some(Duration::from_secs(90)),
+///     kill_signal: 15,
+///     kill_mode: "control-group".to_owned(),
+///     exec_stop: false,
+/// };
+/// assert_eq!(signal_name(shop.kill_signal), "SIGTERM");
+/// let a_day = Duration::from_secs(24 * 60 * 60);
+/// let script = Script {
+///     signals_everyone: shop.kill_mode == "control-group",
+///     ..Script::new("shop", "systemd", shop.timeout_stop.unwrap_or(a_day))
+/// };
+/// assert!(script.signals_everyone);
+/// assert_eq!(script.signal_to_kill(), Duration::from_secs(90));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UnitProperties {
     /// It runs now.
