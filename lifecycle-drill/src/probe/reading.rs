@@ -35,6 +35,27 @@ fn is_success(status: u16) -> bool {
 }
 
 /// When readiness went down.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_drill::{probe::Flip, verdict, Measured};
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let mut measured: Measured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// for (flip, found) in [
+///     (Flip::AlreadyDown, Some("readiness-already-down")),
+///     (Flip::Flipped { at_ms: 11.9 }, None),
+///     (Flip::Flipped { at_ms: 650.0 }, Some("readiness-late")), // it has 500ms
+///     (Flip::Never, Some("readiness-never-flipped")),
+///     (Flip::NotSeen, None),
+/// ] {
+///     measured.readiness.as_mut().unwrap().flip = flip;
+///     let findings = verdict::findings(&measured, Duration::from_secs(10));
+///     let mut names = findings.iter().map(|finding| &*finding.name);
+///     assert_eq!(names.find(|name| name.starts_with("readiness")), found);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "flip", rename_all = "kebab-case")]
 pub enum Flip {
@@ -53,6 +74,14 @@ pub enum Flip {
 }
 
 /// From this moment on a probe was answered so.
+///
+/// ```
+/// use lifecycle_drill::probe::Change;
+///
+/// let answered = |status| Change { at_ms: 11.9, status };
+/// assert!(answered(Some(200)).is_up() && answered(Some(302)).is_up());
+/// assert!(!answered(Some(503)).is_up() && !answered(None).is_up());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     /// When the first such answer came back, in milliseconds from the timeline's zero.
@@ -72,6 +101,19 @@ impl Change {
 }
 
 /// What the readiness probe saw.
+///
+/// ```
+/// use lifecycle_drill::{probe::Flip, Measured};
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let measured: Measured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// let readiness = measured.readiness.unwrap();
+/// assert_eq!(readiness.flip, Flip::Flipped { at_ms: 11.9 });
+/// assert_eq!((readiness.samples, readiness.last_yes_ms), (226, Some(-1.5)));
+/// let statuses: Vec<_> = readiness.changes.iter().map(|change| change.status).collect();
+/// assert_eq!(statuses, [Some(200), Some(503)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Readiness {
     /// Samples taken.
@@ -88,6 +130,19 @@ pub struct Readiness {
 }
 
 /// What the liveness probe saw while the process was alive.
+///
+/// ```
+/// use lifecycle_drill::Measured;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let measured: Measured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// let liveness = measured.liveness.unwrap();
+/// assert_eq!((liveness.samples, liveness.failures), (227, 0));
+/// // Every answer was as the first.
+/// assert_eq!(liveness.changes.len(), 1);
+/// assert!(liveness.changes[0].is_up());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Liveness {
     /// Samples taken.

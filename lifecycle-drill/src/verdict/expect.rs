@@ -5,6 +5,25 @@ use serde::{Deserialize, Serialize};
 
 /// What a drill is held to, beside what no drill may show: a SIGKILL that was needed, a probe that
 /// said the wrong thing, a program that never saw its signal.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_drill::{measured::Severity, verdict, Expectations, Measured};
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let mut measured: Measured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// let findings = |measured: &Measured| verdict::findings(measured, Duration::from_secs(10));
+/// assert_eq!(findings(&measured)[0].name, "exit-not-zero"); // it left with 81 after 1.21s
+///
+/// measured.expected = serde_json::from_str(r#"{ "exit_code": 81 }"#)?;
+/// assert_eq!(measured.expected, Expectations { exit_code: 81, ..Expectations::default() });
+/// assert_eq!(findings(&measured), []);
+///
+/// measured.expected.exit_within_ms = Some(1_000.0);
+/// let late = &findings(&measured)[0];
+/// assert_eq!((&*late.name, late.severity), ("exit-late", Severity::Failure));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Expectations {

@@ -14,6 +14,20 @@ use serde::{Deserialize, Serialize};
 use crate::traffic::outcome::{Lost, Outcome};
 
 /// Outcomes of the requests that were sent in one phase.
+///
+/// What is a part of another count is not counted twice, and what never left not at all:
+///
+/// ```
+/// use lifecycle_drill::traffic::tally::Counts;
+///
+/// let before = Counts { served: 40, client_error: 2, ..Counts::default() };
+/// let after = Counts {
+///     served: 7, refused: 2, lost: 1, lost_unanswered: 1, not_sent: 3, ..Counts::default()
+/// };
+/// assert_eq!((before.sent(), after.sent()), (40, 10));
+/// let all = before.plus(after);
+/// assert_eq!((all.sent(), all.served, all.lost, all.not_sent), (50, 47, 1, 3));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     /// Answered with 2xx, 3xx or 4xx, or let go.
@@ -92,6 +106,17 @@ impl Counts {
 }
 
 /// Latencies of served requests in milliseconds, from the moment each should have left.
+///
+/// ```
+/// use lifecycle_drill::Measured;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let measured: Measured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// let before = measured.requests.unwrap().latency_before.unwrap();
+/// assert_eq!((before.p50_ms, before.p99_ms), (1.3, 9.8));
+/// assert_eq!(before.figures(), [("p50", 1.3), ("p90", 3.9), ("p99", 9.8), ("max", 9.8)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Latency {
     /// Half were faster.
@@ -130,6 +155,20 @@ impl Latency {
 }
 
 /// What became of the requests, by the phase in which each was sent.
+///
+/// ```
+/// use lifecycle_drill::Measured;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let measured: Measured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// let requests = measured.requests.unwrap();
+/// assert_eq!((requests.before.served, requests.settling.served), (11, 20));
+/// assert_eq!((requests.after().sent(), requests.all().sent()), (20, 31));
+/// // Routing had ended when the signal came.
+/// assert_eq!(requests.stopping.sent() + requests.gone.sent(), 0);
+/// assert_eq!(requests.latency_stopping, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Requests {
     /// Before the stop was asked.
@@ -181,6 +220,29 @@ impl Requests {
 
 /// One request that was lost. Times are milliseconds from the signal; without a signal, from the
 /// start of the process.
+///
+/// ```
+/// use std::time::Duration;
+/// use lifecycle_drill::traffic::{outcome::Lost, tally::LostRequest};
+/// use lifecycle_drill::{verdict, Measured};
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let mut measured: Measured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// let requests = measured.requests.as_mut().unwrap();
+/// requests.settling.lost = 1;
+/// requests.lost = vec![LostRequest {
+///     request: "GET /report".to_owned(),
+///     how: Lost::Cut,
+///     sent_ms: -20.0,
+///     ended_ms: 310.0,
+/// }];
+/// let findings = verdict::findings(&measured, Duration::from_secs(10));
+/// let lost = findings.iter().find(|finding| finding.name == "request-lost").unwrap();
+/// assert!(lost.message.ends_with(
+///     "GET /report, was sent at -20ms and cut in the middle of the answer at +310ms"
+/// ));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LostRequest {
     /// Method and path.
@@ -194,6 +256,17 @@ pub struct LostRequest {
 }
 
 /// What became of the requests of one kind, by the phase in which each was sent.
+///
+/// ```
+/// use lifecycle_drill::Measured;
+///
+/// # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/formats/1/record.json");
+/// let measured: Measured = serde_json::from_slice(&std::fs::read(file)?)?;
+/// let kinds = measured.requests.unwrap().kinds;
+/// let served: Vec<_> = kinds.iter().map(|kind| (&*kind.request, kind.all().served)).collect();
+/// assert_eq!(served, [("GET /", 12), ("POST /orders", 19), ("GET /report", 0)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct KindOfRequest {
     /// What was sent: `GET /`, `grpc /shop.Quotes/Get`.
@@ -226,6 +299,18 @@ impl KindOfRequest {
 }
 
 /// What passed over the sockets or streams of one kind.
+///
+/// ```
+/// use lifecycle_drill::traffic::tally::Sessions;
+///
+/// let chat: Sessions = serde_json::from_str(
+///     r#"{ "clients": 4, "opened": 7, "messages_sent": 120, "messages_received": 118 }"#,
+/// )?;
+/// assert_eq!((chat.messages_sent, chat.messages_received), (120, 118));
+/// // Each client opened one, and three of those were opened again.
+/// assert_eq!(chat.opened, 4 + 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Sessions {
     /// Clients that each kept one open.
