@@ -472,6 +472,24 @@ async fn a_plan_with_a_time_that_no_clock_can_tell_keeps_the_service_from_starti
 }
 
 #[tokio::test(start_paused = true)]
+async fn years_are_no_such_time() {
+    let years = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+    let mut plan = three();
+    plan.unmanaged.kill = years;
+    plan.unmanaged.grace = years;
+    plan.steps.to_mut()[0].lease = Some(years);
+    let service = Lifecycle::new(plan).embedded();
+    let service = service
+        .with("work", obedient())
+        .with("traces", Telemetry::new(|| async {}))
+        .with("db", quick());
+    let stop = service.stop_handle();
+    stop.stop("it has begun");
+    let report = service.run().await;
+    assert_eq!(report.outcome, Outcome::Clean, "{:?}", report.cause);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_asked_for_early_is_not_forgotten() {
     let service = Lifecycle::new(three()).embedded();
     service.stop_handle().stop("changed my mind");
