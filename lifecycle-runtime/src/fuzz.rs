@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use crate::control::Control;
-use crate::health::{Health, answer::answer, head_end};
+use crate::health::Health;
+use crate::health::answer::{answer, head_end};
 use crate::plan;
 
 /// The end of a request's head in these bytes, if it is complete.
