@@ -74,13 +74,16 @@ fn takes(rollout: &Rollout) -> String {
         Some(pods) if rollout.batch == 1 => format!("of {pods} pods, one by one,"),
         Some(pods) => format!("of {pods} pods, {} at a time,", rollout.batch),
     };
+    let sum = rollout.sum();
     let starts = match (&rollout.start, rollout.pods) {
-        (Some(_), _) => "",
-        (None, Some(1)) => "its start and ",
-        (None, Some(_)) => "their starts and ",
-        (None, None) => "the pods' starts and ",
+        (Some(_), _) => return format!("a rollout {whose} takes up to {sum}"),
+        (None, Some(1)) => "its start",
+        (None, Some(_)) => "their starts",
+        (None, None) => "the pods' starts",
     };
-    format!("a rollout {whose} takes {starts}up to {}", rollout.sum())
+    // What comes of it with the starts, nobody knows.
+    let (terms, _) = sum.rsplit_once(" = ").unwrap_or((&sum, ""));
+    format!("a rollout {whose} takes up to {starts} + {terms}")
 }
 
 /// How many serve, and for how many there must be room.
@@ -166,7 +169,7 @@ mod tests {
         assert_eq!(
             words("replicas: 1"),
             [
-                "a rollout of one pod takes its start and up to 40s grace period = 40s",
+                "a rollout of one pod takes up to its start + 40s grace period",
                 "how long a pod's start takes, `rollout: { start_time: 20s }` says",
                 "at least 1 of 1 are ready; up to 1 more are started beside them",
             ]
