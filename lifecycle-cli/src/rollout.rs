@@ -74,16 +74,16 @@ fn takes(rollout: &Rollout) -> String {
         Some(pods) if rollout.batch == 1 => format!("of {pods} pods, one by one,"),
         Some(pods) => format!("of {pods} pods, {} at a time,", rollout.batch),
     };
-    let sum = rollout.sum();
     let starts = match (&rollout.start, rollout.pods) {
-        (Some(_), _) => return format!("a rollout {whose} takes up to {sum}"),
+        (Some(_), _) => return format!("a rollout {whose} takes up to {}", rollout.sum()),
         (None, Some(1)) => "its start",
         (None, Some(_)) => "their starts",
         (None, None) => "the pods' starts",
     };
-    // What comes of it with the starts, nobody knows.
-    let (terms, _) = sum.rsplit_once(" = ").unwrap_or((&sum, ""));
-    format!("a rollout {whose} takes up to {starts} + {terms}")
+    format!(
+        "a rollout {whose} takes up to {starts} + {}",
+        rollout.terms()
+    )
 }
 
 /// How many serve, and for how many there must be room.

@@ -211,6 +211,12 @@ impl Rollout {
 
     /// The sum in words: `3 × (20s start time + 10s min ready) + 45s grace period = 135s`.
     pub fn sum(&self) -> String {
+        format!("{} = {}", self.terms(), human(self.takes()))
+    }
+
+    /// The sum's terms without what they come to, which means little where a start takes nobody knows how
+    /// long.
+    pub fn terms(&self) -> String {
         let mut batch: Vec<String> = Vec::new();
         if self.waits_for_the_end() {
             batch.push(self.stop.term());
@@ -236,7 +242,7 @@ impl Rollout {
         if terms.is_empty() {
             terms.push("no pods".to_owned());
         }
-        format!("{} = {}", terms.join(" + "), human(self.takes()))
+        terms.join(" + ")
     }
 }
 

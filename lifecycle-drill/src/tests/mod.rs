@@ -149,6 +149,8 @@ async fn a_process_that_is_never_ready_is_not_stopped() {
     assert_eq!(measured.course, Course::NeverReady);
     assert!(measured.requests.is_none());
     assert_eq!(measured.process.status, None);
+    let why = "steps: the process was killed before it was ready".to_owned();
+    assert!(measured.not_measured.contains(&why), "{measured:?}");
     // What was tried, what was seen last, and where it listens instead.
     let port = target.base.unwrap().address().port();
     let message = &measured.findings[0].message;
